@@ -1,0 +1,226 @@
+"""The deep unconstrained feature model: what is minimised, over all parameters."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
+
+Array = NDArray[np.float64]
+
+LOSSES = ("ce", "mse")
+ACTIVATIONS = ("linear", "relu")
+
+
+@dataclass(frozen=True)
+class DeepUFM:
+    r"""A deep unconstrained feature model.
+
+    .. math::
+        \min_{W_1..W_L, H}\; g(Z) + \sum_{l=1}^{L} \frac{\lambda_l}{2} \|W_l\|_F^2
+        + \frac{\lambda_H}{2} \|H\|_F^2, \qquad
+        Z = W_L \cdots W_1 H \;\text{(linear)}, \quad
+        Z = W_L\,\mathrm{relu}(W_{L-1} \cdots \mathrm{relu}(W_1 H)) \;\text{(relu)}
+
+    with g the mean over samples of ``logsumexp(z) - z_label`` (``"ce"``) or
+    ``||Z - Y||_F^2 / (2 N)`` with one-hot Y (``"mse"``).
+
+    Parameters
+    ----------
+    classes
+        Number of classes K >= 2.
+    depth
+        Number of weight matrices L >= 1; with the features H there are L + 1 factors.
+    reg
+        Regularisation: one positive number for all factors, or L + 1 of them in the order
+        W_1, ..., W_L, H.
+    samples
+        Samples per class: one number n for all classes, or K of them.
+    width
+        Hidden width d, which bounds the rank of the logits; None means wide enough (d >= K).
+    loss, activation
+        ``"ce"`` or ``"mse"``; ``"linear"`` or ``"relu"``.
+
+    Factors are passed as a sequence ``(W_1, ..., W_L, H)``; H has one column per sample, the samples
+    of class 0 first, then those of class 1, and so on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When a parameter is out of its range; the message says what to pass instead.
+
+    Source: theory of garrod2025 (one lambda), garrod2026spectra (lambda_W, lambda_H) and sukenik2024
+    (one lambda per factor).
+    """
+
+    classes: int
+    depth: int
+    reg: float | tuple[float, ...]
+    samples: int | tuple[int, ...] = 1
+    width: int | None = None
+    loss: str = "ce"
+    activation: str = "linear"
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)
+        put("classes", positive_integer("classes", self.classes, minimum=2))
+        put("depth", positive_integer("depth", self.depth))
+        put("reg", self._checked_reg())
+        put("samples", self._checked_samples())
+        if self.width is not None:
+            put("width", positive_integer("width", self.width))
+        one_of("loss", self.loss, LOSSES)
+        one_of("activation", self.activation, ACTIVATIONS)
+
+    def _checked_reg(self) -> float | tuple[float, ...]:
+        if not is_sequence(self.reg):
+            return positive_number("reg", self.reg)
+        regs = tuple(positive_number("reg", value) for value in self.reg)  # type: ignore[union-attr]
+        if len(regs) != self.depth + 1:
+            raise ValueError(
+                f"reg has {len(regs)} values but depth {self.depth} has {self.depth + 1} factors; "
+                f"pass one number, or {self.depth + 1} numbers in the order W_1, ..., W_L, H"
+            )
+        return regs
+
+    def _checked_samples(self) -> int | tuple[int, ...]:
+        if not is_sequence(self.samples):
+            return positive_integer("samples", self.samples)
+        sizes = tuple(positive_integer("samples", value) for value in self.samples)  # type: ignore[union-attr]
+        if len(sizes) != self.classes:
+            raise ValueError(
+                f"samples has {len(sizes)} class sizes but there are {self.classes} classes; "
+                f"pass one number, or {self.classes} numbers"
+            )
+        return sizes[0] if len(set(sizes)) == 1 else sizes
+
+    @property
+    def regs(self) -> tuple[float, ...]:
+        """Regularisation of each factor, in the order W_1, ..., W_L, H."""
+        return self.reg if isinstance(self.reg, tuple) else (self.reg,) * (self.depth + 1)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all classes have the same number of samples."""
+        return not isinstance(self.samples, tuple)
+
+    @cached_property
+    def class_sizes(self) -> NDArray[np.int64]:
+        """Number of samples n_c of each class, shape (K,)."""
+        return np.broadcast_to(np.asarray(self.samples, dtype=np.int64), (self.classes,)).copy()
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each column of the logits, shape (N,)."""
+        return np.repeat(np.arange(self.classes), self.class_sizes)
+
+    @property
+    def max_rank(self) -> int:
+        """Largest rank the logits can have: min(K, d)."""
+        return self.classes if self.width is None else min(self.classes, self.width)
+
+    def data_loss(self, logits: Array) -> float:
+        """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
+        columns = np.arange(self.labels.size)
+        if self.loss == "ce":
+            return float(-np.mean(log_softmax(logits, axis=0)[self.labels, columns]))
+        return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.labels.size))
+
+    def data_loss_gradient(self, logits: Array) -> Array:
+        """Gradient of g at logits of shape (K, N): (softmax(Z) - Y) / N or (Z - Y) / N."""
+        prediction = softmax(logits, axis=0) if self.loss == "ce" else logits
+        return (prediction - self._one_hot) / self.labels.size
+
+    @property
+    def _one_hot(self) -> Array:
+        return np.equal.outer(np.arange(self.classes), self.labels).astype(float)
+
+    def logits(self, factors: Sequence[Array]) -> Array:
+        """Z, the output of the network at all samples, shape (K, N)."""
+        return self._forward(factors)[-1]
+
+    def objective(self, factors: Sequence[Array]) -> float:
+        """The all-parameter objective g(Z) + sum_l (lam_l / 2) ||W_l||_F^2 + (lam_H / 2) ||H||_F^2.
+
+        ``factors`` is (W_1, ..., W_L, H), of shapes (d, d), ..., (d, d), (K, d) and (d, N)
+        (for L = 1: (K, d) and (d, N)). Raises ValueError on shapes that do not chain.
+        """
+        norms = (np.vdot(factor, factor) for factor in factors)
+        return self.data_loss(self.logits(factors)) + sum(
+            reg / 2 * float(norm) for reg, norm in zip(self.regs, norms, strict=True)
+        )
+
+    def gradient(self, factors: Sequence[Array]) -> list[Array]:
+        """Gradient of :meth:`objective` in each factor, by backpropagation (relu'(0) = 0)."""
+        layers = self._forward(factors)
+        weights = factors[:-1]
+        gradients = [reg * np.asarray(factor) for reg, factor in zip(self.regs, factors, strict=True)]
+        signal = self.data_loss_gradient(layers[-1])
+        for index in range(self.depth - 1, -1, -1):
+            gradients[index] = gradients[index] + signal @ layers[index].T
+            signal = np.asarray(weights[index]).T @ signal
+            if self.activation == "relu" and index > 0:
+                signal = signal * (layers[index] > 0)
+        gradients[-1] = gradients[-1] + signal
+        return gradients
+
+    def _forward(self, factors: Sequence[Array]) -> list[Array]:
+        """The features entering each weight matrix, then the logits: L + 1 arrays."""
+        self._check_shapes(factors)
+        layers = [np.asarray(factors[-1], dtype=float)]
+        for index, weight in enumerate(factors[:-1]):
+            layer = np.asarray(weight, dtype=float) @ layers[-1]
+            last = index == self.depth - 1
+            layers.append(layer if last or self.activation == "linear" else np.maximum(layer, 0.0))
+        return layers
+
+    def _check_shapes(self, factors: Sequence[Array]) -> None:
+        if len(factors) != self.depth + 1:
+            raise ValueError(
+                f"got {len(factors)} factors for depth {self.depth}; pass {self.depth + 1}: W_1, ..., W_L, H"
+            )
+        width = self.width if self.width is not None else np.shape(factors[-1])[0]
+        hidden = [(width, width)] * (self.depth - 1)
+        wanted = [*hidden, (self.classes, width), (width, self.labels.size)]
+        shapes = [np.shape(factor) for factor in factors]
+        if shapes != wanted:
+            raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")
+
+
+def is_sequence(value: object) -> bool:
+    """Whether a parameter was given as one value per factor or class, not as a single number."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def positive_integer(name: str, value: object, minimum: int = 1) -> int:
+    """``value`` as an int of at least ``minimum``, or an error that says what to pass."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; pass an integer of at least {minimum}") from None
+    if isinstance(value, (bool, np.bool_)) or number < minimum:
+        raise ValueError(f"{name} is {value!r}; pass an integer of at least {minimum}")
+    return number
+
+
+def positive_number(name: str, value: object) -> float:
+    """``value`` as a positive finite float, or an error that says what to pass."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} is {value!r}; pass a positive finite number") from None
+    if isinstance(value, (bool, np.bool_, str)) or not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name} is {value!r}; pass a positive finite number")
+    return number
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise a ValueError that lists the allowed values unless ``value`` is one of them."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; pass one of {', '.join(map(repr, allowed))}")

@@ -1,0 +1,200 @@
+"""The exact reduction of the linear model to a problem over class-mean logits, and the way back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from optima.model import Array, DeepUFM
+
+
+def exponent(depth: float | Array) -> float | Array:
+    """p = 2 / (L + 1), the exponent of the Schatten quasi-norm that L + 1 factors induce."""
+    return 2.0 / (depth + 1.0)
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """(v_1 ... v_m)^(1/m) to machine precision for any positive floats, without over- or underflow."""
+    if len(set(values)) == 1:
+        return float(values[0])
+    mantissas, exponents = zip(*(math.frexp(value) for value in values), strict=True)
+    whole, rest = divmod(sum(exponents), len(values))
+    logs = math.fsum([*(math.log(m) for m in mantissas), rest * math.log(2.0)])
+    return math.ldexp(math.exp(logs / len(values)), whole)
+
+
+def center(logits: Array) -> Array:
+    """Logits with each column's mean removed: cross-entropy is unchanged, no singular value rises."""
+    return logits - logits.mean(axis=0, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    r"""The reduced problem of a linear model.
+
+    .. math::
+        \min_{M \in R^{K \times K}} f(M) = \sum_c \pi_c\, g_c(M_{:c}) + c \sum_i s_i(Z)^p, \qquad
+        s(Z) = s(M \operatorname{diag}(\sqrt{n_c})),\quad p = \tfrac{2}{L+1},\quad
+        c = \tfrac{L+1}{2} \lambda
+
+    with pi_c = n_c / N, lambda the geometric mean of the regularisations of the L + 1 factors, and
+    Z = M R the logits of all samples (R repeats column c of M n_c times).
+    The value of f is the least objective of the model over all factors whose logits are Z, and
+    averaging the columns of one class never raises it.
+
+    Singular values below ``rank_tolerance`` times the largest are taken to be zero: s^p is not small
+    there when p is (rounding noise 1e-16 to the power 0.01 is 0.69).
+
+    Raises ValueError for relu models, where no such reduction is known.
+
+    Source: derivations/schatten_reduction.py; garrod2025, Lemma 1.
+    """
+
+    problem: DeepUFM
+
+    def __post_init__(self) -> None:
+        if self.problem.activation != "linear":
+            raise ValueError("the reduction to singular values needs activation='linear'")
+
+    @property
+    def exponent(self) -> float:
+        """p = 2 / (L + 1)."""
+        return float(exponent(self.problem.depth))
+
+    @cached_property
+    def reg(self) -> float:
+        """lambda: geometric mean of the regularisations of the L + 1 factors."""
+        return geometric_mean(self.problem.regs)
+
+    @property
+    def strength(self) -> float:
+        """c = (L + 1) lambda / 2, the factor of the Schatten penalty."""
+        return (self.problem.depth + 1) / 2 * self.reg
+
+    @property
+    def effective_reg(self) -> float:
+        """lam_eff = lambda n^(1/(L+1)): the balanced problem with n = 1 and lam_eff has the same value.
+
+        Raises ValueError when the classes differ in size.
+        """
+        if not self.problem.balanced:
+            raise ValueError("the effective regularisation needs classes of equal size")
+        return self.reg * float(self.problem.class_sizes[0]) ** (1 / (self.problem.depth + 1))
+
+    @property
+    def rank_tolerance(self) -> float:
+        """Relative size under which a singular value counts as zero."""
+        return 8 * self.problem.classes * float(np.finfo(float).eps)
+
+    @cached_property
+    def _root_sizes(self) -> Array:
+        return np.sqrt(self.problem.class_sizes.astype(float))
+
+    @cached_property
+    def _weights(self) -> Array:
+        return self.problem.class_sizes / self.problem.class_sizes.sum()
+
+    def fit(self, means: Array) -> float:
+        """sum_c pi_c g_c(M_{:c}) at class-mean logits M of shape (K, K)."""
+        means = self._checked(means)
+        if self.problem.loss == "ce":
+            return float(-self._weights @ np.diagonal(log_softmax(means, axis=0)))
+        residual = means - np.eye(self.problem.classes)
+        return float(np.sum(residual**2, axis=0) @ self._weights / 2)
+
+    def fit_gradient(self, means: Array) -> Array:
+        """Gradient of :meth:`fit` in M, shape (K, K)."""
+        means = self._checked(means)
+        prediction = softmax(means, axis=0) if self.problem.loss == "ce" else means
+        return (prediction - np.eye(self.problem.classes)) * self._weights
+
+    def singular_values(self, means: Array) -> Array:
+        """Nonzero singular values of Z = M R, descending."""
+        return self._svd(self._checked(means))[1]
+
+    def penalty(self, means: Array) -> float:
+        """c sum_i s_i(Z)^p at class-mean logits M."""
+        return self.strength * float(np.sum(self.singular_values(means) ** self.exponent))
+
+    def value(self, means: Array) -> float:
+        """f(M) = fit + penalty at class-mean logits M of shape (K, K)."""
+        return self.fit(means) + self.penalty(means)
+
+    def value_at_logits(self, logits: Array) -> float:
+        """g(Z) + c sum_i s_i(Z)^p at any logits Z of shape (K, N), class-averaged or not."""
+        s = np.linalg.svd(logits, compute_uv=False)
+        kept = s[s > self.rank_tolerance * s[0]] if s[0] > 0 else s[:0]
+        return self.problem.data_loss(logits) + self.strength * float(np.sum(kept**self.exponent))
+
+    def gradient(self, means: Array) -> Array:
+        """Gradient of f at M within the matrices of the rank of M.
+
+        grad fit + c p U diag(s^(p-1)) V^T diag(sqrt(n_c)), with U diag(s) V^T the SVD of
+        M diag(sqrt(n_c)) without its zero singular values.
+        """
+        means = self._checked(means)
+        left, s, right = self._svd(means)
+        spectral = self.strength * self.exponent * (left * s ** (self.exponent - 1)) @ right
+        return self.fit_gradient(means) + spectral * self._root_sizes
+
+    def replicate(self, means: Array) -> Array:
+        """Z = M R: column c of M once for each sample of class c, shape (K, N)."""
+        return np.repeat(self._checked(means), self.problem.class_sizes, axis=1)
+
+    def lift(self, means: Array, width: int | None = None, rng: np.random.Generator | None = None) -> list[Array]:
+        """Balanced factors (W_1, ..., W_L, H) with logits M R and objective f(M).
+
+        W_l = sqrt(lam / lam_l) U_l diag(s^(1/(L+1))) U_{l-1}^T, and H likewise with the right singular
+        vectors of Z. The hidden bases U_l are the first coordinate vectors, or random orthonormal ones
+        when ``rng`` is given. ``width`` defaults to the width of the problem, or K.
+
+        Raises ValueError when the width is smaller than the rank of M.
+        """
+        means = self._checked(means)
+        left, s, right = self._svd(means)
+        width = self._lift_width(width, s.size)
+        depth, regs = self.problem.depth, self.problem.regs
+        root = s ** (1 / (depth + 1))
+        bases = [_orthonormal(width, s.size, rng) for _ in range(depth)]
+        features = (bases[0] * root) @ (right / self._root_sizes)
+        weights = [(after * root) @ before.T for before, after in pairwise([*bases, left])]
+        factors = [*weights, np.repeat(features, self.problem.class_sizes, axis=1)]
+        return [math.sqrt(self.reg / reg) * factor for reg, factor in zip(regs, factors, strict=True)]
+
+    def project(self, factors: Sequence[Array]) -> Array:
+        """Class-mean logits M of any factors: the mean over each class of the columns of Z."""
+        logits = self.problem.logits(factors)
+        starts = np.concatenate([[0], np.cumsum(self.problem.class_sizes)[:-1]])
+        return np.add.reduceat(logits, starts, axis=1) / self.problem.class_sizes
+
+    def _svd(self, means: Array) -> tuple[Array, Array, Array]:
+        """SVD of M diag(sqrt(n_c)) without its zero singular values."""
+        left, s, right = np.linalg.svd(means * self._root_sizes)
+        rank = int(np.sum(s > self.rank_tolerance * s[0])) if s[0] > 0 else 0
+        return left[:, :rank], s[:rank], right[:rank]
+
+    def _lift_width(self, width: int | None, rank: int) -> int:
+        if width is None:
+            width = self.problem.width if self.problem.width is not None else self.problem.classes
+        if width < rank:
+            raise ValueError(f"width {width} cannot carry logits of rank {rank}; pass a width of at least {rank}")
+        return width
+
+    def _checked(self, means: Array) -> Array:
+        means = np.asarray(means, dtype=float)
+        shape = (self.problem.classes, self.problem.classes)
+        if means.shape != shape:
+            raise ValueError(f"class-mean logits have shape {means.shape}; pass shape {shape}")
+        return means
+
+
+def _orthonormal(rows: int, columns: int, rng: np.random.Generator | None) -> Array:
+    if rng is None:
+        return np.eye(rows, columns)
+    return np.linalg.qr(rng.standard_normal((rows, columns)))[0]

@@ -1,0 +1,89 @@
+"""Named structures: class-mean logits with closed-form singular values and fit.
+
+To add one, write a file with a ``Family`` in it and list the family in ``FAMILIES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from optima.structures import (
+    cyclic,
+    frame,
+    hadamard,
+    mixed,
+    pairs,
+    pairs_free,
+    simplex,
+    strongly_regular,
+    zero,
+)
+from optima.structures.base import Block, Family, Orbit, Structure
+
+__all__ = ["FAMILIES", "Block", "Family", "Orbit", "Structure", "catalogue", "families", "named"]
+
+# In the order of the catalogue; where two structures coincide the first one gives the name.
+FAMILIES: tuple[Family, ...] = (
+    zero.family,
+    simplex.family,
+    frame.family,
+    pairs.family,
+    pairs_free.family,
+    cyclic.polygon,
+    strongly_regular.family,
+    hadamard.family,
+    cyclic.family,
+    mixed.family,
+)
+
+
+def families(loss: str = "ce") -> tuple[Family, ...]:
+    """The families of the catalogue for a loss."""
+    return tuple(family for family in FAMILIES if loss in family.losses)
+
+
+def named(name: str, classes: int) -> Structure | None:
+    """The structure of that name at K classes, or None where it does not exist at this K."""
+    found = (family.find(name, classes) for family in FAMILIES)
+    return next((structure for structure in found if structure is not None), None)
+
+
+def catalogue(
+    classes: int, names: Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
+) -> list[Structure]:
+    """All structures of the catalogue at K classes, or those selected by ``names``.
+
+    A name is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
+    ``simplex(8)+pairs(1)``). Structures of rank above ``max_rank`` are left out, except that the frame is
+    cut to that rank.
+    """
+    if names is None:
+        chosen = [member for family in families(loss) for member in family.members(classes)]
+    else:
+        chosen = [member for name in names for member in select(name, classes)]
+    if max_rank is None:
+        return chosen
+    cut = [frame.Frame(classes, max_rank) if s.name == "frame" and max_rank < classes else s for s in chosen]
+    return [structure for structure in cut if structure.rank <= max_rank]
+
+
+def select(name: str, classes: int) -> list[Structure]:
+    """Members at K classes of the family of that name, or the one structure of that name, if any."""
+    for family in FAMILIES:
+        if family.name == name:
+            return list(family.members(classes))
+    structure = named(name, classes)
+    return [] if structure is None else [structure]
+
+
+def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
+    """Raise ValueError unless each name is a family or a structure at one of the numbers of classes."""
+    known = [family.name for family in FAMILIES]
+    for name in names:
+        if name in known or any(named(name, K) is not None for K in classes):
+            continue
+        members = {member.name for K in classes for family in FAMILIES for member in family.members(K)}
+        near = get_close_matches(name, [*known, *members], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
+        raise ValueError(f"unknown structure {name!r} for this number of classes; {hint}")

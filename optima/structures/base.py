@@ -1,0 +1,197 @@
+"""What a named structure is: blocks of classes, each with a shape of its own scale."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy
+
+from optima.model import Array
+
+# Block data may be exact (int, Fraction, sympy expression) or float.
+Number = Any
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Classes that see the same margins: a class has ``counts[j]`` rivals at margin ``margins[j]``.
+
+    Margins are per unit scale: at scale a the logit of the class exceeds that of its rival by a * margin.
+    """
+
+    classes: Number
+    margins: tuple[Number, ...]
+    counts: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    r"""Columns of the logits that share one scale a and separate from all others.
+
+    Their part of the reduced loss with K classes and n = 1 is, for cross-entropy and squared error,
+
+    .. math::
+        G(a) + c \sum_i m_i (a \sigma_i)^p,\quad
+        G(a) = \frac1K \sum_o k_o \log\bigl(1 + \sum_j N_{oj} e^{-a \mu_{oj}}\bigr)
+        \;\text{or}\; \frac{1}{2K}\bigl(a^2 \sum_i m_i \sigma_i^2 - 2 a\, t + \sum_o k_o\bigr)
+
+    Attributes
+    ----------
+    orbits
+        Orbits o of k_o classes with margins mu_oj and counts N_oj.
+    singular
+        Pairs (sigma_i, m_i): nonzero singular values per unit scale, with multiplicities.
+    trace
+        t, the sum of the diagonal entries of these columns per unit scale.
+    """
+
+    orbits: tuple[Orbit, ...]
+    singular: tuple[tuple[Number, Number], ...]
+    trace: Number
+
+    @property
+    def classes(self) -> Number:
+        """Number of classes the block carries."""
+        return sum(orbit.classes for orbit in self.orbits)
+
+    @property
+    def rank(self) -> int:
+        """Number of nonzero singular values."""
+        return int(sum(multiplicity for _, multiplicity in self.singular))
+
+
+class Structure(ABC):
+    """A named family of class-mean logits on K classes, one free scale for each of its blocks.
+
+    A subclass sets ``name``, takes the number of classes, and fills in :meth:`blocks` and :meth:`shape`.
+    """
+
+    name: str
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    @abstractmethod
+    def blocks(self, exact: bool = False) -> tuple[Block, ...]:
+        """The blocks; with ``exact`` no entry is a float."""
+
+    @abstractmethod
+    def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
+        """Class-mean logits M of shape (K, K) at the given scales (one for each block; default 1).
+
+        With ``exact`` the entries are sympy numbers, in an object array.
+        """
+
+    @property
+    def rank(self) -> int:
+        """Number of nonzero singular values when no scale is zero."""
+        return sum(block.rank for block in self.blocks())
+
+    @cached_property
+    def fingerprint(self) -> tuple[object, ...]:
+        """Equal for two structures exactly when they have the same losses at all scales (up to 1e-12)."""
+        return tuple(sorted(_block_fingerprint(block) for block in self.blocks()))
+
+    def formula(self, loss: str = "ce") -> sympy.Expr:
+        """Reduced loss in sympy, with symbols a (or a_1, a_2, ...), L, lambda and n.
+
+        G(a) + ((L+1)/2) lambda n^(1/(L+1)) sum_i m_i (a sigma_i)^(2/(L+1)), summed over the blocks.
+        """
+        return loss_formula(self.blocks(exact=True), self.classes, loss)
+
+    def __repr__(self) -> str:
+        return f"<structure {self.name}, {self.classes} classes, rank {self.rank}>"
+
+
+def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> sympy.Expr:
+    """Reduced loss of exact blocks as a sympy expression; ``classes`` may be a symbol."""
+    depth, reg, samples = sympy.symbols("L lambda n", positive=True)
+    scales = scale_symbols(len(blocks))
+    parts = [
+        _fit_formula(block, a, classes, loss)
+        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * _schatten_formula(block, a, 2 / (depth + 1))
+        for block, a in zip(blocks, scales, strict=True)
+    ]
+    # A structure without blocks (zero) leaves every class at the loss of the zero logits.
+    return sum(parts) if parts else (sympy.log(classes) if loss == "ce" else sympy.Rational(1, 2))
+
+
+def scale_symbols(count: int) -> tuple[sympy.Symbol, ...]:
+    """The symbols of the scales: a, or a_1, ..., a_m."""
+    names = ["a"] if count == 1 else [f"a_{i}" for i in range(1, count + 1)]
+    return tuple(sympy.Symbol(name, positive=True) for name in names)
+
+
+def _fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
+    exact = sympy.sympify
+    if loss == "mse":
+        square = sum(exact(m) * exact(sigma) ** 2 for sigma, m in block.singular)
+        return (a**2 * square - 2 * a * exact(block.trace) + exact(block.classes)) / (2 * exact(classes))
+    return sum(
+        exact(orbit.classes)
+        / exact(classes)
+        * sympy.log(
+            1 + sum(exact(N) * sympy.exp(-a * exact(m)) for m, N in zip(orbit.margins, orbit.counts, strict=True))
+        )
+        for orbit in block.orbits
+    )
+
+
+def _schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
+    return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
+
+
+def _block_fingerprint(block: Block) -> tuple[object, ...]:
+    unit = float(block.singular[0][0])
+    rounded = lambda value: float(f"{float(value) / unit:.12g}")
+    orbits = sorted(
+        (int(orbit.classes), tuple(sorted(_merged(map(rounded, orbit.margins), orbit.counts).items())))
+        for orbit in block.orbits
+    )
+    singular = sorted(_merged((rounded(s) for s, _ in block.singular), (m for _, m in block.singular)).items())
+    return (tuple(orbits), tuple(singular), rounded(block.trace))
+
+
+def _merged(keys: Iterator[float], counts: Sequence[Number] | Iterator[Number]) -> dict[float, int]:
+    total: dict[float, int] = {}
+    for key, count in zip(keys, counts, strict=True):
+        if count:
+            total[key] = total.get(key, 0) + int(count)
+    return total
+
+
+@dataclass(frozen=True)
+class Family:
+    """A registered kind of structure.
+
+    ``members(K)`` lists the members the catalogue contains at K classes (none where it does not exist);
+    ``find(name, K)`` returns the member of that name, in the catalogue or not, or None.
+    """
+
+    name: str
+    summary: str
+    members: Callable[[int], Sequence[Structure]]
+    find: Callable[[str, int], Structure | None]
+    losses: tuple[str, ...] = ("ce", "mse")
+
+
+def single(structure: type[Structure], summary: str, exists: Callable[[int], bool], **options: Any) -> Family:
+    """A family with one member, of the same name, at each K for which it exists."""
+
+    def members(classes: int) -> list[Structure]:
+        return [structure(classes)] if exists(classes) else []
+
+    def find(name: str, classes: int) -> Structure | None:
+        return structure(classes) if name == structure.name and exists(classes) else None
+
+    return Family(structure.name, summary, members, find, **options)
+
+
+def float_array(values: np.ndarray) -> Array:
+    """An array of exact or float entries as float64."""
+    return np.asarray(values, dtype=np.float64)
