@@ -43,16 +43,19 @@ def search_range(terms: CrossEntropyTerms) -> tuple[Array, Array]:
 def single_humped(block: Block, classes: int) -> bool:
     """Whether the curve of the block is proved to rise to one maximum and then fall, at every depth.
 
-    One margin is always enough (E is a times an increasing function). Otherwise intervals of log a are
+    One margin is always enough (E is a times an increasing function), and so are antipodal pairs among four
+    classes or more. Otherwise intervals of log a are
     split until on each one E increases or E >= 1 - 2e-6 (so the curve falls, for L < 10^6). False means
     that it turns again at some depth, or that the intervals became too narrow. Beyond MOST_MARGINS
     distinct margins True is assumed.
     """
+    margins = {
+        margin for orbit in block.orbits for margin, count in zip(orbit.margins, orbit.counts, strict=True) if count
+    }
+    if len(margins) == 1 or len(margins) > MOST_MARGINS or (classes >= 4 and _only_pairs(block, classes)):
+        return True
     terms = stack([block], [classes], "ce")
     assert isinstance(terms, CrossEntropyTerms)
-    positive = terms.margins[terms.counts > 0]
-    if np.ptp(positive) == 0 or positive.size > MOST_MARGINS:
-        return True
     low, high = search_range(terms)
     ends = np.log(np.stack([np.concatenate([[low[0] * 1e-9], low]), np.concatenate([low, high])]))
     while ends.size:
@@ -63,6 +66,11 @@ def single_humped(block: Block, classes: int) -> bool:
             return False
         ends = bisect(ends[:, undecided])
     return True
+
+
+def _only_pairs(block: Block, classes: int) -> bool:
+    """Whether every class has one rival at margin 2 and all others at margin 1 (derivations/structure_losses.py)."""
+    return [(orbit.margins, orbit.counts) for orbit in block.orbits] == [((1, 2), (classes - 2, 1))]
 
 
 def turning_points(block: Block, classes: int, p: float) -> list[float]:

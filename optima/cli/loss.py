@@ -1,0 +1,116 @@
+"""``optima loss``: one problem, every structure, all stationary scales."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from optima.cell import StructureLoss, structure_losses
+from optima.cli import parse
+from optima.cli.table import Loss
+from optima.export import short
+from optima.model import DeepUFM
+from optima.structures import check_names
+
+
+def loss(
+    classes: Annotated[str, typer.Option(help="Number of classes K.")],
+    depth: Annotated[str, typer.Option(help="Number of weight matrices L.")],
+    reg: Annotated[str | None, typer.Option(help="Regularisation lambda of every factor, e.g. 2^-10.")] = None,
+    reg_per_factor: Annotated[
+        str | None, typer.Option(help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")
+    ] = None,
+    samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
+    width: Annotated[str | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")] = None,
+    loss: Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")] = Loss.ce,
+    structures: Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Optimal loss of every named structure in one problem, with all stationary scales."""
+    problem = DeepUFM(
+        parse.integer(classes, "classes", 2),
+        parse.integer(depth, "depth", 1),
+        _regularisation(reg, reg_per_factor),
+        parse.integer(samples, "samples", 1),
+        None if width is None else parse.integer(width, "width", 1),
+        loss.value,
+    )
+    chosen = parse.names(structures)
+    if chosen is not None:
+        check_names(chosen, [problem.classes])
+    found = structure_losses(problem, chosen)
+    if as_json:
+        print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
+    else:
+        _print(problem, found)
+
+
+def problem_dict(problem: DeepUFM) -> dict[str, Any]:
+    """A problem for JSON."""
+    return {
+        "classes": problem.classes,
+        "depth": problem.depth,
+        "reg": list(problem.reg) if isinstance(problem.reg, tuple) else problem.reg,
+        "samples": list(problem.samples) if isinstance(problem.samples, tuple) else problem.samples,
+        "width": problem.width,
+        "loss": problem.loss,
+        "activation": problem.activation,
+    }
+
+
+def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
+    return {name: entry.as_dict() for name, entry in found.items()}
+
+
+def _regularisation(reg: str | None, per_factor: str | None) -> float | tuple[float, ...]:
+    if (reg is None) == (per_factor is None):
+        raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
+    if reg is not None:
+        return parse.positive_real(reg, "reg")
+    assert per_factor is not None
+    return tuple(parse.positive_real(part, "reg-per-factor") for part in per_factor.split(","))
+
+
+def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
+    table = Table(header_style="bold", title=_title(problem))
+    table.add_column("structure", no_wrap=True)
+    for head in ("loss", "scale", "rank"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("singular values of Z", no_wrap=True)
+    for head in ("fit", "penalty"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("other stationary scales (loss, kind)")
+    for name, entry in found.items():
+        table.add_row(name, *_cells(entry))
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(table)
+
+
+def _title(problem: DeepUFM) -> str:
+    reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+    kind = "cross-entropy" if problem.loss == "ce" else "squared error"
+    return f"{kind}, K = {problem.classes}, L = {problem.depth}, reg = {reg}, n = {problem.samples}"
+
+
+def _cells(entry: StructureLoss) -> list[str]:
+    best, *others = entry.stationary
+    singular = ", ".join(f"{value:.6g} x{count}" for value, count in entry.singular_values)
+    stationary = "; ".join(f"{_scales(point.scales)} ({point.loss:.6g}, {point.kind})" for point in others)
+    return [
+        f"{best.loss:.12g}",
+        _scales(best.scales),
+        str(entry.rank),
+        singular,
+        f"{best.fit:.6g}",
+        f"{best.penalty:.6g}",
+        stationary,
+    ]
+
+
+def _scales(scales: tuple[float, ...]) -> str:
+    return ", ".join(f"{scale:.6g}" for scale in scales) or "0"

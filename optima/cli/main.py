@@ -1,0 +1,65 @@
+"""The application and how its errors reach the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from optima import __version__
+from optima.cli import loss, table
+
+app = typer.Typer(
+    name="optima",
+    help="Global minima of deep unconstrained feature models.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("table")(table.table)
+app.command("loss")(loss.loss)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"optima {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Global minima of deep unconstrained feature models."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a user's mistake gives one sentence on standard error and exit code 2."""
+    command = typer.main.get_command(app)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = command.main(args=given or ["--help"], prog_name="optima", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        print("optima: interrupted; rows written so far are kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader left: nothing more can be said on standard output, not even by the interpreter's flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse("standard output was closed before the end; pass --out FILE to keep every row")
+    except OSError as error:
+        return _refuse(f"writing failed ({error.strerror}); pass an output with more room")
+    except (ValueError, TypeError) as error:
+        return _refuse(str(error))
+    except Exception as error:
+        # Usage errors of the command line have a common base only inside the libraries.
+        if not hasattr(error, "format_message"):
+            raise
+        return _refuse(error.format_message())
+    return result if isinstance(result, int) else 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"optima: {' '.join(sentence.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,94 @@
+"""Numbers, ranges and lists as they are typed on the command line."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+# Longest axis of a grid; a typo such as 2:1e12 would otherwise fill the memory.
+LONGEST = 10_000_000
+
+
+def real(text: str) -> float:
+    """A number: ``0.001``, ``1e-3``, ``2^-10`` or ``2**-10``."""
+    match = re.fullmatch(r"\s*([^\^*]+?)\s*(?:\^|\*\*)\s*([^\^*]+?)\s*", text)
+    try:
+        value = float(match[1]) ** float(match[2]) if match else float(text)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a number; pass one such as 0.001, 1e-3 or 2^-10") from None
+    if isinstance(value, complex):
+        raise ValueError(f"{text!r} is not a real number; pass one such as 0.001, 1e-3 or 2^-10")
+    return value
+
+
+def positive_real(text: str, name: str) -> float:
+    """A positive finite number."""
+    value = real(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} is {text}; pass a positive finite number")
+    return value
+
+
+def integer(text: str, name: str, least: int) -> int:
+    """An integer of at least ``least``."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; pass an integer of at least {least}") from None
+    if value < least:
+        raise ValueError(f"{name} is {value}; pass an integer of at least {least}")
+    return value
+
+
+def integers(text: str, name: str, least: int) -> list[int]:
+    """A comma list of integers and inclusive ranges ``a:b`` or ``a:b:step``, without repeats."""
+    values = [value for part in text.split(",") for value in _integer_range(part, name, least)]
+    return list(dict.fromkeys(values))
+
+
+def _integer_range(part: str, name: str, least: int) -> range:
+    pieces = [integer(piece, name, least if i < 2 else 1) for i, piece in enumerate(part.split(":"))]
+    if len(pieces) > 3:
+        raise ValueError(f"{name} has the range {part!r}; pass a:b or a:b:step")
+    low, high, step = (pieces[0], pieces[-1] if len(pieces) == 1 else pieces[1], pieces[2] if len(pieces) == 3 else 1)
+    if high < low:
+        raise ValueError(f"{name} has the reversed range {part!r}; pass {high}:{low} instead")
+    if (high - low) // step >= LONGEST:
+        raise ValueError(f"{name} has the range {part!r} of more than {LONGEST} values; pass a larger step")
+    return range(low, high + 1, step)
+
+
+def reals(text: str, name: str) -> list[float]:
+    """A comma list of positive numbers and log-spaced ranges ``lo:hi:count``, without repeats."""
+    values = [value for part in text.split(",") for value in _real_range(part, name)]
+    return list(dict.fromkeys(values))
+
+
+def _real_range(part: str, name: str) -> list[float]:
+    pieces = part.split(":")
+    if len(pieces) == 1:
+        return [positive_real(part, name)]
+    if len(pieces) != 3:
+        raise ValueError(f"{name} has the range {part!r}; pass lo:hi:count")
+    low, high = (positive_real(piece, name) for piece in pieces[:2])
+    count = integer(pieces[2], f"the count of {name}", 1)
+    if high < low:
+        raise ValueError(f"{name} has the reversed range {part!r}; pass {pieces[1]}:{pieces[0]}:{pieces[2]} instead")
+    if count > LONGEST:
+        raise ValueError(f"{name} has the range {part!r} of more than {LONGEST} values; pass a smaller count")
+    # In logarithms, so that the ends of the range may be 1e-300 and 1e300.
+    logs = np.linspace(math.log(low), math.log(high), count)
+    values = np.exp(logs)
+    values[0] = low
+    if count > 1:
+        values[-1] = high
+    return values.tolist()
+
+
+def names(text: str | None) -> list[str] | None:
+    """A comma list of names."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,236 @@
+"""Writing the batches of a table to a file or a stream, so that whatever was written stays readable.
+
+A file ends with a valid trailer after every batch; when the disk fills up, the batch that did not fit is cut
+off again. On a stream that cannot be rewound the trailer comes at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+FORMATS = ("csv", "json", "markdown", "latex", "parquet")
+
+# Room kept free for the footer of a parquet file, which grows by about 4 KB with each batch.
+_FOOTER = 1 << 20
+
+
+class Encoder(ABC):
+    """Bytes of a format: what comes before the rows, the rows of a batch, and what comes after."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+
+    def header(self) -> bytes:
+        """Bytes before the first row."""
+        return b""
+
+    @abstractmethod
+    def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        """Bytes of the rows of a batch."""
+
+    def trailer(self) -> bytes:
+        """Bytes after the last row."""
+        return b""
+
+
+class CSV(Encoder):
+    """Comma-separated values with a header row; missing values are empty; floats round-trip."""
+
+    def header(self) -> bytes:
+        return (",".join(f'"{name}"' for name in self.schema.names) + "\n").encode()
+
+    def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        sink = io.BytesIO()
+        options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+        pyarrow.csv.write_csv(pa.Table.from_batches([batch]), sink, options)
+        return sink.getvalue()
+
+
+class JSON(Encoder):
+    """One array of objects, one object a line; missing values are null."""
+
+    def header(self) -> bytes:
+        return b"["
+
+    def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        lines = ",\n".join(json.dumps(row, allow_nan=False) for row in batch.to_pylist())
+        return (("\n" if first else ",\n") + lines).encode() if lines else b""
+
+    def trailer(self) -> bytes:
+        return b"\n]\n"
+
+
+class Markdown(Encoder):
+    """A pipe table with six significant digits."""
+
+    def header(self) -> bytes:
+        names = self.schema.names
+        return f"| {' | '.join(names)} |\n|{'|'.join(['---'] * len(names))}|\n".encode()
+
+    def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        return "".join(f"| {' | '.join(map(short, row))} |\n" for row in _tuples(batch)).encode()
+
+
+class LaTeX(Encoder):
+    """A longtable (packages longtable and booktabs) with six significant digits."""
+
+    def header(self) -> bytes:
+        columns = "".join("l" if pa.types.is_string(field.type) else "r" for field in self.schema)
+        names = " & ".join(self._escaped(name) for name in self.schema.names)
+        top = f"\\begin{{longtable}}{{{columns}}}\n\\toprule\n{names} \\\\\n\\midrule\n\\endhead\n"
+        return top.encode()
+
+    def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        lines = (" & ".join(self._escaped(short(value)) for value in row) for row in _tuples(batch))
+        return "".join(f"{line} \\\\\n" for line in lines).encode()
+
+    def trailer(self) -> bytes:
+        return b"\\bottomrule\n\\end{longtable}\n"
+
+    @staticmethod
+    def _escaped(text: str) -> str:
+        return text.replace("_", r"\_")
+
+
+ENCODERS: dict[str, type[Encoder]] = {"csv": CSV, "json": JSON, "markdown": Markdown, "latex": LaTeX}
+
+
+class Sink(ABC):
+    """Where batches go; ``count`` is the number of rows that are safely there."""
+
+    count = 0
+
+    @abstractmethod
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a batch, or raise OSError and keep what was there before."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class TextSink(Sink):
+    """Text formats, to a file (valid after every batch) or to a stream that cannot be rewound."""
+
+    def __init__(self, stream: BinaryIO, encoder: Encoder) -> None:
+        self.stream, self.encoder = stream, encoder
+        self.rewinds = stream.seekable()
+        self.end = 0
+        self._append(encoder.header())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._append(self.encoder.rows(batch, first=self.count == 0))
+        self.count += batch.num_rows
+
+    def close(self) -> None:
+        if not self.rewinds:
+            self._put(self.encoder.trailer())
+        self.stream.flush()
+
+    def _append(self, data: bytes) -> None:
+        if not self.rewinds:
+            self._put(data)
+            return
+        trailer = self.encoder.trailer()
+        try:
+            self.stream.seek(self.end)
+            self._put(data + trailer)
+        except OSError:
+            self.stream.truncate(self.end)
+            self.stream.seek(self.end)
+            self._put(trailer)
+            raise
+        self.end += len(data)
+
+    def _put(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.stream.write(view) :]
+
+
+class ParquetSink(Sink):
+    """Parquet, one row group a batch; space for the footer is reserved before a batch is written."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        self.stream = stream
+        self._reserve(0)
+        self.writer = pyarrow.parquet.ParquetWriter(pa.PythonFile(stream, mode="w"), schema)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._reserve(2 * batch.nbytes)
+        self.writer.write_batch(batch)
+        self.count += batch.num_rows
+
+    def close(self) -> None:
+        self.writer.close()
+        self.stream.truncate(self.stream.tell())
+
+    def _reserve(self, size: int) -> None:
+        # Not every system can reserve space; there a full disk costs the file its footer.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.stream.fileno(), 0, self.stream.tell() + size + _FOOTER)
+
+
+@contextlib.contextmanager
+def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO, force: bool = False) -> Iterator[Sink]:
+    """A sink for a file, or for standard output when ``path`` is None.
+
+    Raises ValueError, before anything is written, when the file exists (unless ``force``) or cannot be
+    written, or when parquet would go to standard output.
+    """
+    if path is None:
+        if form == "parquet":
+            raise ValueError("parquet cannot be written to standard output; pass --out FILE")
+        yield from _closing(TextSink(stdout, ENCODERS[form](schema)))
+        return
+    with _opened(path, force) as stream:
+        make: Callable[[], Sink] = (
+            (lambda: ParquetSink(stream, schema))
+            if form == "parquet"
+            else (lambda: TextSink(stream, ENCODERS[form](schema)))
+        )
+        yield from _closing(make())
+
+
+def _closing(sink: Sink) -> Iterator[Sink]:
+    try:
+        yield sink
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        # Interrupts and full disks alike: finish the file with the rows that are in it.
+        with contextlib.suppress(OSError):
+            sink.close()
+        raise
+    sink.close()
+
+
+def _opened(path: Path, force: bool) -> BinaryIO:
+    if path.exists() and not force:
+        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
+    try:
+        return open(path, "w+b" if force else "x+b", buffering=0)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}); pass a file in a writable folder") from None
+
+
+def _tuples(batch: pa.RecordBatch) -> Iterator[tuple]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def short(value: object) -> str:
+    """A value with six significant digits; missing values are empty."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

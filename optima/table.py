@@ -1,0 +1,236 @@
+"""The loss table: the optimal loss of every named structure over a grid of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from optima.model import Array, one_of, positive_integer, positive_number
+from optima.solve.many import best_of_structures
+from optima.solve.scale import BestScales
+from optima.structures import Structure, catalogue, check_names, families
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Cells whose losses are held at once.
+BATCH = 1 << 16
+
+_KEYS = {"classes": pa.int64(), "depth": pa.int64(), "reg": pa.float64(), "samples": pa.int64()}
+_RESULTS = {
+    "loss": pa.float64(),
+    "winner": pa.string(),
+    "win_by": pa.float64(),
+    "runner_up": pa.string(),
+    "rank": pa.int64(),
+    "scale": pa.float64(),
+    "scale_2": pa.float64(),
+    "singular_value": pa.float64(),
+    "multiplicity": pa.int64(),
+    "singular_value_2": pa.float64(),
+    "multiplicity_2": pa.int64(),
+    "fit": pa.float64(),
+    "penalty": pa.float64(),
+}
+
+
+@dataclass(frozen=True)
+class LossTable:
+    r"""Optimal losses of named structures on the grid classes x depths x regs x samples.
+
+    .. math:: V_s(K, L, \lambda, n) = \min_{a \ge 0} f_s(a),\qquad \text{winner} = \arg\min_s V_s
+
+    Each cell has, in this order: its key; the ``loss`` of the ``winner``, by how much (``win_by``) it is
+    below the ``runner_up`` (the best structure that is not the same one under another name; none where
+    the zero logits win), its ``rank``, its ``scale`` and, where two blocks have their own, ``scale_2``; the
+    nonzero singular values of Z in R^{K x Kn} with multiplicities; its ``fit`` and ``penalty``; and one
+    column ``loss_NAME`` for each family or structure asked for, which for a family is that of its best
+    member (null where there is none at this K).
+
+    Parameters
+    ----------
+    classes, depths, regs, samples
+        Values along the axes of the grid.
+    loss
+        ``"ce"`` or ``"mse"``.
+    structures
+        Names of families (``srg``) or structures (``srg-petersen``); None means every family of the loss.
+    width
+        Hidden width; structures of larger rank are left out.
+
+    Cells come in batches (:meth:`batches`), so a table of any size can be written in constant memory.
+
+    Raises ValueError on a value out of range or an unknown structure.
+    """
+
+    classes: Sequence[int]
+    depths: Sequence[int]
+    regs: Sequence[float]
+    samples: Sequence[int] = (1,)
+    loss: str = "ce"
+    structures: Sequence[str] | None = None
+    width: int | None = None
+
+    def __post_init__(self) -> None:
+        one_of("loss", self.loss, ("ce", "mse"))
+        for name, least in (("classes", 2), ("depths", 1), ("samples", 1)):
+            values = tuple(positive_integer(name, value, least) for value in getattr(self, name))
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in self.regs))
+        for name in ("classes", "depths", "regs", "samples"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty; pass at least one value")
+        if self.width is not None:
+            positive_integer("width", self.width)
+        if self.structures is not None:
+            if not self.structures:
+                raise ValueError("structures is empty; pass at least one name")
+            check_names(self.structures, self.classes)
+
+    def __len__(self) -> int:
+        return len(self.classes) * len(self.depths) * len(self.regs) * len(self.samples)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The families or structures with a column of their own."""
+        if self.structures is None:
+            return tuple(family.name for family in families(self.loss))
+        return tuple(dict.fromkeys(self.structures))
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        losses = {f"loss_{name}": pa.float64() for name in self.names}
+        return pa.schema({**_KEYS, **_RESULTS, **losses}.items())
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The cells in the order classes, depths, samples, regs (the last varies fastest)."""
+        L, n, lam = (
+            part.ravel() for part in np.meshgrid(self.depths, self.samples, np.array(self.regs), indexing="ij")
+        )
+        for start in range(0, lam.size, BATCH):
+            part = slice(start, start + BATCH)
+            step = max(1, BATCH // L[part].size)
+            for at in range(0, len(self.classes), step):
+                yield self._batch(self.classes[at : at + step], L[part], n[part], lam[part])
+
+    def to_arrow(self) -> pa.Table:
+        """All cells as one Arrow table."""
+        return pa.Table.from_batches(self.batches(), self.schema)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All cells as a data frame indexed by (classes, depth, reg, samples). Needs pandas."""
+        return self.to_arrow().to_pandas().set_index(list(_KEYS))
+
+    def _batch(self, classes: Sequence[int], L: Array, n: Array, lam: Array) -> pa.RecordBatch:
+        columns = [self._candidates(K) for K in classes]
+        everything = [structure for groups in columns for group in groups for structure in group]
+        best = iter(best_of_structures(everything, L, lam, n, self.loss))
+        rows = [
+            _cells(K, L, n, lam, [[(structure, next(best)) for structure in group] for group in groups], self.names)
+            for K, groups in zip(classes, columns, strict=True)
+        ]
+        merged = {name: np.concatenate([row[name] for row in rows]) for name in self.schema.names}
+        arrays = [_arrow(merged[field.name], field.type) for field in self.schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _candidates(self, classes: int) -> list[list[Structure]]:
+        """Members at K classes of each name of :attr:`names`."""
+        return [catalogue(classes, [name], self.loss, self.width) for name in self.names]
+
+
+def _cells(
+    K: int, L: Array, n: Array, lam: Array, groups: list[list[tuple[Structure, BestScales]]], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The columns of the cells with K classes."""
+    size = L.size
+    row: dict[str, np.ndarray] = {"classes": np.full(size, K), "depth": L, "reg": lam, "samples": n}
+    for name, group in zip(names, groups, strict=True):
+        row[f"loss_{name}"] = np.min([best.loss for _, best in group], axis=0) if group else np.full(size, np.nan)
+    candidates = _distinct([pair for group in groups for pair in group])
+    row |= {name: np.full(size, np.nan) for name in _RESULTS}
+    row["winner"] = row["runner_up"] = np.full(size, None, dtype=object)
+    if candidates:
+        row |= _winner(candidates, np.sqrt(n))
+    return row
+
+
+def _distinct(candidates: list[tuple[Structure, BestScales]]) -> list[tuple[Structure, BestScales]]:
+    """Candidates without those that are an earlier one under another name."""
+    first: dict[object, tuple[Structure, BestScales]] = {}
+    for structure, best in candidates:
+        first.setdefault(structure.fingerprint, (structure, best))
+    return list(first.values())
+
+
+def _winner(candidates: list[tuple[Structure, BestScales]], root_samples: Array) -> dict[str, np.ndarray]:
+    """Who wins in each cell, by how much, and what the winner looks like."""
+    size = root_samples.size
+    cells = np.arange(size)
+    losses = np.array([best.loss for _, best in candidates])
+    # A structure at scale zero is the zero structure, and no rival to it.
+    alive = np.array([best.scales.any(axis=0) if len(best.scales) else np.zeros(size, bool) for _, best in candidates])
+    order = np.where(alive, losses, np.inf)
+    first = np.argmin(losses, axis=0)
+    won = alive[first, cells]
+    order[first, cells] = np.inf
+    second = np.argmin(order, axis=0)
+    rival = won & np.isfinite(order[second, cells])
+    zero = np.flatnonzero([structure.name == "zero" for structure, _ in candidates])
+    if zero.size:
+        # Without another rival the zero logits are the runner-up.
+        second, rival = np.where(won & ~rival, zero[0], second), won
+        first = np.where(won, first, zero[0])
+    names = np.array([structure.name for structure, _ in candidates], dtype=object)
+    out = {
+        "loss": losses[first, cells],
+        "winner": np.where(won, names[first], "zero"),
+        "runner_up": np.where(rival, names[second], None),
+        "win_by": np.where(rival, losses[second, cells] - losses[first, cells], np.nan),
+    }
+    shapes = [_description(structure, best, root_samples) for structure, best in candidates]
+    return out | {key: np.array([shape[key] for shape in shapes])[first, cells] for key in shapes[0]}
+
+
+def _description(structure: Structure, best: BestScales, root_samples: Array) -> dict[str, np.ndarray]:
+    """Scales, rank, singular values, fit and penalty of one structure in each cell."""
+    size = root_samples.size
+    scales = np.full((2, size), np.nan)
+    scales[: len(best.scales)] = best.scales
+    pairs = [
+        (root_samples * scale * float(sigma), np.where(scale > 0, int(multiplicity), 0))
+        for scale, block in zip(best.scales, structure.blocks(), strict=True)
+        for sigma, multiplicity in block.singular
+    ]
+    values = np.array([value for value, _ in pairs] + [np.zeros(size)] * (2 - len(pairs)))
+    counts = np.array([count for _, count in pairs] + [np.zeros(size, int)] * (2 - len(pairs)))
+    order = np.argsort(-values, axis=0, kind="stable")
+    values, counts = np.take_along_axis(values, order, axis=0), np.take_along_axis(counts, order, axis=0)
+    there = counts > 0
+    value, count = np.where(there, values, np.nan), np.where(there, counts, np.nan)
+    return {
+        "rank": counts.sum(axis=0).astype(float),
+        "scale": scales[0],
+        "scale_2": scales[1],
+        "singular_value": value[0],
+        "multiplicity": count[0],
+        "singular_value_2": value[1],
+        "multiplicity_2": count[1],
+        "fit": best.fit,
+        "penalty": best.penalty,
+    }
+
+
+def _arrow(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """An Arrow array in which nan means null."""
+    if values.dtype == object:
+        return pa.array(values, kind)
+    missing = np.isnan(values)
+    if pa.types.is_integer(kind):
+        values = np.where(missing, 0, values).astype(np.int64)
+    return pa.array(values, kind, mask=missing)
