@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Cells whose losses are held at once.
-BATCH = 1 << 16
+BATCH = 1 << 14
 
 _KEYS = {"classes": pa.int64(), "depth": pa.int64(), "reg": pa.float64(), "samples": pa.int64()}
 _RESULTS = {
