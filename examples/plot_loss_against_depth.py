@@ -31,7 +31,8 @@ def draw(axes: plt.Axes, classes: int) -> None:
         at_end = optima.best_scales(optima.named("pairs", classes), 6.0, reg).loss
         axes.annotate(f"$\\lambda = 10^{{{np.log10(reg):.0f}}}$", (6.05, at_end), va="center", annotation_clip=False)
     axes.axhline(np.log(classes), color="0.6", linewidth=0.8, linestyle=":")
-    axes.set(yscale="log", xlabel="depth $L$ (number of weight matrices)", title=f"$K = {classes}$ classes, $n = 1$", xlim=(1, 6))
+    axes.set(yscale="log", xlabel="depth $L$ (number of weight matrices)", xlim=(1, 6))
+    axes.set_title(f"$K = {classes}$ classes, $n = 1$")
 
 
 def mark_ties(axes: plt.Axes, classes: int, reg: float) -> None:
