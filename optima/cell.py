@@ -10,7 +10,7 @@ from typing import Any
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve.scale import Stationary, stationary_scales
-from optima.structures import Structure, catalogue
+from optima.structures import Structure, catalogue, check_names
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,13 @@ class StructureLoss:
 def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[str, StructureLoss]:
     """Every structure of the catalogue (or those named) in a balanced linear problem, best first.
 
-    Raises ValueError for relu models and for classes of different sizes, where named structures have no
-    closed form.
+    Raises ValueError for relu models, for classes of different sizes, where named structures have no closed
+    form, and for an unknown name.
     """
     if not problem.balanced:
         raise ValueError("named structures need classes of equal size; pass one number of samples")
+    if names is not None:
+        check_names(names, [problem.classes])
     reduction = Reduction(problem)
     samples = int(problem.class_sizes[0])
     found = [

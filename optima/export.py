@@ -1,7 +1,8 @@
 """Writing the batches of a table to a file or a stream, so that whatever was written stays readable.
 
-A file ends with a valid trailer after every batch; when the disk fills up, the batch that did not fit is cut
-off again. On a stream that cannot be rewound the trailer comes at the end.
+A text file ends with a valid trailer after every batch; when the disk fills up, the batch that did not fit is
+cut off again. A parquet file gets its footer at the end, whatever ends it short of a kill. On a pipe the trailer
+comes last.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ import contextlib
 import io
 import json
 import os
+import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+
+try:
+    import fcntl
+except ImportError:
+    # Not on Windows, where files redirected for appending are taken for ordinary ones.
+    fcntl = None  # type: ignore[assignment]
 
 FORMATS = ("csv", "json", "markdown", "latex", "parquet")
 
@@ -121,13 +129,20 @@ class Sink(ABC):
 
 
 class TextSink(Sink):
-    """Text formats, to a file (valid after every batch) or to a stream that cannot be rewound."""
+    """Text formats to an unbuffered stream.
+
+    On a regular file a batch that does not fit is cut off again; unless the file is open for appending (where
+    every write goes to its end) the trailer is written after each batch and overwritten by the next.
+    """
 
     def __init__(self, stream: BinaryIO, encoder: Encoder) -> None:
         self.stream, self.encoder = stream, encoder
-        self.rewinds = stream.seekable()
-        self.end = 0
+        self.regular, appends = _kind(stream)
+        self.rewinds = self.regular and not appends
+        self.end = (stream.seek(0, os.SEEK_END) if appends else stream.tell()) if self.regular else 0
+        self.started = False
         self._append(encoder.header())
+        self.started = True
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._append(self.encoder.rows(batch, first=self.count == 0))
@@ -139,17 +154,17 @@ class TextSink(Sink):
         self.stream.flush()
 
     def _append(self, data: bytes) -> None:
-        if not self.rewinds:
-            self._put(data)
-            return
-        trailer = self.encoder.trailer()
+        trailer = self.encoder.trailer() if self.rewinds else b""
         try:
-            self.stream.seek(self.end)
+            if self.rewinds:
+                self.stream.seek(self.end)
             self._put(data + trailer)
         except OSError:
-            self.stream.truncate(self.end)
-            self.stream.seek(self.end)
-            self._put(trailer)
+            if self.regular:
+                self.stream.truncate(self.end)
+            if self.rewinds and self.started:
+                self.stream.seek(self.end)
+                self._put(trailer)
             raise
         self.end += len(data)
 
@@ -157,6 +172,18 @@ class TextSink(Sink):
         view = memoryview(data)
         while view:
             view = view[self.stream.write(view) :]
+
+
+def _kind(stream: BinaryIO) -> tuple[bool, bool]:
+    """Whether a stream is a regular file, and whether it is open for appending only."""
+    try:
+        descriptor = stream.fileno()
+    except OSError:
+        return stream.seekable(), False
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False, False
+    appends = fcntl is not None and bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
+    return True, appends
 
 
 class ParquetSink(Sink):
@@ -184,7 +211,7 @@ class ParquetSink(Sink):
 
 @contextlib.contextmanager
 def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO, force: bool = False) -> Iterator[Sink]:
-    """A sink for a file, or for standard output when ``path`` is None.
+    """A sink for a file, or for ``stdout`` when ``path`` is None.
 
     Raises ValueError, before anything is written, when the file exists (unless ``force``) or cannot be
     written, or when parquet would go to standard output.
@@ -192,15 +219,18 @@ def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO,
     if path is None:
         if form == "parquet":
             raise ValueError("parquet cannot be written to standard output; pass --out FILE")
-        yield from _closing(TextSink(stdout, ENCODERS[form](schema)))
+        # Without its buffer a failed write is seen where it happens.
+        stdout.flush()
+        yield from _closing(TextSink(getattr(stdout, "raw", stdout), ENCODERS[form](schema)))
         return
     with _opened(path, force) as stream:
-        make: Callable[[], Sink] = (
-            (lambda: ParquetSink(stream, schema))
-            if form == "parquet"
-            else (lambda: TextSink(stream, ENCODERS[form](schema)))
-        )
-        yield from _closing(make())
+        try:
+            sink = ParquetSink(stream, schema) if form == "parquet" else TextSink(stream, ENCODERS[form](schema))
+        except OSError:
+            # Not even the header fits: leave nothing rather than half of it.
+            path.unlink()
+            raise
+        yield from _closing(sink)
 
 
 def _closing(sink: Sink) -> Iterator[Sink]:
@@ -217,9 +247,9 @@ def _closing(sink: Sink) -> Iterator[Sink]:
 
 
 def _opened(path: Path, force: bool) -> BinaryIO:
-    if path.exists() and not force:
-        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
     try:
+        if path.exists() and not force:
+            raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
         return open(path, "w+b" if force else "x+b", buffering=0)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); pass a file in a writable folder") from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import logsumexp, softmax
 
 Array = NDArray[np.float64]
 
@@ -113,12 +115,12 @@ class DeepUFM:
     @cached_property
     def class_sizes(self) -> NDArray[np.int64]:
         """Number of samples n_c of each class, shape (K,)."""
-        return np.broadcast_to(np.asarray(self.samples, dtype=np.int64), (self.classes,)).copy()
+        return _frozen(np.broadcast_to(np.asarray(self.samples, dtype=np.int64), (self.classes,)).copy())
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """Class of each column of the logits, shape (N,)."""
-        return np.repeat(np.arange(self.classes), self.class_sizes)
+        return _frozen(np.repeat(np.arange(self.classes), self.class_sizes))
 
     @property
     def max_rank(self) -> int:
@@ -127,15 +129,24 @@ class DeepUFM:
 
     def data_loss(self, logits: Array) -> float:
         """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
-        columns = np.arange(self.labels.size)
+        logits = self._checked_logits(logits)
         if self.loss == "ce":
-            return float(-np.mean(log_softmax(logits, axis=0)[self.labels, columns]))
+            return float(np.mean(cross_entropies(logits, self.labels)))
         return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.labels.size))
 
     def data_loss_gradient(self, logits: Array) -> Array:
         """Gradient of g at logits of shape (K, N): (softmax(Z) - Y) / N or (Z - Y) / N."""
-        prediction = softmax(logits, axis=0) if self.loss == "ce" else logits
-        return (prediction - self._one_hot) / self.labels.size
+        logits = self._checked_logits(logits)
+        if self.loss == "ce":
+            return cross_entropy_slopes(logits, self.labels) / self.labels.size
+        return (logits - self._one_hot) / self.labels.size
+
+    def _checked_logits(self, logits: Array) -> Array:
+        logits = np.asarray(logits, dtype=float)
+        wanted = (self.classes, self.labels.size)
+        if logits.shape != wanted:
+            raise ValueError(f"logits have shape {logits.shape}; pass shape {wanted}")
+        return logits
 
     @property
     def _one_hot(self) -> Array:
@@ -151,16 +162,15 @@ class DeepUFM:
         ``factors`` is (W_1, ..., W_L, H), of shapes (d, d), ..., (d, d), (K, d) and (d, N)
         (for L = 1: (K, d) and (d, N)). Raises ValueError on shapes that do not chain.
         """
-        norms = (np.vdot(factor, factor) for factor in factors)
-        return self.data_loss(self.logits(factors)) + sum(
-            reg / 2 * float(norm) for reg, norm in zip(self.regs, norms, strict=True)
-        )
+        loss = self.data_loss(self.logits(factors))
+        norms = (np.sum(np.asarray(factor, dtype=float) ** 2) for factor in factors)
+        return loss + sum(reg / 2 * float(norm) for reg, norm in zip(self.regs, norms, strict=True))
 
     def gradient(self, factors: Sequence[Array]) -> list[Array]:
         """Gradient of :meth:`objective` in each factor, by backpropagation (relu'(0) = 0)."""
         layers = self._forward(factors)
         weights = factors[:-1]
-        gradients = [reg * np.asarray(factor) for reg, factor in zip(self.regs, factors, strict=True)]
+        gradients = [reg * np.asarray(factor, dtype=float) for reg, factor in zip(self.regs, factors, strict=True)]
         signal = self.data_loss_gradient(layers[-1])
         for index in range(self.depth - 1, -1, -1):
             gradients[index] = gradients[index] + signal @ layers[index].T
@@ -185,7 +195,7 @@ class DeepUFM:
             raise ValueError(
                 f"got {len(factors)} factors for depth {self.depth}; pass {self.depth + 1}: W_1, ..., W_L, H"
             )
-        width = self.width if self.width is not None else np.shape(factors[-1])[0]
+        width = self.width or next(iter(np.shape(factors[-1])), 1)
         hidden = [(width, width)] * (self.depth - 1)
         wanted = [*hidden, (self.classes, width), (width, self.labels.size)]
         shapes = [np.shape(factor) for factor in factors]
@@ -193,34 +203,80 @@ class DeepUFM:
             raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")
 
 
+def cross_entropies(logits: Array, labels: NDArray[np.int64]) -> Array:
+    """log(1 + sum_j e^(z_j - z_label)) of each column, which keeps its digits when it is tiny. Shape (N,)."""
+    return np.logaddexp(0.0, logsumexp(_lead_of_rivals(logits, labels), axis=0))
+
+
+def cross_entropy_slopes(logits: Array, labels: NDArray[np.int64]) -> Array:
+    """softmax(z) minus the one-hot label for each column, without cancellation. Shape (K, N)."""
+    slopes = softmax(logits, axis=0)
+    columns = np.arange(labels.size)
+    slopes[labels, columns] = 0.0
+    slopes[labels, columns] = -slopes.sum(axis=0)
+    return slopes
+
+
+def _lead_of_rivals(logits: Array, labels: NDArray[np.int64]) -> Array:
+    """z_j - z_label for the rivals j of each column, and -inf at its label."""
+    columns = np.arange(labels.size)
+    lead = logits - logits[labels, columns]
+    lead[labels, columns] = -np.inf
+    return lead
+
+
+def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    array.flags.writeable = False
+    return array
+
+
 def is_sequence(value: object) -> bool:
     """Whether a parameter was given as one value per factor or class, not as a single number."""
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
+# Largest integer parameter: up to here every integer is a float64.
+LARGEST = 2**53
+
+
 def positive_integer(name: str, value: object, minimum: int = 1) -> int:
-    """``value`` as an int of at least ``minimum``, or an error that says what to pass."""
+    """``value`` as an int from ``minimum`` to 2^53, or an error that says what to pass."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; pass an integer of at least {minimum}") from None
+        raise TypeError(f"{name} is {shown(value)}; pass an integer of at least {minimum}") from None
     if isinstance(value, (bool, np.bool_)) or number < minimum:
-        raise ValueError(f"{name} is {value!r}; pass an integer of at least {minimum}")
+        raise ValueError(f"{name} is {shown(value)}; pass an integer of at least {minimum}")
+    if number > LARGEST:
+        raise ValueError(f"{name} is {shown(value)}; pass an integer of at most {LARGEST}")
     return number
 
 
 def positive_number(name: str, value: object) -> float:
     """``value`` as a positive finite float, or an error that says what to pass."""
+    real = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_, np.timedelta64))
+    if not real:
+        raise TypeError(f"{name} is {shown(value)}; pass a positive finite number")
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name} is {value!r}; pass a positive finite number") from None
-    if isinstance(value, (bool, np.bool_, str)) or not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{name} is {value!r}; pass a positive finite number")
+    except OverflowError:
+        number = math.inf
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name} is {shown(value)}; pass a positive finite number")
     return number
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise a ValueError that lists the allowed values unless ``value`` is one of them."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; pass one of {', '.join(map(repr, allowed))}")
+    if not (isinstance(value, str) and value in allowed):
+        raise ValueError(f"{name} is {shown(value)}; pass one of {', '.join(map(repr, allowed))}")
+
+
+def shown(value: object) -> str:
+    """``repr`` on one line, shortened, for messages."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        # Python refuses to print integers of thousands of digits.
+        text = "a huge number"
+    return text if len(text) <= 80 else text[:77] + "..."

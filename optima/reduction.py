@@ -9,9 +9,12 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 
-from optima.model import Array, DeepUFM
+from optima.model import Array, DeepUFM, cross_entropies, cross_entropy_slopes, positive_integer
+
+
+# Relative size up to which singular values beyond the width are taken for rounding noise.
+NOISE = 1e-6
 
 
 def exponent(depth: float | Array) -> float | Array:
@@ -49,9 +52,11 @@ class Reduction:
     averaging the columns of one class never raises it.
 
     Singular values below ``rank_tolerance`` times the largest are taken to be zero: s^p is not small
-    there when p is (rounding noise 1e-16 to the power 0.01 is 0.69).
+    there when p is (rounding noise 1e-16 to the power 0.01 is 0.69). Beyond the width of the model, where
+    only noise is admissible, the tolerance is 1e-6; the functions themselves are defined for logits of any rank.
 
-    Raises ValueError for relu models, where no such reduction is known.
+    Raises ValueError for relu models, where no such reduction is known, and for class-mean logits that are not
+    finite or of the wrong shape.
 
     Source: derivations/schatten_reduction.py; garrod2025, Lemma 1.
     """
@@ -70,7 +75,8 @@ class Reduction:
     @cached_property
     def reg(self) -> float:
         """lambda: geometric mean of the regularisations of the L + 1 factors."""
-        return geometric_mean(self.problem.regs)
+        reg = self.problem.reg
+        return geometric_mean(reg) if isinstance(reg, tuple) else reg
 
     @property
     def strength(self) -> float:
@@ -90,7 +96,7 @@ class Reduction:
     @property
     def rank_tolerance(self) -> float:
         """Relative size under which a singular value counts as zero."""
-        return 8 * self.problem.classes * float(np.finfo(float).eps)
+        return 8 * max(self.problem.classes, self.problem.labels.size) * float(np.finfo(float).eps)
 
     @cached_property
     def _root_sizes(self) -> Array:
@@ -104,15 +110,16 @@ class Reduction:
         """sum_c pi_c g_c(M_{:c}) at class-mean logits M of shape (K, K)."""
         means = self._checked(means)
         if self.problem.loss == "ce":
-            return float(-self._weights @ np.diagonal(log_softmax(means, axis=0)))
+            return float(self._weights @ cross_entropies(means, np.arange(self.problem.classes)))
         residual = means - np.eye(self.problem.classes)
         return float(np.sum(residual**2, axis=0) @ self._weights / 2)
 
     def fit_gradient(self, means: Array) -> Array:
         """Gradient of :meth:`fit` in M, shape (K, K)."""
         means = self._checked(means)
-        prediction = softmax(means, axis=0) if self.problem.loss == "ce" else means
-        return (prediction - np.eye(self.problem.classes)) * self._weights
+        if self.problem.loss == "ce":
+            return cross_entropy_slopes(means, np.arange(self.problem.classes)) * self._weights
+        return (means - np.eye(self.problem.classes)) * self._weights
 
     def singular_values(self, means: Array) -> Array:
         """Nonzero singular values of Z = M R, descending."""
@@ -128,9 +135,9 @@ class Reduction:
 
     def value_at_logits(self, logits: Array) -> float:
         """g(Z) + c sum_i s_i(Z)^p at any logits Z of shape (K, N), class-averaged or not."""
+        loss = self.problem.data_loss(logits)
         s = np.linalg.svd(logits, compute_uv=False)
-        kept = s[s > self.rank_tolerance * s[0]] if s[0] > 0 else s[:0]
-        return self.problem.data_loss(logits) + self.strength * float(np.sum(kept**self.exponent))
+        return loss + self.strength * float(np.sum(s[: self._rank(s)] ** self.exponent))
 
     def gradient(self, means: Array) -> Array:
         """Gradient of f at M within the matrices of the rank of M.
@@ -176,12 +183,22 @@ class Reduction:
     def _svd(self, means: Array) -> tuple[Array, Array, Array]:
         """SVD of M diag(sqrt(n_c)) without its zero singular values."""
         left, s, right = np.linalg.svd(means * self._root_sizes)
-        rank = int(np.sum(s > self.rank_tolerance * s[0])) if s[0] > 0 else 0
+        rank = self._rank(s)
         return left[:, :rank], s[:rank], right[:rank]
 
+    def _rank(self, s: Array) -> int:
+        """Number of singular values (descending) that count as nonzero."""
+        if s[0] == 0:
+            return 0
+        floor = np.full(s.size, self.rank_tolerance)
+        floor[self.problem.max_rank :] = max(NOISE, self.rank_tolerance)
+        return int(np.sum(s > floor * s[0]))
+
     def _lift_width(self, width: int | None, rank: int) -> int:
-        if width is None:
-            width = self.problem.width if self.problem.width is not None else self.problem.classes
+        own = self.problem.width
+        width = positive_integer("width", width, minimum=0) if width is not None else (own or self.problem.classes)
+        if own is not None and width != own:
+            raise ValueError(f"width {width} is not the width {own} of the problem; pass {own} or none")
         if width < rank:
             raise ValueError(f"width {width} cannot carry logits of rank {rank}; pass a width of at least {rank}")
         return width
@@ -191,6 +208,8 @@ class Reduction:
         shape = (self.problem.classes, self.problem.classes)
         if means.shape != shape:
             raise ValueError(f"class-mean logits have shape {means.shape}; pass shape {shape}")
+        if not np.isfinite(means).all():
+            raise ValueError("class-mean logits contain nan or infinity; pass finite numbers")
         return means
 
 

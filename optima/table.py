@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,8 +89,6 @@ class LossTable:
         if self.width is not None:
             positive_integer("width", self.width)
         if self.structures is not None:
-            if not self.structures:
-                raise ValueError("structures is empty; pass at least one name")
             check_names(self.structures, self.classes)
 
     def __len__(self) -> int:
@@ -110,14 +109,15 @@ class LossTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The cells in the order classes, depths, samples, regs (the last varies fastest)."""
-        L, n, lam = (
-            part.ravel() for part in np.meshgrid(self.depths, self.samples, np.array(self.regs), indexing="ij")
-        )
-        for start in range(0, lam.size, BATCH):
-            part = slice(start, start + BATCH)
-            step = max(1, BATCH // L[part].size)
-            for at in range(0, len(self.classes), step):
-                yield self._batch(self.classes[at : at + step], L[part], n[part], lam[part])
+        axes = np.array(self.depths), np.array(self.samples), np.array(self.regs)
+        shape = tuple(map(len, axes))
+        inner = math.prod(shape)
+        step = max(1, BATCH // inner)
+        for at in range(0, len(self.classes), step):
+            for start in range(0, inner, BATCH):
+                places = np.unravel_index(np.arange(start, min(start + BATCH, inner)), shape)
+                L, n, lam = (axis[place] for axis, place in zip(axes, places, strict=True))
+                yield self._batch(self.classes[at : at + step], L, n, lam)
 
     def to_arrow(self) -> pa.Table:
         """All cells as one Arrow table."""

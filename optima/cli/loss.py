@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from optima.cell import StructureLoss, structure_losses
 from optima.cli import parse
 from optima.cli.table import Loss
+from optima.cli.terminal import console
 from optima.export import short
 from optima.model import DeepUFM
-from optima.structures import check_names
+from optima.solution import problem_dict
 
 
 def loss(
@@ -35,39 +34,24 @@ def loss(
     problem = DeepUFM(
         parse.integer(classes, "classes", 2),
         parse.integer(depth, "depth", 1),
-        _regularisation(reg, reg_per_factor),
+        regularisation(reg, reg_per_factor),
         parse.integer(samples, "samples", 1),
         None if width is None else parse.integer(width, "width", 1),
         loss.value,
     )
-    chosen = parse.names(structures)
-    if chosen is not None:
-        check_names(chosen, [problem.classes])
-    found = structure_losses(problem, chosen)
+    found = structure_losses(problem, parse.names(structures))
     if as_json:
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
     else:
         _print(problem, found)
 
 
-def problem_dict(problem: DeepUFM) -> dict[str, Any]:
-    """A problem for JSON."""
-    return {
-        "classes": problem.classes,
-        "depth": problem.depth,
-        "reg": list(problem.reg) if isinstance(problem.reg, tuple) else problem.reg,
-        "samples": list(problem.samples) if isinstance(problem.samples, tuple) else problem.samples,
-        "width": problem.width,
-        "loss": problem.loss,
-        "activation": problem.activation,
-    }
-
-
 def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
     return {name: entry.as_dict() for name, entry in found.items()}
 
 
-def _regularisation(reg: str | None, per_factor: str | None) -> float | tuple[float, ...]:
+def regularisation(reg: str | None, per_factor: str | None) -> float | tuple[float, ...]:
+    """The regularisation from --reg or --reg-per-factor, exactly one of which is given."""
     if (reg is None) == (per_factor is None):
         raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
     if reg is not None:
@@ -87,8 +71,7 @@ def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     table.add_column("other stationary scales (loss, kind)")
     for name, entry in found.items():
         table.add_row(name, *_cells(entry))
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(table)
+    console().print(table)
 
 
 def _title(problem: DeepUFM) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import loss, table
+from optima.cli import loss, solve, table
 
 app = typer.Typer(
     name="optima",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("table")(table.table)
 app.command("loss")(loss.loss)
+app.command("solve")(solve.solve)
 
 
 def _version(asked: bool) -> None:
@@ -36,19 +37,20 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a user's mistake gives one sentence on standard error and exit code 2."""
-    command = typer.main.get_command(app)
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.stdout is None:
+        return _refuse("standard output is closed; leave it open, or send it to a file")
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        result = command.main(args=given or ["--help"], prog_name="optima", standalone_mode=False)
+        code = _run(given)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         print("optima: interrupted; rows written so far are kept", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader left: nothing more can be said on standard output, not even by the interpreter's flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return _refuse("standard output was closed before the end; pass --out FILE to keep every row")
     except OSError as error:
+        _give_up_stdout()
         return _refuse(f"writing failed ({error.strerror}); pass an output with more room")
     except (ValueError, TypeError) as error:
         return _refuse(str(error))
@@ -57,7 +59,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         return _refuse(error.format_message())
-    return result if isinstance(result, int) else 0
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Invoke a command; its own ``main`` would turn interrupts and broken pipes into silent exits."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("optima", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return 0
+
+
+def _give_up_stdout() -> None:
+    """Nothing more can be said on standard output, not even by the interpreter's last flush."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        # Without a file descriptor there is no such flush.
+        return
 
 
 def _refuse(sentence: str) -> int:

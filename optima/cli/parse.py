@@ -13,21 +13,22 @@ LONGEST = 10_000_000
 
 def real(text: str) -> float:
     """A number: ``0.001``, ``1e-3``, ``2^-10`` or ``2**-10``."""
-    match = re.fullmatch(r"\s*([^\^*]+?)\s*(?:\^|\*\*)\s*([^\^*]+?)\s*", text)
+    match = re.fullmatch(r"\s*(-?)([^\^*]+?)\s*(?:\^|\*\*)\s*([^\^*]+?)\s*", text)
     try:
-        value = float(match[1]) ** float(match[2]) if match else float(text)
-    except (ValueError, OverflowError, ZeroDivisionError):
+        if not match:
+            return float(text)
+        # The sign belongs to the power, not to its base.
+        power = float(match[2]) ** float(match[3])
+        return -power if match[1] else power
+    except (ValueError, OverflowError, ZeroDivisionError, TypeError):
         raise ValueError(f"{text!r} is not a number; pass one such as 0.001, 1e-3 or 2^-10") from None
-    if isinstance(value, complex):
-        raise ValueError(f"{text!r} is not a real number; pass one such as 0.001, 1e-3 or 2^-10")
-    return value
 
 
 def positive_real(text: str, name: str) -> float:
     """A positive finite number."""
     value = real(text)
     if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} is {text}; pass a positive finite number")
+        raise ValueError(f"{name} is {' '.join(text.split())}; pass a positive finite number")
     return value
 
 
@@ -44,14 +45,22 @@ def integer(text: str, name: str, least: int) -> int:
 
 def integers(text: str, name: str, least: int) -> list[int]:
     """A comma list of integers and inclusive ranges ``a:b`` or ``a:b:step``, without repeats."""
-    values = [value for part in text.split(",") for value in _integer_range(part, name, least)]
-    return list(dict.fromkeys(values))
+    ranges = [_integer_range(part, name, least) for part in text.split(",")]
+    _check_length(name, sum(map(len, ranges)))
+    return list(dict.fromkeys(value for values in ranges for value in values))
+
+
+def _check_length(name: str, count: int) -> None:
+    if count > LONGEST:
+        raise ValueError(f"{name} has a list of more than {LONGEST} values; pass a larger step or fewer ranges")
 
 
 def _integer_range(part: str, name: str, least: int) -> range:
-    pieces = [integer(piece, name, least if i < 2 else 1) for i, piece in enumerate(part.split(":"))]
-    if len(pieces) > 3:
+    texts = part.split(":")
+    if len(texts) > 3:
         raise ValueError(f"{name} has the range {part!r}; pass a:b or a:b:step")
+    pieces = [integer(text, name, least) for text in texts[:2]]
+    pieces += [integer(text, f"the step of {name}", 1) for text in texts[2:]]
     low, high, step = (pieces[0], pieces[-1] if len(pieces) == 1 else pieces[1], pieces[2] if len(pieces) == 3 else 1)
     if high < low:
         raise ValueError(f"{name} has the reversed range {part!r}; pass {high}:{low} instead")
@@ -62,8 +71,9 @@ def _integer_range(part: str, name: str, least: int) -> range:
 
 def reals(text: str, name: str) -> list[float]:
     """A comma list of positive numbers and log-spaced ranges ``lo:hi:count``, without repeats."""
-    values = [value for part in text.split(",") for value in _real_range(part, name)]
-    return list(dict.fromkeys(values))
+    ranges = [_real_range(part, name) for part in text.split(",")]
+    _check_length(name, sum(map(len, ranges)))
+    return list(dict.fromkeys(value for values in ranges for value in values))
 
 
 def _real_range(part: str, name: str) -> list[float]:
@@ -75,12 +85,14 @@ def _real_range(part: str, name: str) -> list[float]:
     low, high = (positive_real(piece, name) for piece in pieces[:2])
     count = integer(pieces[2], f"the count of {name}", 1)
     if high < low:
-        raise ValueError(f"{name} has the reversed range {part!r}; pass {pieces[1]}:{pieces[0]}:{pieces[2]} instead")
+        swapped = ":".join(" ".join(piece.split()) for piece in (pieces[1], pieces[0], pieces[2]))
+        raise ValueError(f"{name} has the reversed range {part!r}; pass {swapped} instead")
     if count > LONGEST:
         raise ValueError(f"{name} has the range {part!r} of more than {LONGEST} values; pass a smaller count")
     # In logarithms, so that the ends of the range may be 1e-300 and 1e300.
     logs = np.linspace(math.log(low), math.log(high), count)
-    values = np.exp(logs)
+    with np.errstate(over="ignore"):
+        values = np.clip(np.exp(logs), low, high)
     values[0] = low
     if count > 1:
         values[-1] = high

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from optima.cli import parse
+from optima.cli.terminal import console
 from optima.export import FORMATS, open_sink, short
 from optima.table import LossTable
 
@@ -60,6 +61,8 @@ def table(
         parse.names(structures),
         width,
     )
+    if rows < 0:
+        raise ValueError(f"rows is {rows}; pass an integer of at least 0")
     chosen = _format(format.value, out)
     if chosen == "terminal":
         _show(grid, rows)
@@ -97,16 +100,12 @@ def _show(grid: LossTable, rows: int) -> None:
             missing = max(0, rows - len(head))
             head += batch.slice(0, missing).to_pylist()
             advance(batch.num_rows)
-    _console().print(_rich_table(grid, head))
+    console().print(_rich_table(grid, head))
     if len(head) < len(grid):
         print(f"... {len(grid) - len(head)} more cells; pass --rows N to see more, or --out FILE for all of them")
-    print("won by: " + ", ".join(f"{name} {count}" for name, count in winners.most_common()))
+    won = (f"{name or 'no structure exists in'} {count}" for name, count in winners.most_common())
+    print("won by: " + ", ".join(won))
     print(f"{len(grid)} cells in {time.perf_counter() - start:.2f} s")
-
-
-def _console() -> Console:
-    # Without a terminal there is no width to fit, so columns are never cut.
-    return Console() if sys.stdout.isatty() else Console(width=200)
 
 
 def _rich_table(grid: LossTable, cells: list[dict]) -> Table:

@@ -154,7 +154,7 @@ def _log_ratio_bounds(A: Structure, B: Structure, depth: float, ends: Array, los
         V, penalty = best.loss, best.penalty
         values.append(np.log(V))
         low.append(penalty[1] * np.exp(-width) / V[1])
-        # V is concave with V(0) = 0, so the derivative never exceeds 1.
+        # V is concave with V(0) >= 0, so the derivative never exceeds 1.
         high.append(np.minimum(penalty[0] * np.exp(np.minimum(width, 700)) / V[0], 1.0))
     return values[0] - values[1], low[0] - high[1], high[0] - low[1]
 

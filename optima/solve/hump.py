@@ -43,8 +43,8 @@ def search_range(terms: CrossEntropyTerms) -> tuple[Array, Array]:
 def single_humped(block: Block, classes: int) -> bool:
     """Whether the curve of the block is proved to rise to one maximum and then fall, at every depth.
 
-    One margin is always enough (E is a times an increasing function), and so are antipodal pairs among four
-    classes or more. Otherwise intervals of log a are
+    One margin, with as many rivals for every class, is enough (E is a times an increasing function), and so
+    are antipodal pairs among four classes or more. Otherwise intervals of log a are
     split until on each one E increases or E >= 1 - 2e-6 (so the curve falls, for L < 10^6). False means
     that it turns again at some depth, or that the intervals became too narrow. Beyond MOST_MARGINS
     distinct margins True is assumed.
@@ -77,7 +77,11 @@ def turning_points(block: Block, classes: int, p: float) -> list[float]:
     """All scales at which E(a) crosses 1 - p, ascending, by splitting intervals until each is decided."""
     terms = stack([block], [classes], "ce")
     assert isinstance(terms, CrossEntropyTerms)
+    if p == 1:
+        return []
     low, high = search_range(terms)
+    # E <= a mu_max, so nothing crosses 1 - p below half of (1 - p) / mu_max.
+    low = np.minimum(low, 500 * (1 - p) * low)
     ends = np.log(np.array([[low[0]], [high[0]]]))
     crossing: list[tuple[float, float]] = []
     while ends.size:

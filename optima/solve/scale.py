@@ -55,7 +55,9 @@ class BestScales:
 
 def effective_reg(reg: ArrayLike, samples: ArrayLike, depth: ArrayLike) -> Array:
     """lam_eff = lambda n^(1/(L+1)) for arrays of lambda, n and L."""
-    return np.asarray(reg, dtype=float) * np.asarray(samples, dtype=float) ** (1 / (np.asarray(depth) + 1.0))
+    # Infinite above the largest float, where zero logits win anyway.
+    with np.errstate(over="ignore"):
+        return np.asarray(reg, dtype=float) * np.asarray(samples, dtype=float) ** (1 / (np.asarray(depth) + 1.0))
 
 
 def best_scales(
@@ -204,7 +206,7 @@ def best_on_branches(branch: Branches, pairs: Index, regs: Array) -> tuple[Array
     scale = np.where(there, outer, 0.0)
     zero = branch.zero_fit(pairs)
     fit = np.where(there, branch.fit(pairs, scale), zero)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         penalty = np.where(there, branch.penalty(pairs, np.log(scale), regs), 0.0)
     better = there & (fit + penalty < zero)
     return np.where(better, scale, 0.0), np.where(better, fit, zero), np.where(better, penalty, 0.0)

@@ -77,13 +77,19 @@ def select(name: str, classes: int) -> list[Structure]:
     return [] if structure is None else [structure]
 
 
+# Numbers of classes whose members are compared with a misspelt name.
+HINTED = 20
+
+
 def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
     """Raise ValueError unless each name is a family or a structure at one of the numbers of classes."""
     known = [family.name for family in FAMILIES]
+    if not names:
+        raise ValueError(f"structures is empty; pass at least one name, such as {', '.join(known)}")
     for name in names:
         if name in known or any(named(name, K) is not None for K in classes):
             continue
-        members = {member.name for K in classes for family in FAMILIES for member in family.members(K)}
-        near = get_close_matches(name, [*known, *members], n=3)
+        members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
+        near = get_close_matches(name, sorted({*known, *members}), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
         raise ValueError(f"unknown structure {name!r} for this number of classes; {hint}")

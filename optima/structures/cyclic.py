@@ -16,7 +16,7 @@ from optima.structures.base import Block, Family, Number, Orbit, Structure, sing
 class Cyclic(Structure):
     r"""M_ij = a sum_{k in T} cos(2 pi k (i - j) / K): every frequency of T at the same singular value.
 
-    .. math:: f(a) = \log \sum_{j=0}^{K-1} e^{-a (M_{00} - M_{j0})} + c\, r\, (a K / 2)^p
+    .. math:: f(a) = \log \sum_{j=0}^{K-1} e^{-(M_{00} - M_{j0})} + c\, r\, (a K / 2)^p
 
     for frequencies 1 <= k < K/2, where r = 2 |T|; the frequency K/2 (K even) enters with half the weight
     and adds 1 to the rank, so that all r nonzero singular values are a K / 2.

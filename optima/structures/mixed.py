@@ -49,9 +49,19 @@ class Mixed(Structure):
         return matrix
 
 
+# Up to this many classes the catalogue has every mixture; beyond it, those whose number of pairs is a power of
+# two or the largest possible. Any other can be asked for by name.
+EVERY_MIXTURE = 200
+
+
 def _members(classes: int) -> list[Structure]:
     # A simplex on two classes is a pair, so the simplex part starts at three classes.
-    return [Mixed(classes, pairs) for pairs in range(1, (classes - 3) // 2 + 1)]
+    most = (classes - 3) // 2
+    if classes <= EVERY_MIXTURE:
+        counts = list(range(1, most + 1))
+    else:
+        counts = sorted({*(1 << i for i in range(most.bit_length())), most})
+    return [Mixed(classes, pairs) for pairs in counts]
 
 
 def _find(name: str, classes: int) -> Structure | None:

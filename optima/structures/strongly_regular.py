@@ -42,8 +42,8 @@ class Parameters:
 def verified_parameters(adjacency: np.ndarray) -> Parameters:
     """Parameters of a strongly regular graph read off A^2 = k I + lambda A + mu (J - I - A).
 
-    Raises ValueError when the graph is not strongly regular (or is complete, empty or disconnected into
-    complete graphs on one side, where the codes below do not exist).
+    Raises ValueError when the graph is not strongly regular, or is complete, empty or a union of complete
+    graphs (where neighbours would get the same point).
     """
     A = np.asarray(adjacency, dtype=np.int64)
     v, degrees, square = len(A), A.sum(axis=0), A @ A
@@ -55,6 +55,8 @@ def verified_parameters(adjacency: np.ndarray) -> Parameters:
     k, common, apart = int(degrees[0]), int(square[A == 1][0]), int(square[other == 1][0])
     if not np.array_equal(square, k * np.eye(v, dtype=np.int64) + common * A + apart * other):
         raise ValueError("the graph is not strongly regular")
+    if apart == 0:
+        raise ValueError("the graph is a union of complete graphs; pass a connected one")
     return Parameters(v, k, common, apart)
 
 

@@ -1,0 +1,264 @@
+"""What a solver returns: the best minimum known, how it is known, and the ladder of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+
+FORMAT = "optima solution 1"
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A stationary point met by a search: its class-mean logits, loss, name and how many starts ended there.
+
+    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature was
+    not computed; ``curvature`` is as in :class:`optima.solve.rung.RungPoint` (nan where not computed).
+    """
+
+    loss: float
+    structure: str
+    verdict: str
+    gradient_norm: float
+    curvature: float
+    hits: int
+    means: Array
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The minima found among logits of one rank, best first.
+
+    ``starts`` descents were begun on the rung and ``dropped`` of them lost rank on the way; ``chance`` is the
+    estimated probability that one more start would end in a better minimum not seen before (nan where only
+    named structures were tried).
+    """
+
+    rank: int
+    minima: tuple[Minimum, ...]
+    starts: int
+    dropped: int
+    chance: float
+
+    @property
+    def loss(self) -> float:
+        """Loss of the best minimum."""
+        return self.minima[0].loss
+
+
+@dataclass(frozen=True)
+class Solution:
+    r"""The best minimum known of the reduced problem min_M fit(M) + c sum_i s_i(Z)^p.
+
+    Attributes
+    ----------
+    problem
+        The model.
+    means
+        Class-mean logits M, shape (K, K).
+    structure
+        Its name, up to relabelling, rotation and scale, or a description of an unnamed one.
+    ladder
+        The rungs searched, by rank.
+    candidates
+        Loss of every named structure (balanced problems).
+    known_by
+        How the loss is known, in words: closed form, convexity, or best of how many starts.
+    seed, effort, seconds
+        What was asked of the search and how long it took.
+    """
+
+    problem: DeepUFM
+    means: Array
+    structure: str
+    ladder: tuple[Rung, ...]
+    candidates: Mapping[str, float]
+    known_by: str
+    seed: int
+    effort: str
+    seconds: float
+
+    @cached_property
+    def _reduction(self) -> Reduction:
+        return Reduction(self.problem)
+
+    @cached_property
+    def fit(self) -> float:
+        """Mean cross-entropy or squared error at M."""
+        return self._reduction.fit(self.means)
+
+    @cached_property
+    def penalty(self) -> float:
+        """c sum_i s_i(Z)^p."""
+        return self._reduction.penalty(self.means)
+
+    @property
+    def loss(self) -> float:
+        """fit + penalty: the least objective of the model known to anyone who ran this."""
+        return self.fit + self.penalty
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """Nonzero singular values of Z in R^{K x N}, descending."""
+        return self._reduction.singular_values(self.means)
+
+    @property
+    def rank(self) -> int:
+        """Rank of the logits."""
+        return self.singular_values.size
+
+    @property
+    def margin(self) -> float:
+        """min over classes c and rivals j of M_cc - M_jc."""
+        rivals = np.diagonal(self.means) - self.means
+        return float(np.min(rivals[~np.eye(len(rivals), dtype=bool)]))
+
+    def factors(self, width: int | None = None) -> list[Array]:
+        """Balanced (W_1, ..., W_L, H) whose all-parameter objective is the loss."""
+        return self._reduction.lift(self.means, width)
+
+    def __str__(self) -> str:
+        spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(self.singular_values))
+        lines = [
+            f"loss      {self.loss:.12g}  (fit {self.fit:.6g} + penalty {self.penalty:.6g})",
+            f"structure {self.structure}",
+            f"rank      {self.rank}, singular values of Z: {spectrum or 'none'}",
+            f"margin    {self.margin:.6g}",
+            f"known by  {self.known_by}",
+            f"time      {self.seconds:.2f} s (seed {self.seed}, effort {self.effort})",
+        ]
+        if self.ladder:
+            lines += ["", "rank  best loss        minima  starts  structure"]
+            lines += [_rung_line(rung) for rung in self.ladder if rung.minima]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self}</pre>"
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Heat map of the logits, and the code itself where its rank is 2 or 3; a matplotlib figure."""
+        from optima.plot import plot_solution
+
+        figure = plot_solution(self)
+        if path is not None:
+            figure.savefig(path, dpi=160)
+        return figure
+
+    def as_dict(self, logits: bool = False) -> dict[str, Any]:
+        """For JSON: the object that ``optima solve --json`` prints."""
+        out: dict[str, Any] = {
+            "problem": problem_dict(self.problem),
+            "loss": self.loss,
+            "fit": self.fit,
+            "penalty": self.penalty,
+            "rank": self.rank,
+            "singular_values": self.singular_values.tolist(),
+            "structure": self.structure,
+            "margin": self.margin,
+            "ladder": [_rung_dict(rung) for rung in self.ladder if rung.minima],
+            "candidates": dict(self.candidates),
+            "known_by": self.known_by,
+            "seed": self.seed,
+            "effort": self.effort,
+            "seconds": self.seconds,
+        }
+        return out | {"logits": self.means.tolist()} if logits else out
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one file (numpy's npz; pass a path ending in .npz)."""
+        minima = [minimum for rung in self.ladder for minimum in rung.minima]
+        text = json.dumps({"format": FORMAT, **_without_arrays(self)})
+        arrays = np.stack([self.means, *(minimum.means for minimum in minima)])
+        with open(path, "wb") as stream:
+            np.savez_compressed(stream, text=np.array(text), means=arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Solution:
+        """Read a file written by :meth:`save`. Raises ValueError on any other file."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                data, means = json.loads(str(stored["text"])), stored["means"]
+            if data.pop("format") != FORMAT:
+                raise KeyError("format")
+        except FileNotFoundError:
+            raise
+        except Exception:
+            raise ValueError(f"{path} is not a solution file; pass one written by Solution.save") from None
+        stack = iter(means)
+        best = next(stack)
+        ladder = tuple(
+            Rung(**{**rung, "minima": tuple(Minimum(**_floats(m), means=next(stack)) for m in rung["minima"])})
+            for rung in map(_floats, data.pop("ladder"))
+        )
+        return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
+
+
+def _rung_line(rung: Rung) -> str:
+    best = rung.minima[0]
+    note = "" if best.verdict == "minimum" else f" ({best.verdict})"
+    return f"{rung.rank:>4}  {best.loss:<15.10g}  {len(rung.minima):>6}  {rung.starts:>6}  {best.structure}{note}"
+
+
+def grouped(values: Array, tolerance: float = 1e-6) -> list[tuple[float, int]]:
+    """Values (descending) with multiplicities: equal when within ``tolerance`` of the first of their group."""
+    groups: list[tuple[float, int]] = []
+    for value in values:
+        if groups and abs(value - groups[-1][0]) <= tolerance * groups[-1][0]:
+            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+        else:
+            groups.append((float(value), 1))
+    return groups
+
+
+def problem_dict(problem: DeepUFM) -> dict[str, Any]:
+    """A problem for JSON."""
+    fields = dataclasses.asdict(problem)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _problem(data: dict[str, Any]) -> DeepUFM:
+    return DeepUFM(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def _rung_dict(rung: Rung) -> dict[str, Any]:
+    best = rung.minima[0]
+    return {
+        "rank": rung.rank,
+        "loss": best.loss,
+        "structure": best.structure,
+        "verdict": best.verdict,
+        "minima": [{"loss": m.loss, "structure": m.structure, "hits": m.hits} for m in rung.minima],
+        "starts": rung.starts,
+        "dropped": rung.dropped,
+        "chance": None if math.isnan(rung.chance) else rung.chance,
+    }
+
+
+def _without_arrays(solution: Solution) -> dict[str, Any]:
+    fields = {f.name: getattr(solution, f.name) for f in dataclasses.fields(solution)}
+    del fields["means"]
+    ladder = []
+    for rung in solution.ladder:
+        minima = [{k: _finite(v) for k, v in vars(minimum).items() if k != "means"} for minimum in rung.minima]
+        ladder.append({**{k: _finite(v) for k, v in vars(rung).items()}, "minima": minima})
+    fields |= {"problem": problem_dict(solution.problem), "candidates": dict(solution.candidates)}
+    return fields | {"ladder": ladder}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _floats(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in data.items()}

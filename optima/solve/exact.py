@@ -1,0 +1,69 @@
+"""Problems whose global minimum is known without a search: squared error, and depth one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solve.branches import SquaredErrorBranches
+from optima.solve.rung import RungPoint, balanced, descend, polish
+from optima.solve.rung_objective import RungObjective
+from optima.solve.scale import best_on_branches
+from optima.solve.terms import SquaredErrorTerms
+
+# Singular values of a nuclear-norm solution below this share of the largest are taken to be zero.
+NEGLIGIBLE = 1e-9
+
+
+def squared_error_minimum(problem: DeepUFM) -> Array:
+    r"""Class-mean logits of the global minimum of the linear squared-error model, shape (K, K).
+
+    .. math:: \min_{s \ge 0} \sum_c \frac{(s_c - \sqrt{n_c})^2}{2N} + c\, s_c^p
+
+    over the min(K, d) classes that gain most: fit = ||M diag(sqrt n) - diag(sqrt n)||^2 / (2N), so by von
+    Neumann's inequality the singular values decouple and the minimum is diagonal.
+    Source: derivations/squared_error.py.
+    """
+    reduction = Reduction(problem)
+    roots = np.sqrt(problem.class_sizes.astype(float))
+    sizes, kinds = np.unique(roots, return_inverse=True)
+    column = np.ones((sizes.size, 1))
+    terms = SquaredErrorTerms(
+        sigma=column,
+        multiplicity=column,
+        weight=column,
+        size=sizes**2,
+        square=np.ones(sizes.size),
+        trace=sizes,
+        classes=np.full(sizes.size, float(problem.labels.size)),
+    )
+    branch = SquaredErrorBranches(terms, np.full(sizes.size, reduction.exponent))
+    every = np.arange(sizes.size)
+    scale, fit, penalty = best_on_branches(branch, every, np.full(sizes.size, reduction.reg))
+    gain = branch.zero_fit(every) - fit - penalty
+    kept = np.argsort(-gain[kinds], kind="stable")[: problem.max_rank]
+    means = np.zeros((problem.classes, problem.classes))
+    means[kept, kept] = (scale[kinds] / roots)[kept]
+    return means
+
+
+def depth_one_minimum(problem: DeepUFM) -> tuple[RungPoint | None, float]:
+    """Best point of the cross-entropy problem with L = 1, and how far it is from the dual certificate.
+
+    For L = 1 the penalty is lambda times the nuclear norm of Z, so the problem without a bound on the rank is
+    convex, and a stationary point in factors is its global minimum when the gradient G of the fit has
+    ||G||_2 <= lambda. Returns the point (None for zero logits) and max(0, ||G||_2 / lambda - 1).
+    """
+    objective = RungObjective.of(problem)
+    rank = min(problem.max_rank, problem.classes - 1)
+    eye = np.eye(problem.classes) - 1 / problem.classes
+    U, s, V = np.linalg.svd(eye / objective.column)
+    start = np.stack([U[:, :rank] * np.sqrt(s[:rank]), V[:rank].T * np.sqrt(s[:rank])])
+    end = balanced(descend(objective, start[None], steps=4000, tolerance=1e-10).factors)[0]
+    s = np.sum(end[0] ** 2, axis=0)
+    kept = s > NEGLIGIBLE * max(1.0, s[0])
+    point = polish(objective, end[:, :, kept]) if kept.any() else None
+    product = point.product if point else np.zeros((problem.classes, problem.classes))
+    slope = objective.fit(product[None].copy())[1][0]
+    return point, max(0.0, float(np.linalg.norm(slope, 2) / objective.reg[0]) - 1)

@@ -1,0 +1,236 @@
+"""Local minima of one rank: batched descent, then Newton steps and the curvature at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, minres
+
+from optima.model import Array
+from optima.solve.lbfgs import lbfgs
+from optima.solve.rung_objective import RungObjective, gauge
+
+Verdict = Literal["minimum", "saddle", "not converged", "rank dropped"]
+
+# A singular value this much smaller than the largest is on its way to zero.
+DROPPED = 1e-6
+# Gradient of log F (times the size of the factors) below which a point is stationary.
+STATIONARY = 1e-9
+# Curvature of log F (times the squared size of the factors) that still counts as flat.
+FLAT = 1e-7
+# Largest number of unknowns for which the Hessian is formed.
+DENSE = 900
+NEWTON_STEPS = 25
+# Steps of a descent, and after how many of them the starts that lose rank are set aside.
+STEPS = 400
+SHORT = 60
+
+
+@dataclass(frozen=True)
+class RungPoint:
+    r"""A point of the reduced problem on the matrices of one rank.
+
+    ``factors`` (2, K, r) are balanced: A = U sqrt(S), B = V sqrt(S) with U S V^T = M diag(sqrt(n_c)).
+    ``gradient_norm`` is the norm of the gradient of log F times that of (A, B), and ``curvature`` the smallest
+    eigenvalue of the Hessian of F, outside the rotations that leave A B^T as it is, times ||(A, B)||^2 / (2 r F).
+    """
+
+    loss: float
+    factors: Array
+    gradient_norm: float
+    curvature: float
+    verdict: Verdict
+
+    @property
+    def rank(self) -> int:
+        """r."""
+        return self.factors.shape[2]
+
+    @property
+    def product(self) -> Array:
+        """A B^T = M diag(sqrt(n_c)), shape (K, K)."""
+        return self.factors[0] @ self.factors[1].T
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Where the descents of a batch of starts ended: factors (S, 2, K, r), losses and gradient norms (S,)."""
+
+    factors: Array
+    loss: Array
+    gradient_norm: Array
+
+    @property
+    def dropped(self) -> NDArray[np.bool_]:
+        """Which of them are losing rank."""
+        s = np.linalg.norm(balanced(self.factors)[:, 0], axis=1) ** 2
+        return s.min(axis=1) < DROPPED * s.max(axis=1)
+
+
+def descend(
+    objective: RungObjective, starts: Array, steps: int = STEPS, tolerance: float = 1e-7, ceiling: float = np.inf
+) -> Batch:
+    """Minimise log F from a batch of starts (S, 2, K, r) by limited-memory BFGS.
+
+    Stops a start once the gradient of log F times the size of its factors is about ``tolerance``. After the first
+    steps those that are seen to lose rank (for p < 1) and those still above ``ceiling`` are left where they are.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _descend_in_two(objective, starts, steps, tolerance, ceiling)
+
+
+def _descend_in_two(objective: RungObjective, starts: Array, steps: int, tolerance: float, ceiling: float) -> Batch:
+    end = _descend(objective, starts, min(steps, SHORT), tolerance)
+    lost = end.dropped & (objective.p < 1)
+    going = np.flatnonzero((end.gradient_norm > tolerance) & ~lost & (end.loss <= ceiling))
+    if going.size and steps > SHORT:
+        rest = _descend(objective.take(going), end.factors[going], steps - SHORT, tolerance)
+        end.factors[going], end.loss[going], end.gradient_norm[going] = rest.factors, rest.loss, rest.gradient_norm
+    return end
+
+
+def _descend(objective: RungObjective, starts: Array, steps: int, tolerance: float) -> Batch:
+    rank, size = starts.shape[3], np.sqrt(np.mean(np.sum(starts**2, axis=(1, 2, 3))))
+
+    def function(x: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
+        # In units of the factors' size, so that the first step and the tolerance fit every problem.
+        value, gradient = objective.take(rows).log_value_and_gradient(size * x, rank)
+        return value, size * gradient
+
+    end = lbfgs(function, starts.reshape(len(starts), -1) / size, steps, tolerance)
+    factors = (size * end.x).reshape(starts.shape)
+    return Batch(factors, np.exp(end.value), np.linalg.norm(end.gradient, axis=1))
+
+
+def balanced(factors: Array) -> Array:
+    """The same products A B^T (S, K, K) in balanced factors of the same rank, largest singular value first."""
+    left, R = np.linalg.qr(factors[:, 0])
+    right, T = np.linalg.qr(factors[:, 1])
+    U, s, V = np.linalg.svd(R @ np.swapaxes(T, 1, 2))
+    root = np.sqrt(s)[:, None, :]
+    return np.stack([left @ U * root, right @ np.swapaxes(V, 1, 2) * root], axis=1)
+
+
+def polish(objective: RungObjective, factors: Array) -> RungPoint:
+    """Newton's method from a point (2, K, r) near a stationary one; says what it is.
+
+    Steps go downhill along every eigenvector (along those of negative curvature too), so a saddle is left
+    when the start is not exactly on it. ``objective`` holds one problem.
+    """
+    point = balanced(factors[None])[0]
+    if _dropping(point):
+        return _point(objective, point, np.nan, "rank dropped")
+    if point.size > DENSE:
+        return _polish_krylov(objective, point)
+    spectrum = _Spectrum(objective, point)
+    for _ in range(NEWTON_STEPS):
+        if spectrum.gradient_norm < 1e-2 * STATIONARY:
+            break
+        moved = _step_down(objective, point, spectrum.newton_step())
+        if moved is None:
+            break
+        point = balanced(moved[None])[0]
+        if _dropping(point):
+            return _point(objective, point, np.nan, "rank dropped")
+        spectrum = _Spectrum(objective, point)
+    return _point(objective, point, spectrum.curvature, None)
+
+
+def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
+    """Descend from both sides of a saddle along its direction of most negative curvature; the better end."""
+    direction = _Spectrum(objective, saddle.factors).lowest * np.linalg.norm(saddle.factors)
+    starts = np.stack([saddle.factors + sign * 1e-2 * direction for sign in (1, -1)])
+    ends = descend(objective, starts)
+    return polish(objective, ends.factors[np.argmin(ends.loss)])
+
+
+def _point(objective: RungObjective, point: Array, curvature: float, verdict: Verdict | None) -> RungPoint:
+    value, gradient = objective.value_and_gradient(point[None])
+    norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
+    if verdict is None:
+        verdict = "not converged" if norm > STATIONARY else "saddle" if curvature < -FLAT else "minimum"
+    return RungPoint(float(value[0]), point, norm, curvature, verdict)
+
+
+def _dropping(point: Array) -> bool:
+    s = np.sum(point[0] ** 2, axis=0)
+    return bool(s[-1] < DROPPED * s[0])
+
+
+def _step_down(objective: RungObjective, point: Array, step: Array) -> Array | None:
+    """The point after the longest of the steps 1, 1/4, 1/16, ... that lowers the loss or the gradient."""
+    value, gradient = objective.value_and_gradient(point[None])
+    lengths = 0.25 ** np.arange(8)
+    trials = point + lengths[:, None, None, None] * step
+    values, gradients = objective.value_and_gradient(trials)
+    calm = np.linalg.norm(gradients.reshape(8, -1), axis=1) < 0.9 * np.linalg.norm(gradient)
+    # At the floor of rounding the loss cannot tell better from worse, but the gradient can.
+    better = (values < value * (1 - 1e-14)) | (calm & (values <= value * (1 + 1e-14)))
+    return trials[np.argmax(better)] if better.any() else None
+
+
+class _Spectrum:
+    """Eigenvalues of the Hessian of F at a point, without the rotations, in units of F / size^2."""
+
+    def __init__(self, objective: RungObjective, point: Array) -> None:
+        value, gradient = objective.value_and_gradient(point[None])
+        self.shape = point.shape
+        self.gradient = gradient.ravel()
+        self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
+        unit = float(value[0]) / np.linalg.norm(point) ** 2
+        H = objective.hessian(point)
+        flat = gauge(point)
+        # Rotations are exactly flat at a stationary point: lift them out of the way of the smallest eigenvalue.
+        H += (np.trace(H) / len(H) + unit) * flat @ flat.T
+        self.values, self.vectors = np.linalg.eigh(H)
+        self.curvature = float(self.values[0] / unit / (2 * point.shape[2]))
+
+    def newton_step(self) -> Array:
+        """-|H|^{-1} gradient, with eigenvalues kept away from zero."""
+        size = np.maximum(np.abs(self.values), 1e-12 * self.values[-1])
+        return -(self.vectors @ ((self.vectors.T @ self.gradient) / size)).reshape(self.shape)
+
+    @property
+    def lowest(self) -> Array:
+        """Unit direction of the smallest eigenvalue."""
+        return self.vectors[:, 0].reshape(self.shape)
+
+
+def _polish_krylov(objective: RungObjective, point: Array) -> RungPoint:
+    """Newton steps by Krylov solves where the Hessian is too large to form."""
+    for _ in range(4):
+        value, gradient = objective.value_and_gradient(point[None])
+        norm = np.linalg.norm(gradient) * np.linalg.norm(point) / value[0]
+        if norm < 1e-2 * STATIONARY:
+            break
+        step = -minres(_hessian_operator(objective, point), gradient.ravel(), rtol=1e-4, maxiter=200)[0]
+        moved = _step_down(objective, point, step.reshape(point.shape))
+        if moved is None:
+            break
+        point = balanced(moved[None])[0]
+    return _point(objective, point, _smallest_curvature(objective, point), None)
+
+
+def _smallest_curvature(objective: RungObjective, point: Array) -> float:
+    """Smallest eigenvalue outside the rotations by Lanczos iterations; nan when they do not converge."""
+    value = float(objective.value_and_gradient(point[None])[0][0])
+    unit = value / np.linalg.norm(point) ** 2 * 2 * point.shape[2]
+    try:
+        lowest = eigsh(_hessian_operator(objective, point), k=1, which="SA", tol=1e-2, maxiter=300, v0=point.ravel())[0]
+    except ArpackNoConvergence as error:
+        lowest = error.eigenvalues
+    return float(lowest[0] / unit) if len(lowest) else np.nan
+
+
+def _hessian_operator(objective: RungObjective, point: Array) -> LinearOperator:
+    flat = gauge(point)
+    lift = float(objective.value_and_gradient(point[None])[0][0]) / point.shape[2]
+
+    def product(x: Array) -> Array:
+        curved = objective.hessian_product(point, x.reshape(1, *point.shape)).ravel()
+        return curved + lift * flat @ (flat.T @ x.ravel())
+
+    return LinearOperator((point.size, point.size), matvec=product, dtype=float)

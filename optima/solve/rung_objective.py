@@ -1,0 +1,183 @@
+"""The reduced problem in factors of fixed rank, for batches of points and of problems.
+
+Z diag(sqrt(n_c)) is written as A B^T with A, B of shape (K, r), and
+
+    F(A, B) = fit(A B^T) + (c/2) [tr (A^T A)^p + tr (B^T B)^p],    c = (L+1) lambda / 2 = lambda / p,
+
+whose minimum over all factors of one matrix is the reduced loss. F is smooth while the rank is r.
+Source: derivations/rung_factors.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+
+
+@dataclass(frozen=True)
+class RungObjective:
+    """F for problems with the same classes, class sizes and loss, and their own lambda and p.
+
+    ``reg`` and ``p`` have shape (S,) or (1,): one problem for each point of a batch, or one for all.
+    ``column`` (K,) is 1 / sqrt(n_c), which takes Z diag(sqrt(n_c)) to class-mean logits; ``weight`` is pi_c.
+    """
+
+    loss: str
+    reg: Array
+    p: Array
+    column: Array
+    weight: Array
+
+    @classmethod
+    def of(cls, problem: DeepUFM) -> RungObjective:
+        """The objective of one problem. Raises ValueError for relu models."""
+        reduction = Reduction(problem)
+        sizes = problem.class_sizes.astype(float)
+        return cls(
+            problem.loss,
+            np.array([reduction.reg]),
+            np.array([reduction.exponent]),
+            1 / np.sqrt(sizes),
+            sizes / sizes.sum(),
+        )
+
+    def take(self, rows: NDArray[np.intp]) -> RungObjective:
+        """The problems numbered ``rows`` (one problem stays one)."""
+        if self.reg.size == 1:
+            return self
+        return replace(self, reg=self.reg[rows], p=self.p[rows])
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.column.size
+
+    def fit(self, product: Array) -> tuple[Array, Array]:
+        """Fit and its gradient at A B^T, shapes (S,) and (S, K, K).
+
+        Cross-entropy is summed as log(1 + sum_j e^(z_j - z_c)), which keeps its digits when it is tiny.
+        """
+        logits = product * self.column
+        diagonal = np.arange(self.classes)
+        if self.loss == "mse":
+            residual = logits
+            residual[:, diagonal, diagonal] -= 1
+            fit = 0.5 * np.einsum("sjc,sjc,c->s", residual, residual, self.weight)
+            return fit, residual * (self.weight * self.column)
+        odds = self.odds(logits)
+        total = odds.sum(axis=1)
+        fit = np.log1p(total) @ self.weight
+        odds /= (1 + total)[:, None, :]
+        odds[:, diagonal, diagonal] = -total / (1 + total)
+        return fit, odds * (self.weight * self.column)
+
+    def odds(self, logits: Array) -> Array:
+        """e^(z_j - z_c) for rivals j of class c, zero on the diagonal; in place."""
+        diagonal = np.arange(self.classes)
+        logits -= logits[:, diagonal, diagonal][:, None, :]
+        with np.errstate(over="ignore"):
+            odds = np.exp(logits, out=logits)
+        odds[:, diagonal, diagonal] = 0.0
+        return odds
+
+    def value_and_gradient(self, factors: Array) -> tuple[Array, Array]:
+        """F and its gradient at points of shape (S, 2, K, r)."""
+        A, B = factors[:, 0], factors[:, 1]
+        with np.errstate(invalid="ignore", over="ignore"):
+            fit, slope = self.fit(A @ np.swapaxes(B, 1, 2))
+            powers, spectral = self._powers(factors)
+            penalty = 0.5 * self.reg / self.p * powers.sum(axis=1)
+            gradient = np.stack([slope @ B, np.swapaxes(slope, 1, 2) @ A], axis=1)
+        gradient += self.reg[:, None, None, None] * spectral
+        return fit + penalty, gradient
+
+    def log_value_and_gradient(self, flat: Array, rank: int) -> tuple[Array, Array]:
+        """log F and its gradient at flattened points (S, 2 K r): the form that is minimised."""
+        value, gradient = self.value_and_gradient(flat.reshape(len(flat), 2, self.classes, rank))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(value), gradient.reshape(len(flat), -1) / value[:, None]
+
+    def _powers(self, factors: Array) -> tuple[Array, Array]:
+        """tr (A^T A)^p and A (A^T A)^(p-1) for each factor."""
+        gram = np.swapaxes(factors, -1, -2) @ factors
+        # A trial step may overflow; its value is not finite and it is refused, but eigh must not see it.
+        w, Q = np.linalg.eigh(np.where(np.isfinite(gram), gram, 0.0))
+        w = np.maximum(w, 1e-300)
+        p = self.p[:, None, None]
+        power = w ** (p - 1)
+        return np.sum(w * power, axis=2), factors @ ((Q * power[..., None, :]) @ np.swapaxes(Q, -1, -2))
+
+    def hessian_product(self, point: Array, directions: Array) -> Array:
+        """Hessian of F at one point (2, K, r) times directions of shape (D, 2, K, r). One problem only."""
+        A, B = point
+        dA, dB = directions[:, 0], directions[:, 1]
+        slope = self.fit((A @ B.T)[None])[1][0]
+        change = self._fit_curvature((A @ B.T)[None], dA @ B.T + A @ np.swapaxes(dB, 1, 2))
+        out = np.empty_like(directions)
+        out[:, 0] = change @ B + slope @ dB
+        out[:, 1] = np.swapaxes(change, 1, 2) @ A + slope.T @ dA
+        for i in (0, 1):
+            out[:, i] += self.reg[0] * self._power_curvature(point[i], directions[:, i])
+        return out
+
+    def _fit_curvature(self, product: Array, direction: Array) -> Array:
+        """Derivative of the gradient of the fit along directions (D, K, K) of A B^T."""
+        scale = self.weight * self.column
+        if self.loss == "mse":
+            return direction * self.column * scale
+        odds = self.odds(product * self.column)[0]
+        total = odds.sum(axis=0)
+        share = odds / (1 + total)
+        np.fill_diagonal(share, 1 / (1 + total))
+        moved = direction * self.column
+        # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
+        moved = moved - np.einsum("dcc->dc", moved)[:, None, :]
+        mean = np.einsum("jc,djc->dc", share, moved)
+        return share * (moved - mean[:, None, :]) * scale
+
+    def _power_curvature(self, A: Array, dA: Array) -> Array:
+        """Derivative of A (A^T A)^(p-1) along directions (D, K, r), by divided differences of t^(p-1)."""
+        p = float(self.p[0])
+        w, Q = np.linalg.eigh(A.T @ A)
+        w = np.maximum(w, 1e-300)
+        power = w ** (p - 1)
+        rotated, base = dA @ Q, A @ Q
+        gram = np.swapaxes(rotated, 1, 2) @ base
+        gram = gram + np.swapaxes(gram, 1, 2)
+        return (rotated * power + base @ (gram * _divided_differences(w, p - 1))) @ Q.T
+
+    def hessian(self, point: Array) -> Array:
+        """Dense Hessian of F at one point (2, K, r), shape (2Kr, 2Kr)."""
+        size = point.size
+        product = self.hessian_product(point, np.eye(size).reshape(size, *point.shape)).reshape(size, size)
+        return 0.5 * (product + product.T)
+
+
+def _divided_differences(w: Array, exponent: float) -> Array:
+    """(w_i^e - w_j^e) / (w_i - w_j), and e w^(e-1) where two values (nearly) coincide."""
+    log_ratio = np.subtract.outer(np.log(w), np.log(w))
+    # With x = log(w_i / w_j): w_j^(e-1) expm1(e x) / expm1(x), stable for all x once |x| is not tiny.
+    near = np.abs(log_ratio) < 1e-8
+    x = np.where(near, 1.0, log_ratio)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.expm1(exponent * x) / np.expm1(x)
+    return np.where(near, exponent, far) * w[None, :] ** (exponent - 1)
+
+
+def gauge(point: Array) -> Array:
+    """Orthonormal basis of the rotations (A Omega, B Omega), Omega antisymmetric: flat directions of F.
+
+    Shape (2Kr, r (r-1) / 2).
+    """
+    rank = point.shape[2]
+    i, j = np.triu_indices(rank, 1)
+    turned = np.zeros((i.size, *point.shape))
+    k = np.arange(i.size)
+    turned[k, :, :, j] = point[:, :, i].transpose(2, 0, 1)
+    turned[k, :, :, i] = -point[:, :, j].transpose(2, 0, 1)
+    return np.linalg.qr(turned.reshape(i.size, point.size).T)[0]

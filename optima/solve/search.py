@@ -1,0 +1,365 @@
+"""The global search: every rung of the ladder of ranks, from many starts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optima.cell import structure_losses
+from optima.model import Array, DeepUFM, one_of
+from optima.reduction import Reduction
+from optima.solution import Minimum, Rung, Solution
+from optima.solve.exact import depth_one_minimum, squared_error_minimum
+from optima.solve.rung import RungPoint, descend, leave_saddle, polish
+from optima.solve.rung_objective import RungObjective
+from optima.solve.starts import centred, from_products, random_codes, split
+from optima.structures.recognise import recognise
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look.
+
+    A rung gets batches of random starts until the estimated chance of an unseen better minimum is at most
+    ``chance``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
+    named structures; ``work`` bounds the starts on one rung by (starts) K^2; ``verify_all`` computes the
+    curvature on hopeless rungs too.
+    """
+
+    batch: int
+    chance: float
+    patience: int
+    work: float
+    verify_all: bool = False
+
+
+EFFORTS = {
+    "quick": Effort(batch=6, chance=0.1, patience=2, work=4e6),
+    "normal": Effort(batch=16, chance=0.03, patience=3, work=2e7),
+    "thorough": Effort(batch=32, chance=0.003, patience=10**9, work=2e8, verify_all=True),
+}
+# A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
+HOPELESS = 0.02
+# Descents still this much above the best after their first steps are not followed to their end.
+CEILING = 0.2
+# Losses this close (relative) are taken for one minimum.
+SAME = 1e-7
+# Beyond this many classes ranks are visited by bracketing instead of one by one.
+EVERY_RANK = 48
+# Unknowns up to which the curvature is computed on hopeless rungs too.
+CHEAP = 160
+# Minima of a rung that are kept.
+KEPT = 8
+
+
+def solve(
+    problem: DeepUFM,
+    seed: int = 0,
+    effort: str = "normal",
+    starts: Sequence[Array] = (),
+    ranks: Sequence[int] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Solution:
+    r"""Best minimum known of the linear model, over logits of every rank.
+
+    .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
+
+    Squared error and cross-entropy at L = 1 are solved exactly. Otherwise each rung (logits of one rank) is
+    searched by descents from random codes, from the named structures and from its neighbours; descents
+    that lose rank pass to the rung below. A rung gets more random starts until the estimated chance of an
+    unseen better minimum, (n_1 + 1) / ((N + 2) (D + 1)) with n_1 of the D minima met just once in N
+    descents, is below that of the effort. Ranks go up until several rungs in a row are hopeless (more than
+    2 % above the best, or empty); the others get the named structures only. Beyond 48 classes the ranks
+    visited bracket the best one.
+
+    Parameters
+    ----------
+    seed
+        Seed of the random starts; equal seeds give equal results.
+    effort
+        ``"quick"``, ``"normal"`` or ``"thorough"``.
+    starts
+        Class-mean logits (K, K) to begin from in addition, such as the solutions of neighbouring problems.
+    ranks
+        Only logits of these ranks; None searches as described.
+    progress
+        Called with one line about each rung.
+
+    Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
+    """
+    one_of("effort", effort, tuple(EFFORTS))
+    began = time.perf_counter()
+    reduction = Reduction(problem)
+    named = _named(problem)
+    if problem.loss == "mse":
+        means, ladder, known = squared_error_minimum(problem), (), "exact: the singular values decouple"
+    else:
+        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None))
+        means, ladder, known = search.depth_one() if problem.depth == 1 and ranks is None else search.run(ranks)
+    zero = np.zeros_like(means)
+    if reduction.value(zero) <= reduction.value(means):
+        means = zero
+    return Solution(
+        problem,
+        means,
+        str(recognise(means, loss=problem.loss)),
+        ladder,
+        {name: loss for name, (loss, _) in named.items()},
+        known,
+        seed,
+        effort,
+        time.perf_counter() - began,
+    )
+
+
+def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
+    """Loss and class-mean logits of the named structures at their best scales."""
+    if not problem.balanced:
+        return {}
+    found = structure_losses(problem)
+    return {name: (entry.loss, entry.structure.shape(entry.best.scales)) for name, entry in found.items()}
+
+
+@dataclass
+class _Tally:
+    """What the descents on one rung found: distinct ends by loss, with their number of hits."""
+
+    rank: int
+    losses: list[float] = field(default_factory=list)
+    factors: list[Array] = field(default_factory=list)
+    hits: list[int] = field(default_factory=list)
+    random: int = 0
+    dropped: int = 0
+    points: dict[int, RungPoint] = field(default_factory=dict)
+
+    def add(self, loss: float, factors: Array, counted: bool) -> None:
+        """Record an end; only those of random starts count as hits."""
+        for i, known in enumerate(self.losses):
+            if abs(loss - known) <= SAME * known:
+                self.hits[i] += counted
+                if loss < known:
+                    self.losses[i], self.factors[i] = loss, factors
+                return
+        self.losses.append(loss)
+        self.factors.append(factors)
+        self.hits.append(int(counted))
+
+    @property
+    def best(self) -> float:
+        """Lowest loss, infinite when nothing was found."""
+        return min(self.losses, default=math.inf)
+
+    @property
+    def chance(self) -> float:
+        """Estimated chance that one more random start ends in a better minimum not seen before.
+
+        The mass of unseen basins is about the share of minima met once (Good and Turing), and a new minimum
+        ranks above all D seen with chance 1 / (D + 1); one is added to be careful with few starts.
+        """
+        seen = [count for count in self.hits if count]
+        landed = self.random - self.dropped
+        return (sum(count == 1 for count in seen) + 1) / (landed + 2) / (len(seen) + 1)
+
+
+class _Search:
+    def __init__(
+        self,
+        problem: DeepUFM,
+        seed: int,
+        effort: Effort,
+        starts: list[Array],
+        named: dict[str, tuple[float, Array]],
+        progress: Callable[[str], None],
+    ) -> None:
+        self.problem, self.effort, self.seed, self.progress = problem, effort, seed, progress
+        self.objective = RungObjective.of(problem)
+        self.max_rank = min(problem.max_rank, problem.classes - 1)
+        self.tallies: dict[int, _Tally] = {}
+        self.given = self._by_rank([*(means for _, means in named.values()), *starts])
+        self.best_named = min((loss for loss, _ in named.values()), default=math.inf)
+
+    def _by_rank(self, matrices: list[Array]) -> dict[int, list[Array]]:
+        """Products A B^T = M diag(sqrt(n)) of class-mean logits, by rank."""
+        out: dict[int, list[Array]] = {}
+        reduction = Reduction(self.problem)
+        for means in matrices:
+            rank = reduction.singular_values(means).size
+            if 1 <= rank <= self.max_rank:
+                out.setdefault(rank, []).append(means / self.objective.column)
+        return out
+
+    def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
+        point, excess = depth_one_minimum(self.problem)
+        if point is None:
+            return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
+        if self.problem.max_rank >= self.problem.classes - 1:
+            known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"
+        else:
+            known = "stationary point under the width bound, not certified"
+        minimum = self._minimum(point, hits=1)
+        return minimum.means, (Rung(point.rank, (minimum,), 1, 0, math.nan),), known
+
+    def run(self, ranks: Sequence[int] | None) -> tuple[Array, tuple[Rung, ...], str]:
+        if ranks is not None:
+            self.given = {rank: self.given[rank] for rank in ranks if rank in self.given}
+            for rank in ranks:
+                self._search_rung(rank)
+        elif self.problem.classes <= EVERY_RANK:
+            self._climb()
+        else:
+            self._bracket()
+        self._pass_down()
+        self._keep_given()
+        ladder = tuple(self._rung(self.tallies[rank]) for rank in sorted(self.tallies))
+        ladder = tuple(rung for rung in ladder if rung.minima)
+        best = min((rung.minima[0] for rung in ladder), key=lambda minimum: minimum.loss)
+        return best.means, ladder, self._known()
+
+    def _keep_given(self) -> None:
+        """On rungs that were not searched, the named structures as they are (at their best scales)."""
+        for rank, products in self.given.items():
+            if rank not in self.tallies:
+                factors = from_products(products, rank)
+                losses, _ = self.objective.value_and_gradient(factors)
+                for loss, point in zip(losses, factors, strict=True):
+                    self._tally(rank).add(float(loss), point, False)
+
+    def _known(self) -> str:
+        searched = [tally for tally in self.tallies.values() if tally.random]
+        starts = sum(tally.random for tally in searched)
+        worst = max((tally.chance for tally in searched if tally.best <= self.best * (1 + HOPELESS)), default=math.nan)
+        ranks = ", ".join(str(tally.rank) for tally in sorted(searched, key=lambda tally: tally.rank))
+        return (
+            f"best of {starts} random starts on ranks {ranks} and the named structures; "
+            f"estimated chance of an unseen better minimum {worst:.2g} a start"
+        )
+
+    @property
+    def best(self) -> float:
+        """Lowest loss so far, the named structures included."""
+        return min(self.best_named, *(tally.best for tally in self.tallies.values()), math.inf)
+
+    def _climb(self) -> None:
+        """Ranks one by one, until several in a row are hopeless."""
+        hopeless = 0
+        for rank in range(2, self.max_rank + 1):
+            self._search_rung(rank)
+            bad = self._hopeless(self.tallies[rank])
+            hopeless = hopeless + 1 if bad and self._past_best(rank) else 0
+            if hopeless >= self.effort.patience:
+                break
+        if self.best > self._rank_one_bound():
+            self._search_rung(1)
+
+    def _rank_one_bound(self) -> float:
+        """Logits u v^T have their own class on top for argmax u and argmin u at most: the others lose log 2 each."""
+        weights = np.sort(self.objective.weight)
+        return float(weights[:-2].sum() * np.log(2))
+
+    def _past_best(self, rank: int) -> bool:
+        return any(tally.best < self.tallies[rank].best for tally in self.tallies.values() if tally.rank < rank)
+
+    def _bracket(self) -> None:
+        """Ranks 1, 2, 4, 8, ... while they improve, then between the neighbours of the best."""
+        rank = 2
+        while rank <= self.max_rank:
+            self._search_rung(rank)
+            if rank > 4 and self.tallies[rank].best > self.best * (1 + HOPELESS):
+                break
+            rank *= 2
+        while (gap := self._widest_gap()) is not None:
+            self._search_rung(gap)
+
+    def _widest_gap(self) -> int | None:
+        """An unvisited rank next to the best one, in the middle of the wider side."""
+        ranks = sorted(rank for rank, tally in self.tallies.items() if tally.random)
+        centre = min(ranks, key=lambda rank: self.tallies[rank].best)
+        at = ranks.index(centre)
+        sides = [(ranks[at - 1], centre)] if at else []
+        sides += [(centre, ranks[at + 1])] if at + 1 < len(ranks) else []
+        low, high = max(sides, key=lambda side: side[1] - side[0], default=(0, 0))
+        return (low + high) // 2 if high - low > 1 else None
+
+    def _search_rung(self, rank: int) -> None:
+        """Named and given starts, the rung below split, and random codes until the rule says enough."""
+        rng = np.random.default_rng([self.seed, rank])
+        tally = self._tally(rank)
+        most = max(2, int(self.effort.work / self.problem.classes**2))
+        batch = max(2, min(self.effort.batch, most))
+        first = self._first_starts(rank, rng)
+        while True:
+            codes = random_codes(self.objective, rank, batch, rng)
+            self._descend_from(rank, np.concatenate([*first, codes]), counted=batch)
+            first = []
+            enough = tally.chance <= self.effort.chance or tally.random >= most
+            if enough or self._hopeless(tally):
+                break
+        self.progress(f"rank {rank}: best {tally.best:.10g}, {tally.random} random starts")
+
+    def _first_starts(self, rank: int, rng: np.random.Generator) -> list[Array]:
+        starts = [from_products(self.given[rank], rank)] if rank in self.given else []
+        below = self.tallies.get(rank - 1)
+        if below and below.losses:
+            starts.append(split(self.objective, below.factors[int(np.argmin(below.losses))], 2, rng))
+        return starts
+
+    def _hopeless(self, tally: _Tally) -> bool:
+        return tally.best > self.best * (1 + HOPELESS)
+
+    def _tally(self, rank: int) -> _Tally:
+        return self.tallies.setdefault(rank, _Tally(rank))
+
+    def _descend_from(self, rank: int, starts: Array, counted: int = 0) -> None:
+        """Descents from a batch of starts, the last ``counted`` of which are random."""
+        tally = self._tally(rank)
+        ceiling = self.best * (1 + CEILING)
+        ends = descend(self.objective, centred(self.objective, starts), ceiling=ceiling)
+        dropped = ends.dropped | ~np.isfinite(ends.loss)
+        random = np.arange(len(starts)) >= len(starts) - counted
+        for i in np.flatnonzero(~dropped):
+            tally.add(float(ends.loss[i]), ends.factors[i], bool(random[i]))
+        tally.random += counted
+        tally.dropped += int(np.sum(dropped & random))
+
+    def _pass_down(self) -> None:
+        """The best minimum of each rung without its smallest singular value, as a start one rung below."""
+        for rank in sorted(self.tallies, reverse=True):
+            tally = self.tallies[rank]
+            if tally.losses and rank - 1 in self.tallies and not self._hopeless(self.tallies[rank - 1]):
+                A, B = tally.factors[int(np.argmin(tally.losses))]
+                self._descend_from(rank - 1, from_products([A @ B.T], rank - 1))
+
+    def _rung(self, tally: _Tally) -> Rung:
+        order = np.argsort(tally.losses)[:KEPT]
+        minima = []
+        small = 2 * self.problem.classes * tally.rank <= CHEAP
+        verify = self.effort.verify_all or small or not self._hopeless(tally)
+        for place, i in enumerate(order):
+            point = self._verified(tally.factors[i]) if place == 0 and verify else None
+            if point is not None and point.verdict != "rank dropped":
+                minima.append(self._minimum(point, tally.hits[i]))
+            elif point is None:
+                minima.append(self._unverified(tally.losses[i], tally.factors[i], tally.hits[i]))
+        minima.sort(key=lambda minimum: minimum.loss)
+        return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, tally.chance if tally.random else math.nan)
+
+    def _verified(self, factors: Array) -> RungPoint:
+        point = polish(self.objective, factors)
+        if point.verdict == "saddle":
+            left = leave_saddle(self.objective, point)
+            if left.verdict == "minimum" and left.loss < point.loss:
+                return left
+        return point
+
+    def _minimum(self, point: RungPoint, hits: int) -> Minimum:
+        means = point.product * self.objective.column
+        name = recognise(means).name
+        return Minimum(point.loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
+
+    def _unverified(self, loss: float, factors: Array, hits: int) -> Minimum:
+        means = factors[0] @ factors[1].T * self.objective.column
+        return Minimum(loss, recognise(means).name, "unverified", math.nan, math.nan, hits, means)
