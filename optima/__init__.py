@@ -3,19 +3,27 @@
 from optima.cell import structure_losses
 from optima.model import DeepUFM
 from optima.reduction import Reduction
+from optima.solution import Solution
 from optima.solve import best_scales, boundary, boundary_depth, stationary_scales
+from optima.solve.margin import max_margin
+from optima.solve.search import solve
 from optima.structures import catalogue, named
+from optima.structures.recognition import recognise
 from optima.table import LossTable
 
 __all__ = [
     "DeepUFM",
     "LossTable",
     "Reduction",
+    "Solution",
     "best_scales",
     "boundary",
     "boundary_depth",
     "catalogue",
+    "max_margin",
     "named",
+    "recognise",
+    "solve",
     "stationary_scales",
     "structure_losses",
 ]

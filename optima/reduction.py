@@ -12,7 +12,6 @@ import numpy as np
 
 from optima.model import Array, DeepUFM, cross_entropies, cross_entropy_slopes, positive_integer
 
-
 # Relative size up to which singular values beyond the width are taken for rounding noise.
 NOISE = 1e-6
 
@@ -136,7 +135,7 @@ class Reduction:
     def value_at_logits(self, logits: Array) -> float:
         """g(Z) + c sum_i s_i(Z)^p at any logits Z of shape (K, N), class-averaged or not."""
         loss = self.problem.data_loss(logits)
-        s = np.linalg.svd(logits, compute_uv=False)
+        s = np.linalg.svd(np.asarray(logits, dtype=np.float64), compute_uv=False)
         return loss + self.strength * float(np.sum(s[: self._rank(s)] ** self.exponent))
 
     def gradient(self, means: Array) -> Array:

@@ -152,7 +152,7 @@ class Solution:
 
         figure = plot_solution(self)
         if path is not None:
-            figure.savefig(path, dpi=160)
+            figure.savefig(path, dpi=160, bbox_inches="tight")
         return figure
 
     def as_dict(self, logits: bool = False) -> dict[str, Any]:
@@ -228,7 +228,8 @@ def problem_dict(problem: DeepUFM) -> dict[str, Any]:
 
 
 def _problem(data: dict[str, Any]) -> DeepUFM:
-    return DeepUFM(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    return DeepUFM(**fields)
 
 
 def _rung_dict(rung: Rung) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import loss, solve, table
+from optima.cli import loss, max_margin, solve, table
 
 app = typer.Typer(
     name="optima",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("table")(table.table)
 app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
+app.command("max-margin")(max_margin.max_margin)
 
 
 def _version(asked: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
@@ -50,11 +51,11 @@ def draw_logits(axes: Axes, means: Array) -> None:
         axes.set(xticks=[], yticks=[])
 
 
-def similar_together(means: Array) -> Array:
+def similar_together(means: Array) -> NDArray[np.intp]:
     """An order of the classes in which neighbours have similar logits (optimal leaf ordering of a clustering)."""
     if len(means) < 3 or not np.ptp(means):
         return np.arange(len(means))
     distance = np.max(means) - 0.5 * (means + means.T)
     np.fill_diagonal(distance, 0.0)
     condensed = squareform(distance, checks=False)
-    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+    return np.asarray(leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed)), dtype=np.intp)

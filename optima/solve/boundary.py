@@ -20,6 +20,9 @@ SMALLEST_REG = 1e-300
 NARROWEST_LOG_REG = 1e-11
 NARROWEST_DEPTH = 1e-7
 
+# Relative difference of two losses that is rounding.
+AGREE = 1e-14
+
 Bounds = Callable[[Array], tuple[Array, Array, Array]]
 
 
@@ -55,7 +58,10 @@ def boundary(
     else:
         ends = np.log([[SMALLEST_REG], [min(tops)]])
         difference = lambda x: _log_ratio(A, B, depth, x, loss)
+        _check_apart(A, B, difference(np.linspace(np.log(min(tops)) - 8, np.log(min(tops)), 17)))
         logs = _roots(difference, lambda e: _log_ratio_bounds(A, B, depth, e, loss), ends, NARROWEST_LOG_REG)
+        # Where both become zero at one lambda they tie there, but not below the zero logits.
+        logs = [x for x in logs if best_scales(A, depth, np.exp(x), loss=loss).loss < _zero_loss(A, loss) * (1 - 1e-11)]
     return np.exp(np.array(logs)) / samples ** (1 / (depth + 1))
 
 
@@ -83,8 +89,8 @@ def boundary_depth(
     A, B = _pair(first, second, classes, loss)
     positive_number("reg", reg)
     low, high = depths
-    if not 1 <= low < high:
-        raise ValueError(f"depths is {depths!r}; pass (lowest, highest) with 1 <= lowest < highest")
+    if not 1 <= low < high < np.inf:
+        raise ValueError(f"depths is {depths!r}; pass (lowest, highest) with 1 <= lowest < highest, both finite")
     start = np.linspace(low, high, 1 + max(1, int(np.ceil(np.log(high / low) * 16))))
     ends = np.stack([start[:-1], start[1:]])
     if A.blocks() and B.blocks():
@@ -137,6 +143,16 @@ def _pair(first: Structure | str, second: Structure | str, classes: int, loss: s
     return A, B
 
 
+def _check_apart(A: Structure, B: Structure, differences: Array) -> None:
+    """Refuse structures whose optimal losses agree everywhere, as codes of one rank do for squared error."""
+    if np.all(np.abs(differences) <= AGREE):
+        raise ValueError(f"{A.name} and {B.name} have the same optimal loss at every lambda; pass two that differ")
+
+
+def _zero_loss(structure: Structure, loss: str) -> float:
+    return float(np.log(structure.classes)) if loss == "ce" else 0.5
+
+
 def _log_ratio(A: Structure, B: Structure, depth: float, log_reg: Array, loss: str) -> Array:
     first, second = (best_scales(s, depth, np.exp(log_reg), loss=loss).loss for s in (A, B))
     return np.log(first) - np.log(second)
@@ -164,7 +180,7 @@ def _difference_in_depth(
 ) -> tuple[Array, Array]:
     """V_A - V_B relative to V_A + V_B, and its derivative in L; nan where both are zero."""
     (V, dV), (U, dU) = (_value_and_slope(s, L, reg, samples, loss) for s in (A, B))
-    zero = best_scales(A, L[..., None], 1e300, loss=loss).loss[..., 0]
+    zero = _zero_loss(A, loss)
     both = (zero <= V) & (zero <= U)
     total = V + U
     ratio = np.where(both, np.nan, (V - U) / total)
@@ -213,8 +229,9 @@ def _roots(function: Callable[[Array], Array], bounds: Bounds, ends: Array, narr
         fall, rise = np.minimum(low, 0) * width, np.maximum(high, 0) * width
         above = (values[0] + fall > 0) | (values[1] - rise > 0)
         below = (values[0] + rise < 0) | (values[1] - fall < 0)
-        # Where both structures are zero there is no tie to find.
-        empty = np.isnan(values).all(axis=0) & (width < 0.05)
+        # Where both structures are zero, or agree because all blocks that differ are, no tie is isolated.
+        alike = np.isnan(values) | (np.abs(values) <= AGREE)
+        empty = alike.all(axis=0) & (width < 0.05)
         monotone = (low > 0) | (high < 0) | (width < narrowest)
         open_ = ~(above | below | empty)
         changes = values[0] * values[1] < 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -15,12 +16,14 @@ from optima.solution import grouped
 from optima.solve.rung import balanced, descend
 from optima.solve.rung_objective import RungObjective
 from optima.solve.search import solve
-from optima.structures.recognise import recognise
+from optima.structures.recognition import recognise
 
 # Regularisations followed towards zero: margins become equal like 1 / log(1 / lambda).
 PATH = (1e-8, 1e-16, 1e-32, 1e-64, 1e-128, 1e-256)
 # Rungs whose value at the end of the path is within this share of the best are solved to the end.
-CONTENDERS = 0.05
+CONTENDERS = 0.02
+# Minima of one rung that are followed when its rank was asked for.
+FOLLOWED = 3
 # Margins up to this much above one may become active.
 NEARLY_ACTIVE = 0.3
 # Depth that stands for an infinite one while the starts are searched.
@@ -56,6 +59,22 @@ class MaxMargin:
     def rank(self) -> int:
         """Rank of the code."""
         return self.singular_values.size
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the object that ``optima max-margin --json`` prints (depth is null when infinite)."""
+        return {
+            "classes": self.classes,
+            "depth": self.depth if math.isfinite(self.depth) else None,
+            "value": self.value,
+            "rank": self.rank,
+            "singular_values": self.singular_values.tolist(),
+            "structure": self.structure,
+            "ladder": [{"rank": r, "value": v, "structure": name} for r, v, name in self.ladder],
+            "violation": self.violation,
+            "known_by": self.known_by,
+            "seconds": self.seconds,
+            "logits": self.means.tolist(),
+        }
 
     def __str__(self) -> str:
         spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(self.singular_values))
@@ -143,21 +162,22 @@ def _contenders(ladder: tuple, classes: int, depth: float, keep_all: bool) -> li
     deep = p if p else float(exponent(VERY_DEEP))
     ends = []
     for rung in ladder:
-        for minimum in rung.minima[:3]:
+        for minimum in rung.minima[: FOLLOWED if keep_all else 1]:
             factors = _follow(minimum.means, rung.rank, deep)
-            ends.append((rung.rank, factors, _value(factors, deep)))
+            if factors is not None:
+                ends.append((rung.rank, factors, _value(factors, deep)))
     best = min(value for *_, value in ends)
     close = [end for end in ends if keep_all or end[2] <= best * (1 + CONTENDERS)]
     solved: dict[int, tuple[Array, float]] = {}
     for rank, factors, _ in close:
         means, value = _solve_constrained(factors, p)
-        if rank not in solved or value < solved[rank][1]:
+        if np.isfinite(value) and (rank not in solved or value < solved[rank][1]):
             solved[rank] = (means, value)
     return list(solved.values())
 
 
-def _follow(means: Array, rank: int, p: float) -> Array:
-    """Factors (2, K, r) of margin one after following a minimum along the path of regularisations."""
+def _follow(means: Array, rank: int, p: float) -> Array | None:
+    """Factors (2, K, r) of margin one after following a minimum along the path; None when it loses rank."""
     classes = len(means)
     U, s, V = np.linalg.svd(means)
     factors = np.stack([U[:, :rank] * np.sqrt(s[:rank]), V[:rank].T * np.sqrt(s[:rank])])
@@ -166,10 +186,13 @@ def _follow(means: Array, rank: int, p: float) -> Array:
     for reg in PATH[1:]:
         objective = RungObjective("ce", np.array([reg]), np.array([p]), np.ones(classes), weight)
         start = factors * math.sqrt(math.log(reg) / math.log(before))
-        factors = balanced(descend(objective, start[None], steps=300).factors)[0]
+        end = descend(objective, start[None], steps=300)
+        if end.dropped[0]:
+            return None
+        factors = balanced(end.factors)[0]
         before = reg
     smallest = float(_margins(factors[0] @ factors[1].T).min())
-    return factors / math.sqrt(smallest) if smallest > 0 else factors
+    return factors / math.sqrt(smallest) if smallest > 0 else None
 
 
 def _value(factors: Array, p: float) -> float:
@@ -218,7 +241,10 @@ def _solve_constrained(factors: Array, p: float) -> tuple[Array, float]:
     A, B = result.x.reshape(shape)
     means = A @ B.T
     means -= means.mean(axis=0)
-    means /= _margins(means).min()
+    smallest = float(_margins(means).min())
+    if smallest < 0.5:
+        return means, math.inf
+    means /= smallest
     s = np.linalg.svd(means, compute_uv=False)[: shape[2]]
     return means, float(np.sum(s**p) if p else np.sum(np.log(s)))
 

@@ -17,7 +17,7 @@ from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.rung import RungPoint, descend, leave_saddle, polish
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
-from optima.structures.recognise import recognise
+from optima.structures.recognition import recognise
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,9 @@ def solve(
     began = time.perf_counter()
     reduction = Reduction(problem)
     named = _named(problem)
+    ladder: tuple[Rung, ...] = ()
     if problem.loss == "mse":
-        means, ladder, known = squared_error_minimum(problem), (), "exact: the singular values decouple"
+        means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
         search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None))
         means, ladder, known = search.depth_one() if problem.depth == 1 and ranks is None else search.run(ranks)

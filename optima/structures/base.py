@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import sympy
 
-from optima.model import Array
-
 # Block data may be exact (int, Fraction, sympy expression) or float.
 Number = Any
 
@@ -192,6 +190,10 @@ def single(structure: type[Structure], summary: str, exists: Callable[[int], boo
     return Family(structure.name, summary, members, find, **options)
 
 
-def float_array(values: np.ndarray) -> Array:
-    """An array of exact or float entries as float64."""
-    return np.asarray(values, dtype=np.float64)
+def unit_scales(scales: Sequence[Number] | None, count: int) -> tuple[Number, ...]:
+    """The scales given for ``count`` blocks, or ones. Raises ValueError when there are more or fewer."""
+    if scales is None:
+        return (1,) * count
+    if len(scales) != count:
+        raise ValueError(f"got {len(scales)} scales for {count} blocks; pass {count}")
+    return tuple(scales)

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import sympy
 
-from optima.structures.base import Block, Family, Number, Orbit, Structure, single
+from optima.structures.base import Block, Family, Number, Orbit, Structure, single, unit_scales
 
 
 class Cyclic(Structure):
@@ -49,7 +49,7 @@ class Cyclic(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """The circulant matrix of the row a sum_{k in T} cos(2 pi k j / K)."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         K = self.classes
         if exact:
             row = np.array(_exact_row(K, self.frequencies), dtype=object)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.structures.base import Block, Family, Number, Orbit, Structure
+from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
 
 
 class Frame(Structure):
@@ -34,7 +34,7 @@ class Frame(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a diag(1, ..., 1, 0, ..., 0) with r ones."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         diagonal = np.diag([1] * self.kept + [0] * (self.classes - self.kept))
         return a * diagonal.astype(object if exact else float)
 

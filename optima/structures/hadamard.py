@@ -9,7 +9,7 @@ from functools import reduce
 
 import numpy as np
 
-from optima.structures.base import Block, Family, Number, Orbit, Structure
+from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
 
 
 class Hadamard(Structure):
@@ -45,7 +45,7 @@ class Hadamard(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a chi_T(x xor y)."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         points = np.arange(self.classes)
         row = _character_sums(self.classes, self.characters).astype(object if exact else float)
         return a * row[np.bitwise_xor.outer(points, points)]

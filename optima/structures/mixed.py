@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from optima.structures.base import Block, Family, Number, Orbit, Structure
+from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
 from optima.structures.pairs import pair_matrix, pair_orbit
 from optima.structures.simplex import centred_identity
 
@@ -42,7 +42,7 @@ class Mixed(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a_1 times the simplex on the first s classes, a_2 times the pairs on the others."""
-        simplex, pairs = scales or (1, 1)
+        simplex, pairs = unit_scales(scales, 2)
         matrix = np.zeros((self.classes, self.classes), dtype=object if exact else float)
         matrix[: self.rest, : self.rest] = simplex * centred_identity(self.rest, exact)
         matrix[self.rest :, self.rest :] = pairs * pair_matrix(2 * self.pairs, self.pairs, exact)

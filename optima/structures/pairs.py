@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.structures.base import Block, Number, Orbit, Structure, single
+from optima.structures.base import Block, Number, Orbit, Structure, single, unit_scales
 
 
 class Pairs(Structure):
@@ -32,7 +32,7 @@ class Pairs(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a I (x) [[1, -1], [-1, 1]], and a in the last diagonal entry when K is odd."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         matrix = pair_matrix(self.classes, self.classes // 2, exact)
         if self.classes % 2:
             matrix[-1, -1] = 1

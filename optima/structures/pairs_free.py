@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import sympy
 
-from optima.structures.base import Block, Number, Orbit, Structure, single
+from optima.structures.base import Block, Number, Orbit, Structure, single, unit_scales
 from optima.structures.pairs import pair_matrix, pair_orbit
 
 
@@ -36,7 +36,7 @@ class PairsFree(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a_1 times the pairs, and a_2 (e_K - 1/K) as the last column."""
-        pairs, last = scales or (1, 1)
+        pairs, last = unit_scales(scales, 2)
         K = self.classes
         matrix = pairs * pair_matrix(K, (K - 1) // 2, exact)
         matrix[:, -1] = -last * (sympy.Rational(1, K) if exact else 1 / K)

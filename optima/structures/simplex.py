@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import sympy
 
-from optima.structures.base import Block, Number, Orbit, Structure, single
+from optima.structures.base import Block, Number, Orbit, Structure, single, unit_scales
 
 
 class Simplex(Structure):
@@ -27,7 +27,7 @@ class Simplex(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a (I - 11^T / K)."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         return a * centred_identity(self.classes, exact)
 
 

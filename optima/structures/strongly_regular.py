@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 import sympy
 
-from optima.structures.base import Block, Family, Number, Orbit, Structure
+from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,12 @@ def verified_parameters(adjacency: np.ndarray) -> Parameters:
     Raises ValueError when the graph is not strongly regular, or is complete, empty or a union of complete
     graphs (where neighbours would get the same point).
     """
+    if not np.isin(adjacency, (0, 1)).all():
+        raise ValueError("not the adjacency matrix of a graph; pass a matrix of zeros and ones")
     A = np.asarray(adjacency, dtype=np.int64)
     v, degrees, square = len(A), A.sum(axis=0), A @ A
     other = 1 - np.eye(v, dtype=np.int64) - A
-    if not (np.array_equal(A, A.T) and not A.diagonal().any() and np.isin(A, (0, 1)).all()):
+    if not (np.array_equal(A, A.T) and not A.diagonal().any()):
         raise ValueError("not the adjacency matrix of a simple graph; pass a symmetric 0/1 matrix with zero diagonal")
     if not (A.any() and other.any()):
         raise ValueError("complete and empty graphs are not strongly regular")
@@ -93,7 +95,7 @@ class StronglyRegular(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """a on the diagonal, a t/k on edges, -a (1+t)/(K-k-1) on non-edges."""
-        (a,) = scales or (1,)
+        (a,) = unit_scales(scales, 1)
         adjacent, apart = self._cosines(exact)
         edges = self.adjacency.astype(object if exact else float)
         diagonal = np.eye(self.classes, dtype=int).astype(edges.dtype)

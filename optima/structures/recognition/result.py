@@ -1,0 +1,62 @@
+"""What recognition reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNNAMED = "unnamed"
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The name of class-mean logits M, or the facts that describe them when they have none.
+
+    Attributes
+    ----------
+    name
+        Name of the structure, or ``"unnamed"``.
+    distance
+        ||M - ideal||_F / ||M||_F with the ideal logits of that name at the best class order and scales
+        found (for ``"zero"``: the largest absolute entry of M). None when unnamed.
+    rank, multiplicities
+        Number of nonzero singular values, and how many share each value, the largest value first.
+    distinct_margins
+        Number of distinct margins M_cc - M_c'c over all ordered pairs of classes c != c'.
+    symmetry_order
+        Number of class permutations P with P M P^T = M; None where it was not computed (unnamed logits of
+        many classes).
+    tolerance
+        The relative tolerance of all these statements.
+
+    The facts of named logits are those of the ideal logits, free of noise.
+    """
+
+    name: str
+    distance: float | None
+    rank: int
+    multiplicities: tuple[int, ...]
+    distinct_margins: int
+    symmetry_order: int | None
+    tolerance: float
+
+    @property
+    def named(self) -> bool:
+        """Whether a name was found."""
+        return self.name != UNNAMED
+
+    def __str__(self) -> str:
+        if self.distance is not None:
+            return f"{self.name} (rank {self.rank}, distance {_short(self.distance)})"
+        parts = [f"rank {self.rank}", f"singular values {'+'.join(map(str, self.multiplicities))}"]
+        parts.append(f"{self.distinct_margins} distinct margin{'s' if self.distinct_margins > 1 else ''}")
+        if self.symmetry_order is not None:
+            parts.append(f"symmetry order {self.symmetry_order}")
+        return f"{self.name} ({', '.join(parts)})"
+
+
+def _short(value: float) -> str:
+    """One significant digit: 3e-9, 0.02, 0."""
+    if value == 0 or value >= 1e-3:
+        return f"{value:.1g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}"
