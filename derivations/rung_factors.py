@@ -88,9 +88,9 @@ for exponent in (mp.mpf(2) / 3, mp.mpf(1) / 2, mp.mpf(1) / 5, mp.mpf(1)):
     check_balanced(exponent)
 
 # %% [markdown]
-# **Proof of the gradient.** $\mathrm d\operatorname{tr}\phi(G)=\operatorname{tr}\phi'(G)\,\mathrm dG$ for a function of a
-# symmetric matrix; with $G=A^TA$ and $\mathrm dG=\mathrm dA^TA+A^T\mathrm dA$, so the gradient is $2A\phi'(A^TA)$; for
-# $\phi(t)=t^p$ that is $2pA(A^TA)^{p-1}$. **Check** by central differences:
+# **Proof of the gradient.** $\mathrm d\operatorname{tr}\phi(G)=\operatorname{tr}\phi'(G)\,\mathrm dG$ for a function of
+# a symmetric matrix; with $G=A^TA$ and $\mathrm dG=\mathrm dA^TA+A^T\mathrm dA$, so the gradient is
+# $2A\phi'(A^TA)$; for $\phi(t)=t^p$ that is $2pA(A^TA)^{p-1}$. **Check** by central differences:
 
 
 # %%

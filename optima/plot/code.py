@@ -48,7 +48,7 @@ def draw_sphere(axes: Any, points: Array) -> None:
     for i, point in enumerate(points):
         axes.text(*(point * 1.16), str(i), ha="center", va="center", fontsize=8)
     axes.view_init(elev=18, azim=-55)
-    axes.set_box_aspect((1, 1, 1), zoom=1.35)
+    axes.set_box_aspect((1, 1, 1), zoom=1.55)
     axes.set_axis_off()
 
 

@@ -25,8 +25,8 @@ FLAT = 1e-7
 DENSE = 900
 NEWTON_STEPS = 25
 # Steps of a descent, and after how many of them the starts that lose rank are set aside.
-STEPS = 400
-SHORT = 60
+STEPS = 200
+SHORT = 50
 
 
 @dataclass(frozen=True)

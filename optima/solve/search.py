@@ -45,9 +45,13 @@ EFFORTS = {
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
 HOPELESS = 0.02
 # Descents still this much above the best after their first steps are not followed to their end.
-CEILING = 0.2
+CEILING = 0.05
 # Losses this close (relative) are taken for one minimum.
 SAME = 1e-7
+# Gradient norm of log F below which an end is listed without having been verified.
+SETTLED = 1e-4
+# Ends of a rung that are tried in turn until one does not lose its rank.
+TRIED = 3
 # Beyond this many classes ranks are visited by bracketing instead of one by one.
 EVERY_RANK = 48
 # Unknowns up to which the curvature is computed on hopeless rungs too.
@@ -133,21 +137,24 @@ class _Tally:
     losses: list[float] = field(default_factory=list)
     factors: list[Array] = field(default_factory=list)
     hits: list[int] = field(default_factory=list)
+    settled: list[bool] = field(default_factory=list)
     random: int = 0
     dropped: int = 0
     points: dict[int, RungPoint] = field(default_factory=dict)
 
-    def add(self, loss: float, factors: Array, counted: bool) -> None:
+    def add(self, loss: float, factors: Array, counted: bool, settled: bool = True) -> None:
         """Record an end; only those of random starts count as hits."""
         for i, known in enumerate(self.losses):
             if abs(loss - known) <= SAME * known:
                 self.hits[i] += counted
+                self.settled[i] |= settled
                 if loss < known:
                     self.losses[i], self.factors[i] = loss, factors
                 return
         self.losses.append(loss)
         self.factors.append(factors)
         self.hits.append(int(counted))
+        self.settled.append(settled)
 
     @property
     def best(self) -> float:
@@ -322,7 +329,8 @@ class _Search:
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
-            tally.add(float(ends.loss[i]), ends.factors[i], bool(random[i]))
+            settled = bool(ends.gradient_norm[i] < SETTLED)
+            tally.add(float(ends.loss[i]), ends.factors[i], bool(random[i]), settled)
         tally.random += counted
         tally.dropped += int(np.sum(dropped & random))
 
@@ -340,10 +348,11 @@ class _Search:
         small = 2 * self.problem.classes * tally.rank <= CHEAP
         verify = self.effort.verify_all or small or not self._hopeless(tally)
         for place, i in enumerate(order):
-            point = self._verified(tally.factors[i]) if place == 0 and verify else None
-            if point is not None and point.verdict != "rank dropped":
-                minima.append(self._minimum(point, tally.hits[i]))
-            elif point is None:
+            if verify and not minima and place < TRIED:
+                point = self._verified(tally.factors[i])
+                if point.verdict != "rank dropped":
+                    minima.append(self._minimum(point, tally.hits[i]))
+            elif tally.settled[i]:
                 minima.append(self._unverified(tally.losses[i], tally.factors[i], tally.hits[i]))
         minima.sort(key=lambda minimum: minimum.loss)
         return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, tally.chance if tally.random else math.nan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -10,7 +12,9 @@ from optima.model import DeepUFM
 STARTS = 10
 
 
-def lbfgs_on_all_factors(problem: DeepUFM, ranks, seed: int = 0, starts: int = STARTS) -> tuple[float, dict[int, float]]:
+def lbfgs_on_all_factors(
+    problem: DeepUFM, ranks: Iterable[int], seed: int = 0, starts: int = STARTS
+) -> tuple[float, dict[int, float]]:
     """Best objective of scipy's L-BFGS on (W_1, ..., W_L, H) with inner width r, from random starts for each r.
 
     Each factor starts as Gaussian over sqrt(width). Returns the best loss and the best for each r.
@@ -37,3 +41,37 @@ def _descend(model: DeepUFM, shapes: list[tuple[int, int]], rng: np.random.Gener
     start = np.concatenate([rng.standard_normal(rows * columns) / np.sqrt(shapes[0][1]) for rows, columns in shapes])
     options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-15, "gtol": 1e-10}
     return float(minimize(function, start, jac=True, method="L-BFGS-B", options=options).fun)
+
+
+def pymanopt_on_fixed_rank(problem: DeepUFM, ranks: Iterable[int], seed: int = 0, starts: int = 2) -> float:
+    """Best reduced loss of pymanopt's conjugate gradients on the manifold of K x K matrices of rank r."""
+    import pymanopt
+    from pymanopt.manifolds import FixedRankEmbedded
+    from pymanopt.optimizers import ConjugateGradient
+
+    from optima.reduction import Reduction
+
+    reduction = Reduction(problem)
+    rng = np.random.default_rng(seed)
+    best = np.inf
+    for rank in ranks:
+        manifold = FixedRankEmbedded(problem.classes, problem.classes, rank)
+
+        @pymanopt.function.numpy(manifold)
+        def cost(u, s, vt):
+            return reduction.fit((u * s) @ vt) + reduction.strength * np.sum(s**reduction.exponent)
+
+        @pymanopt.function.numpy(manifold)
+        def gradient(u, s, vt):
+            full = reduction.fit_gradient((u * s) @ vt)
+            full += reduction.strength * reduction.exponent * (u * s ** (reduction.exponent - 1)) @ vt
+            return full @ vt.T * s, np.einsum("ir,ij,rj->r", u, full, vt), (u * s).T @ full
+
+        task = pymanopt.Problem(manifold, cost, euclidean_gradient=gradient)
+        for _ in range(starts):
+            np.random.seed(int(rng.integers(2**31)))  # noqa: NPY002 (the library draws its points from there)
+            u, s, vt = manifold.random_point()
+            point = type(manifold.random_point())(u, 10 * s, vt)
+            result = ConjugateGradient(max_iterations=400, verbosity=0).run(task, initial_point=point)
+            best = min(best, float(result.cost))
+    return best
