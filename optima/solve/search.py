@@ -14,7 +14,7 @@ from optima.model import Array, DeepUFM, one_of
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
-from optima.solve.rung import RungPoint, descend, leave_saddle, polish
+from optima.solve.rung import STEPS, RungPoint, descend, leave_saddle, polish
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
 from optima.structures.recognition import recognise
@@ -38,8 +38,8 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, chance=0.1, patience=2, work=4e6),
-    "normal": Effort(batch=16, chance=0.03, patience=3, work=2e7),
+    "quick": Effort(batch=6, chance=0.1, patience=2, work=1e6),
+    "normal": Effort(batch=16, chance=0.03, patience=3, work=4e6),
     "thorough": Effort(batch=32, chance=0.003, patience=10**9, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
@@ -50,10 +50,14 @@ CEILING = 0.05
 SAME = 1e-7
 # Gradient norm of log F below which an end is listed without having been verified.
 SETTLED = 1e-4
+# Steps of the descent of a point that Newton's method did not bring to rest.
+LONG = 3000
 # Ends of a rung that are tried in turn until one does not lose its rank.
 TRIED = 3
 # Beyond this many classes ranks are visited by bracketing instead of one by one.
 EVERY_RANK = 48
+# The bracket is refined to single ranks up to this many classes, and more coarsely in proportion beyond.
+FINE = 250
 # Unknowns up to which the curvature is computed on hopeless rungs too.
 CHEAP = 160
 # Minima of a rung that are kept.
@@ -78,7 +82,7 @@ def solve(
     unseen better minimum, (n_1 + 1) / ((N + 2) (D + 1)) with n_1 of the D minima met just once in N
     descents, is below that of the effort. Ranks go up until several rungs in a row are hopeless (more than
     2 % above the best, or empty); the others get the named structures only. Beyond 48 classes the ranks
-    visited bracket the best one.
+    visited bracket the best one, from log2 K by doubling and halving; beyond 500 not to the last rank.
 
     Parameters
     ----------
@@ -272,25 +276,28 @@ class _Search:
         return any(tally.best < self.tallies[rank].best for tally in self.tallies.values() if tally.rank < rank)
 
     def _bracket(self) -> None:
-        """Ranks 1, 2, 4, 8, ... while they improve, then between the neighbours of the best."""
-        rank = 2
-        while rank <= self.max_rank:
-            self._search_rung(rank)
-            if rank > 4 and self.tallies[rank].best > self.best * (1 + HOPELESS):
-                break
-            rank *= 2
+        """From rank log2 K up by doubling and down by halving while that helps, then between the neighbours."""
+        first = min(self.max_rank, max(2, int(math.log2(self.problem.classes))))
+        self._search_rung(first)
+        for factor in (2.0, 0.5):
+            rank = int(first * factor)
+            while 2 <= rank <= self.max_rank:
+                self._search_rung(rank)
+                if self.tallies[rank].best > self.best:
+                    break
+                rank = int(rank * factor)
         while (gap := self._widest_gap()) is not None:
             self._search_rung(gap)
 
     def _widest_gap(self) -> int | None:
-        """An unvisited rank next to the best one, in the middle of the wider side."""
+        """An unvisited rank in the middle of the wider side of the best one, while that side is wide."""
         ranks = sorted(rank for rank, tally in self.tallies.items() if tally.random)
         centre = min(ranks, key=lambda rank: self.tallies[rank].best)
         at = ranks.index(centre)
         sides = [(ranks[at - 1], centre)] if at else []
         sides += [(centre, ranks[at + 1])] if at + 1 < len(ranks) else []
         low, high = max(sides, key=lambda side: side[1] - side[0], default=(0, 0))
-        return (low + high) // 2 if high - low > 1 else None
+        return (low + high) // 2 if high - low > max(1, self.problem.classes // FINE) else None
 
     def _search_rung(self, rank: int) -> None:
         """Named and given starts, the rung below split, and random codes until the rule says enough."""
@@ -325,7 +332,9 @@ class _Search:
         """Descents from a batch of starts, the last ``counted`` of which are random."""
         tally = self._tally(rank)
         ceiling = self.best * (1 + CEILING)
-        ends = descend(self.objective, centred(self.objective, starts), ceiling=ceiling)
+        # Larger codes have softer modes.
+        steps = STEPS if self.problem.classes <= EVERY_RANK else 3 * STEPS
+        ends = descend(self.objective, centred(self.objective, starts), steps, ceiling=ceiling)
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
@@ -359,6 +368,9 @@ class _Search:
 
     def _verified(self, factors: Array) -> RungPoint:
         point = polish(self.objective, factors)
+        if point.verdict == "not converged":
+            longer = descend(self.objective, point.factors[None], LONG, tolerance=1e-9)
+            point = polish(self.objective, longer.factors[0])
         if point.verdict == "saddle":
             left = leave_saddle(self.objective, point)
             if left.verdict == "minimum" and left.loss < point.loss:
