@@ -9,8 +9,7 @@ import typer
 from rich.table import Table
 
 from optima.cell import StructureLoss, structure_losses
-from optima.cli import parse
-from optima.cli.table import Loss
+from optima.cli import options, parse
 from optima.cli.terminal import console
 from optima.export import short
 from optima.model import DeepUFM
@@ -18,27 +17,19 @@ from optima.solution import problem_dict
 
 
 def loss(
-    classes: Annotated[str, typer.Option(help="Number of classes K.")],
-    depth: Annotated[str, typer.Option(help="Number of weight matrices L.")],
-    reg: Annotated[str | None, typer.Option(help="Regularisation lambda of every factor, e.g. 2^-10.")] = None,
-    reg_per_factor: Annotated[
-        str | None, typer.Option(help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")
-    ] = None,
+    classes: options.Classes,
+    depth: options.Depth,
+    reg: options.Reg = None,
+    reg_per_factor: options.RegPerFactor = None,
     samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
-    width: Annotated[str | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")] = None,
-    loss: Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")] = Loss.ce,
-    structures: Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    width: options.Width = None,
+    loss: options.LossOption = options.Loss.ce,
+    structures: options.Structures = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
-    problem = DeepUFM(
-        parse.integer(classes, "classes", 2),
-        parse.integer(depth, "depth", 1),
-        regularisation(reg, reg_per_factor),
-        parse.integer(samples, "samples", 1),
-        None if width is None else parse.integer(width, "width", 1),
-        loss.value,
-    )
+    size = parse.integer(samples, "samples", 1)
+    problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
     found = structure_losses(problem, parse.names(structures))
     if as_json:
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
@@ -48,16 +39,6 @@ def loss(
 
 def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
     return {name: entry.as_dict() for name, entry in found.items()}
-
-
-def regularisation(reg: str | None, per_factor: str | None) -> float | tuple[float, ...]:
-    """The regularisation from --reg or --reg-per-factor, exactly one of which is given."""
-    if (reg is None) == (per_factor is None):
-        raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
-    if reg is not None:
-        return parse.positive_real(reg, "reg")
-    assert per_factor is not None
-    return tuple(parse.positive_real(part, "reg-per-factor") for part in per_factor.split(","))
 
 
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:

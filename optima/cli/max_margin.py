@@ -8,17 +8,16 @@ from typing import Annotated
 
 import typer
 
-from optima.cli import parse
-from optima.cli.solve import Effort
+from optima.cli import options, parse
 
 
 def max_margin(
-    classes: Annotated[str, typer.Option(help="Number of classes K.")],
+    classes: options.Classes,
     depth: Annotated[str, typer.Option(help="Number of weight matrices L, or inf.")],
     rank: Annotated[str | None, typer.Option(help="Only codes of this rank; default all.")] = None,
-    seed: Annotated[str, typer.Option(help="Seed of the random starts.")] = "0",
-    effort: Annotated[Effort, typer.Option(help="How hard to look.")] = Effort.normal,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seed: options.Seed = "0",
+    effort: options.EffortOption = options.Effort.normal,
+    as_json: options.AsJson = False,
 ) -> None:
     """Code of margin one with the least Schatten quasi-norm: what the minimum becomes as lambda goes to zero."""
     from optima.solve.margin import max_margin as compute

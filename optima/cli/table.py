@@ -14,17 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from optima.cli import parse
+from optima.cli import options, parse
 from optima.cli.terminal import console
 from optima.export import FORMATS, open_sink, short
 from optima.table import LossTable
-
-
-class Loss(StrEnum):
-    """Loss functions."""
-
-    ce = "ce"
-    mse = "mse"
 
 
 class Format(StrEnum):
@@ -43,12 +36,12 @@ def table(
     depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
     regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
     samples: Annotated[str, typer.Option(help="n per class: integers and ranges.")] = "1",
-    loss: Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")] = Loss.ce,
-    structures: Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")] = None,
-    width: Annotated[int | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")] = None,
+    loss: options.LossOption = options.Loss.ce,
+    structures: options.Structures = None,
+    width: options.Width = None,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.terminal,
     out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: options.Force = False,
     rows: Annotated[int, typer.Option(help="Rows shown by the terminal format before it leaves the rest out.")] = 60,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
@@ -59,7 +52,7 @@ def table(
         parse.integers(samples, "samples", 1),
         loss.value,
         parse.names(structures),
-        width,
+        options.parse_width(width),
     )
     if rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")

@@ -353,7 +353,7 @@ class _Search:
 
     def _rung(self, tally: _Tally) -> Rung:
         order = np.argsort(tally.losses)[:KEPT]
-        minima = []
+        minima: list[Minimum] = []
         small = 2 * self.problem.classes * tally.rank <= CHEAP
         verify = self.effort.verify_all or small or not self._hopeless(tally)
         for place, i in enumerate(order):

@@ -382,7 +382,7 @@ BAD_TABLE = [
     ({"samples": "5:1"}, "samples has the reversed range '5:1'; pass 1:5 instead"),
     ({"width": "0"}, "width is 0; pass an integer of at least 1"),
     ({"width": "-2"}, "width is -2; pass an integer of at least 1"),
-    ({"width": "x"}, "--width"),
+    ({"width": "x"}, "width is .x.; pass"),
     ({"structures": "simplx"}, "unknown structure 'simplx'.*; did you mean simplex"),
     ({"structures": ","}, "structures is empty; pass at least one name"),
     ({"loss": "hinge"}, "ce.*mse"),

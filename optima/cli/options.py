@@ -1,0 +1,74 @@
+"""Options that several commands share, and the problem they describe."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from optima.cli import parse
+from optima.model import DeepUFM
+
+
+class Loss(StrEnum):
+    """Loss functions."""
+
+    ce = "ce"
+    mse = "mse"
+
+
+class Effort(StrEnum):
+    """How hard to look."""
+
+    quick = "quick"
+    normal = "normal"
+    thorough = "thorough"
+
+
+Classes = Annotated[str, typer.Option(help="Number of classes K.")]
+Depth = Annotated[str, typer.Option(help="Number of weight matrices L.")]
+Reg = Annotated[str | None, typer.Option(help="Regularisation lambda of every factor, e.g. 2^-10.")]
+RegPerFactor = Annotated[str | None, typer.Option(help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")]
+Width = Annotated[str | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")]
+LossOption = Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")]
+Structures = Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")]
+Seed = Annotated[str, typer.Option(help="Seed of the random starts.")]
+EffortOption = Annotated[Effort, typer.Option(help="How hard to look.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
+
+def problem(
+    classes: str,
+    depth: str,
+    reg: str | None,
+    reg_per_factor: str | None,
+    samples: int | tuple[int, ...],
+    width: str | None,
+    loss: Loss,
+) -> DeepUFM:
+    """The linear model that the options describe. Raises ValueError on bad input."""
+    return DeepUFM(
+        parse.integer(classes, "classes", 2),
+        parse.integer(depth, "depth", 1),
+        _regularisation(reg, reg_per_factor),
+        samples,
+        parse_width(width),
+        loss.value,
+    )
+
+
+def parse_width(width: str | None) -> int | None:
+    """The width, or None where it was not given."""
+    return None if width is None else parse.integer(width, "width", 1)
+
+
+def _regularisation(reg: str | None, per_factor: str | None) -> float | tuple[float, ...]:
+    """The regularisation from --reg or --reg-per-factor, exactly one of which is given."""
+    if (reg is None) == (per_factor is None):
+        raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
+    if reg is not None:
+        return parse.positive_real(reg, "reg")
+    assert per_factor is not None
+    return tuple(parse.positive_real(part, "reg-per-factor") for part in per_factor.split(","))
