@@ -17,6 +17,8 @@ Verdict = Literal["minimum", "saddle", "not converged", "rank dropped"]
 
 # A singular value this much smaller than the largest is on its way to zero.
 DROPPED = 1e-6
+# Singular values this small are on their way to the zero logits.
+VANISHED = 1e-10
 # Gradient of log F (times the size of the factors) below which a point is stationary.
 STATIONARY = 1e-9
 # Curvature of log F (times the squared size of the factors) that still counts as flat.
@@ -65,9 +67,9 @@ class Batch:
 
     @property
     def dropped(self) -> NDArray[np.bool_]:
-        """Which of them are losing rank."""
+        """Which of them are losing rank, or everything."""
         s = np.linalg.norm(balanced(self.factors)[:, 0], axis=1) ** 2
-        return s.min(axis=1) < DROPPED * s.max(axis=1)
+        return (s.min(axis=1) < DROPPED * s.max(axis=1)) | (s.max(axis=1) < VANISHED)
 
 
 def descend(
@@ -120,11 +122,14 @@ def polish(objective: RungObjective, factors: Array) -> RungPoint:
     Steps go downhill along every eigenvector (along those of negative curvature too), so a saddle is left
     when the start is not exactly on it. ``objective`` holds one problem.
     """
-    point = balanced(factors[None])[0]
-    if _dropping(point):
-        return _point(objective, point, np.nan, "rank dropped")
-    if point.size > DENSE:
-        return _polish_krylov(objective, point)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        point = balanced(factors[None])[0]
+        if _dropping(point):
+            return _point(objective, point, np.nan, "rank dropped")
+        return (_polish_krylov if point.size > DENSE else _polish_dense)(objective, point)
+
+
+def _polish_dense(objective: RungObjective, point: Array) -> RungPoint:
     spectrum = _Spectrum(objective, point)
     for _ in range(NEWTON_STEPS):
         if spectrum.gradient_norm < 1e-2 * STATIONARY:

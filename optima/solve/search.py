@@ -228,6 +228,9 @@ class _Search:
         self._keep_given()
         ladder = tuple(self._rung(self.tallies[rank]) for rank in sorted(self.tallies))
         ladder = tuple(rung for rung in ladder if rung.minima)
+        if not ladder:
+            # Every descent ended at the zero logits.
+            return np.zeros((self.problem.classes,) * 2), ladder, self._known()
         best = min((rung.minima[0] for rung in ladder), key=lambda minimum: minimum.loss)
         return best.means, ladder, self._known()
 
