@@ -187,14 +187,18 @@ class Solution:
     def load(cls, path: str | Path) -> Solution:
         """Read a file written by :meth:`save`. Raises ValueError on any other file."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 data, means = json.loads(str(stored["text"])), stored["means"]
             if data.pop("format") != FORMAT:
                 raise KeyError("format")
+            return cls._restored(data, means)
         except FileNotFoundError:
             raise
         except Exception:
             raise ValueError(f"{path} is not a solution file; pass one written by Solution.save") from None
+
+    @classmethod
+    def _restored(cls, data: dict[str, Any], means: Array) -> Solution:
         stack = iter(means)
         best = next(stack)
         ladder = tuple(

@@ -114,7 +114,8 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     classes = positive_integer("classes", classes, minimum=2)
     if not depth >= 1:
         raise ValueError(f"depth is {depth!r}; pass a number of at least 1, or math.inf")
-    ranks = _ranks(classes, depth, rank)
+    ranks = _ranks(classes, depth, None if rank is None else positive_integer("rank", rank))
+    seed = positive_integer("seed", seed, minimum=0)
     deep = VERY_DEEP if math.isinf(depth) else depth
     if depth == 1 and rank in (None, classes - 1):
         solved = [(_simplex(classes), classes - 1.0)]

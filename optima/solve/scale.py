@@ -227,5 +227,5 @@ def _checked(name: str, values: ArrayLike, least: float) -> Array:
     valid = np.isfinite(out) & ((out >= least) if least else (out > 0))
     if not valid.all():
         wanted = f"finite numbers of at least {least}" if least else "positive finite numbers"
-        raise ValueError(f"{name} contains {out[~valid].flat[0]!r}; pass {wanted}")
+        raise ValueError(f"{name} contains {float(out[~valid].flat[0])!r}; pass {wanted}")
     return out

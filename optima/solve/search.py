@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optima.cell import structure_losses
-from optima.model import Array, DeepUFM, one_of
+from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
@@ -76,7 +76,7 @@ def solve(
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
-    Squared error and cross-entropy at L = 1 are solved exactly. Otherwise each rung (logits of one rank) is
+    Squared error, and cross-entropy at L = 1 and d >= K - 1, are solved exactly. Otherwise each rung is
     searched by descents from random codes, from the named structures and from its neighbours; descents
     that lose rank pass to the rung below. A rung gets more random starts until the estimated chance of an
     unseen better minimum, (n_1 + 1) / ((N + 2) (D + 1)) with n_1 of the D minima met just once in N
@@ -100,6 +100,8 @@ def solve(
     Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
     """
     one_of("effort", effort, tuple(EFFORTS))
+    seed = positive_integer("seed", seed, minimum=0)
+    ranks = _checked_ranks(problem, ranks)
     began = time.perf_counter()
     reduction = Reduction(problem)
     named = _named(problem)
@@ -108,7 +110,8 @@ def solve(
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
         search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None))
-        means, ladder, known = search.depth_one() if problem.depth == 1 and ranks is None else search.run(ranks)
+        convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
+        means, ladder, known = search.depth_one() if convex else search.run(ranks)
     zero = np.zeros_like(means)
     if reduction.value(zero) <= reduction.value(means):
         means = zero
@@ -123,6 +126,16 @@ def solve(
         effort,
         time.perf_counter() - began,
     )
+
+
+def _checked_ranks(problem: DeepUFM, ranks: Sequence[int] | None) -> list[int] | None:
+    if ranks is None:
+        return None
+    most = min(problem.max_rank, problem.classes - 1)
+    checked = [positive_integer("ranks", rank) for rank in ranks]
+    if not checked or max(checked) > most:
+        raise ValueError(f"ranks is {shown(list(ranks))}; pass some of 1 to {most}, or none for all")
+    return checked
 
 
 def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
@@ -192,7 +205,8 @@ class _Search:
         self.max_rank = min(problem.max_rank, problem.classes - 1)
         self.tallies: dict[int, _Tally] = {}
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
-        self.best_named = min((loss for loss, _ in named.values()), default=math.inf)
+        zero = Reduction(problem).value(np.zeros((problem.classes,) * 2))
+        self.best_named = min([zero, *(loss for loss, _ in named.values())])
 
     def _by_rank(self, matrices: list[Array]) -> dict[int, list[Array]]:
         """Products A B^T = M diag(sqrt(n)) of class-mean logits, by rank."""
@@ -208,10 +222,7 @@ class _Search:
         point, excess = depth_one_minimum(self.problem)
         if point is None:
             return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
-        if self.problem.max_rank >= self.problem.classes - 1:
-            known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"
-        else:
-            known = "stationary point under the width bound, not certified"
+        known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"
         minimum = self._minimum(point, hits=1)
         return minimum.means, (Rung(point.rank, (minimum,), 1, 0, math.nan),), known
 
@@ -255,8 +266,8 @@ class _Search:
 
     @property
     def best(self) -> float:
-        """Lowest loss so far, the named structures included."""
-        return min(self.best_named, *(tally.best for tally in self.tallies.values()), math.inf)
+        """Lowest loss so far, those of the named structures and of the zero logits included."""
+        return min([self.best_named, *(tally.best for tally in self.tallies.values())])
 
     def _climb(self) -> None:
         """Ranks one by one, until several in a row are hopeless."""

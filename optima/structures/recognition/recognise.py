@@ -22,6 +22,9 @@ from optima.structures.recognition.view import View
 # Logits with no entry above this are zero: every prediction is uniform, and the loss log K, to that size.
 ZERO_LOGITS = 1e-4
 
+# Well above rounding error, under which no logits would be equal to their mean over a symmetry group.
+LEAST_TOLERANCE = 1e-12
+
 
 def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Recognition:
     r"""Name class-mean logits M up to relabelling of the classes and scale.
@@ -50,7 +53,7 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
     means
         M, shape (K, K): column c is the mean of the logits of class c (``Reduction.project`` of factors).
     tolerance
-        Relative size of what counts as noise, between 0 and 1. It bounds the distance above, the
+        Relative size of what counts as noise, from 1e-12 to 1. It bounds the distance above, the
         singular values that count as zero (relative to the largest), the differences between singular
         values and between margins that count as equal (relative to the largest of each), and how far M may
         be from its mean over its symmetry group (in the Frobenius norm, relative to that of M).
@@ -64,8 +67,8 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
     is out of its range.
     """
     one_of("loss", loss, LOSSES)
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance is {tolerance!r}; pass a number between 0 and 1")
+    if not LEAST_TOLERANCE <= tolerance < 1:
+        raise ValueError(f"tolerance is {tolerance!r}; pass a number of at least {LEAST_TOLERANCE} and below 1")
     view = View(_checked(means), float(tolerance), loss)
     largest = view.unit * float(np.abs(view.means).max())
     if largest <= ZERO_LOGITS:
