@@ -19,10 +19,10 @@ def sum_match(view: View, match_block: Callable[[View], Match | None]) -> Match 
 
     Two classes are in one block when an entry between them exceeds ``tolerance`` times the largest
     diagonal entry. Blocks of two classes are pairs of one common scale; every other block has a scale of
-    its own: ``polygon(5)+pairs(2)``.
+    its own: ``polygon(5)+pairs(2)``. Nothing but pairs is left to the catalogue.
     """
     blocks = _blocks(view)
-    if len(blocks) < 2 or min(map(len, blocks)) < 2:
+    if len(blocks) < 2 or min(map(len, blocks)) < 2 or max(map(len, blocks)) == 2:
         return None
     names, ideal = [], np.zeros_like(view.means)
     for block in sorted((b for b in blocks if len(b) > 2), key=len, reverse=True):
