@@ -79,8 +79,8 @@ Made by `python tests/benchmarks/compare_solvers.py --classes {options.classes} 
 --regs {options.regs} --effort {options.effort} --out ...` on {datetime.date.today()}; Python \
 {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, {platform.machine()}, one BLAS thread \
 where OPENBLAS_NUM_THREADS=1. Baseline 1 runs scipy's L-BFGS-B on all factors from {STARTS} random starts for each \
-inner width from 2 to K - 1; baseline 2 runs pymanopt's conjugate gradients on fixed-rank matrices from 2 random starts for \
-each of these ranks.
+inner width from 2 to K - 1; baseline 2 runs pymanopt's conjugate gradients on fixed-rank matrices from 2 \
+random starts for each of these ranks.
 
 Largest relative excess of the search over the better baseline: {max(excess):.1e} (negative: never worse) in \
 {len(excess)} cells; worse by more than 1e-9 in {sum(e > 1e-9 for e in excess)}, better by more than 1e-9 in \

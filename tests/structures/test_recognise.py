@@ -407,12 +407,16 @@ def test_symmetry_hidden_among_many_values(classes):
     rng = np.random.default_rng(classes)
     turn = np.arange(classes).reshape(-1, 3)[:, [1, 2, 0]].ravel()
     means = orbit_mean(rng.uniform(0, 1, (classes, classes)), [turn])
-    assert recognise(shuffled(means, rng)).symmetry_order == 3
+    # Evenly spaced values, so that no gap at the tolerance separates any of them.
+    means = np.unique(means.round(12), return_inverse=True)[1].reshape(means.shape) / classes**2
+    np.fill_diagonal(means, 1.0)
     noise = rng.standard_normal(means.shape) * np.linalg.norm(means) / classes
-    assert recognise(means + 1e-5 * noise).symmetry_order == 3
-    moved = means.copy()
-    moved[0, 1] += 0.026 * np.linalg.norm(means)
-    assert recognise(moved).symmetry_order == 1
+    for tolerance in (0.01, 0.1):
+        assert recognise(shuffled(means, rng), tolerance, "mse").symmetry_order == 3
+        assert recognise(means + 1e-5 * noise, tolerance, "mse").symmetry_order == 3
+        moved = means.copy()
+        moved[0, 1] += 1.3 * tolerance * np.linalg.norm(means)
+        assert recognise(moved, tolerance, "mse").symmetry_order == 1
 
 
 def brute_force_order(colours):
