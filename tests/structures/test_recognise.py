@@ -256,6 +256,7 @@ def test_direct_sums(noise):
         "polygon(5)+pairs(2)": (block_diag(polygon(5), 1.7 * pairs(4)), 10 * 8),
         "simplex(7)+simplex(3)": (block_diag(simplex(7), 1.3 * simplex(3)), 5040 * 6),
         "simplex(5)+simplex(5)": (block_diag(simplex(5), simplex(5)), 2 * 120**2),
+        "polygon(5)+simplex(5)": (block_diag(simplex(5), polygon(5)), 120 * 10),
         "polygon(7)+simplex(4)+pairs(1)": (block_diag(simplex(4), polygon(7), pairs(2)), 14 * 24 * 2),
         "pentagonal-antiprism(10)+pairs(1)": (block_diag(antiprism, 1.5 * pairs(2)), 20 * 2),
     }

@@ -19,19 +19,21 @@ def sum_match(view: View, match_block: Callable[[View], Match | None]) -> Match 
 
     Two classes are in one block when an entry between them exceeds ``tolerance`` times the largest
     diagonal entry. Blocks of two classes are pairs of one common scale; every other block has a scale of
-    its own: ``polygon(5)+pairs(2)``. Nothing but pairs is left to the catalogue.
+    its own: ``polygon(5)+pairs(2)``. The larger blocks come first, then by name,
+    and logits of pairs alone are left to the catalogue.
     """
     blocks = _blocks(view)
     if len(blocks) < 2 or min(map(len, blocks)) < 2 or max(map(len, blocks)) == 2:
         return None
-    names, ideal = [], np.zeros_like(view.means)
-    for block in sorted((b for b in blocks if len(b) > 2), key=len, reverse=True):
+    parts, ideal = [], np.zeros_like(view.means)
+    for block in (b for b in blocks if len(b) > 2):
         part = View(view.means[np.ix_(block, block)], view.tolerance, view.loss)
         match = match_block(part) if part.means.any() else None
         if match is None:
             return None
-        names.append(f"{match.name}({len(block)})")
+        parts.append((-len(block), f"{match.name}({len(block)})"))
         ideal[np.ix_(block, block)] = part.unit * match.ideal
+    names = [name for _, name in sorted(parts)]
     pairs = np.array([block for block in blocks if len(block) == 2])
     if len(pairs):
         names.append(f"pairs({len(pairs)})")
