@@ -1,10 +1,10 @@
 """Global minima of deep unconstrained feature models."""
 
-from optima.cell import structure_losses
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.solve import best_scales, boundary, boundary_depth, stationary_scales
+from optima.solve.cell import structure_losses
 from optima.solve.margin import max_margin
 from optima.solve.search import solve
 from optima.structures import catalogue, named

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from optima.cell import StructureLoss, structure_losses
 from optima.cli import options, parse
 from optima.cli.terminal import console
 from optima.export import short
 from optima.model import DeepUFM
 from optima.solution import problem_dict
+from optima.solve.cell import StructureLoss, structure_losses
 
 
 def loss(

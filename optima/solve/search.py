@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optima.cell import structure_losses
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
+from optima.solve.cell import structure_losses
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.rung import STEPS, RungPoint, descend, leave_saddle, polish
 from optima.solve.rung_objective import RungObjective

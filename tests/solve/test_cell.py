@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, best_scales, catalogue
-from optima.cell import structure_losses
+from optima.solve.cell import structure_losses
 from optima.table import LossTable
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
