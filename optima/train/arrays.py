@@ -1,0 +1,71 @@
+"""Array libraries that the trainer runs on, all through the array API standard."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from optima.model import Array, one_of
+
+# The module that speaks the standard for each library; torch and cupy need a thin layer to do so.
+MODULES = {
+    "numpy": "numpy",
+    "torch": "array_api_compat.torch",
+    "cupy": "array_api_compat.cupy",
+    "jax": "jax.numpy",
+    "array_api_strict": "array_api_strict",
+}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and the device its arrays live on; None is the library's own choice.
+
+    Raises ValueError for an unknown library, and ImportError where it is not installed.
+    """
+
+    name: str = "numpy"
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("backend", self.name, tuple(MODULES))
+        if self.device is not None and self.name in ("numpy", "array_api_strict"):
+            raise ValueError(f"device is {self.device!r} but {self.name} has no devices; pass backend='torch' or none")
+        try:
+            importlib.import_module(MODULES[self.name])
+        except ImportError:
+            raise ValueError(f"backend {self.name!r} is not installed; install it, or pass backend='numpy'") from None
+
+    @cached_property
+    def xp(self) -> Any:
+        """The namespace of the array API standard."""
+        if self.name == "jax":
+            importlib.import_module("jax").config.update("jax_enable_x64", True)
+        return importlib.import_module(MODULES[self.name])
+
+    def put(self, array: Array) -> Any:
+        """A float64 array of this library with the values of a numpy array, and its own memory."""
+        values = np.array(array, dtype=np.float64)
+        device = self.device
+        if device is None:
+            return self.xp.asarray(values)
+        if self.name == "jax":
+            kind, _, index = device.partition(":")
+            return self.xp.asarray(values, device=importlib.import_module("jax").devices(kind)[int(index or 0)])
+        return self.xp.asarray(values, device=device)
+
+    def take(self, array: Any, rows: list[int]) -> Any:
+        """The rows of a batch, as an array of its own."""
+        return self.xp.stack([array[row, ...] for row in rows])
+
+    def get(self, array: Any) -> Array:
+        """A numpy array with the values of one of this library, and its own memory."""
+        if self.name == "torch":
+            array = array.cpu()
+        if self.name == "cupy":
+            array = array.get()
+        return np.array(array, dtype=np.float64)

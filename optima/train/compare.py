@@ -1,0 +1,140 @@
+"""What theory predicts for a problem, and how often training ended at which structure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scipy.stats import binomtest
+
+from optima.model import DeepUFM
+from optima.solve.cell import structure_losses
+from optima.solve.search import solve
+from optima.train.run import Run
+
+# Name of the least loss over all logits in a table of predictions, and of the bound for relu networks.
+GLOBAL = "global"
+COLLAPSE = "dnc"
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of some runs ended at a structure: the fraction and its Wilson interval at 95 %."""
+
+    structure: str
+    count: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        """count / total."""
+        return self.count / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's score interval at 95 %."""
+        bounds = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, method="wilson")
+        return float(bounds.low), float(bounds.high)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        low, high = self.interval
+        return {"count": self.count, "total": self.total, "fraction": self.fraction, "low": low, "high": high}
+
+
+def shares(structures: Iterable[str]) -> dict[str, Share]:
+    """One share for each structure among the names of the ends of some runs, the most frequent first."""
+    counts = Counter(structures)
+    return {name: Share(name, count, counts.total()) for name, count in counts.most_common()}
+
+
+def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
+    r"""Losses to hold a run against, by name.
+
+    Linear: every named structure at its best scales (classes of equal size), and ``global``, the least loss that
+    :func:`optima.solve` finds. Relu: ``dnc``, a bound from below on the loss of deep neural collapse,
+
+    .. math:: \min_a \log(1 + (K-1) e^{-a}) + \tfrac{L+1}{2} \lambda (K-1) (a \sqrt n)^{2/(L+1)}
+
+    which is the simplex loss of the linear model. The comparison in Theorem 7 of garrod2025 is with this
+    penalty: its condition 2K + 4 < (K-1) 2^{2(L-1)/(L+1)} ((K+2)/K)^{3/(L+1)} says that its construction costs
+    less than (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. For classes of different sizes there is
+    no such bound here, and the result is empty.
+    """
+    if problem.activation == "relu":
+        return _collapse_bound(problem)
+    named = {}
+    if problem.balanced:
+        named = {name: entry.loss for name, entry in structure_losses(problem).items()}
+    return {**named, GLOBAL: solve(problem, effort=effort).loss}
+
+
+def _collapse_bound(problem: DeepUFM) -> dict[str, float]:
+    if not problem.balanced or problem.loss != "ce":
+        return {}
+    linear = replace(problem, activation="linear", width=None)
+    return {COLLAPSE: structure_losses(linear, ["simplex"])["simplex"].loss}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of one problem against the predicted losses.
+
+    ``shares`` counts where descent stopped and ``polished_shares`` where it was heading for (empty before
+    polishing); diverged runs are counted under ``"diverged"``.
+    """
+
+    problem: DeepUFM
+    lr: float
+    runs: tuple[Run, ...]
+    predicted: dict[str, float]
+
+    @property
+    def shares(self) -> dict[str, Share]:
+        """By structure at the end of descent."""
+        return shares(run.structure for run in self.runs)
+
+    @property
+    def polished_shares(self) -> dict[str, Share]:
+        """By structure after polishing."""
+        polished = [run for run in self.runs if run.polished is not None or run.diverged]
+        return (
+            shares(run.polished.structure if run.polished else "diverged" for run in polished)
+            if any(run.polished for run in polished)
+            else {}
+        )
+
+    def excess(self, run: Run) -> dict[str, float]:
+        """loss / predicted - 1 for every predicted loss."""
+        return {name: run.loss / loss - 1 for name, loss in self.predicted.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: ``runs``, ``predicted`` and ``summary``."""
+        runs = []
+        for run in self.runs:
+            entry = run.as_dict()
+            entry["excess"] = None if run.diverged else self.excess(run)
+            runs.append(entry)
+        summary = {
+            "structures": _dicts(self.shares),
+            "polished_structures": _dicts(self.polished_shares),
+            "converged": sum(run.converged for run in self.runs),
+            "diverged": sum(run.diverged for run in self.runs),
+        }
+        return {"runs": runs, "predicted": self.predicted, "summary": summary}
+
+
+def _dicts(found: dict[str, Share]) -> dict[str, Any]:
+    return {name: share.as_dict() for name, share in found.items()}
+
+
+def compare(runs: Sequence[Run], effort: str = "quick") -> list[Comparison]:
+    """One comparison for each problem and learning rate among the runs, in their order."""
+    cells: dict[tuple[DeepUFM, float], list[Run]] = {}
+    for run in runs:
+        cells.setdefault((run.problem, run.lr), []).append(run)
+    predicted = {problem: predict(problem, effort) for problem in dict.fromkeys(problem for problem, _ in cells)}
+    return [Comparison(problem, lr, tuple(found), predicted[problem]) for (problem, lr), found in cells.items()]

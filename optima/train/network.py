@@ -1,0 +1,117 @@
+"""The model on a batch of parameter sets: objective and gradient as one array program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optima.model import DeepUFM
+from optima.train.arrays import Backend
+
+# W_1, ..., W_L, H, each with a leading axis over the runs.
+Factors = list[Any]
+
+
+class Network:
+    r"""g(Z) and its gradient in every factor for R runs at once.
+
+    .. math::
+        F(W_1..W_L, H) = g(Z) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|_F^2 + \tfrac{\lambda_H}{2} \|H\|_F^2
+
+    Factors have shapes (R, d, d), ..., (R, K, d), (R, d, N) and the normalisation of :class:`optima.DeepUFM`,
+    whose ``objective`` and ``gradient`` these are, run by run. For the linear model products are taken from
+    the output side, A_l = W_L ... W_l of shape (K, d): the gradient in W_l is A_{l+1}^T (dg/dZ H^T W_1^T ...
+    W_{l-1}^T), so nothing wider than (K, d) is multiplied with a weight matrix.
+    """
+
+    def __init__(self, problem: DeepUFM, backend: Backend) -> None:
+        self.problem = problem
+        self.xp = backend.xp
+        one_hot = np.equal.outer(np.arange(problem.classes), problem.labels).astype(float)
+        self.one_hot = backend.put(one_hot)
+        self.rivals = backend.put(1.0 - one_hot)
+        self.zero = backend.put(np.zeros(()))
+        self.samples = problem.labels.size
+
+    def logits(self, factors: Factors) -> Any:
+        """Z, shape (R, K, N)."""
+        if self.problem.activation == "relu":
+            return self._layers(factors)[-1]
+        return self._heads(factors)[0] @ factors[-1]
+
+    def data_loss(self, logits: Any) -> Any:
+        """g(Z) of each run, shape (R,)."""
+        xp = self.xp
+        if self.problem.loss == "mse":
+            return xp.sum((logits - self.one_hot) ** 2, axis=(-2, -1)) / (2 * self.samples)
+        lead = logits - xp.sum(logits * self.one_hot, axis=-2, keepdims=True)
+        top = xp.max(lead, axis=-2, keepdims=True)
+        others = xp.sum(xp.exp(lead - top) * self.rivals, axis=-2, keepdims=True)
+        # At top = 0 the label leads, and the logarithm of one plus the rivals keeps its digits.
+        label = xp.exp(-top)
+        cross_entropy = xp.where(top > 0, top + xp.log(label + others), xp.log1p(others))
+        return xp.sum(cross_entropy, axis=(-2, -1)) / self.samples
+
+    def slopes(self, logits: Any, scale: Any) -> Any:
+        """``scale`` times the gradient of g at logits (R, K, N); ``scale`` is a number or of shape (R, 1, 1)."""
+        xp = self.xp
+        if self.problem.loss == "mse":
+            return (logits - self.one_hot) * (scale / self.samples)
+        slopes = xp.exp(logits - xp.max(logits, axis=-2, keepdims=True))
+        slopes *= (scale / self.samples) / xp.sum(slopes, axis=-2, keepdims=True)
+        # The slope at the label is minus the sum of the others: softmax - 1 would cancel.
+        slopes *= self.rivals
+        slopes -= self.one_hot * xp.sum(slopes, axis=-2, keepdims=True)
+        return slopes
+
+    def data_gradients(self, factors: Factors, scale: Any = 1.0) -> Factors:
+        """``scale`` times the gradient of g(Z) in each factor (relu'(0) = 0)."""
+        if self.problem.activation == "relu":
+            return self._backpropagated(factors, scale)
+        heads = self._heads(factors)
+        features = factors[-1]
+        signal = self.slopes(heads[0] @ features, scale)
+        gradients = []
+        left = signal @ features.mT
+        for weight, head in zip(factors[:-2], heads[1:], strict=True):
+            gradients.append(head.mT @ left)
+            left = left @ weight.mT
+        return [*gradients, left, heads[0].mT @ signal]
+
+    def _heads(self, factors: Factors) -> Factors:
+        """A_l = W_L ... W_l for l = 1, ..., L, each of shape (R, K, d)."""
+        heads = [factors[-2]]
+        for weight in reversed(factors[:-2]):
+            heads.append(heads[-1] @ weight)
+        return heads[::-1]
+
+    def _layers(self, factors: Factors) -> Factors:
+        """The features entering each weight matrix of a relu network, then the logits."""
+        layers = [factors[-1]]
+        for weight in factors[:-2]:
+            layers.append(self.xp.clip(weight @ layers[-1], 0.0, None))
+        return [*layers, factors[-2] @ layers[-1]]
+
+    def _backpropagated(self, factors: Factors, scale: Any) -> Factors:
+        layers = self._layers(factors)
+        signal = self.slopes(layers[-1], scale)
+        gradients = []
+        for index in range(self.problem.depth - 1, -1, -1):
+            gradients.append(signal @ layers[index].mT)
+            signal = factors[index].mT @ signal
+            if index > 0:
+                signal = self.xp.where(layers[index] > 0, signal, self.zero)
+        return [*gradients[::-1], signal]
+
+
+def squared_norms(xp: Any, factors: Factors) -> list[Any]:
+    """||W_1||_F^2, ..., ||W_L||_F^2, ||H||_F^2 of each run, shapes (R,)."""
+    return [xp.sum(factor * factor, axis=(-2, -1)) for factor in factors]
+
+
+def penalty(xp: Any, factors: Factors, regs: Sequence[Any]) -> Any:
+    """sum_l (lam_l / 2) ||W_l||_F^2 of each run, shape (R,); ``regs`` are of shape (R, 1, 1)."""
+    norms = squared_norms(xp, factors)
+    return sum(reg[:, 0, 0] / 2 * norm for reg, norm in zip(regs, norms, strict=True))

@@ -1,0 +1,80 @@
+"""Update rules of gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optima.model import one_of, shown
+from optima.train.network import Factors, Network
+
+DECAYS = ("coupled", "decoupled")
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""Full-batch gradient descent on every factor W with learning rate eta.
+
+    .. math::
+        \text{plain:}\quad & W \leftarrow W - \eta\, (\nabla g + \lambda W) \\
+        \text{coupled:}\quad & v \leftarrow \mu v + \nabla g + \lambda W, \quad W \leftarrow W - \eta v
+        \quad (\text{Nesterov: } W \leftarrow W - \eta (\nabla g + \lambda W + \mu v)) \\
+        \text{decoupled:}\quad & v \leftarrow \mu v + (1 - \mu) \nabla g, \quad
+        W \leftarrow (1 - \eta \lambda) W - \eta v
+
+    Plain is momentum mu = 0. Coupled decay is the regulariser of the objective inside the velocity (as in SGD
+    with weight decay); decoupled decay keeps it outside (as in AdamW), with an averaged gradient, since a summed
+    one would rest at the minima of another lambda. All three rest exactly at the stationary points of F.
+
+    Raises ValueError unless 0 <= mu < 1; Nesterov's step needs coupled decay and mu > 0.
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+    decay: str = "coupled"
+
+    def __post_init__(self) -> None:
+        one_of("decay", self.decay, DECAYS)
+        if isinstance(self.momentum, bool) or not isinstance(self.momentum, (int, float)):
+            raise TypeError(f"momentum is {shown(self.momentum)}; pass a number of at least 0 and below 1")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {shown(self.momentum)}; pass a number of at least 0 and below 1")
+        if self.nesterov and (self.decay != "coupled" or self.momentum == 0):
+            raise ValueError("nesterov needs momentum above 0 and coupled decay; pass both, or no nesterov")
+
+    def velocity(self, factors: Factors) -> Factors:
+        """The velocity at the start: zero, or nothing for plain descent."""
+        return [] if self.momentum == 0 else [0.0 * factor for factor in factors]
+
+    def step(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
+        """One step, in place; ``lr`` and every one of ``regs`` have shape (R, 1, 1)."""
+        if self.momentum == 0:
+            self._plain(network, factors, lr, regs)
+        elif self.decay == "coupled":
+            self._coupled(network, factors, velocity, lr, regs)
+        else:
+            self._decoupled(network, factors, velocity, lr, regs)
+
+    def _plain(self, network: Network, factors: Factors, lr: Any, regs: Sequence[Any]) -> None:
+        changes = network.data_gradients(factors, lr)
+        for index, (change, reg) in enumerate(zip(changes, regs, strict=True)):
+            factors[index] *= 1 - lr * reg
+            factors[index] -= change
+
+    def _coupled(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
+        gradients = network.data_gradients(factors)
+        for index, (gradient, reg) in enumerate(zip(gradients, regs, strict=True)):
+            gradient += reg * factors[index]
+            velocity[index] *= self.momentum
+            velocity[index] += gradient
+            way = gradient + self.momentum * velocity[index] if self.nesterov else velocity[index]
+            factors[index] -= lr * way
+
+    def _decoupled(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
+        gradients = network.data_gradients(factors, 1 - self.momentum)
+        for index, (gradient, reg) in enumerate(zip(gradients, regs, strict=True)):
+            velocity[index] *= self.momentum
+            velocity[index] += gradient
+            factors[index] *= 1 - lr * reg
+            factors[index] -= lr * velocity[index]

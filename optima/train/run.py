@@ -1,0 +1,134 @@
+"""One finished run of gradient descent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.structures.recognition import Recognition, recognise
+
+if TYPE_CHECKING:
+    from optima.train.polish import Polished
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where gradient descent ended, and how it came there.
+
+    Attributes
+    ----------
+    problem, lr, seed
+        The model with its width, the learning rate, the seed of the starting point.
+    ending
+        ``"converged"``, ``"out of steps"`` or ``"diverged"``.
+    steps
+        Steps taken; for a diverged run the step at which that was seen.
+    factors
+        (W_1, ..., W_L, H) at the end; empty for a diverged run.
+    history
+        Arrays whose first axis is over the recorded steps: ``step``, ``loss``, ``fit``, ``penalty``,
+        ``gradient_norm``, ``relative_gradient``, class-mean logits ``means`` (K, K), and those of
+        :func:`optima.train.measures.measure`.
+    polished
+        What :meth:`optima.train.Training.polish` found, or None.
+    """
+
+    problem: DeepUFM
+    lr: float
+    seed: int
+    ending: str
+    steps: int
+    factors: tuple[Array, ...]
+    history: dict[str, Array] = field(repr=False)
+    polished: Polished | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the convergence rule was met."""
+        return self.ending == "converged"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the logits went out of all bounds; such a run has no final numbers."""
+        return self.ending == "diverged"
+
+    def _last(self, name: str) -> float:
+        return math.nan if self.diverged else float(self.history[name][-1])
+
+    @property
+    def loss(self) -> float:
+        """Objective at the end, nan for a diverged run."""
+        return self._last("loss")
+
+    @property
+    def gradient_norm(self) -> float:
+        """||grad F|| over all factors at the end, nan for a diverged run."""
+        return self._last("gradient_norm")
+
+    @property
+    def relative_gradient(self) -> float:
+        """||grad F|| / ||(lam_l W_l)_l|| at the end: 0 at rest, about 1 before the penalty is balanced."""
+        return self._last("relative_gradient")
+
+    @property
+    def means(self) -> Array:
+        """Class-mean logits M at the end, shape (K, K). Raises ValueError for a diverged run."""
+        if self.diverged:
+            raise ValueError("a diverged run has no final logits; pass a smaller learning rate")
+        return np.asarray(self.history["means"][-1])
+
+    @cached_property
+    def recognition(self) -> Recognition:
+        """What the class-mean logits at the end are."""
+        return recognise(self.means, loss=self.problem.loss)
+
+    @property
+    def structure(self) -> str:
+        """Its name; unnamed logits are told apart by their rank, and a diverged run is ``"diverged"``."""
+        return "diverged" if self.diverged else structure_name(self.recognition)
+
+    @property
+    def rank(self) -> int:
+        """Number of singular values of the class-mean logits above 2 % of the largest."""
+        return self.recognition.rank
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """The K largest singular values of Z in R^{K x N}, descending, dying ones included."""
+        from optima.train.arrays import Backend
+        from optima.train.network import Network
+
+        network = Network(self.problem, Backend())
+        logits = network.logits([factor[None] for factor in self.factors])[0]
+        return np.linalg.svd(logits, compute_uv=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: one entry of ``runs`` of ``optima train --json``; null where there is no number."""
+        known = not self.diverged
+        polished = self.polished
+        return {
+            "seed": self.seed,
+            "loss": self.loss if known else None,
+            "rank": self.rank if known else None,
+            "structure": self.structure,
+            "distance": self.recognition.distance if known else None,
+            "singular_values": self.singular_values.tolist() if known else None,
+            "converged": self.converged,
+            "diverged": self.diverged,
+            "steps": self.steps,
+            "gradient_norm": self.gradient_norm if known else None,
+            "relative_gradient": self.relative_gradient if known else None,
+            "polished_loss": polished.loss if polished else None,
+            "polished_structure": polished.structure if polished else None,
+            "polished_verdict": polished.verdict if polished else None,
+        }
+
+
+def structure_name(recognition: Recognition) -> str:
+    """The name, or ``unnamed (rank r)``."""
+    return recognition.name if recognition.named else f"{recognition.name} (rank {recognition.rank})"

@@ -1,0 +1,270 @@
+"""Training: many runs of full-batch gradient descent on all parameters, at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
+from optima.solution import problem_dict
+from optima.train import checkpoint as stored
+from optima.train.arrays import Backend
+from optima.train.compare import Comparison, compare
+from optima.train.descent import Descent, Trial
+from optima.train.initial import Initialisation
+from optima.train.polish import polish
+from optima.train.rule import Rule
+from optima.train.run import Run
+
+# Seconds between two reports of progress, and between two checkpoints.
+REPORT = 0.25
+STORE = 20.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is: steps done of all, and the median loss of the runs now going."""
+
+    done: int
+    total: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """The runs of a call of :func:`train`, in the order problems, widths, learning rates, seeds."""
+
+    runs: tuple[Run, ...]
+
+    def polished(self, progress: Callable[[int, int], None] | None = None) -> Training:
+        """The same runs, each with the critical point it was heading for (:func:`optima.train.polish.polish`)."""
+        done = []
+        for number, run in enumerate(self.runs):
+            done.append(run if run.diverged else replace(run, polished=polish(run.problem, run.factors)))
+            if progress is not None:
+                progress(number + 1, len(self.runs))
+        return Training(tuple(done))
+
+    def compare(self, effort: str = "quick") -> list[Comparison]:
+        """The runs of each problem and learning rate against every named structure and the global minimum."""
+        return compare(self.runs, effort)
+
+
+def train(
+    problem: DeepUFM | Sequence[DeepUFM],
+    width: int | Sequence[int] | None = None,
+    lr: float | Sequence[float] = 0.5,
+    steps: int = 20_000,
+    seeds: int | Sequence[int] = 10,
+    *,
+    init: str | ArrayLike = "gaussian",
+    scale: float | None = None,
+    rule: Rule | None = None,
+    tolerance: float = 1e-5,
+    record: bool = True,
+    backend: str = "numpy",
+    device: str | None = None,
+    checkpoint: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Training:
+    r"""Full-batch gradient descent on every factor of the model, for many seeds and settings at once.
+
+    .. math:: W_l \leftarrow W_l - \eta \nabla_{W_l} F, \quad H \leftarrow H - \eta \nabla_H F, \qquad
+        F = g(Z) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|_F^2 + \tfrac{\lambda_H}{2} \|H\|_F^2
+
+    Runs are all combinations of problems, widths, learning rates and seeds; those that differ in their
+    regularisation, learning rate and seed only are one array program.
+
+    A run has **converged** when, at one of the checks (steps 0, 1, 2, ..., ten for every factor of ten, and the last),
+    ||grad F|| <= tolerance * ||(lam_1 W_1, ..., lam_L W_L, lam_H H)||, and the recognised structure of the
+    class-mean logits is the same as at all checks since half that many steps. It has **diverged** when its logits are
+    not finite or above 1e8 (looked at every 32 steps), or its objective or gradient overflows; the others go on.
+
+    Parameters
+    ----------
+    problem
+        The model, or several.
+    width
+        Hidden width d, or several; None takes the width of the problem.
+    lr
+        Learning rate eta, or several. A rate is per step of the gradient of F, in which g is a mean over samples.
+    steps
+        Largest number of steps.
+    seeds
+        The number of seeds (0, 1, ...), or the seeds. Run by run the same seed gives the same starting point.
+    init, scale
+        See :class:`optima.train.initial.Initialisation`.
+    rule
+        See :class:`optima.train.rule.Rule`; None is plain gradient descent.
+    record
+        Whether spectra, margin and collapse are recorded at the checks; losses, gradient norms and class-mean logits
+        always are.
+    backend, device
+        Array library (``"numpy"``, ``"torch"``, ``"cupy"``, ``"jax"``) and its device.
+    checkpoint
+        A file that is rewritten every 20 seconds and at the end. The same call with a file that is there goes on from
+        it, and ends at the same numbers.
+    progress
+        Called a few times a second.
+
+    Raises ValueError and TypeError on bad input. Source: garrod2025, section on experiments.
+    """
+    trials = _trials(problem, width, lr, seeds)
+    steps = positive_integer("steps", steps)
+    tolerance = positive_number("tolerance", tolerance)
+    rule = rule or Rule()
+    library = Backend(backend, device)
+    groups = _groups(trials)
+    starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
+    fresh = lambda k: Descent([trials[i] for i in groups[k]], steps, rule, tolerance, record, library)
+    session = _Session(
+        command=_command(trials, steps, init, scale, rule, tolerance, record, library) if checkpoint else {},
+        path=None if checkpoint is None else _checked_path(checkpoint),
+        total=steps * len(groups),
+        tell=progress,
+    )
+    session.restore(fresh)
+    for k, start in enumerate(starts):
+        if k == len(session.descents):
+            session.descents.append(fresh(k))
+            session.descents[k].begin([make() for make in start])
+        session.descents[k].run(session.pause)
+        session.store()
+    return _training(trials, groups, session.descents)
+
+
+class _Session:
+    """Progress and checkpoints of one call."""
+
+    def __init__(
+        self, command: dict[str, Any], path: Path | None, total: int, tell: Callable[[Progress], None] | None
+    ) -> None:
+        self.command, self.path, self.total, self.tell = command, path, total, tell
+        self.descents: list[Descent] = []
+        self.told = self.stored = time.monotonic()
+
+    def restore(self, fresh: Callable[[int], Descent]) -> None:
+        """Take up the descents of the checkpoint, if there is one."""
+        if self.path is not None:
+            self.descents = stored.restore(self.path, self.command, fresh)
+
+    def store(self) -> None:
+        """Write the checkpoint, if there is to be one."""
+        if self.path is not None:
+            stored.store(self.path, self.command, self.descents)
+            self.stored = time.monotonic()
+
+    def pause(self) -> None:
+        """Report and store when it is time."""
+        now = time.monotonic()
+        if now - self.stored > STORE:
+            self.store()
+        if self.tell is not None and now - self.told > REPORT:
+            self._report()
+            self.told = now
+
+    def _report(self) -> None:
+        assert self.tell is not None
+        latest = self.descents[-1]
+        done = (len(self.descents) - 1) * latest.steps + latest.step
+        if latest.active:
+            self.tell(Progress(done, self.total, float(np.median(latest.losses()))))
+
+
+def _trials(
+    problem: DeepUFM | Sequence[DeepUFM],
+    width: int | Sequence[int] | None,
+    lr: float | Sequence[float],
+    seeds: int | Sequence[int],
+) -> list[Trial]:
+    problems = [problem] if isinstance(problem, DeepUFM) else list(problem)
+    if not problems or not all(isinstance(each, DeepUFM) for each in problems):
+        raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, or a list of them")
+    sized = [each for one in problems for each in _with_widths(one, width)]
+    rates = [positive_number("lr", rate) for rate in _several(lr)]
+    if is_sequence(seeds):
+        numbers = [positive_integer("seeds", seed, minimum=0) for seed in seeds]  # type: ignore[union-attr]
+    else:
+        numbers = list(range(positive_integer("seeds", seeds)))
+    trials = [Trial(*each) for each in product(sized, rates, numbers)]
+    if not trials or len(set(trials)) < len(trials):
+        raise ValueError("the lists of problems, widths, learning rates and seeds must be without repeats, not empty")
+    return trials
+
+
+def _with_widths(problem: DeepUFM, width: int | Sequence[int] | None) -> list[DeepUFM]:
+    if width is None:
+        if problem.width is None:
+            raise ValueError("the width is not given; pass width=70, or a problem with a width")
+        return [problem]
+    return [replace(problem, width=positive_integer("width", each)) for each in _several(width)]
+
+
+def _several(value: Any) -> Iterable[Any]:
+    return value if is_sequence(value) else [value]
+
+
+def _groups(trials: list[Trial]) -> list[list[int]]:
+    """Numbers of the trials whose problems differ in their regularisation only."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, trial in enumerate(trials):
+        p = trial.problem
+        groups.setdefault((p.classes, p.depth, p.samples, p.width, p.loss, p.activation), []).append(number)
+    return list(groups.values())
+
+
+def _starts(trials: list[Trial], init: str | ArrayLike, scale: float | None) -> list[Callable[[], list[Array]]]:
+    """What makes the starting points; all settings are checked now, the arrays are made later."""
+    kinds = {trial.problem: Initialisation(trial.problem, init, scale) for trial in trials}
+    return [lambda trial=trial: kinds[trial.problem].factors(trial.seed) for trial in trials]  # type: ignore[misc]
+
+
+def _command(
+    trials: list[Trial],
+    steps: int,
+    init: str | ArrayLike,
+    scale: float | None,
+    rule: Rule,
+    tolerance: float,
+    record: bool,
+    library: Backend,
+) -> dict[str, Any]:
+    """All that the numbers depend on, for JSON."""
+    return {
+        "trials": [[problem_dict(trial.problem), trial.lr, trial.seed] for trial in trials],
+        "steps": steps,
+        "init": init if isinstance(init, str) else np.asarray(init, dtype=np.float64).tolist(),
+        "scale": scale,
+        "rule": [rule.momentum, rule.nesterov, rule.decay],
+        "tolerance": tolerance,
+        "record": record,
+        "backend": library.name,
+        "device": library.device,
+    }
+
+
+def _checked_path(checkpoint: str | Path) -> Path:
+    path = Path(checkpoint)
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is not a folder; pass a checkpoint in an existing one")
+    return path
+
+
+def _training(trials: list[Trial], groups: list[list[int]], descents: list[Descent]) -> Training:
+    runs: dict[int, Run] = {}
+    for group, descent in zip(groups, descents, strict=True):
+        for number, track in zip(group, descent.tracks, strict=True):
+            trial = trials[number]
+            names = track.records[0] if track.records else {}
+            history = {name: np.stack([seen[name] for seen in track.records]) for name in names}
+            runs[number] = Run(
+                trial.problem, trial.lr, trial.seed, track.ending, track.step, tuple(track.factors), history
+            )
+    return Training(tuple(runs[number] for number in range(len(trials))))
