@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, minres
 
 from optima.model import Array
@@ -26,9 +29,13 @@ FLAT = 1e-7
 # Largest number of unknowns for which the Hessian is formed.
 DENSE = 900
 NEWTON_STEPS = 25
-# Steps of a descent, and after how many of them the starts that lose rank are set aside.
+# Steps of a descent, and after how many of them the starts above their ceiling are set aside.
 STEPS = 200
 SHORT = 50
+# Smallest singular value, in units of the largest, under which a descent is asked whether it is losing rank.
+THIN = 1e-3
+# Most classes for which the compiled descent is the faster one.
+SMALL = 256
 
 
 @dataclass(frozen=True)
@@ -59,52 +66,105 @@ class RungPoint:
 
 @dataclass(frozen=True)
 class Batch:
-    """Where the descents of a batch of starts ended: factors (S, 2, K, r), losses and gradient norms (S,)."""
+    """Where the descents of a batch of starts ended: factors (S, 2, K, r), losses and gradient norms (S,).
+
+    ``dropped`` says which of them lose rank, or everything.
+    """
 
     factors: Array
     loss: Array
     gradient_norm: Array
-
-    @property
-    def dropped(self) -> NDArray[np.bool_]:
-        """Which of them are losing rank, or everything."""
-        s = np.linalg.norm(balanced(self.factors)[:, 0], axis=1) ** 2
-        return (s.min(axis=1) < DROPPED * s.max(axis=1)) | (s.max(axis=1) < VANISHED)
+    dropped: NDArray[np.bool_]
 
 
 def descend(
-    objective: RungObjective, starts: Array, steps: int = STEPS, tolerance: float = 1e-7, ceiling: float = np.inf
+    objective: RungObjective,
+    starts: Array,
+    steps: int = STEPS,
+    tolerance: float = 1e-6,
+    ceiling: float | Array = np.inf,
 ) -> Batch:
     """Minimise log F from a batch of starts (S, 2, K, r) by limited-memory BFGS.
 
     Stops a start once the gradient of log F times the size of its factors is about ``tolerance``. After the first
-    steps those that are seen to lose rank (for p < 1) and those still above ``ceiling`` are left where they are.
+    steps those that are seen to lose rank (for p < 1) and those still above ``ceiling``, one number or one for each
+    start, are left where they are. Losing rank is a smallest singular value under 1e-3 of the largest which the
+    penalty pulls down harder than the whole gradient of the fit could hold it up, or one under 1e-6 of the largest.
+
+    Cross-entropy of up to 256 classes runs in machine code where numba is installed, one start after another.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _descend_in_two(objective, starts, steps, tolerance, ceiling)
+    count = len(starts)
+    ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
+    compiled = machine_code() if objective.loss == "ce" and objective.classes <= SMALL else None
+    if compiled is None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _descend_in_two(objective, starts, steps, tolerance, ceiling)
+    reg, p = (np.ascontiguousarray(np.broadcast_to(values, (count,))) for values in (objective.reg, objective.p))
+    factors, loss, norm, _, ends = compiled.descend(
+        np.ascontiguousarray(starts),
+        reg,
+        p,
+        objective.column,
+        objective.weight,
+        steps,
+        tolerance,
+        np.ascontiguousarray(ceiling),
+        SHORT,
+        THIN,
+    )
+    return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
 
 
-def _descend_in_two(objective: RungObjective, starts: Array, steps: int, tolerance: float, ceiling: float) -> Batch:
+@cache
+def machine_code() -> ModuleType | None:
+    """The compiled descent, None where numba is not installed."""
+    try:
+        from optima.solve import compiled
+    except ImportError:
+        return None
+    return compiled
+
+
+def _vanishing(factors: Array) -> NDArray[np.bool_]:
+    finite = np.isfinite(factors).all(axis=(1, 2, 3))
+    s = np.linalg.norm(balanced(np.where(finite[:, None, None, None], factors, 0.0))[:, 0], axis=1) ** 2
+    thin: NDArray[np.bool_] = s.min(axis=1) < DROPPED * s.max(axis=1)
+    return np.logical_or(thin, s.max(axis=1) < VANISHED)
+
+
+def _losing_rank(objective: RungObjective, factors: Array) -> NDArray[np.bool_]:
+    """Whether the penalty on a small singular value outweighs the gradient of the fit (never for p = 1)."""
+    s = np.linalg.norm(balanced(factors)[:, 0], axis=1) ** 2
+    slope = objective.fit(factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2))[1]
+    low = np.maximum(s.min(axis=1), 1e-300)
+    pull = objective.reg * low ** (objective.p - 1)
+    pulled = (pull > np.linalg.norm(slope, axis=(1, 2))) & (objective.p < 1)
+    return np.logical_and(low < THIN * s.max(axis=1), pulled)
+
+
+def _descend_in_two(objective: RungObjective, starts: Array, steps: int, tolerance: float, ceiling: Array) -> Batch:
     end = _descend(objective, starts, min(steps, SHORT), tolerance)
+    np.logical_or(end.dropped, _losing_rank(objective, end.factors), out=end.dropped)
     lost = end.dropped & (objective.p < 1)
     going = np.flatnonzero((end.gradient_norm > tolerance) & ~lost & (end.loss <= ceiling))
     if going.size and steps > SHORT:
         rest = _descend(objective.take(going), end.factors[going], steps - SHORT, tolerance)
-        end.factors[going], end.loss[going], end.gradient_norm[going] = rest.factors, rest.loss, rest.gradient_norm
+        for whole, part in zip(vars(end).values(), vars(rest).values(), strict=True):
+            whole[going] = part
     return end
 
 
 def _descend(objective: RungObjective, starts: Array, steps: int, tolerance: float) -> Batch:
-    rank, size = starts.shape[3], np.sqrt(np.mean(np.sum(starts**2, axis=(1, 2, 3))))
+    rank, size = starts.shape[3], np.sqrt(np.sum(starts**2, axis=(1, 2, 3)))[:, None]
 
     def function(x: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
         # In units of the factors' size, so that the first step and the tolerance fit every problem.
-        value, gradient = objective.take(rows).log_value_and_gradient(size * x, rank)
-        return value, size * gradient
+        value, gradient = objective.take(rows).log_value_and_gradient(size[rows] * x, rank)
+        return value, size[rows] * gradient
 
     end = lbfgs(function, starts.reshape(len(starts), -1) / size, steps, tolerance)
     factors = (size * end.x).reshape(starts.shape)
-    return Batch(factors, np.exp(end.value), np.linalg.norm(end.gradient, axis=1))
+    return Batch(factors, np.exp(end.value), np.linalg.norm(end.gradient, axis=1), _vanishing(factors))
 
 
 def balanced(factors: Array) -> Array:
@@ -130,23 +190,23 @@ def polish(objective: RungObjective, factors: Array) -> RungPoint:
 
 
 def _polish_dense(objective: RungObjective, point: Array) -> RungPoint:
-    spectrum = _Spectrum(objective, point)
+    second = _SecondOrder(objective, point)
     for _ in range(NEWTON_STEPS):
-        if spectrum.gradient_norm < 1e-2 * STATIONARY:
+        if second.gradient_norm < 1e-2 * STATIONARY:
             break
-        moved = _step_down(objective, point, spectrum.newton_step())
+        moved = _step_down(objective, point, second.newton_step())
         if moved is None:
             break
         point = balanced(moved[None])[0]
         if _dropping(point):
             return _point(objective, point, np.nan, "rank dropped")
-        spectrum = _Spectrum(objective, point)
-    return _point(objective, point, spectrum.curvature, None)
+        second = _SecondOrder(objective, point)
+    return _point(objective, point, second.lowest()[0], None)
 
 
 def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
     """Descend from both sides of a saddle along its direction of most negative curvature; the better end."""
-    direction = _Spectrum(objective, saddle.factors).lowest * np.linalg.norm(saddle.factors)
+    direction = _SecondOrder(objective, saddle.factors).lowest()[1] * np.linalg.norm(saddle.factors)
     starts = np.stack([saddle.factors + sign * 1e-2 * direction for sign in (1, -1)])
     ends = descend(objective, starts)
     return polish(objective, ends.factors[np.argmin(ends.loss)])
@@ -177,31 +237,33 @@ def _step_down(objective: RungObjective, point: Array, step: Array) -> Array | N
     return trials[np.argmax(better)] if better.any() else None
 
 
-class _Spectrum:
-    """Eigenvalues of the Hessian of F at a point, without the rotations, in units of F / size^2."""
+class _SecondOrder:
+    """Gradient and Hessian of F at a point, the latter without the rotations."""
 
     def __init__(self, objective: RungObjective, point: Array) -> None:
         value, gradient = objective.value_and_gradient(point[None])
         self.shape = point.shape
         self.gradient = gradient.ravel()
         self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
-        unit = float(value[0]) / np.linalg.norm(point) ** 2
-        H = objective.hessian(point)
+        self.unit = float(value[0]) / np.linalg.norm(point) ** 2
+        self.H = objective.hessian(point)
         flat = gauge(point)
         # Rotations are exactly flat at a stationary point: lift them out of the way of the smallest eigenvalue.
-        H += (np.trace(H) / len(H) + unit) * flat @ flat.T
-        self.values, self.vectors = np.linalg.eigh(H)
-        self.curvature = float(self.values[0] / unit / (2 * point.shape[2]))
+        self.H += (np.trace(self.H) / len(self.H) + self.unit) * flat @ flat.T
 
     def newton_step(self) -> Array:
         """-|H|^{-1} gradient, with eigenvalues kept away from zero."""
-        size = np.maximum(np.abs(self.values), 1e-12 * self.values[-1])
-        return -(self.vectors @ ((self.vectors.T @ self.gradient) / size)).reshape(self.shape)
+        try:
+            step = cho_solve(cho_factor(self.H), self.gradient)
+        except LinAlgError:
+            values, vectors = np.linalg.eigh(self.H)
+            step = vectors @ ((vectors.T @ self.gradient) / np.maximum(np.abs(values), 1e-12 * values[-1]))
+        return -step.reshape(self.shape)
 
-    @property
-    def lowest(self) -> Array:
-        """Unit direction of the smallest eigenvalue."""
-        return self.vectors[:, 0].reshape(self.shape)
+    def lowest(self) -> tuple[float, Array]:
+        """The smallest eigenvalue, in units of 2 r F / size^2, and its unit direction."""
+        value, direction = eigh(self.H, subset_by_index=[0, 0])
+        return float(value[0] / self.unit / (2 * self.shape[2])), direction[:, 0].reshape(self.shape)
 
 
 def _polish_krylov(objective: RungObjective, point: Array) -> RungPoint:

@@ -76,6 +76,16 @@ class RungObjective:
         odds[:, diagonal, diagonal] = -total / (1 + total)
         return fit, odds * (self.weight * self.column)
 
+    def fit_value(self, product: Array) -> Array:
+        """Fit alone at A B^T, shape (S,)."""
+        if self.loss == "mse":
+            return self.fit(product)[0]
+        return np.log1p(self.odds(product * self.column).sum(axis=1)) @ self.weight
+
+    def penalty(self, factors: Array) -> Array:
+        """(c/2) [tr (A^T A)^p + tr (B^T B)^p] at points (S, 2, K, r), shape (S,)."""
+        return 0.5 * self.reg / self.p * self._powers(factors)[0].sum(axis=1)
+
     def odds(self, logits: Array) -> Array:
         """e^(z_j - z_c) for rivals j of class c, zero on the diagonal; in place."""
         diagonal = np.arange(self.classes)

@@ -46,6 +46,8 @@ EFFORTS = {
 HOPELESS = 0.02
 # Descents still this much above the best after their first steps are not followed to their end.
 CEILING = 0.05
+# Random starts with which a rung is scouted.
+SCOUTS = 2
 # Losses this close (relative) are taken for one minimum.
 SAME = 1e-7
 # Gradient norm of log F below which an end is listed without having been verified.
@@ -80,9 +82,10 @@ def solve(
     searched by descents from random codes, from the named structures and from its neighbours; descents
     that lose rank pass to the rung below. A rung gets more random starts until the estimated chance of an
     unseen better minimum, (n_1 + 1) / ((N + 2) (D + 1)) with n_1 of the D minima met just once in N
-    descents, is below that of the effort. Ranks go up until several rungs in a row are hopeless (more than
-    2 % above the best, or empty); the others get the named structures only. Beyond 48 classes the ranks
-    visited bracket the best one, from log2 K by doubling and halving; beyond 500 not to the last rank.
+    descents, is below that of the effort. Two starts a rank scout which rung to search first; then ranks go
+    up until several rungs in a row are hopeless (more than 2 % above the best, or empty), and the others get
+    the named structures only. Beyond 48 classes the ranks visited bracket the best one, from log2 K by doubling
+    and halving; beyond 500 not to the last rank.
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def solve(
     ranks
         Only logits of these ranks; None searches as described.
     progress
-        Called with one line about each rung.
+        Called with one line after each batch of descents.
 
     Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
     """
@@ -219,7 +222,8 @@ class _Search:
         return out
 
     def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
-        point, excess = depth_one_minimum(self.problem)
+        guesses = [factors for rank, products in self.given.items() for factors in from_products(products, rank)]
+        point, excess = depth_one_minimum(self.problem, guesses)
         if point is None:
             return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
         known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"
@@ -270,16 +274,30 @@ class _Search:
         return min([self.best_named, *(tally.best for tally in self.tallies.values())])
 
     def _climb(self) -> None:
-        """Ranks one by one, until several in a row are hopeless."""
-        hopeless = 0
+        """The rung where scouts find the least loss, then ranks one by one, until several in a row are hopeless."""
+        promising = min(self._ascend(self._scout), key=lambda rank: self.tallies[rank].best, default=None)
+        if promising is not None:
+            self._search_rung(promising)
+        self._ascend(lambda rank: None if rank == promising else self._search_rung(rank))
+        if self.best > self._rank_one_bound():
+            self._search_rung(1)
+
+    def _ascend(self, visit: Callable[[int], None]) -> list[int]:
+        """Visit the ranks from 2 up, until several in a row are hopeless; the ranks visited."""
+        ranks, hopeless = [], 0
         for rank in range(2, self.max_rank + 1):
-            self._search_rung(rank)
+            visit(rank)
+            ranks.append(rank)
             bad = self._hopeless(self.tallies[rank])
             hopeless = hopeless + 1 if bad and self._past_best(rank) else 0
             if hopeless >= self.effort.patience:
                 break
-        if self.best > self._rank_one_bound():
-            self._search_rung(1)
+        return ranks
+
+    def _scout(self, rank: int) -> None:
+        codes = random_codes(self.objective, rank, SCOUTS, np.random.default_rng([self.seed, rank, SCOUTS]))
+        self._descend_from(rank, codes, counted=SCOUTS)
+        self._report(rank)
 
     def _rank_one_bound(self) -> float:
         """Logits u v^T have their own class on top for argmax u and argmin u at most: the others lose log 2 each."""
@@ -324,10 +342,14 @@ class _Search:
             codes = random_codes(self.objective, rank, batch, rng)
             self._descend_from(rank, np.concatenate([*first, codes]), counted=batch)
             first = []
+            self._report(rank)
             enough = tally.chance <= self.effort.chance or tally.random >= most
             if enough or self._hopeless(tally):
                 break
-        self.progress(f"rank {rank}: best {tally.best:.10g}, {tally.random} random starts")
+
+    def _report(self, rank: int) -> None:
+        tally = self.tallies[rank]
+        self.progress(f"rank {rank}: best {tally.best:.13g}, {tally.random} random starts")
 
     def _first_starts(self, rank: int, rng: np.random.Generator) -> list[Array]:
         starts = [from_products(self.given[rank], rank)] if rank in self.given else []

@@ -50,16 +50,15 @@ def centred(objective: RungObjective, factors: Array) -> Array:
 
 def scaled(objective: RungObjective, factors: Array) -> Array:
     """Each start at the best of a dozen scales."""
-    logits = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2) * objective.column
+    product = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)
+    logits = product * objective.column
     own = np.einsum("scc->s", logits) / objective.classes
     largest = np.abs(logits).max(axis=(1, 2))
     margin = np.maximum(own - logits.mean(axis=(1, 2)), 1e-3 * np.where(largest > 0, largest, 1.0))
-    typical = np.sqrt(np.log1p(1 / objective.reg) / margin)
-    best, value = factors, np.full(len(factors), np.inf)
-    for scale in SCALES:
-        trial = factors * (typical * np.sqrt(scale))[:, None, None, None]
-        loss, _ = objective.value_and_gradient(trial)
-        better = loss < value
-        value = np.where(better, loss, value)
-        best = np.where(better[:, None, None, None], trial, best)
-    return best
+    typical = np.log1p(1 / objective.reg) / margin
+    penalty = objective.penalty(factors)
+    best, least = typical, np.full(len(factors), np.inf)
+    for scale in SCALES[:, None] * typical:
+        loss = objective.fit_value(product * scale[:, None, None]) + penalty * scale**objective.p
+        best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
+    return factors * np.sqrt(best)[:, None, None, None]

@@ -1,0 +1,87 @@
+"""The compiled descent against the one in numpy, its slow reference."""
+
+import numpy as np
+import pytest
+
+from optima import DeepUFM
+from optima.solve import rung
+from optima.solve.rung_objective import RungObjective
+from optima.solve.starts import random_codes
+
+compiled = pytest.importorskip("optima.solve.compiled", reason="numba is not installed", exc_type=ImportError)
+
+PROBLEMS = [
+    (DeepUFM(5, 3, 1e-3), 2),
+    (DeepUFM(8, 1, 1e-2), 7),
+    (DeepUFM(6, 2, 1e-3, samples=(1, 2, 3, 4, 5, 6)), 3),
+    (DeepUFM(20, 2, 1e-3), 18),
+    (DeepUFM(4, 50, 1e-8), 2),
+]
+
+
+def starts_of(problem, rank, count=6):
+    objective = RungObjective.of(problem)
+    return objective, random_codes(objective, rank, count, np.random.default_rng(7))
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_value_and_gradient(problem, rank):
+    objective, points = starts_of(problem, rank)
+    values, gradients = objective.value_and_gradient(points)
+    for point, value, gradient in zip(points, values, gradients, strict=True):
+        K, out = problem.classes, np.empty_like(point)
+        work = (np.empty((K, K)), *(np.empty((rank, rank)) for _ in range(3)), np.empty(rank), np.empty(3))
+        got = compiled._evaluate(point, objective.reg[0], objective.p[0], objective.column, objective.weight, out, work)
+        assert got == pytest.approx(value, rel=1e-13)
+        np.testing.assert_allclose(out, gradient, atol=1e-12 * np.abs(gradient).max())
+        s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
+        if problem.depth > 1:
+            assert work[5][0] <= s[rank - 1] * (1 + 1e-6)
+            assert work[5][1] >= s[0] * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_descents_end_where_those_in_numpy_do(problem, rank, monkeypatch):
+    objective, starts = starts_of(problem, rank)
+    fast = rung.descend(objective, starts, steps=2000)
+    monkeypatch.setattr(rung, "machine_code", lambda: None)
+    slow = rung.descend(objective, starts, steps=2000)
+    assert fast.loss[~fast.dropped].min(initial=np.inf) == pytest.approx(
+        slow.loss[~slow.dropped].min(initial=np.inf), rel=1e-9
+    )
+    same = ~fast.dropped & ~slow.dropped & (np.abs(fast.loss / slow.loss - 1) < 1e-6)
+    assert same.sum() >= 0.5 * (~slow.dropped).sum()
+    np.testing.assert_allclose(fast.loss[same], slow.loss[same], rtol=1e-8)
+
+
+def test_rows_may_be_different_problems(monkeypatch):
+    """Each row of a batch with its own lambda and p ends as it does alone."""
+    problems = [DeepUFM(6, L, reg) for L in (2, 3) for reg in (1e-2, 1e-3)]
+    alone = [RungObjective.of(problem) for problem in problems]
+    mixed = RungObjective(
+        "ce",
+        np.concatenate([objective.reg for objective in alone]),
+        np.concatenate([objective.p for objective in alone]),
+        alone[0].column,
+        alone[0].weight,
+    )
+    starts = random_codes(mixed, 3, len(problems), np.random.default_rng(3))
+    for code in (compiled, None):
+        monkeypatch.setattr(rung, "machine_code", lambda code=code: code)
+        together = rung.descend(mixed, starts)
+        for i, objective in enumerate(alone):
+            assert together.loss[i] == pytest.approx(rung.descend(objective, starts[[i]]).loss[0], rel=1e-12)
+
+
+def test_a_start_above_its_ceiling_is_left():
+    objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
+    ends = rung.descend(objective, starts, ceiling=np.where(np.arange(6) < 3, 1e-6, np.inf))
+    assert (ends.gradient_norm[:3] > 1e-6).all()
+    free = rung.descend(objective, starts)
+    np.testing.assert_array_equal(ends.loss[3:], free.loss[3:])
+
+
+def test_overflow_is_refused():
+    objective, starts = starts_of(DeepUFM(5, 2, 1e-3), 2)
+    ends = rung.descend(objective, 1e100 * starts)
+    assert not np.isnan(ends.loss).any()
