@@ -10,6 +10,7 @@ from optima.solve.search import solve
 from optima.structures import catalogue, named
 from optima.structures.recognition import recognise
 from optima.table import LossTable
+from optima.train import train
 
 __all__ = [
     "DeepUFM",
@@ -26,5 +27,6 @@ __all__ = [
     "solve",
     "stationary_scales",
     "structure_losses",
+    "train",
 ]
 __version__ = "0.1.0"

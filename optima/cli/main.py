@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import loss, max_margin, solve, table
+from optima.cli import loss, max_margin, solve, table, train
 
 app = typer.Typer(
     name="optima",
@@ -21,6 +21,7 @@ app.command("table")(table.table)
 app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
 app.command("max-margin")(max_margin.max_margin)
+app.command("train")(train.train)
 
 
 def _version(asked: bool) -> None:

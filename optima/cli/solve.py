@@ -35,7 +35,7 @@ def solve(
     one_or_many = sizes[0] if len(sizes) == 1 else sizes
     problem = options.problem(classes, depth, reg, reg_per_factor, one_or_many, width, loss)
     for path in (plot, save):
-        _check_output(path, force)
+        options.check_output(path, force)
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
     solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=tell)
     if plot is not None:
@@ -43,13 +43,3 @@ def solve(
     if save is not None:
         solution.save(save)
     print(json.dumps(solution.as_dict(logits), allow_nan=False) if as_json else solution)
-
-
-def _check_output(path: Path | None, force: bool) -> None:
-    """Raise ValueError before any work when an output file could not be written afterwards."""
-    if path is None:
-        return
-    if path.exists() and not force:
-        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is not a folder; pass a file in an existing one")

@@ -25,7 +25,7 @@ def store(path: Path, command: dict[str, Any], descents: list[Descent]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, allow_pickle=False, text=np.array(text), **arrays)  # type: ignore[arg-type]
+            np.savez(stream, allow_pickle=False, text=np.array(text), **arrays)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)

@@ -1,0 +1,202 @@
+"""``optima train``: gradient descent on all parameters, held against the predicted minima."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from optima.cli import options, parse
+from optima.cli.terminal import console
+from optima.export import short
+from optima.solution import problem_dict
+
+if TYPE_CHECKING:
+    from optima.train import Comparison, Run, Share
+
+
+class Activation(StrEnum):
+    """Activations."""
+
+    linear = "linear"
+    relu = "relu"
+
+
+class Decay(StrEnum):
+    """Where weight decay acts when there is momentum."""
+
+    coupled = "coupled"
+    decoupled = "decoupled"
+
+
+def train(
+    classes: options.Classes,
+    depth: options.Depth,
+    width: Annotated[str, typer.Option(help="Hidden width d: integers and ranges a:b[:step].")],
+    reg: Annotated[
+        str | None, typer.Option(help="Regularisation lambda of every factor: numbers, lo:hi:count.")
+    ] = None,
+    reg_per_factor: options.RegPerFactor = None,
+    samples: Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")] = "1",
+    lr: Annotated[str, typer.Option(help="Learning rate: numbers and ranges lo:hi:count.")] = "0.5",
+    steps: Annotated[str, typer.Option(help="Largest number of steps.")] = "20000",
+    seeds: Annotated[str, typer.Option(help="Number of seeds: 10 stands for the seeds 0 to 9.")] = "10",
+    loss: options.LossOption = options.Loss.ce,
+    activation: Annotated[Activation, typer.Option(help="Linear or relu.")] = Activation.linear,
+    init: Annotated[
+        str, typer.Option(help="gaussian, spectral, hadamard, or a structure to begin near, such as pairs.")
+    ] = "gaussian",
+    scale: Annotated[
+        str | None, typer.Option(help="Size of the initialisation; default 1, near a structure 1e-3.")
+    ] = None,
+    momentum: Annotated[float, typer.Option(help="Momentum, from 0 to below 1.")] = 0.0,
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False,
+    decay: Annotated[Decay, typer.Option(help="Weight decay inside the velocity or outside.")] = Decay.coupled,
+    tolerance: Annotated[str, typer.Option(help="Relative gradient norm below which a run has settled.")] = "1e-5",
+    polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True,
+    effort: options.EffortOption = options.Effort.quick,
+    backend: Annotated[str, typer.Option(help="Array library: numpy, torch, cupy or jax.")] = "numpy",
+    device: Annotated[str | None, typer.Option(help="Its device, such as cuda.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Store the state here; the same command goes on from it.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw loss curves and mean logits to this file.")] = None,
+    as_json: options.AsJson = False,
+    force: options.Force = False,
+) -> None:
+    """Full-batch gradient descent from many seeds: where it ends, against every predicted loss."""
+    from optima.train import Rule
+    from optima.train import train as descend
+
+    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
+    regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]
+    problems = [
+        dataclasses.replace(problem, activation=activation.value)
+        for value in regs
+        for problem in [
+            options.problem(classes, depth, value, reg_per_factor, sizes[0] if len(sizes) == 1 else sizes, None, loss)
+        ]
+    ]
+    options.check_output(plot, force)
+    most = parse.integer(steps, "steps", 1)
+    with _bar("training", "loss") as tell:
+        training = descend(
+            problems,
+            parse.integers(width, "width", 1),
+            parse.reals(lr, "lr"),
+            most,
+            parse.integer(seeds, "seeds", 1),
+            init=init,
+            scale=None if scale is None else parse.positive_real(scale, "scale"),
+            rule=Rule(momentum, nesterov, decay.value),
+            tolerance=parse.positive_real(tolerance, "tolerance"),
+            record=False,
+            backend=backend,
+            device=device,
+            checkpoint=checkpoint,
+            progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
+        )
+    if polish:
+        with _bar("polishing", "") as tell:
+            training = training.polished(lambda done, total: tell(done, total, ""))
+    cells = training.compare(effort.value)
+    if plot is not None:
+        _draw(cells, plot)
+    if as_json:
+        found = [_as_dict(cell) for cell in cells]
+        print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
+    else:
+        for cell in cells:
+            _print(cell)
+
+
+def _as_dict(cell: Comparison) -> dict[str, Any]:
+    return {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
+
+
+def _draw(cells: list[Comparison], path: Path) -> None:
+    """One file for each cell, numbered when there are several."""
+    from optima.plot.training import plot_training
+
+    for number, cell in enumerate(cells):
+        name = path if len(cells) == 1 else path.with_stem(f"{path.stem}-{number}")
+        plot_training(cell).savefig(name, dpi=160, bbox_inches="tight")
+
+
+def _print(cell: Comparison) -> None:
+    problem = cell.problem
+    reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+    title = f"K = {problem.classes}, L = {problem.depth}, d = {problem.width}, lambda = {reg}, {problem.activation}, "
+    table = Table(header_style="bold", title=title + f"learning rate {cell.lr:g}")
+    polished = any(run.polished for run in cell.runs)
+    for head in ("seed", "loss", "rank"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("structure", no_wrap=True)
+    for head in ("distance", "gradient", "steps"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("ended", no_wrap=True)
+    if polished:
+        table.add_column("heading for", no_wrap=True)
+    for run in cell.runs:
+        table.add_row(*_row(run, polished))
+    console().print(table)
+    if cell.predicted:
+        print("predicted: " + ", ".join(f"{name} {loss:.10g}" for name, loss in _nearby(cell).items()))
+    print("ended at: " + _counted(cell.shares))
+    if polished:
+        print("heading for: " + _counted(cell.polished_shares))
+
+
+def _row(run: Run, polished: bool) -> list[str]:
+    if run.diverged:
+        return [str(run.seed), "", "", "", "", "", str(run.steps), "diverged", *([""] if polished else [])]
+    distance = run.recognition.distance
+    row = [str(run.seed), f"{run.loss:.10g}", str(run.rank), run.structure]
+    row += ["" if distance is None else f"{distance:.1e}", f"{run.relative_gradient:.1e}", str(run.steps), run.ending]
+    if polished and run.polished is not None:
+        row.append(f"{run.polished.structure} {run.polished.loss:.10g} ({run.polished.verdict})")
+    return row
+
+
+def _nearby(cell: Comparison) -> dict[str, float]:
+    """The global minimum, the bound, and the structures that were met or are best known, best first."""
+    met = {*cell.shares, *cell.polished_shares, "global", "dnc", "simplex", "pairs", "frame"}
+    chosen = {name: loss for name, loss in cell.predicted.items() if name in met}
+    return dict(sorted(chosen.items(), key=lambda item: item[1]))
+
+
+def _counted(shares: dict[str, Share]) -> str:
+    parts = []
+    for name, share in shares.items():
+        low, high = share.interval
+        parts.append(f"{name} {share.count} of {share.total} (95 %: {low:.2f} to {high:.2f})")
+    return ", ".join(parts)
+
+
+@contextmanager
+def _bar(what: str, detail: str) -> Iterator[Any]:
+    """A progress bar on standard error; entering it gives the function that moves it."""
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task(what, total=None, note=detail)
+    with bar:
+        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)

@@ -1,0 +1,99 @@
+"""Pictures of training: loss curves against the predicted losses, and the logits where runs ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optima.plot.solution import draw_logits
+
+if TYPE_CHECKING:
+    from optima.train.compare import Comparison
+    from optima.train.run import Run
+
+# Dark to light, and each with a dash of its own, so that they stay apart in grey and for every kind of eye.
+STYLES = (
+    ("#00204c", "-"),
+    ("#a17000", "--"),
+    ("#4f7fb5", "-."),
+    ("#7c7b78", ":"),
+    ("#d9b500", (0, (5, 1, 1, 1, 1, 1))),
+)
+
+
+def plot_training(comparison: Comparison) -> Figure:
+    """Loss curves with the predicted losses, and the mean logits of one run of each of the two commonest ends."""
+    ends = _commonest(comparison.runs, 2)
+    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout="constrained")
+    widths = [1.25] + [1.0] * len(ends)
+    panels = figure.subplots(1, 1 + len(ends), width_ratios=widths, squeeze=False)[0]
+    problem = comparison.problem
+    figure.suptitle(
+        f"$K = {problem.classes}$, $L = {problem.depth}$, $d = {problem.width}$, {problem.activation}, "
+        f"learning rate {comparison.lr:g}",
+        fontsize=10,
+    )
+    draw_losses(panels[0], comparison.runs, levels(comparison))
+    for panel, run in zip(panels[1:], ends, strict=True):
+        draw_logits(panel, run.means)
+        panel.set_title(f"seed {run.seed}: {run.structure}\nloss {run.loss:.6g}", fontsize=9)
+    return figure
+
+
+def levels(comparison: Comparison) -> dict[str, float]:
+    """The predicted losses worth a line: those of the ends met, the simplex, and the least of all."""
+    met = {run.structure for run in comparison.runs} | {"simplex", "global", "dnc"}
+    chosen = {name: loss for name, loss in comparison.predicted.items() if name in met}
+    least = chosen.get("global")
+    twins = [
+        name for name, loss in chosen.items() if least is not None and name != "global" and loss <= least * (1 + 1e-9)
+    ]
+    if twins:
+        del chosen["global"]
+    return chosen
+
+
+def draw_losses(axes: Axes, runs: Sequence[Run], predicted: dict[str, float]) -> None:
+    """Loss against steps, one line for each run in the style of where it ended, and dotted predicted levels."""
+    styles = dict(zip(dict.fromkeys(_ends(runs)), cycle(STYLES), strict=False))
+    labelled: set[str] = set()
+    for run in runs:
+        if run.diverged:
+            continue
+        colour, dash = styles[run.structure]
+        count = _ends(runs).count(run.structure)
+        label = None if run.structure in labelled else f"{run.structure}: {count} of {len(runs)} runs"
+        labelled.add(run.structure)
+        steps, loss = np.maximum(run.history["step"], 1), run.history["loss"]
+        axes.plot(steps, loss, color=colour, linestyle=dash, linewidth=1.2, label=label)
+    for name, level in predicted.items():
+        axes.axhline(level, color="0.35", linestyle=":", linewidth=0.9)
+        axes.annotate(
+            f"{name} {level:.5g}",
+            (0.0, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 2),
+            textcoords="offset points",
+            fontsize=7,
+            color="0.25",
+        )
+    axes.set(xscale="log", yscale="log", xlabel="step of gradient descent", ylabel="loss")
+    axes.margins(x=0.02)
+    if labelled:
+        axes.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def _ends(runs: Sequence[Run]) -> list[str]:
+    return [run.structure for run in runs]
+
+
+def _commonest(runs: Sequence[Run], count: int) -> list[Run]:
+    """The run of least loss of each of the commonest structures."""
+    ends = [run for run in runs if not run.diverged]
+    names = sorted(dict.fromkeys(_ends(ends)), key=lambda name: -_ends(ends).count(name))[:count]
+    return [min((run for run in ends if run.structure == name), key=lambda run: run.loss) for name in names]
