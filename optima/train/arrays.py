@@ -65,7 +65,7 @@ class Backend:
     def get(self, array: Any) -> Array:
         """A numpy array with the values of one of this library, and its own memory."""
         if self.name == "torch":
-            array = array.cpu()
+            array = array.cpu().numpy()
         if self.name == "cupy":
             array = array.get()
         return np.array(array, dtype=np.float64)
