@@ -7,6 +7,7 @@ from optima.solve import best_scales, boundary, boundary_depth, stationary_scale
 from optima.solve.cell import structure_losses
 from optima.solve.margin import max_margin
 from optima.solve.search import solve
+from optima.solve.sweep import sweep
 from optima.structures import catalogue, named
 from optima.structures.recognition import recognise
 from optima.table import LossTable
@@ -27,6 +28,7 @@ __all__ = [
     "solve",
     "stationary_scales",
     "structure_losses",
+    "sweep",
     "train",
 ]
 __version__ = "0.1.0"

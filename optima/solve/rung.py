@@ -31,6 +31,8 @@ DENSE = 900
 NEWTON_STEPS = 25
 # Steps of a descent, and after how many of them the starts above their ceiling are set aside.
 STEPS = 200
+# Steps of the descent of a point that Newton's method did not bring to rest.
+LONG = 3000
 SHORT = 50
 # Smallest singular value, in units of the largest, under which a descent is asked whether it is losing rank.
 THIN = 1e-3
@@ -126,8 +128,7 @@ def machine_code() -> ModuleType | None:
 
 
 def _vanishing(factors: Array) -> NDArray[np.bool_]:
-    finite = np.isfinite(factors).all(axis=(1, 2, 3))
-    s = np.linalg.norm(balanced(np.where(finite[:, None, None, None], factors, 0.0))[:, 0], axis=1) ** 2
+    s = np.linalg.norm(balanced(np.where(np.isfinite(factors), factors, 0.0))[:, 0], axis=1) ** 2
     thin: NDArray[np.bool_] = s.min(axis=1) < DROPPED * s.max(axis=1)
     return np.logical_or(thin, s.max(axis=1) < VANISHED)
 
@@ -202,6 +203,18 @@ def _polish_dense(objective: RungObjective, point: Array) -> RungPoint:
             return _point(objective, point, np.nan, "rank dropped")
         second = _SecondOrder(objective, point)
     return _point(objective, point, second.lowest()[0], None)
+
+
+def verified(objective: RungObjective, factors: Array) -> RungPoint:
+    """A polished point, after a longer descent where Newton's method does not come to rest, and off a saddle."""
+    point = polish(objective, factors)
+    if point.verdict == "not converged":
+        point = polish(objective, descend(objective, point.factors[None], LONG, tolerance=1e-9).factors[0])
+    if point.verdict == "saddle":
+        left = leave_saddle(objective, point)
+        if left.verdict == "minimum" and left.loss < point.loss:
+            return left
+    return point
 
 
 def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:

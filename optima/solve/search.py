@@ -14,7 +14,7 @@ from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.cell import structure_losses
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
-from optima.solve.rung import STEPS, RungPoint, descend, leave_saddle, polish
+from optima.solve.rung import STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
 from optima.structures.recognition import recognise
@@ -52,8 +52,6 @@ SCOUTS = 2
 SAME = 1e-7
 # Gradient norm of log F below which an end is listed without having been verified.
 SETTLED = 1e-4
-# Steps of the descent of a point that Newton's method did not bring to rest.
-LONG = 3000
 # Ends of a rung that are tried in turn until one does not lose its rank.
 TRIED = 3
 # Beyond this many classes ranks are visited by bracketing instead of one by one.
@@ -147,6 +145,11 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
         return {}
     found = structure_losses(problem)
     return {name: (entry.loss, entry.structure.shape(entry.best.scales)) for name, entry in found.items()}
+
+
+def rank_one_bound(weight: Array) -> float:
+    """Logits u v^T have their own class on top for argmax u and argmin u at most: the others lose log 2 each."""
+    return float(np.sort(weight)[:-2].sum() * np.log(2))
 
 
 @dataclass
@@ -279,7 +282,7 @@ class _Search:
         if promising is not None:
             self._search_rung(promising)
         self._ascend(lambda rank: None if rank == promising else self._search_rung(rank))
-        if self.best > self._rank_one_bound():
+        if self.best > rank_one_bound(self.objective.weight):
             self._search_rung(1)
 
     def _ascend(self, visit: Callable[[int], None]) -> list[int]:
@@ -298,11 +301,6 @@ class _Search:
         codes = random_codes(self.objective, rank, SCOUTS, np.random.default_rng([self.seed, rank, SCOUTS]))
         self._descend_from(rank, codes, counted=SCOUTS)
         self._report(rank)
-
-    def _rank_one_bound(self) -> float:
-        """Logits u v^T have their own class on top for argmax u and argmin u at most: the others lose log 2 each."""
-        weights = np.sort(self.objective.weight)
-        return float(weights[:-2].sum() * np.log(2))
 
     def _past_best(self, rank: int) -> bool:
         return any(tally.best < self.tallies[rank].best for tally in self.tallies.values() if tally.rank < rank)
@@ -394,24 +392,13 @@ class _Search:
         verify = self.effort.verify_all or small or not self._hopeless(tally)
         for place, i in enumerate(order):
             if verify and not minima and place < TRIED:
-                point = self._verified(tally.factors[i])
+                point = verified(self.objective, tally.factors[i])
                 if point.verdict != "rank dropped":
                     minima.append(self._minimum(point, tally.hits[i]))
             elif tally.settled[i]:
                 minima.append(self._unverified(tally.losses[i], tally.factors[i], tally.hits[i]))
         minima.sort(key=lambda minimum: minimum.loss)
         return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, tally.chance if tally.random else math.nan)
-
-    def _verified(self, factors: Array) -> RungPoint:
-        point = polish(self.objective, factors)
-        if point.verdict == "not converged":
-            longer = descend(self.objective, point.factors[None], LONG, tolerance=1e-9)
-            point = polish(self.objective, longer.factors[0])
-        if point.verdict == "saddle":
-            left = leave_saddle(self.objective, point)
-            if left.verdict == "minimum" and left.loss < point.loss:
-                return left
-        return point
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column

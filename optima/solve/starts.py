@@ -50,15 +50,29 @@ def centred(objective: RungObjective, factors: Array) -> Array:
 
 def scaled(objective: RungObjective, factors: Array) -> Array:
     """Each start at the best of a dozen scales."""
+    return best_scale(objective, factors, 0)[0]
+
+
+def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tuple[Array, Array]:
+    """Each start at the best of a dozen scales, and its loss; each refinement tries half the ratio on both sides."""
     product = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)
+    penalty = objective.penalty(factors)
+    best, least = _typical_scale(objective, product), np.full(len(factors), np.inf)
+    trials = list(SCALES[:, None] * best)
+    ratio = float(SCALES[1] / SCALES[0])
+    for refinement in range(refinements + 1):
+        for scale in trials:
+            loss = objective.fit_value(product * scale[:, None, None]) + penalty * scale**objective.p
+            best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
+        step = ratio ** (0.5 ** (refinement + 1))
+        trials = [best / step, best * step]
+    return factors * np.sqrt(best)[:, None, None, None], least
+
+
+def _typical_scale(objective: RungObjective, product: Array) -> Array:
+    """log(1 + 1/lambda) over the mean margin of A B^T."""
     logits = product * objective.column
     own = np.einsum("scc->s", logits) / objective.classes
     largest = np.abs(logits).max(axis=(1, 2))
     margin = np.maximum(own - logits.mean(axis=(1, 2)), 1e-3 * np.where(largest > 0, largest, 1.0))
-    typical = np.log1p(1 / objective.reg) / margin
-    penalty = objective.penalty(factors)
-    best, least = typical, np.full(len(factors), np.inf)
-    for scale in SCALES[:, None] * typical:
-        loss = objective.fit_value(product * scale[:, None, None]) + penalty * scale**objective.p
-        best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
-    return factors * np.sqrt(best)[:, None, None, None]
+    return np.log1p(1 / objective.reg) / margin
