@@ -17,8 +17,9 @@ from optima.solve.lbfgs import DECREASE, MEMORY, MOST_BACKTRACKS, REACH
 
 # Steps between two looks at the singular values and the ceiling.
 LOOK = 10
-# Sweeps of Jacobi's method; five or six reach machine precision at these sizes.
+# Sweeps of Jacobi's method at most, and the off-diagonal part, in units of the trace, that ends them.
 SWEEPS = 30
+OFF = 1e-14
 # Beyond this rank the eigenproblem is LAPACK's.
 JACOBI = 16
 
@@ -51,10 +52,12 @@ def descend(
     points = starts.copy()
     values, norms = np.empty(count), np.empty(count)
     taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    work = (np.empty((K, K)), np.empty((r, r)), np.empty((r, r)), np.empty((r, r)), np.empty(r), np.empty(3))
+    vectors = np.empty((2, r, r))
+    work = (np.empty((K, K)), np.empty((r, r)), np.empty((r, r)), np.empty(r), np.empty(3))
     for i in range(count):
+        vectors[0] = vectors[1] = np.eye(r)
         values[i], norms[i], taken[i], ends[i] = _descend_one(
-            points[i], reg[i], p[i], column, weight, steps, tolerance, ceiling[i], patience, thin, work
+            points[i], reg[i], p[i], column, weight, steps, tolerance, ceiling[i], patience, thin, vectors, work
         )
     return points, values, norms, taken, ends
 
@@ -71,6 +74,7 @@ def _descend_one(
     ceiling: float,
     patience: int,
     thin: float,
+    vectors: Array,
     work: tuple[Array, ...],
 ) -> tuple[float, float, int, int]:
     size = math.sqrt(np.sum(point * point))
@@ -82,14 +86,14 @@ def _descend_one(
     direction = np.empty(D)
     count, newest, gamma = 0, -1, 1.0
     # All steps are in units of the size of the start: x = size * (what is minimised over).
-    value = _evaluate(point, reg, p, column, weight, gradient, work)
+    value = _evaluate(point, reg, p, column, weight, gradient, vectors, work)
     unit = size / value
     norm = math.sqrt(np.dot(g, g)) * unit
     for step in range(steps):
         if norm <= tolerance:
             return value, norm, step, CONVERGED
         if step % LOOK == 0 and step > 0:
-            if p < 1 and _dropping(reg, p, thin, work[5]):
+            if p < 1 and _dropping(reg, p, thin, work[4]):
                 return value, norm, step, DROPPING
             if step >= patience and value > ceiling:
                 return value, norm, step, ABANDONED
@@ -106,7 +110,7 @@ def _descend_one(
         for _ in range(MOST_BACKTRACKS):
             for k in range(D):
                 trial[k] = x[k] + t * size * direction[k]
-            trial_value = _evaluate(trial_point, reg, p, column, weight, trial_gradient, work)
+            trial_value = _evaluate(trial_point, reg, p, column, weight, trial_gradient, vectors, work)
             rise = math.log(trial_value) - level - t * slope
             if math.isfinite(trial_value) and rise <= (DECREASE - 1) * t * slope:
                 moved = True
@@ -184,14 +188,22 @@ def _dropping(reg: float, p: float, thin: float, seen: Array) -> bool:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _evaluate(
-    point: Array, reg: float, p: float, column: Array, weight: Array, gradient: Array, work: tuple[Array, ...]
+    point: Array,
+    reg: float,
+    p: float,
+    column: Array,
+    weight: Array,
+    gradient: Array,
+    vectors: Array,
+    work: tuple[Array, ...],
 ) -> float:
     """F at a point (2, K, r); its gradient goes to ``gradient``.
 
-    ``work[5]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
+    ``vectors`` (2, r, r) are orthogonal, best near eigenvectors of the two Gram matrices, which they become.
+    ``work[4]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
     eigenvalues of the two Gram matrices, exact for balanced factors) and the Frobenius norm of the fit's gradient.
     """
-    slope, gram, vectors, middle, eigenvalues, seen = work
+    slope, gram, middle, eigenvalues, seen = work
     A, B = point[0], point[1]
     K, r = A.shape
     # Row c of this array belongs to class c: its logits, then the gradient of the fit.
@@ -224,7 +236,10 @@ def _evaluate(
                     out[c, k] += reg * factor[c, k]
             continue
         np.dot(factor.T, factor, gram)
-        _eigen(gram, vectors, eigenvalues)
+        if not math.isfinite(np.trace(gram)):
+            return np.inf
+        Q = vectors[side]
+        _eigen(gram, Q, eigenvalues, middle)
         low, high = np.inf, 0.0
         for k in range(r):
             w = max(eigenvalues[k], 1e-300)
@@ -232,10 +247,10 @@ def _evaluate(
             power = w ** (p - 1)
             penalty += w * power
             for i in range(r):
-                gram[i, k] = vectors[i, k] * power * reg
+                gram[i, k] = Q[i, k] * power * reg
         seen[0] *= math.sqrt(low)
         seen[1] *= math.sqrt(high)
-        np.dot(gram, vectors.T, middle)
+        np.dot(gram, Q.T, middle)
         for c in range(K):
             for i in range(r):
                 a = factor[c, i]
@@ -257,24 +272,26 @@ def _without_own(odds: Array, c: int, total: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _eigen(gram: Array, vectors: Array, eigenvalues: Array) -> None:
-    """Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's method while it is small; ``gram`` is lost."""
+def _eigen(gram: Array, vectors: Array, eigenvalues: Array, scratch: Array) -> None:
+    """Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's method while it is small; ``gram`` is lost.
+
+    Jacobi's method begins from the orthogonal ``vectors``: after a small step few rotations are left to do.
+    """
     r = gram.shape[0]
     if r > JACOBI:
         w, Q = np.linalg.eigh(gram)
         eigenvalues[:] = w
         vectors[:] = Q
         return
-    for i in range(r):
-        for j in range(r):
-            vectors[i, j] = 1.0 if i == j else 0.0
+    np.dot(gram, vectors, scratch)
+    np.dot(vectors.T, scratch, gram)
     for _ in range(SWEEPS):
         off, trace = 0.0, 0.0
         for i in range(r):
             trace += gram[i, i]
             for j in range(i):
                 off += gram[i, j] ** 2
-        if off <= (1e-16 * trace) ** 2:
+        if off <= (OFF * trace) ** 2:
             break
         for i in range(r - 1):
             for j in range(i + 1, r):

@@ -30,14 +30,16 @@ def test_value_and_gradient(problem, rank):
     values, gradients = objective.value_and_gradient(points)
     for point, value, gradient in zip(points, values, gradients, strict=True):
         K, out = problem.classes, np.empty_like(point)
-        work = (np.empty((K, K)), *(np.empty((rank, rank)) for _ in range(3)), np.empty(rank), np.empty(3))
-        got = compiled._evaluate(point, objective.reg[0], objective.p[0], objective.column, objective.weight, out, work)
+        vectors = np.stack([np.eye(rank), np.linalg.qr(point[1].T @ point[1])[0]])
+        work = (np.empty((K, K)), np.empty((rank, rank)), np.empty((rank, rank)), np.empty(rank), np.empty(3))
+        reg, p = objective.reg[0], objective.p[0]
+        got = compiled._evaluate(point, reg, p, objective.column, objective.weight, out, vectors, work)
         assert got == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(out, gradient, atol=1e-12 * np.abs(gradient).max())
         s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
         if problem.depth > 1:
-            assert work[5][0] <= s[rank - 1] * (1 + 1e-6)
-            assert work[5][1] >= s[0] * (1 - 1e-6)
+            assert work[4][0] <= s[rank - 1] * (1 + 1e-6)
+            assert work[4][1] >= s[0] * (1 - 1e-6)
 
 
 @pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
