@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from optima.cli import options, parse
+from optima.cli.progress import bar
 from optima.cli.terminal import console
 from optima.export import short
 from optima.solution import problem_dict
@@ -89,7 +85,7 @@ def train(
     ]
     options.check_output(plot, force)
     most = parse.integer(steps, "steps", 1)
-    with _bar("training", "loss") as tell:
+    with bar("training") as tell:
         training = descend(
             problems,
             parse.integers(width, "width", 1),
@@ -107,7 +103,7 @@ def train(
             progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
         )
     if polish:
-        with _bar("polishing", "") as tell:
+        with bar("polishing") as tell:
             training = training.polished(lambda done, total: tell(done, total, ""))
     cells = training.compare(effort.value)
     if plot is not None:
@@ -181,22 +177,3 @@ def _counted(shares: dict[str, Share]) -> str:
         low, high = share.interval
         parts.append(f"{name} {share.count} of {share.total} (95 %: {low:.2f} to {high:.2f})")
     return ", ".join(parts)
-
-
-@contextmanager
-def _bar(what: str, detail: str) -> Iterator[Any]:
-    """A progress bar on standard error; entering it gives the function that moves it."""
-    bar = Progress(
-        TextColumn(what),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    task = bar.add_task(what, total=None, note=detail)
-    with bar:
-        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)

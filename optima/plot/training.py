@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from optima.plot.solution import draw_logits
+from optima.plot.code import COLOURS
+from optima.structures.recognition.view import View
 
 if TYPE_CHECKING:
     from optima.train.compare import Comparison
@@ -40,8 +41,7 @@ def plot_training(comparison: Comparison) -> Figure:
     )
     draw_losses(panels[0], comparison.runs, levels(comparison))
     for panel, run in zip(panels[1:], ends, strict=True):
-        draw_logits(panel, run.means)
-        panel.set_title(f"seed {run.seed}: {run.structure}\nloss {run.loss:.6g}", fontsize=9)
+        draw_means(panel, run)
     return figure
 
 
@@ -58,8 +58,26 @@ def levels(comparison: Comparison) -> dict[str, float]:
     return chosen
 
 
-def draw_losses(axes: Axes, runs: Sequence[Run], predicted: dict[str, float]) -> None:
-    """Loss against steps, one line for each run in the style of where it ended, and dotted predicted levels."""
+def draw_means(axes: Axes, run: Run) -> None:
+    """Heat map of the class-mean logits of a run, antipodal classes next to each other."""
+    means = run.means
+    _, order = View(means, 0.02, run.problem.loss).pair_order
+    image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS)
+    axes.figure.colorbar(image, ax=axes, shrink=0.75, label="mean logit")
+    axes.set(xlabel="class of the sample", ylabel="logit")
+    ticks = [str(i) for i in order] if len(means) <= 24 else []
+    axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
+    axes.set_yticks(range(len(ticks)), ticks, fontsize=7)
+    axes.set_title(f"seed {run.seed}: {run.structure}, loss {run.loss:.7g}", fontsize=9)
+
+
+def draw_losses(
+    axes: Axes, runs: Sequence[Run], predicted: dict[str, float], window: tuple[float, float] | None = None
+) -> None:
+    """Loss against steps, one line for each run in the style of where it ended, and dotted predicted levels.
+
+    ``window`` bounds the losses shown; without it all of them are.
+    """
     styles = dict(zip(dict.fromkeys(_ends(runs)), cycle(STYLES), strict=False))
     labelled: set[str] = set()
     for run in runs:
@@ -82,8 +100,10 @@ def draw_losses(axes: Axes, runs: Sequence[Run], predicted: dict[str, float]) ->
             fontsize=7,
             color="0.25",
         )
-    axes.set(xscale="log", yscale="log", xlabel="step of gradient descent", ylabel="loss")
-    axes.margins(x=0.02)
+    axes.set(xscale="log", yscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=window)
+    if window is not None:
+        first = min(np.argmax(run.history["loss"] <= window[1]) for run in runs if not run.diverged)
+        axes.set_xlim(left=max(1.0, 0.8 * float(runs[0].history["step"][first])))
     if labelled:
         axes.legend(fontsize=8, frameon=False, loc="upper right")
 

@@ -20,6 +20,8 @@ from optima.train.rule import Rule
 PER_DECADE = 10
 # Steps between two looks for divergence.
 GLANCE = 32
+# Bytes of factors that are worked on at a time on a CPU.
+CACHE = 2**20
 # Logits beyond this size belong to no minimum: the learning rate is too large.
 LARGEST_LOGIT = 1e8
 
@@ -102,9 +104,22 @@ class Descent:
         return self.backend.get(loss)
 
     def _advance(self, count: int) -> None:
-        for _ in range(count):
-            self.rule.step(self.network, self.batch, self.velocity, self.lr, self.regs)
+        for part in self._parts():
+            for _ in range(count):
+                self.rule.step(self.network, *part)
         self.step += count
+
+    def _parts(self) -> list[tuple[Any, ...]]:
+        """The batch, and on a CPU views of as many rows at a time as its cache holds; steps are done in place."""
+        whole = (self.batch, self.velocity, self.lr, self.regs)
+        if self.backend.name != "numpy":
+            return [whole]
+        rows = max(1, CACHE // sum(factor[0].nbytes for factor in self.batch))
+        cut = lambda arrays, first: [array[first : first + rows] for array in arrays]
+        return [
+            (cut(self.batch, first), cut(self.velocity, first), self.lr[first : first + rows], cut(self.regs, first))
+            for first in range(0, len(self.active), rows)
+        ]
 
     def _glance(self) -> None:
         """Set aside the runs whose logits are out of all bounds."""

@@ -91,7 +91,7 @@ class Network:
         """The features entering each weight matrix of a relu network, then the logits."""
         layers = [factors[-1]]
         for weight in factors[:-2]:
-            layers.append(self.xp.clip(weight @ layers[-1], 0.0, None))
+            layers.append(self.xp.maximum(weight @ layers[-1], self.zero))
         return [*layers, factors[-2] @ layers[-1]]
 
     def _backpropagated(self, factors: Factors, scale: Any) -> Factors:

@@ -107,6 +107,12 @@ class Run:
         logits = network.logits([factor[None] for factor in self.factors])[0]
         return np.linalg.svd(logits, compute_uv=False)
 
+    @cached_property
+    def spectra(self) -> Array:
+        """The K singular values of M diag(sqrt(n_c)) at every recorded step, shape (T, K)."""
+        weighted = self.history["means"] * np.sqrt(self.problem.class_sizes)
+        return np.asarray(np.linalg.svd(weighted, compute_uv=False), dtype=np.float64)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: one entry of ``runs`` of ``optima train --json``; null where there is no number."""
         known = not self.diverged

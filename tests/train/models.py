@@ -1,6 +1,5 @@
 """Random models for the tests of training."""
 
-import numpy as np
 from hypothesis import strategies as st
 
 from optima import DeepUFM

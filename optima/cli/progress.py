@@ -1,0 +1,29 @@
+"""A progress bar for long computations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
+    """A bar on standard error where that is a terminal; it gives the function that takes (done, total, a note)."""
+    shown = Progress(
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = shown.add_task(what, total=None, note="")
+    with shown:
+        yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)

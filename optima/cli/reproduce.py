@@ -1,0 +1,33 @@
+"""``optima reproduce``: published figures and their data, made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optima.cli.progress import bar
+
+
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="The figure, such as garrod2025.fig1; none lists them all.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the figure and its data.")] = Path(),
+    quick: Annotated[bool, typer.Option("--quick", help="A small version in seconds, in files of its own.")] = False,
+) -> None:
+    """Make a published figure and its data as CSV; a call that was interrupted goes on where it was."""
+    from optima.reproduce import FIGURES, find
+    from optima.reproduce import reproduce as make
+
+    if name is None:
+        for figure in FIGURES.values():
+            print(f"{figure.name}  {figure.summary}")
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; pass an existing one")
+    with bar(name) as tell:
+        written = make(find(name), folder, quick, lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"))
+    for path in written:
+        print(path)

@@ -1,0 +1,87 @@
+"""The two sweeps behind Figures 2 and 5 of garrod2025: many seeds at each width, and at each lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optima.model import DeepUFM
+from optima.reproduce.figure import Workplace
+from optima.reproduce.table import Row, read, run_row
+from optima.train import train
+
+LR, SAMPLES, DEPTH = 0.5, 5, 2
+WIDTH, REG = "width", "reg"
+
+
+def sweeps(place: Workplace) -> list[Row]:
+    """One row for each run of both sweeps, which are in the column ``sweep``.
+
+    The rows are kept in a file of their own beside the figures; the next figure that needs them reads them there.
+    """
+    wanted = _quick() if place.quick else _full()
+    file = place.folder / f"garrod2025.sweeps{'.quick' if place.quick else ''}.csv"
+    rows = read(file) if file.exists() else []
+    if [_key(row) for row in rows] != _keys(wanted):
+        rows = [{"sweep": name, **row} for name in (WIDTH, REG) for row in _train(place, name, **wanted[name])]
+        place.table(rows, file)
+    return rows
+
+
+def _full() -> dict[str, dict[str, Any]]:
+    """K = 10, n = 5, L = 2, learning rate 0.5; lambda = 2^-10 in the sweep over widths."""
+    settings = {"steps": 100_000, "seeds": 20}
+    widths, powers = (15, 20, 30, 50, 70, 100, 140, 200), (-11, -10, -9, -8, -7, -6)
+    return {
+        WIDTH: {"problems": [_problem(10, 2.0**-10, d) for d in widths], **settings},
+        REG: {"problems": [_problem(10, 2.0**power, 200) for power in powers], **settings},
+    }
+
+
+def _quick() -> dict[str, dict[str, Any]]:
+    """Four classes, a few seeds, a strong penalty: the same programme in seconds."""
+    settings = {"steps": 3000, "seeds": 3}
+    return {
+        WIDTH: {"problems": [_problem(4, 2.0**-6, d) for d in (4, 40)], **settings},
+        REG: {"problems": [_problem(4, 2.0**power, 40) for power in (-6, -4)], **settings},
+    }
+
+
+def _problem(classes: int, reg: float, width: int) -> DeepUFM:
+    return DeepUFM(classes, DEPTH, reg, SAMPLES, width=width)
+
+
+def _train(place: Workplace, name: str, problems: Sequence[DeepUFM], steps: int, seeds: int) -> list[Row]:
+    """Gaussian starts, trained until they converge or are out of steps, then polished."""
+    training = train(
+        problems,
+        lr=LR,
+        steps=steps,
+        seeds=seeds,
+        record=False,
+        checkpoint=place.checkpoint(f"sweeps.{name}"),
+        progress=place.tell,
+    )
+    return [run_row(run) for run in training.polished().runs]
+
+
+def _keys(wanted: dict[str, dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [
+        (name, problem.classes, problem.width, problem.reg, seed)
+        for name in (WIDTH, REG)
+        for problem in wanted[name]["problems"]
+        for seed in range(wanted[name]["seeds"])
+    ]
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["sweep"], row["classes"], row["width"], row["reg"], row["seed"]
+
+
+def cells(rows: Sequence[Row], sweep: str) -> dict[float, list[Row]]:
+    """The rows of each setting of one sweep, by its width or lambda."""
+    found: dict[float, list[Row]] = {}
+    for row in rows:
+        if row["sweep"] == sweep:
+            found.setdefault(row[sweep], []).append(row)
+    return found

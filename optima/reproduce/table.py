@@ -1,0 +1,58 @@
+"""Rows of numbers behind a figure."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from optima.train import Run
+
+Row = dict[str, Any]
+
+
+def run_row(run: Run) -> Row:
+    """One run: its settings, where it ended and where it was heading for; None where there is no number."""
+    problem, entry = run.problem, run.as_dict()
+    row: Row = {
+        "classes": problem.classes,
+        "depth": problem.depth,
+        "samples": problem.samples,
+        "activation": problem.activation,
+        "width": problem.width,
+        "reg": problem.reg,
+        "lr": run.lr,
+    }
+    kept = ("seed", "steps", "converged", "diverged", "loss", "relative_gradient", "rank", "structure")
+    row |= {name: entry[name] for name in (*kept, "polished_loss", "polished_structure", "polished_verdict")}
+    row["polished_rank"] = run.polished.rank if run.polished else None
+    return row
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """As CSV, whole or not at all."""
+    half = path.with_name(f".{path.name}.part")
+    with open(half, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    os.replace(half, path)
+
+
+def read(path: Path) -> list[Row]:
+    """Rows as they were written."""
+    with open(path, newline="", encoding="utf-8") as stream:
+        return [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(stream)]
+
+
+def _value(text: str) -> Any:
+    if text in ("", "True", "False"):
+        return {"": None, "True": True, "False": False}[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
