@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import loss, max_margin, solve, table, train
+from optima.cli import loss, max_margin, reproduce, solve, table, train
 
 app = typer.Typer(
     name="optima",
@@ -22,6 +22,7 @@ app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
 app.command("max-margin")(max_margin.max_margin)
 app.command("train")(train.train)
+app.command("reproduce")(reproduce.reproduce)
 
 
 def _version(asked: bool) -> None:
