@@ -96,7 +96,7 @@ def solve(
     ranks
         Only logits of these ranks; None searches as described.
     progress
-        Called with one line after each batch of descents.
+        Called with one line after the named structures and after each batch of descents.
 
     Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
     """
@@ -213,6 +213,8 @@ class _Search:
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
         zero = Reduction(problem).value(np.zeros((problem.classes,) * 2))
         self.best_named = min([zero, *(loss for loss, _ in named.values())])
+        if named:
+            progress(f"named structures: best {self.best_named:.13g}")
 
     def _by_rank(self, matrices: list[Array]) -> dict[int, list[Array]]:
         """Products A B^T = M diag(sqrt(n)) of class-mean logits, by rank."""

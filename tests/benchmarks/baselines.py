@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,18 +15,20 @@ STARTS = 10
 
 def lbfgs_on_all_factors(
     problem: DeepUFM, ranks: Iterable[int], seed: int = 0, starts: int = STARTS
-) -> tuple[float, dict[int, float]]:
-    """Best objective of scipy's L-BFGS on (W_1, ..., W_L, H) with inner width r, from random starts for each r.
+) -> list[tuple[float, float]]:
+    """Objectives at which scipy's L-BFGS on (W_1, ..., W_L, H) with inner width r ends, from random starts for each r.
 
-    Each factor starts as Gaussian over sqrt(width). Returns the best loss and the best for each r.
+    Each factor starts as Gaussian over sqrt(width). Returns (seconds since the first start, loss) of each end.
     """
     rng = np.random.default_rng(seed)
-    best = {}
+    begun, ends = time.perf_counter(), []
     for rank in ranks:
         model = DeepUFM(problem.classes, problem.depth, problem.reg, problem.samples, rank, problem.loss)
         shapes = [(rank, rank)] * (problem.depth - 1) + [(problem.classes, rank), (rank, model.labels.size)]
-        best[rank] = min(_descend(model, shapes, rng) for _ in range(starts))
-    return min(best.values()), best
+        for _ in range(starts):
+            loss = _descend(model, shapes, rng)
+            ends.append((time.perf_counter() - begun, loss))
+    return ends
 
 
 def _descend(model: DeepUFM, shapes: list[tuple[int, int]], rng: np.random.Generator) -> float:

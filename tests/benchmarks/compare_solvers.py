@@ -1,49 +1,101 @@
 """Compare the search with two baselines, cell by cell, in one run; writes a Markdown table. Needs pymanopt.
 
-python tests/benchmarks/compare_solvers.py --classes 3,5,8,12,16,20 --depths 1,2,3,5,10 --regs 1e-2,1e-4 --out FILE
+python tests/benchmarks/compare_solvers.py --classes 3,5,8,12,16,20 --depths 1,2,3,5,10 --regs 1e-3 --out FILE
+python tests/benchmarks/compare_solvers.py --classes 3:20 --depths 1:10 --regs 1e-2:1e-5:4 --sample 50 --out FILE
 
 Baseline 1 is scipy's L-BFGS on all factors, ten random starts for every inner width from 2 to K - 1; baseline 2 is
 pymanopt's conjugate gradients on fixed-rank matrices, two random starts for each of these ranks. For each cell: losses,
-the relative excess of the search over the better baseline (negative: the search is better), and the seconds of all.
+the relative excess of the search over the better baseline (negative: the search is better), the seconds of all, and
+when the search and baseline 1 first held the best loss of baseline 1 (within 1e-9).
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
+import itertools
+import math
 import platform
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy
 from baselines import STARTS, lbfgs_on_all_factors, pymanopt_on_fixed_rank
 
-from optima import DeepUFM, solve
+from optima import DeepUFM, Solution, solve
 from optima.cli import parse
 
-
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """A result and the seconds it took."""
-    start = time.perf_counter()
-    return function(), time.perf_counter() - start
+# Relative difference up to which two losses are one.
+SAME = 1e-9
 
 
-def compare(problem: DeepUFM, effort: str) -> tuple[str, float, float]:
-    """The row of a cell, the excess of the search over the better baseline, and the ratio of seconds to baseline 1."""
+@dataclass
+class Cell:
+    """One problem, solved by all. ``held`` and ``first_held`` are when search and baseline 1 had that one's best."""
+
+    solution: Solution
+    factors: float
+    manifold: float
+    ours: float
+    first: float
+    second: float
+    held: float
+    first_held: float
+
+    @property
+    def excess(self) -> float:
+        """Relative excess of the search over the better baseline."""
+        return self.solution.loss / min(self.factors, self.manifold) - 1
+
+    def __str__(self) -> str:
+        problem = self.solution.problem
+        manifold = "" if math.isinf(self.manifold) else f"{self.manifold:.12g}"
+        second = "" if math.isinf(self.manifold) else f"{self.second:.2f}"
+        return (
+            f"| {problem.classes} | {problem.depth} | {problem.reg:.0e} | {self.solution.loss:.12g} "
+            f"| {self.factors:.12g} | {manifold} | {self.excess:.1e} | {self.ours:.3f} | {self.held:.3f} "
+            f"| {self.first:.2f} | {self.first_held:.2f} | {second} | {self.first / self.ours:.1f} "
+            f"| {self.first / self.held:.0f} | {self.first_held / self.held:.1f} "
+            f"| {self.solution.structure.split(' (')[0]} |"
+        )
+
+
+def compare(problem: DeepUFM, effort: str, with_manifold: bool) -> Cell:
+    """Solve one problem by the search and the baselines."""
     ranks = range(2, problem.classes)
-    solution, ours = timed(lambda: solve(problem, effort=effort))
-    (factors, _), first = timed(lambda: lbfgs_on_all_factors(problem, ranks))
-    manifold, second = timed(lambda: pymanopt_on_fixed_rank(problem, ranks))
-    excess = solution.loss / min(factors, manifold) - 1
-    row = (
-        f"| {problem.classes} | {problem.depth} | {problem.reg:.0e} | {solution.loss:.12g} | {factors:.12g} "
-        f"| {manifold:.12g} | {excess:.1e} | {ours:.2f} | {first:.2f} | {second:.2f} | {first / ours:.1f} "
-        f"| {solution.structure.split(' (')[0]} |"
+    trace: list[tuple[float, float]] = []
+    # Caches that do not depend on lambda are filled, as they are in any second search.
+    solve(DeepUFM(problem.classes, problem.depth, 1.1 * problem.reg), effort="quick")
+    begun = time.perf_counter()
+    solution = solve(
+        problem, effort=effort, progress=lambda line: trace.append((time.perf_counter() - begun, best_of(line)))
     )
-    return row, excess, first / ours
+    ours = time.perf_counter() - begun
+    trace.append((ours, solution.loss))
+    ends = lbfgs_on_all_factors(problem, ranks)
+    factors = min(loss for _, loss in ends)
+    begun, manifold = time.perf_counter(), math.inf
+    if with_manifold:
+        manifold = pymanopt_on_fixed_rank(problem, ranks)
+    second = time.perf_counter() - begun
+    held, first_held = first_held_at(trace, factors), first_held_at(ends, factors)
+    return Cell(solution, factors, manifold, ours, ends[-1][0], second, held, first_held)
+
+
+def best_of(line: str) -> float:
+    """The loss in a line of progress."""
+    found = re.search(r"best ([-+.\de]+)", line)
+    return float(found[1]) if found else math.inf
+
+
+def first_held_at(trace: Iterable[tuple[float, float]], loss: float) -> float:
+    """When a loss was first held; infinite when never."""
+    return min((seconds for seconds, held in trace if held <= loss * (1 + SAME)), default=math.inf)
 
 
 def main() -> None:
@@ -51,53 +103,87 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("classes", "depths", "regs"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--sample", type=int, metavar="N", help="only N cells drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--manifold-every", type=int, default=1, metavar="M", help="baseline 2 on every M-th cell only")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no cell after so many minutes")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    rows, excess, ratios = [], [], {}
-    solve(DeepUFM(4, 3, 1e-2))
-    for K in parse.integers(options.classes, "classes", 3):
-        for L in parse.integers(options.depths, "depths", 1):
-            for reg in parse.reals(options.regs, "regs"):
-                row, more, ratio = compare(DeepUFM(K, L, reg), options.effort)
-                rows.append(row)
-                excess.append(more)
-                ratios.setdefault(K, []).append(ratio)
-                print(row, flush=True)
-    options.out.write_text(report(rows, excess, ratios, options))
-
-
-def report(rows: list[str], excess: list[float], ratios: dict[int, list[float]], options: argparse.Namespace) -> str:
-    """The table, what it was run on, and the spread of the ratios for each K."""
-    spread = "\n".join(
-        f"| {K} | {min(values):.1f} | {np.median(values):.1f} | {max(values):.1f} |" for K, values in ratios.items()
+    grid = list(
+        itertools.product(
+            parse.integers(options.classes, "classes", 3),
+            parse.integers(options.depths, "depths", 1),
+            parse.reals(options.regs, "regs"),
+        )
     )
-    return (
-        f"""# The search against two baselines
+    if options.sample is not None:
+        rng = np.random.default_rng(options.seed)
+        grid = [grid[i] for i in rng.permutation(len(grid))[: options.sample]]
+    begun, cells = time.perf_counter(), []
+    for number, (K, L, reg) in enumerate(grid):
+        if time.perf_counter() - begun > 60 * options.minutes:
+            break
+        cells.append(compare(DeepUFM(K, L, reg), options.effort, number % options.manifold_every == 0))
+        print(cells[-1], flush=True)
+        options.out.write_text(report(cells, options))
 
-Made by `python tests/benchmarks/compare_solvers.py --classes {options.classes} --depths {options.depths} \
---regs {options.regs} --effort {options.effort} --out ...` on {datetime.date.today()}; Python \
-{platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, {platform.machine()}, one BLAS thread \
-where OPENBLAS_NUM_THREADS=1. Baseline 1 runs scipy's L-BFGS-B on all factors from {STARTS} random starts for each \
-inner width from 2 to K - 1; baseline 2 runs pymanopt's conjugate gradients on fixed-rank matrices from 2 \
+
+def report(cells: list[Cell], options: argparse.Namespace) -> str:
+    """The table, what it was run on, and the spread of the ratios for each K."""
+    excess = [cell.excess for cell in cells]
+    command = f"--classes {options.classes} --depths {options.depths} --regs {options.regs} --effort {options.effort}"
+    if options.sample is not None:
+        command += f" --sample {options.sample} --seed {options.seed}"
+    if options.manifold_every > 1:
+        command += f" --manifold-every {options.manifold_every}"
+    if math.isfinite(options.minutes):
+        command += f" --minutes {options.minutes:g}"
+    compiled = "with numba" if importlib.util.find_spec("numba") else "without numba"
+    lines = "\n".join(map(str, sorted(cells, key=lambda cell: _key(cell.solution.problem))))
+    return f"""# The search against two baselines
+
+Made by `python tests/benchmarks/compare_solvers.py {command} --out ...` on {datetime.date.today()}; Python \
+{platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, {compiled}, {platform.machine()}, one \
+BLAS thread where OPENBLAS_NUM_THREADS=1. Baseline 1 runs scipy's L-BFGS-B on all factors from {STARTS} random starts \
+for each inner width from 2 to K - 1; baseline 2 runs pymanopt's conjugate gradients on fixed-rank matrices from 2 \
 random starts for each of these ranks.
 
 Largest relative excess of the search over the better baseline: {max(excess):.1e} (negative: never worse) in \
-{len(excess)} cells; worse by more than 1e-9 in {sum(e > 1e-9 for e in excess)}, better by more than 1e-9 in \
-{sum(e < -1e-9 for e in excess)}.
+{len(cells)} cells; worse by more than 1e-9 in {sum(e > SAME for e in excess)}, better by more than 1e-9 in \
+{sum(e < -SAME for e in excess)}. Baseline 2 ran in {sum(math.isfinite(cell.manifold) for cell in cells)} of them.
 
-Seconds of baseline 1 over seconds of the search:
+"held" is when the best loss of baseline 1 was first held, within 1e-9. Ratios to baseline 1, as min / median / max \
+over the cells of each K:
 
-| K | min | median | max |
-|---|---|---|---|
-{spread}
+| K | cells | its run / ours | its run / ours to its loss | its time to its loss / ours |
+|---|---|---|---|---|
+{_ratios(cells)}
 
-| K | L | lambda | search | baseline 1 | baseline 2 | excess | s | s 1 | s 2 | s 1 / s | structure |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| K | L | lambda | search | baseline 1 | baseline 2 | excess | s | held | s 1 | held 1 | s 2 | s 1 / s | s 1 / held \
+| held 1 / held | structure |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+{lines}
 """
-        + "\n".join(rows)
-        + "\n"
-    )
+
+
+def _key(problem: DeepUFM) -> tuple[int, int, float]:
+    return problem.classes, problem.depth, -float(np.max(problem.reg))
+
+
+def _ratios(cells: list[Cell]) -> str:
+    rows = []
+    for K in sorted({cell.solution.problem.classes for cell in cells}):
+        here = [cell for cell in cells if cell.solution.problem.classes == K]
+        ratios = np.array(
+            [[c.first / c.ours, c.first / c.held, c.first_held / c.held] for c in here if math.isfinite(c.held)]
+        ).reshape(-1, 3)
+        spread = (
+            f"{column.min():.0f} / {np.median(column):.0f} / {column.max():.0f}" if column.size else ""
+            for column in ratios.T
+        )
+        rows.append(f"| {K} | {len(here)} | {' | '.join(spread)} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
