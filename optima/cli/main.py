@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import loss, max_margin, reproduce, solve, table, train
+from optima.cli import check, loss, max_margin, reproduce, solve, table, train
 
 app = typer.Typer(
     name="optima",
@@ -23,6 +23,7 @@ app.command("solve")(solve.solve)
 app.command("max-margin")(max_margin.max_margin)
 app.command("train")(train.train)
 app.command("reproduce")(reproduce.reproduce)
+app.command("check")(check.check)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,107 @@
+"""What a claim yields while it is checked: cases, steps of a proof, open cases, remarks and exhibits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from optima.model import Array
+
+
+class Cases:
+    r"""Instances of a claim with the margin by which it holds there.
+
+    .. math:: \text{the claim holds at a case} \iff \text{margin} \ge 0
+
+    Parameters
+    ----------
+    margin
+        One number, or an array of them. A claim of equality passes its tolerance minus the error.
+    witness
+        Arrays that show the case (logits, factors), kept when it is a counterexample.
+    at
+        Where: named values that broadcast against the margins.
+    """
+
+    def __init__(self, margin: float | Array, witness: Mapping[str, Array] | None = None, **at: Any) -> None:
+        self.margin = np.atleast_1d(np.asarray(margin, dtype=float)).ravel()
+        shape = np.shape(margin) or (1,)
+        self.at = {name: np.broadcast_to(np.asarray(value), shape).ravel() for name, value in at.items()}
+        self.witness = dict(witness or {})
+
+    def __len__(self) -> int:
+        return self.margin.size
+
+    def where(self, index: int) -> dict[str, Any]:
+        """The named values of one case, as Python numbers and strings."""
+        return {name: values[index].item() for name, values in self.at.items()}
+
+    def worst(self) -> int:
+        """Index of the smallest margin (nan counts as smallest)."""
+        return int(np.argmin(np.where(np.isnan(self.margin), -np.inf, self.margin)))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A step of a proof: ``check`` raises AssertionError when it does not go through."""
+
+    step: str
+    check: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A case that the method cannot decide, and why."""
+
+    reason: str
+    at: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence for the report: what was found beyond the claim. ``sharper`` marks what improves on the source."""
+
+    text: str
+    sharper: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows for the report."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Curves for the report: {label: (x, y)}."""
+
+    title: str
+    x: str
+    y: str
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A map over two axes for the report: ``values[i, j]`` indexes ``labels``; -1 leaves a cell empty."""
+
+    title: str
+    x: str
+    y: str
+    columns: Sequence[Any]
+    rows: Sequence[Any]
+    values: Array
+    labels: Sequence[str]
+    text: Sequence[Sequence[str]] | None = None
+
+
+Exhibit = Table | Lines | Grid
+Evidence = Cases | Proof | Undecided | Remark | Table | Lines | Grid
+Check = Callable[..., Iterator[Evidence]]

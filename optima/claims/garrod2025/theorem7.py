@@ -1,0 +1,138 @@
+"""Theorem 7: deep neural collapse is not optimal in ReLU networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from optima.claims.claim import Control, claim
+from optima.claims.derivation import step, whole
+from optima.claims.evidence import Cases, Evidence, Grid, Remark
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solve import best_scales
+from optima.structures import named
+
+# Largest relative difference between the network's objective and the formula.
+TOLERANCE = 1e-10
+
+
+def published_domain(classes: int, depth: int) -> bool:
+    """K >= 10 and L >= 5, or K >= 16 and L = 4."""
+    return (classes >= 10 and depth >= 5) or (classes >= 16 and depth == 4)
+
+
+@claim(
+    "garrod2025.theorem7",
+    statement="For K >= 10 and L >= 5, or K >= 16 and L = 4, no solution with deep neural collapse is globally optimal "
+    "in the ReLU model, when such a solution pays at least the linear penalty of the simplex (the assumption on global "
+    "means).",
+    latex=r"2K+4<(K-1)\,2^{2(L-1)/(L+1)}\bigl(\tfrac{K+2}K\bigr)^{3/(L+1)}\ \Rightarrow\ f_{\rm ReLU}(\text{pairs})<f(aS)",
+    source="garrod2025, Theorem 7; derivations/relu_pairs.py",
+    how="symbolic proof for all even and odd K and all L; the network itself built and evaluated on a grid",
+    axes={"classes": range(4, 25), "depths": range(4, 9), "regs": (1e-6, 1e-4, 1e-3)},
+    deep={"classes": range(4, 61), "depths": range(4, 21), "regs": tuple(np.geomspace(1e-12, 1e-2, 11))},
+    control=Control(
+        "the same at K = 8, L = 4",
+        {"domain": lambda classes, depth: True, "mapped": False},
+        {"classes": (8,), "depths": (4,), "regs": (1e-4,)},
+    ),
+    proves=True,
+)
+def theorem7(
+    classes: Sequence[int],
+    depths: Sequence[int],
+    regs: Sequence[float],
+    *,
+    domain: Callable[[int, int], bool] = published_domain,
+    mapped: bool = True,
+) -> Iterator[Evidence]:
+    """Margin: relative gain of the ReLU network over the best linear simplex, with n = 2 samples."""
+    yield whole("relu_pairs")
+    yield step("relu_pairs", "check_corner", "the inequality for all even K >= 14, L >= 4", classes=14, depth=4)
+    yield step("relu_pairs", "check_corner", "the inequality for all even K >= 10, L >= 5", classes=10, depth=5)
+    for K in classes:
+        for L in depths:
+            if domain(K, L):
+                for reg in regs:
+                    yield from _gain(K, L, reg)
+    if mapped:
+        yield from _map(classes, depths)
+
+
+def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
+    simplex = named("simplex", K)
+    assert simplex is not None
+    problem = DeepUFM(K, L, reg, samples=2, width=K + 1, activation="relu")
+    best = best_scales(simplex, L, reg, 2)
+    a = float(best.scales[0])
+    if a == 0:
+        return
+    factors = relu_network(problem, a)
+    objective = problem.objective(factors)
+    pairs = named("pairs", K)
+    assert pairs is not None
+    linear = Reduction(DeepUFM(K, L, reg, samples=2))
+    formula = linear.fit(a * pairs.shape()) + (L + 1) / 2 * reg * relu_cost(K, L) * (np.sqrt(2) * a) ** (2 / (L + 1))
+    witness = {f"factor_{i}": factor for i, factor in enumerate(factors, start=1)}
+    yield Cases((best.loss - objective) / best.loss, witness, classes=K, depths=L, regs=reg, what="gain")
+    yield Cases(TOLERANCE - abs(objective / formula - 1), classes=K, depths=L, regs=reg, what="cost formula")
+
+
+def relu_cost(classes: int, depth: int) -> float:
+    """rho: the regulariser of the ReLU network in units of ((L+1)/2) lam (sqrt(n) a)^(2/(L+1)).
+
+    (2k+4) 2^(-2(L-1)/(L+1)) (k/(k+2))^(3/(L+1)) with k = K for even K; for odd K, k = K - 1 and 1 is added.
+    """
+    k = classes - classes % 2
+    m = depth + 1
+    return (2 * k + 4) * 2 ** (-2 * (depth - 1) / m) * (k / (k + 2)) ** (3 / m) + classes % 2
+
+
+def relu_network(problem: DeepUFM, scale: float) -> list[Array]:
+    """Factors (W_1, ..., W_L, H) of the ReLU network whose logits are pairs at a scale (width K or K + 1).
+
+    The hidden layers hold phi (X + Y) on an even number k of classes, and for odd K one more feature for the last
+    class. Source: derivations/relu_pairs.py.
+    """
+    K, L, n = problem.classes, problem.depth, int(problem.class_sizes[0])
+    k, width = K - K % 2, problem.width or K
+    y, m = np.sqrt(n) * scale, L + 1
+    psi = np.sqrt(y ** (2 / m) * 2 ** (-2 * (L - 1) / m) * (k / (k + 2)) ** (3 / m))
+    X = np.kron(np.eye(k // 2), [[1.0, -1.0], [-1.0, 1.0]])
+    Y = np.ones((k, k))
+    last = np.full((K % 2, K % 2), y ** (1 / m))
+    middle = _sum(psi * (X + 2 / k * Y), last, width, width)
+    top = _sum(psi * np.sqrt((k + 2) / k) * X, last, K, width)
+    first = _sum(psi**2 * (k + 2) / (k * np.sqrt(n)) * (X + Y), last**2 / np.sqrt(n), width, K)
+    U, s, V = np.linalg.svd(first * np.sqrt(n))
+    rank = int(np.sum(s > 1e-9 * s[0]))
+    bottom = np.zeros((width, width))
+    bottom[:, :rank] = U[:, :rank] * np.sqrt(s[:rank])
+    features = np.zeros((width, K))
+    features[:rank] = np.sqrt(s[:rank, None]) * V[:rank] / np.sqrt(n)
+    return [bottom, *[middle] * (L - 2), top, np.repeat(features, n, axis=1)]
+
+
+def _sum(main: Array, last: Array, rows: int, columns: int) -> Array:
+    """Direct sum of two blocks, padded with zeros."""
+    out = np.zeros((rows, columns))
+    out[: len(main), : len(main)] = main
+    if last.size:
+        out[len(main), len(main)] = last[0, 0]
+    return out
+
+
+def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+    wins = np.array([[relu_cost(K, L) < K - 1 for K in classes] for L in depths])
+    published = np.array([[published_domain(K, L) for K in classes] for L in depths])
+    labels = ["construction does not win", "wins, beyond the published domain", "wins, published"]
+    values = np.where(wins, np.where(published, 2, 1), 0)
+    yield Grid(
+        "Where the ReLU construction beats the linear simplex", "classes K", "depth L", classes, depths, values, labels
+    )
+    for i, L in enumerate(depths):
+        better = [K for K, won, known in zip(classes, wins[i], published[i], strict=True) if won and not known]
+        if better:
+            yield Remark(f"at L = {L} the construction also wins at K = {', '.join(map(str, better))}", sharper=True)

@@ -1,0 +1,1 @@
+"""Claims about the model itself: reduction, structures, scales, limits and bounds."""

@@ -1,0 +1,58 @@
+"""Pictures of the exhibits of a claim."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from optima.claims.evidence import Grid, Lines
+
+COLOURS = ["#31688e", "#fde725", "#35b779", "#b73779", "#f98e08", "#8c8c8c", "#5e3c99", "#a6611a"]
+
+
+def png(exhibit: Lines | Grid) -> bytes:
+    """The picture of an exhibit as a png file."""
+    figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    if isinstance(exhibit, Lines):
+        _draw_lines(axes, exhibit)
+    else:
+        _draw_grid(axes, exhibit)
+    stream = io.BytesIO()
+    # Without the date, so that equal results give equal files.
+    figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _draw_lines(axes: Axes, exhibit: Lines) -> None:
+    for label, (x, y) in exhibit.curves.items():
+        axes.plot(x, y, marker=".", label=label)
+    if "x" in exhibit.log:
+        axes.set_xscale("log")
+    if "y" in exhibit.log:
+        axes.set_yscale("log")
+    axes.set(xlabel=exhibit.x, ylabel=exhibit.y)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_grid(axes: Axes, exhibit: Grid) -> None:
+    values = np.asarray(exhibit.values)
+    colours = ListedColormap([COLOURS[i % len(COLOURS)] for i in range(len(exhibit.labels))])
+    shown = np.ma.masked_less(values, 0)
+    axes.imshow(
+        shown, origin="lower", aspect="auto", cmap=colours, vmin=-0.5, vmax=len(exhibit.labels) - 0.5, alpha=0.75
+    )
+    axes.set_xticks(range(len(exhibit.columns)), [str(c) for c in exhibit.columns], fontsize=8)
+    axes.set_yticks(range(len(exhibit.rows)), [str(r) for r in exhibit.rows], fontsize=8)
+    axes.set(xlabel=exhibit.x, ylabel=exhibit.y)
+    for i, row in enumerate(exhibit.text or []):
+        for j, text in enumerate(row):
+            axes.text(j, i, text, ha="center", va="center", fontsize=5)
+    handles = [axes.plot([], [], "s", color=colours(i))[0] for i in range(len(exhibit.labels))]
+    axes.legend(handles, exhibit.labels, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))

@@ -1,0 +1,68 @@
+"""Writing a report to a file."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from optima.claims.evidence import Table
+from optima.claims.report.figure import png
+from optima.claims.report.text import markdown
+from optima.claims.run import Outcome
+
+ENDINGS = (".md", ".html")
+STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse;font-size:14px}td,th{border:1px solid #ccc;padding:.2em .5em;text-align:left}"
+    "img{max-width:100%}"
+)
+
+
+def check_output(path: Path, force: bool = False) -> None:
+    """Raise ValueError before any work when a report could not be written afterwards."""
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"{path} has no ending that names a format of reports; pass a file ending in .md or .html")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is not a folder; pass a file in an existing one")
+    if path.exists() and not force:
+        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
+
+
+def write_report(path: Path, outcomes: Sequence[Outcome], command: str) -> None:
+    """Write a report: Markdown with its figures as files next to it, or one HTML file."""
+    pictures = {
+        (number, place): png(exhibit)
+        for number, outcome in enumerate(outcomes)
+        for place, exhibit in enumerate(outcome.finding.exhibits)
+        if not isinstance(exhibit, Table)
+    }
+    if path.suffix == ".md":
+        names = {key: f"{path.stem}-{outcomes[key[0]].claim.name}-{key[1]}.png" for key in pictures}
+        for key, name in names.items():
+            _replace(path.with_name(name), pictures[key])
+        text = markdown(outcomes, command, names)
+    else:
+        inline = {key: f"data:image/png;base64,{base64.b64encode(data).decode()}" for key, data in pictures.items()}
+        text = _page(markdown(outcomes, command, inline))
+    _replace(path, text.encode())
+
+
+def _page(text: str) -> str:
+    renderer = MarkdownIt("commonmark").enable("table")
+    # The pictures are part of the page; other addresses do not occur.
+    renderer.validateLink = lambda url: True  # type: ignore[method-assign]
+    body = renderer.render(text)
+    title = html.escape(text.split("\n", 1)[0].lstrip("# "))
+    return f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>\n{body}"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)

@@ -1,0 +1,160 @@
+"""Running claims: the statement, then its control."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optima.claims.claim import NOTHING, Claim
+from optima.claims.evidence import Undecided
+from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
+
+Progress = Callable[[str, int], None]
+FORMAT = "optima counterexample 1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A claim, what was found, and what was found about its control (None when the control was not run)."""
+
+    claim: Claim
+    axes: Mapping[str, Sequence[Any]]
+    finding: Finding
+    control: Finding | None
+    seconds: float
+
+    @property
+    def control_words(self) -> str:
+        """``refuted``, ``not refuted`` or ``not run``."""
+        if self.control is None:
+            return "not run"
+        return "refuted" if self.control.kind == COUNTEREXAMPLE else "not refuted"
+
+    @property
+    def good(self) -> bool:
+        """Whether the claim is proved or holds, and its control is refuted."""
+        return self.finding.kind in (PROVED, HOLDS) and self.control_words == "refuted"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: one entry of the list that ``optima check --json`` prints."""
+        margin = self.finding.margin
+        return {
+            "claim": self.claim.name,
+            "verdict": self.finding.verdict,
+            "cases": self.finding.cases,
+            "margin": margin if math.isfinite(margin) else None,
+            "at": self.finding.at,
+            "control": self.control_words,
+            "seconds": self.seconds,
+        }
+
+
+def run(
+    claim: Claim,
+    axes: Mapping[str, Sequence[Any]] = NOTHING,
+    deep: bool = False,
+    control: bool = True,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Check one claim on its axes, with those given in ``axes`` instead of its own, and then its control.
+
+    Axes that the claim does not have are ignored. ``progress`` is called with what is being checked and the
+    number of cases so far.
+    """
+    began = time.perf_counter()
+    own = {**claim.axes, **(claim.deep if deep else {})}
+    own |= {name: tuple(values) for name, values in axes.items() if name in own}
+    tell = progress or (lambda what, count: None)
+    finding = _find(claim, own, {}, lambda count: tell(claim.name, count))
+    refuted = None
+    if control:
+        false = claim.control
+        # The control is a fixed statement: the default axes of the claim with its own changes.
+        refuted = _find(
+            claim,
+            {**claim.axes, **false.axes},
+            false.options,
+            lambda count: tell(f"control of {claim.name}", count),
+            stop=True,
+        )
+    return Outcome(claim, own, finding, refuted, time.perf_counter() - began)
+
+
+def run_all(
+    claims: Iterable[Claim],
+    axes: Mapping[str, Sequence[Any]] = NOTHING,
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Outcome]:
+    """:func:`run` for several claims, one after another."""
+    for claim in claims:
+        yield run(claim, axes, deep, progress=progress)
+
+
+def _find(
+    claim: Claim,
+    axes: Mapping[str, Sequence[Any]],
+    options: Mapping[str, Any],
+    tell: Callable[[int], None],
+    stop: bool = False,
+) -> Finding:
+    """The finding of a check; with ``stop`` it ends at the first counterexample."""
+    finding = Finding(claim.proves)
+    taken = inspect.signature(claim.check).parameters
+    arguments = {name: tuple(values) for name, values in axes.items() if name in taken}
+    evidence = claim.check(**arguments, **options)
+    tell(0)
+    try:
+        for piece in evidence:
+            finding.add(piece)
+            tell(finding.cases)
+            if stop and finding.counterexamples:
+                break
+    except Exception as error:
+        # One broken check must not keep the others from running.
+        finding.add(Undecided(f"the check raised {type(error).__name__}: {error}"))
+    return finding
+
+
+def write_counterexample(outcome: Outcome, folder: Path) -> Path:
+    """Write the worst counterexample of a claim to a file that ``optima check FILE`` runs again.
+
+    The file is JSON: the claim, the axes narrowed to the case, where it is, the margin and the witness.
+    """
+    path = folder / f"counterexample-{outcome.claim.name}.json"
+    finding = outcome.finding
+    narrowed = {name: [finding.at[name]] if name in finding.at else list(v) for name, v in outcome.axes.items()}
+    data = {
+        "format": FORMAT,
+        "claim": outcome.claim.name,
+        "file": str(outcome.claim.file.resolve()) if outcome.claim.file else None,
+        "axes": narrowed,
+        "at": finding.at,
+        "margin": finding.margin,
+        "witness": {name: array.tolist() for name, array in finding.witness.items()},
+    }
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(data, indent=1, default=float) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def read_counterexample(path: Path) -> dict[str, Any]:
+    """The content of a file written by :func:`write_counterexample`. Raises ValueError on any other file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        valid = data["format"] == FORMAT and isinstance(data["axes"], dict)
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist; pass a counterexample written by optima check") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        valid = False
+    if not valid:
+        raise ValueError(f"{path} is not a counterexample; pass a file written by optima check")
+    return data

@@ -1,0 +1,79 @@
+"""Which claims are meant: names, groups, a user's file, or a counterexample."""
+
+from __future__ import annotations
+
+import dataclasses
+import runpy
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from optima.claims.claim import REGISTRY, Claim
+from optima.claims.run import read_counterexample
+
+
+def claims_of(targets: Sequence[str]) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+    """The claims that targets name, and the axes that counterexamples among them prescribe.
+
+    A target is the name of a claim, the first part of several names (``garrod2025``), a Python file with
+    claims, or a counterexample file. No target means all claims of the library.
+
+    Raises ValueError for an unknown name and for a file that cannot be used.
+    """
+    library()
+    if not targets:
+        return list(REGISTRY.values()), {}
+    chosen: dict[str, Claim] = {}
+    axes: dict[str, Sequence[Any]] = {}
+    for target in targets:
+        if target.endswith(".json"):
+            found, prescribed = _of_counterexample(Path(target))
+            axes |= prescribed
+        else:
+            found = _of_target(target)
+        chosen |= {made.name: made for made in found}
+    return list(chosen.values()), axes
+
+
+def library() -> dict[str, Claim]:
+    """All claims of the library by name."""
+    from optima.claims import garrod2025, model  # noqa: F401
+
+    return dict(REGISTRY)
+
+
+def read_file(path: Path) -> list[Claim]:
+    """The claims that a Python file defines. Raises ValueError when it has none or cannot be run."""
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; pass a Python file with claims, or the name of a claim")
+    before = dict(REGISTRY)
+    try:
+        runpy.run_path(str(path))
+    except Exception as error:
+        raise ValueError(f"{path} cannot be run ({type(error).__name__}: {error}); pass a file that runs") from error
+    finally:
+        found = [made for name, made in REGISTRY.items() if name not in before]
+        REGISTRY.clear()
+        REGISTRY.update(before)
+    if not found:
+        raise ValueError(f"{path} defines no claim; decorate a check with optima.claims.claim")
+    return [dataclasses.replace(made, file=path) for made in found]
+
+
+def _of_target(target: str) -> list[Claim]:
+    if target.endswith(".py"):
+        return read_file(Path(target))
+    found = [made for name, made in REGISTRY.items() if name == target or name.startswith(f"{target}.")]
+    if not found:
+        groups = {name.partition(".")[0] for name in REGISTRY}
+        near = get_close_matches(target, [*REGISTRY, *groups], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "pass a name from optima check --list"
+        raise ValueError(f"there is no claim {target!r}; {hint}")
+    return found
+
+
+def _of_counterexample(path: Path) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+    data = read_counterexample(path)
+    found = read_file(Path(data["file"])) if data["file"] else _of_target(data["claim"])
+    return [made for made in found if made.name == data["claim"]], data["axes"]

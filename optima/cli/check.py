@@ -1,0 +1,155 @@
+"""``optima check``: theorems as checks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from optima.cli import options, parse
+from optima.cli.terminal import console
+
+if TYPE_CHECKING:
+    from optima.claims import Claim, Outcome
+
+
+def check(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(help="Claims (garrod2025.theorem1), groups (garrod2025), a file of claims, a counterexample."),
+    ] = None,
+    classes: Annotated[str | None, typer.Option(help="K to check on: integers and ranges a:b[:step].")] = None,
+    depths: Annotated[str | None, typer.Option(help="L to check on: integers and ranges a:b[:step].")] = None,
+    regs: Annotated[str | None, typer.Option(help="lambda to check on: numbers and ranges lo:hi:count.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Larger domains, for as long as they take.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the claims and their domains; check nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list with one object for each claim.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write a report, .md (with figures next to it) or .html.")] = None,
+    counterexamples: Annotated[Path, typer.Option(help="Folder for the files that reproduce counterexamples.")] = Path(
+        "."
+    ),
+    force: options.Force = False,
+) -> None:
+    """Check theorems: verdict, cases, worst margin, and whether a false neighbour is refuted."""
+    from optima.claims import claims_of, run_all, write_counterexample
+    from optima.claims.report import check_output, write_report
+
+    claims, axes = claims_of(targets or [])
+    axes = {**axes, **_axes(claims, classes, depths, regs)}
+    if list_:
+        _list(claims, as_json)
+        return
+    if report is not None:
+        check_output(report, force)
+    if not counterexamples.is_dir():
+        raise ValueError(f"{counterexamples} is not a folder; pass an existing one to --counterexamples")
+    outcomes = []
+    with _progress(len(claims)) as (tell, advance):
+        for outcome in run_all(claims, axes, deep, tell):
+            outcomes.append(outcome)
+            advance()
+    files = {o.claim.name: write_counterexample(o, counterexamples) for o in outcomes if o.finding.counterexamples}
+    if as_json:
+        print(json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, default=float))
+    else:
+        _show(outcomes, files)
+    if report is not None:
+        write_report(report, outcomes, _command(targets, classes, depths, regs, deep))
+        print(f"report written to {report}", file=sys.stderr)
+    if not all(outcome.good for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _axes(
+    claims: Sequence[Claim], classes: str | None, depths: str | None, regs: str | None
+) -> dict[str, Sequence[Any]]:
+    """The axes given on the command line. Raises ValueError when none of the claims has one of them."""
+    given: dict[str, Sequence[Any]] = {}
+    if classes is not None:
+        given["classes"] = parse.integers(classes, "classes", 2)
+    if depths is not None:
+        given["depths"] = parse.integers(depths, "depths", 1)
+    if regs is not None:
+        given["regs"] = parse.reals(regs, "regs")
+    for name in given:
+        if not any(name in claim.axes for claim in claims):
+            raise ValueError(f"none of these claims has the axis {name}; leave out --{name}, or see --list")
+    return given
+
+
+def _command(targets: list[str] | None, classes: str | None, depths: str | None, regs: str | None, deep: bool) -> str:
+    parts = ["optima check", *(targets or [])]
+    parts += [
+        f"--{name} {value}" for name, value in (("classes", classes), ("depths", depths), ("regs", regs)) if value
+    ]
+    return " ".join([*parts, *(["--deep"] if deep else [])])
+
+
+def _list(claims: Sequence[Claim], as_json: bool) -> None:
+    if as_json:
+        keys = ("name", "statement", "latex", "source", "how", "domain")
+        rows = [{key: getattr(claim, key) for key in keys} | {"control": claim.control.statement} for claim in claims]
+        print(json.dumps(rows))
+        return
+    table = Table(header_style="bold", row_styles=["", "dim"])
+    for head in ("claim", "statement", "checked", "domain", "control"):
+        table.add_column(head)
+    for claim in claims:
+        table.add_row(claim.name, claim.statement, claim.how, claim.domain, claim.control.statement)
+    console().print(table)
+
+
+def _show(outcomes: Sequence[Outcome], files: dict[str, Path]) -> None:
+    table = Table(header_style="bold", row_styles=["", "dim"])
+    for head, right in (("claim", 0), ("verdict", 0), ("worst margin", 1), ("at", 0), ("control", 0), ("s", 1)):
+        table.add_column(head, justify="right" if right else "left", overflow="fold")
+    for outcome in outcomes:
+        table.add_row(*_row(outcome))
+    console().print(table)
+    for outcome in outcomes:
+        if outcome.finding.kind == "undecided":
+            print(f"{outcome.claim.name} is undecided: {outcome.finding.why}")
+        for remark in outcome.finding.remarks:
+            print(f"{outcome.claim.name}: {remark.text}")
+    for name, path in files.items():
+        print(f"{name}: the worst counterexample is in {path}; optima check {path} runs it again")
+
+
+def _row(outcome: Outcome) -> list[str]:
+    from optima.claims.report import shown_at, shown_number
+
+    finding = outcome.finding
+    return [
+        outcome.claim.name,
+        finding.verdict,
+        shown_number(finding.margin),
+        shown_at(finding.at),
+        outcome.control_words,
+        f"{outcome.seconds:.1f}",
+    ]
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[tuple[Any, Any]]:
+    """A progress bar on standard error: a function told of the current claim, and one that advances the bar."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task("claims", total=total)
+    with bar:
+        tell = lambda what, count: bar.update(task, description=f"{what}, {count} cases" if count else what)
+        yield tell, lambda: bar.advance(task)

@@ -1,0 +1,61 @@
+"""Eigenvalues with multiplicities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.model import Array
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues of a symmetric matrix, ascending, with their multiplicities (equal values may be listed apart)."""
+
+    values: Array
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Array | float, int]]) -> Spectrum:
+        """From pairs of eigenvalues and the multiplicity that each of them has; multiplicities may be zero."""
+        values = np.concatenate([np.atleast_1d(np.asarray(value, dtype=float)) for value, _ in parts])
+        counts = np.concatenate([np.full(np.size(value), count, dtype=np.int64) for value, count in parts])
+        kept = counts > 0
+        order = np.argsort(values[kept], kind="stable")
+        return cls(values[kept][order], counts[kept][order])
+
+    @property
+    def size(self) -> int:
+        """Number of eigenvalues."""
+        return int(self.counts.sum())
+
+    @property
+    def least(self) -> float:
+        """Smallest eigenvalue."""
+        return float(self.values[0])
+
+    @property
+    def frobenius(self) -> float:
+        """Frobenius norm."""
+        return float(np.sqrt(np.sum(self.counts * self.values**2)))
+
+    @property
+    def spectral(self) -> float:
+        """Largest absolute eigenvalue."""
+        return float(np.max(np.abs(self.values)))
+
+    @property
+    def trace_norm(self) -> float:
+        """Sum of the absolute eigenvalues."""
+        return float(np.sum(self.counts * np.abs(self.values)))
+
+    def zeros(self, tolerance: float = 1e-9) -> int:
+        """Number of eigenvalues of size at most ``tolerance`` times the largest."""
+        return int(self.counts[np.abs(self.values) <= tolerance * self.spectral].sum())
+
+    def all(self) -> Array:
+        """All eigenvalues, repeated by multiplicity, ascending."""
+        return np.repeat(self.values, self.counts)
