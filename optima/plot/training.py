@@ -58,11 +58,15 @@ def levels(comparison: Comparison) -> dict[str, float]:
     return chosen
 
 
-def draw_means(axes: Axes, run: Run) -> None:
-    """Heat map of the class-mean logits of a run, antipodal classes next to each other."""
+def draw_means(axes: Axes, run: Run, largest: float | None = None) -> None:
+    """Heat map of the class-mean logits of a run, antipodal classes next to each other.
+
+    Colours range over plus and minus ``largest``, so that several maps can share them; by default its own.
+    """
     means = run.means
     _, order = View(means, 0.02, run.problem.loss).pair_order
-    image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS)
+    reach = largest or float(np.abs(means).max()) or 1.0
+    image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS, vmin=-reach, vmax=reach)
     axes.figure.colorbar(image, ax=axes, shrink=0.75, label="mean logit")
     axes.set(xlabel="class of the sample", ylabel="logit")
     ticks = [str(i) for i in order] if len(means) <= 24 else []
@@ -78,11 +82,10 @@ def draw_losses(
 
     ``window`` bounds the losses shown; without it all of them are.
     """
-    styles = dict(zip(dict.fromkeys(_ends(runs)), cycle(STYLES), strict=False))
+    ended = sorted((run for run in runs if not run.diverged), key=lambda run: -run.loss)
+    styles = dict(zip(dict.fromkeys(_ends(ended)), cycle(STYLES), strict=False))
     labelled: set[str] = set()
-    for run in runs:
-        if run.diverged:
-            continue
+    for run in ended:
         colour, dash = styles[run.structure]
         count = _ends(runs).count(run.structure)
         label = None if run.structure in labelled else f"{run.structure}: {count} of {len(runs)} runs"
@@ -91,19 +94,14 @@ def draw_losses(
         axes.plot(steps, loss, color=colour, linestyle=dash, linewidth=1.2, label=label)
     for name, level in predicted.items():
         axes.axhline(level, color="0.35", linestyle=":", linewidth=0.9)
-        axes.annotate(
-            f"{name} {level:.5g}",
-            (0.0, level),
-            xycoords=("axes fraction", "data"),
-            xytext=(3, 2),
-            textcoords="offset points",
-            fontsize=7,
-            color="0.25",
-        )
-    axes.set(xscale="log", yscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=window)
-    if window is not None:
-        first = min(np.argmax(run.history["loss"] <= window[1]) for run in runs if not run.diverged)
-        axes.set_xlim(left=max(1.0, 0.8 * float(runs[0].history["step"][first])))
+        text = f"{name}\n{level:.6g}"
+        axes.annotate(text, (1.01, level), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.2")
+    axes.set(xscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=window)
+    if window is None:
+        axes.set_yscale("log")
+    else:
+        entered = [run.history["step"][np.argmax(run.history["loss"] <= window[1])] for run in ended]
+        axes.set_xlim(left=max(1.0, 0.7 * float(min(entered, default=1.0))))
     if labelled:
         axes.legend(fontsize=8, frameon=False, loc="upper right")
 

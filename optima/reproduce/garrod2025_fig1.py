@@ -39,16 +39,19 @@ def _make(place: Workplace) -> None:
 
 
 def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure:
-    predicted = {name: entry.loss for name, entry in structure_losses(problem, list(ENDS)).items()}
-    figure = Figure(figsize=(4.8 + 3.7 * len(shown), 4.3), layout="constrained")
+    met = dict.fromkeys([*ENDS, *(run.structure for run in runs)])
+    predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
+    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.3), layout="constrained")
     panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
-    draw_losses(panels[0], runs, predicted, window=(0.95 * min(predicted.values()), 0.2))
+    low, high = min(predicted.values()), max(predicted[name] for name in ENDS)
+    draw_losses(panels[0], runs, predicted, window=(low - 0.1 * (high - low), high + 1.5 * (high - low)))
+    largest = max(float(abs(run.means).max()) for run in shown)
     for panel, run in zip(panels[1:], shown, strict=True):
-        draw_means(panel, run)
+        draw_means(panel, run, largest)
     figure.suptitle(
         f"Gradient descent on all parameters: $K = {problem.classes}$, $n = {problem.samples}$, $L = {problem.depth}$, "
         f"$d = {problem.width}$, $\\lambda = {problem.reg:.3g}$, learning rate {LR},\n"
-        f"Gaussian starts of standard deviation {SCALE:g} / sqrt(d)",
+        f"Gaussian starts of standard deviation ${SCALE:g} / \\sqrt{{d}}$",
         fontsize=10,
     )
     return figure

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.solve.rung import RungPoint
 from optima.solve.rung import polish as newton
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import from_products
@@ -26,6 +27,8 @@ MEMORY = 20
 # Singular values of the logits below this part of the largest vanish at the critical point: they are products of
 # L + 1 factors' values, each of which has fallen to the stationary tolerance.
 VANISHING = 1e-4
+# Gradient and curvature (in the units of RungPoint) of a point that is a saddle beyond doubt.
+STALLED, BENT = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,14 @@ def _on_rung(problem: DeepUFM, product: Array, rank: int) -> tuple[Array, str]:
     for lower in range(rank, 0, -1):
         point = newton(objective, from_products([product], lower)[0])
         if point.verdict != "rank dropped":
-            return point.product, point.verdict
+            return point.product, _verdict(point)
     return 0 * product, "minimum"
+
+
+def _verdict(point: RungPoint) -> str:
+    """At a saddle rounding can stop Newton's method short of its own standard; the curvature tells all the same."""
+    stalled = point.verdict == "not converged" and point.gradient_norm <= STALLED
+    return "saddle" if stalled and point.curvature < -BENT else point.verdict
 
 
 def _tight(reduction: Reduction, means: Array) -> bool:

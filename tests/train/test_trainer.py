@@ -1,6 +1,7 @@
 """Training: faithful to a plain loop, independent runs, endings, grids, bad input."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -191,7 +192,7 @@ def test_bad_rules(settings_, sentence):
 
 def test_rows_worked_on_one_at_a_time_give_the_same_numbers(monkeypatch):
     together = train(SMALL, lr=[0.2, 0.5], steps=50, seeds=2, rule=Rule(0.5))
-    monkeypatch.setattr("optima.train.descent.CACHE", 1)
+    monkeypatch.setattr(import_module("optima.train.descent"), "CACHE", 1)
     apart = train(SMALL, lr=[0.2, 0.5], steps=50, seeds=2, rule=Rule(0.5))
     for one, other in zip(together.runs, apart.runs, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one.factors, other.factors, strict=True))

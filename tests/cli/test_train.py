@@ -1,0 +1,186 @@
+"""``optima train`` and ``optima reproduce`` as a user types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from optima.cli import main
+
+TRAIN = ["train", "--classes", "4", "--depth", "2", "--width", "6", "--reg", "2^-6", "--steps", "300", "--seeds", "2"]
+RUN_KEYS = {
+    "seed",
+    "loss",
+    "rank",
+    "structure",
+    "distance",
+    "singular_values",
+    "converged",
+    "diverged",
+    "steps",
+    "gradient_norm",
+    "relative_gradient",
+    "polished_loss",
+    "polished_structure",
+    "polished_verdict",
+    "excess",
+}
+
+
+@pytest.fixture
+def call(capsys):
+    """Exit code, standard output and standard error of a command."""
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_json(call):
+    code, out, err = call(*TRAIN, "--json")
+    data = json.loads(out)
+    assert (code, err) == (0, "")
+    assert set(data) == {"problem", "lr", "runs", "predicted", "summary"}
+    assert [run["seed"] for run in data["runs"]] == [0, 1]
+    for run in data["runs"]:
+        assert set(run) == RUN_KEYS
+        assert len(run["singular_values"]) == 4
+        assert run["loss"] >= data["predicted"]["global"] * (1 - 1e-9)
+        assert run["polished_loss"] <= run["loss"]
+        assert run["excess"]["simplex"] == run["loss"] / data["predicted"]["simplex"] - 1
+    assert {"simplex", "pairs", "zero", "global"} <= set(data["predicted"])
+    counts = data["summary"]["structures"]
+    assert sum(entry["count"] for entry in counts.values()) == 2
+    for entry in counts.values():
+        assert 0 <= entry["low"] <= entry["fraction"] <= entry["high"] <= 1
+
+
+def test_print(call):
+    code, out, err = call(*TRAIN)
+    assert (code, err) == (0, "")
+    for word in ("heading for", "predicted: ", "ended at: ", "95 %"):
+        assert word in out
+
+
+def test_a_grid_has_one_cell_for_each_setting(call):
+    data = json.loads(
+        call(*TRAIN, "--width", "5:6", "--reg", "0.01,0.1", "--lr", "0.1,0.3", "--json", "--no-polish")[1]
+    )
+    assert [(cell["problem"]["reg"], cell["problem"]["width"], cell["lr"]) for cell in data["cells"]] == [
+        (reg, width, lr) for reg in (0.01, 0.1) for width in (5, 6) for lr in (0.1, 0.3)
+    ]
+    assert data["cells"][0]["runs"][0]["polished_loss"] is None
+
+
+def test_divergence_leaves_no_nan(call):
+    data = json.loads(call(*TRAIN, "--lr", "1e6", "--json")[1])
+    assert all(run["diverged"] and run["loss"] is None and run["excess"] is None for run in data["runs"])
+    assert data["summary"]["diverged"] == 2
+    code, out, _ = call(*TRAIN, "--lr", "1e6")
+    assert (code, "nan" in out, "diverged 2 of 2" in out) == (0, False, True)
+
+
+def test_relu_and_squared_error(call):
+    relu = json.loads(call(*TRAIN, "--activation", "relu", "--json")[1])
+    assert set(relu["predicted"]) == {"dnc"}
+    assert relu["runs"][0]["polished_verdict"] in ("unverified", "not converged")
+    squares = json.loads(call(*TRAIN, "--loss", "mse", "--samples", "1,2,3,1", "--json")[1])
+    assert set(squares["predicted"]) == {"global"}
+
+
+def test_options_of_the_rule_and_the_start(call):
+    options = ["--momentum", "0.9", "--nesterov", "--init", "pairs", "--scale", "1e-6", "--lr", "0.05"]
+    data = json.loads(call(*TRAIN, *options, "--json")[1])
+    assert {run["structure"] for run in data["runs"]} == {"pairs"}
+
+
+def test_plot(call, tmp_path):
+    picture = tmp_path / "curves.png"
+    assert call(*TRAIN, "--plot", picture)[0] == 0
+    assert picture.stat().st_size > 10_000
+    code, out, err = call(*TRAIN, "--plot", picture)
+    assert (code, out) == (2, "")
+    assert "--force" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--steps", "none"], "steps is 'none'"),
+        (["--lr", "-1"], "lr is -1"),
+        (["--momentum", "2"], "momentum is 2.0"),
+        (["--init", "wild"], "init is 'wild'"),
+        (["--backend", "cobol"], "backend is 'cobol'"),
+        (["--plot", "/nowhere/at.png"], "/nowhere is not a folder"),
+        (["--reg-per-factor", "1,2,3"], "given twice"),
+    ],
+)
+def test_bad_input_gets_one_sentence(call, options, sentence):
+    code, out, err = call(*TRAIN, *options)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_a_checkpoint_of_another_command_is_refused(call, tmp_path):
+    file = tmp_path / "state.npz"
+    assert call(*TRAIN, "--checkpoint", file)[0] == 0
+    code, _, err = call(*TRAIN, "--lr", "0.25", "--checkpoint", file)
+    assert code == 2
+    assert "another trials" in err
+    file.write_bytes(b"nonsense")
+    code, _, err = call(*TRAIN, "--checkpoint", file)
+    assert code == 2
+    assert "not a training checkpoint" in err
+
+
+def test_killed_in_mid_run_and_resumed_at_the_same_numbers(call, tmp_path):
+    """kill -9 between two checkpoints; the same command goes on and prints the very same JSON."""
+    file = tmp_path / "state.npz"
+    command = [*TRAIN, "--width", "6,40", "--steps", "30000", "--seeds", "3", "--json", "--momentum", "0.3"]
+    whole = call(*command)[1]
+    # Checkpoints every few milliseconds instead of every 20 seconds, so that one is there soon.
+    script = (
+        "import importlib, sys; importlib.import_module('optima.train.trainer').STORE = 0.005; "
+        "from optima.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [sys.executable, "-c", script, *command, "--checkpoint", str(file)]
+    victim = subprocess.Popen(arguments, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 60
+    while not _begun(file) and victim.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert victim.poll() is None, "the run ended before it could be killed"
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate()
+    state = _state(file)
+    assert 0 < state["step"] < 30_000
+    assert call(*command, "--checkpoint", str(file))[1] == whole
+    assert call(*command, "--checkpoint", str(file))[1] == whole
+
+
+def _state(file):
+    with np.load(file) as stored:
+        return json.loads(str(stored["text"]))["states"][-1]
+
+
+def _begun(file):
+    """Whether a checkpoint of some hundred steps of the first width, or of the second, is there."""
+    return file.exists() and _state(file)["step"] > 300
+
+
+def test_reproduce_lists_the_figures(call):
+    code, out, _ = call("reproduce")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [f"garrod2025.fig{n}" for n in (1, 2, 5, 6)]
+
+
+def test_reproduce_refuses_what_is_not_there(call, tmp_path):
+    assert "pass one of garrod2025.fig1" in call("reproduce", "garrod2025.fig9")[2]
+    assert "is not a folder" in call("reproduce", "garrod2025.fig1", "--out", tmp_path / "none")[2]
