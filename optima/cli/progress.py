@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -27,3 +28,13 @@ def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
     task = shown.add_task(what, total=None, note="")
     with shown:
         yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
+
+
+@contextmanager
+def resumable(way_on: str) -> Iterator[None]:
+    """On Ctrl-C say how to go on, and leave with the exit code of an interrupt."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"optima: interrupted; {way_on}", file=sys.stderr)
+        raise typer.Exit(130) from None

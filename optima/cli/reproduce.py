@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optima.cli.progress import bar
+from optima.cli.progress import bar, resumable
 
 
 def reproduce(
@@ -27,7 +27,7 @@ def reproduce(
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; pass an existing one")
-    with bar(name) as tell:
+    with resumable("repeat the command to go on from the last checkpoint"), bar(name) as tell:
         written = make(find(name), folder, quick, lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"))
     for path in written:
         print(path)

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from optima.cli import options, parse
-from optima.cli.progress import bar
+from optima.cli.progress import bar, resumable
 from optima.cli.terminal import console
 from optima.export import short
 from optima.solution import problem_dict
@@ -76,21 +76,19 @@ def train(
 
     sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
     regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]
-    problems = [
-        dataclasses.replace(problem, activation=activation.value)
-        for value in regs
-        for problem in [
-            options.problem(classes, depth, value, reg_per_factor, sizes[0] if len(sizes) == 1 else sizes, None, loss)
-        ]
-    ]
-    options.check_output(plot, force)
-    most = parse.integer(steps, "steps", 1)
-    with bar("training") as tell:
+    describe = lambda value: options.problem(
+        classes, depth, value, reg_per_factor, sizes[0] if len(sizes) == 1 else sizes, None, loss
+    )
+    problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
+    widths, rates = parse.integers(width, "width", 1), parse.reals(lr, "lr")
+    pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)
+    way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
+    with resumable(way_on), bar("training") as tell:
         training = descend(
             problems,
-            parse.integers(width, "width", 1),
-            parse.reals(lr, "lr"),
-            most,
+            widths,
+            rates,
+            parse.integer(steps, "steps", 1),
             parse.integer(seeds, "seeds", 1),
             init=init,
             scale=None if scale is None else parse.positive_real(scale, "scale"),
@@ -103,11 +101,10 @@ def train(
             progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
         )
     if polish:
-        with bar("polishing") as tell:
+        with resumable(way_on), bar("polishing") as tell:
             training = training.polished(lambda done, total: tell(done, total, ""))
     cells = training.compare(effort.value)
-    if plot is not None:
-        _draw(cells, plot)
+    _draw(cells, pictures)
     if as_json:
         found = [_as_dict(cell) for cell in cells]
         print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
@@ -116,17 +113,31 @@ def train(
             _print(cell)
 
 
+def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
+    """One file for each cell, numbered when there are several; all can be written, or ValueError."""
+    if plot is None:
+        return []
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if plot.suffix[1:] not in known:
+        raise ValueError(f"{plot} has no ending that names a picture format; pass one of {', '.join(sorted(known))}")
+    files = [plot] if count == 1 else [plot.with_stem(f"{plot.stem}-{number}") for number in range(count)]
+    for file in files:
+        options.check_output(file, force)
+    return files
+
+
 def _as_dict(cell: Comparison) -> dict[str, Any]:
     return {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
 
 
-def _draw(cells: list[Comparison], path: Path) -> None:
-    """One file for each cell, numbered when there are several."""
-    from optima.plot.training import plot_training
+def _draw(cells: list[Comparison], files: list[Path]) -> None:
+    if files:
+        from optima.plot.training import plot_training
 
-    for number, cell in enumerate(cells):
-        name = path if len(cells) == 1 else path.with_stem(f"{path.stem}-{number}")
-        plot_training(cell).savefig(name, dpi=160, bbox_inches="tight")
+        for cell, file in zip(cells, files, strict=True):
+            plot_training(cell).savefig(file, dpi=160, bbox_inches="tight")
 
 
 def _print(cell: Comparison) -> None:

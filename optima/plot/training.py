@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from optima.model import Array
 from optima.plot.code import COLOURS
 from optima.structures.recognition.view import View
 
@@ -59,12 +60,17 @@ def levels(comparison: Comparison) -> dict[str, float]:
 
 
 def draw_means(axes: Axes, run: Run, largest: float | None = None) -> None:
-    """Heat map of the class-mean logits of a run, antipodal classes next to each other.
+    """Heat map of the class-mean logits of a run, titled with its end."""
+    draw_logits_of(axes, run.means, run.problem.loss, largest)
+    axes.set_title(f"seed {run.seed}: {run.structure}, loss {run.loss:.7g}", fontsize=9)
+
+
+def draw_logits_of(axes: Axes, means: Array, loss: str = "ce", largest: float | None = None) -> None:
+    """Heat map of class-mean logits, antipodal classes next to each other.
 
     Colours range over plus and minus ``largest``, so that several maps can share them; by default its own.
     """
-    means = run.means
-    _, order = View(means, 0.02, run.problem.loss).pair_order
+    _, order = View(means, 0.02, loss).pair_order
     reach = largest or float(np.abs(means).max()) or 1.0
     image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS, vmin=-reach, vmax=reach)
     axes.figure.colorbar(image, ax=axes, shrink=0.75, label="mean logit")
@@ -72,7 +78,6 @@ def draw_means(axes: Axes, run: Run, largest: float | None = None) -> None:
     ticks = [str(i) for i in order] if len(means) <= 24 else []
     axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
     axes.set_yticks(range(len(ticks)), ticks, fontsize=7)
-    axes.set_title(f"seed {run.seed}: {run.structure}, loss {run.loss:.7g}", fontsize=9)
 
 
 def draw_losses(

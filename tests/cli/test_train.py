@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -119,6 +120,7 @@ def test_plot(call, tmp_path):
         (["--init", "wild"], "init is 'wild'"),
         (["--backend", "cobol"], "backend is 'cobol'"),
         (["--plot", "/nowhere/at.png"], "/nowhere is not a folder"),
+        (["--plot", "picture.doc"], "no ending that names a picture format"),
         (["--reg-per-factor", "1,2,3"], "given twice"),
     ],
 )
@@ -127,6 +129,25 @@ def test_bad_input_gets_one_sentence(call, options, sentence):
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_a_grid_is_drawn_to_numbered_files(call, tmp_path):
+    assert call(*TRAIN, "--lr", "0.1,1e6", "--plot", tmp_path / "curves.svg")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves-0.svg", "curves-1.svg"]
+    assert call(*TRAIN, "--lr", "0.1,1e6", "--plot", tmp_path / "curves.svg")[0] == 2
+
+
+@pytest.mark.parametrize("options", [TRAIN, ["reproduce", "garrod2025.fig1", "--quick"]])
+def test_interrupted(call, tmp_path, monkeypatch, options):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(import_module("optima.train.descent").Descent, "_advance", interrupt)
+    code, out, err = call(*options)
+    assert (code, out) == (130, "")
+    assert err.startswith("optima: interrupted; ")
+    assert "to go on" in err
 
 
 def test_a_checkpoint_of_another_command_is_refused(call, tmp_path):

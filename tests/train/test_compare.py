@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optima import DeepUFM, Reduction, solve, structure_losses, train
+from optima import DeepUFM, solve, structure_losses, train
 from optima.train import Share, predict
 from optima.train.polish import polish
 

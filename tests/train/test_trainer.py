@@ -11,7 +11,8 @@ from models import problems
 
 from optima import DeepUFM, solve, structure_losses, train
 from optima.train import Rule
-from optima.train.descent import check_steps
+from optima.train.arrays import Backend
+from optima.train.descent import Descent, Track, Trial, check_steps
 from optima.train.initial import Initialisation
 
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)
@@ -123,6 +124,25 @@ def test_divergence_is_reported_run_by_run():
 
 def test_a_batch_in_which_all_runs_diverge_ends():
     assert all(run.diverged for run in train(SMALL, lr=1e9, steps=10**9, seeds=3).runs)
+
+
+def test_no_convergence_while_the_structure_changes():
+    """A small gradient alone is not enough: the name must be the same at all checks since half the steps."""
+    descent = Descent([Trial(SMALL, 0.1, 0)], 100, Rule(), 1e-3, False, Backend())
+    simplex = 5.0 * (np.eye(4) - 0.25)
+    pairs = 5.0 * np.kron(np.eye(2), [[1.0, -1.0], [-1.0, 1.0]])
+
+    def settled(*records):
+        descent.step = records[-1][0]
+        seen = [
+            {"step": np.asarray(float(step)), "relative_gradient": np.asarray(gradient), "means": means}
+            for step, gradient, means in records
+        ]
+        return descent._settled(Track(seen), SMALL)
+
+    assert settled((39, 1.0, pairs), (50, 1.0, simplex), (63, 1e-4, simplex), (80, 1e-4, simplex))
+    assert not settled((40, 1.0, pairs), (50, 1e-4, simplex), (63, 1e-4, simplex))
+    assert not settled((50, 1.0, simplex), (63, 1e-4, simplex), (80, 2e-3, simplex))
 
 
 def test_checks_are_logarithmic():
