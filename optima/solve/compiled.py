@@ -1,6 +1,7 @@
-"""The descent of one rung in machine code, for codes so small that interpreting a step costs more than its arithmetic.
+"""The descent of one rung in machine code, and the curvature of the fit.
 
-The same limited-memory BFGS on log F as :mod:`optima.solve.lbfgs`, cross-entropy only, one start after another.
+The same limited-memory BFGS on log F as :mod:`optima.solve.lbfgs`, cross-entropy only, one start after another: with
+few classes nothing is lost to interpreting a step, with many the logits are worked on in blocks that stay in the cache.
 Needs the optional dependency numba; the first call compiles, which is kept on disk for later processes.
 """
 
@@ -22,6 +23,16 @@ SWEEPS = 30
 OFF = 1e-14
 # Beyond this rank the eigenproblem is LAPACK's.
 JACOBI = 16
+
+# Logits that are worked on together.
+CACHE = 2**16
+# The constants of e^x: where its argument is cut off, log 2 in two parts, and the power series.
+LARGEST = 708.0
+OVERFLOW = math.exp(LARGEST)
+PER_LOG_2 = 1 / math.log(2)
+LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+SHIFT = 1.5 * 2.0**52
+SERIES = tuple(1 / math.factorial(k) for k in range(14))
 
 Integers = NDArray[np.int64]
 
@@ -53,7 +64,15 @@ def descend(
     values, norms = np.empty(count), np.empty(count)
     taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
     vectors = np.empty((2, r, r))
-    work = (np.empty((K, K)), np.empty((r, r)), np.empty((r, r)), np.empty(r), np.empty(3))
+    block = min(K, max(8, CACHE // K))
+    work = (
+        np.empty((block, K)),
+        np.empty((K, r)),
+        np.empty((r, r)),
+        np.empty((r, r)),
+        np.empty(r),
+        np.empty(3),
+    )
     for i in range(count):
         vectors[0] = vectors[1] = np.eye(r)
         values[i], norms[i], taken[i], ends[i] = _descend_one(
@@ -93,7 +112,7 @@ def _descend_one(
         if norm <= tolerance:
             return value, norm, step, CONVERGED
         if step % LOOK == 0 and step > 0:
-            if p < 1 and _dropping(reg, p, thin, work[4]):
+            if p < 1 and _dropping(reg, p, thin, work[5]):
                 return value, norm, step, DROPPING
             if step >= patience and value > ceiling:
                 return value, norm, step, ABANDONED
@@ -200,32 +219,37 @@ def _evaluate(
     """F at a point (2, K, r); its gradient goes to ``gradient``.
 
     ``vectors`` (2, r, r) are orthogonal, best near eigenvectors of the two Gram matrices, which they become.
-    ``work[4]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
+    ``work[5]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
     eigenvalues of the two Gram matrices, exact for balanced factors) and the Frobenius norm of the fit's gradient.
     """
-    slope, gram, middle, eigenvalues, seen = work
+    slope, part, gram, middle, eigenvalues, seen = work
     A, B = point[0], point[1]
     K, r = A.shape
-    # Row c of this array belongs to class c: its logits, then the gradient of the fit.
-    np.dot(B, A.T, slope)
-    fit = 0.0
-    for c in range(K):
-        own, scale = slope[c, c], column[c]
-        total = 0.0
-        for j in range(K):
-            slope[c, j] = math.exp((slope[c, j] - own) * scale)
-            total += slope[c, j]
-        total = _without_own(slope, c, total)
-        fit += weight[c] * math.log1p(total)
-        share = weight[c] * scale / (1 + total)
-        for j in range(K):
-            slope[c, j] *= share
-        slope[c, c] = -total * share
+    gradient[0] = 0.0
+    fit, square = 0.0, 0.0
+    # Row c of the logits belongs to class c; as many rows at once as stay in the cache.
+    for start in range(0, K, slope.shape[0]):
+        stop = min(start + slope.shape[0], K)
+        rows = slope[: stop - start]
+        np.dot(B[start:stop], A.T, rows)
+        for c in range(start, stop):
+            row = rows[c - start]
+            _odds(row, row[c], column[c])
+            row[c] = 0.0
+            total = _sum(row)
+            if total >= OVERFLOW:
+                return np.inf
+            fit += weight[c] * math.log1p(total)
+            share = weight[c] * column[c] / (1 + total)
+            row *= share
+            row[c] = -total * share
+            square += np.dot(row, row)
+        np.dot(rows, A, gradient[1][start:stop])
+        np.dot(rows.T, B[start:stop], part)
+        gradient[0] += part
     if not math.isfinite(fit):
         return np.inf
-    np.dot(slope.T, B, gradient[0])
-    np.dot(slope, A, gradient[1])
-    seen[0], seen[1], seen[2] = 1.0, 1.0, math.sqrt(np.sum(slope * slope))
+    seen[0], seen[1], seen[2] = 1.0, 1.0, math.sqrt(square)
     penalty = 0.0
     for side in range(2):
         factor, out = point[side], gradient[side]
@@ -259,15 +283,41 @@ def _evaluate(
     return fit + 0.5 * reg / p * penalty
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _without_own(odds: Array, c: int, total: float) -> float:
-    """The sum of the odds of the rivals; summed again where taking the own 1 away would lose digits."""
-    if total > 1.5:
-        return total - 1.0
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _odds(row: Array, own: float, scale: float) -> None:
+    """e^((z - own) scale) in place, to an ulp, in a loop that the compiler turns into vector instructions.
+
+    With k the integer nearest to x / log 2, e^x = 2^k e^(x - k log 2): a power series, and k put into the exponent.
+    The sum of x / log 2 and 1.5 2^52 has k in its last bits. Beyond +-708 the result stays what it is there.
+    """
+    for j in range(row.size):
+        x = min(max((row[j] - own) * scale, -LARGEST), LARGEST)
+        shifted = x * PER_LOG_2 + SHIFT
+        k = shifted - SHIFT
+        r = (x - k * LOG_2_HIGH) - k * LOG_2_LOW
+        y = SERIES[13]
+        y = y * r + SERIES[12]
+        y = y * r + SERIES[11]
+        y = y * r + SERIES[10]
+        y = y * r + SERIES[9]
+        y = y * r + SERIES[8]
+        y = y * r + SERIES[7]
+        y = y * r + SERIES[6]
+        y = y * r + SERIES[5]
+        y = y * r + SERIES[4]
+        y = y * r + SERIES[3]
+        y = y * r + SERIES[2]
+        y = y * r + SERIES[1]
+        y = y * r + SERIES[0]
+        bits = np.float64(shifted).view(np.int64)
+        row[j] = y * np.int64((bits + 1023) << 52).view(np.float64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def _sum(row: Array) -> float:
     total = 0.0
-    for j in range(odds.shape[0]):
-        if j != c:
-            total += odds[c, j]
+    for j in range(row.size):
+        total += row[j]
     return total
 
 
@@ -320,3 +370,48 @@ def _rotate(gram: Array, vectors: Array, i: int, j: int) -> None:
     for k in range(gram.shape[0]):
         x, y = gram[i, k], gram[j, k]
         gram[i, k], gram[j, k] = c * x - s * y, s * x + c * y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fit_hessian_product(point: Array, direction: Array, column: Array, weight: Array) -> Array:
+    """Hessian of the fit at a point (2, K, r) times a direction of the same shape, a block of the logits at a time."""
+    A, B = point[0], point[1]
+    dA, dB = direction[0], direction[1]
+    K, r = A.shape
+    block = min(K, max(8, CACHE // K))
+    slope, moved, other, part = np.empty((block, K)), np.empty((block, K)), np.empty((block, K)), np.empty((K, r))
+    out = np.zeros_like(point)
+    half = np.empty((block, r))
+    for start in range(0, K, block):
+        stop = min(start + block, K)
+        size = stop - start
+        rows, change, rest, piece = slope[:size], moved[:size], other[:size], half[:size]
+        np.dot(B[start:stop], A.T, rows)
+        np.dot(B[start:stop], dA.T, change)
+        np.dot(dB[start:stop], A.T, rest)
+        for c in range(start, stop):
+            row, turn, scale = rows[c - start], change[c - start], weight[c] * column[c]
+            _odds(row, row[c], column[c])
+            row[c] = 0.0
+            total = _sum(row)
+            row /= 1 + total
+            turn += rest[c - start]
+            # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
+            own = turn[c]
+            turn -= own
+            turn *= column[c]
+            mean = np.dot(row, turn)
+            # The own class has the share 1 / (1 + total) and moves by 0.
+            for j in range(K):
+                turn[j] = row[j] * (turn[j] - mean) * scale
+            turn[c] = -mean / (1 + total) * scale
+            row *= scale
+            row[c] = -total / (1 + total) * scale
+        np.dot(change, A, out[1][start:stop])
+        np.dot(rows, dA, piece)
+        out[1][start:stop] += piece
+        np.dot(change.T, B[start:stop], part)
+        out[0] += part
+        np.dot(rows.T, dB[start:stop], part)
+        out[0] += part
+    return out

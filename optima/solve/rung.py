@@ -16,7 +16,7 @@ from optima.model import Array
 from optima.solve.lbfgs import lbfgs
 from optima.solve.rung_objective import RungObjective, gauge
 
-Verdict = Literal["minimum", "saddle", "not converged", "rank dropped"]
+Verdict = Literal["minimum", "saddle", "not converged", "unverified", "rank dropped"]
 
 # A singular value this much smaller than the largest is on its way to zero.
 DROPPED = 1e-6
@@ -29,15 +29,16 @@ FLAT = 1e-7
 # Largest number of unknowns for which the Hessian is formed.
 DENSE = 900
 NEWTON_STEPS = 25
+# Beyond it: most iterations of a Newton step's linear solve, and Lanczos vectors and restarts for the curvature.
+KRYLOV = 2000
+LANCZOS, RESTARTS = 64, 100
 # Steps of a descent, and after how many of them the starts above their ceiling are set aside.
 STEPS = 200
-# Steps of the descent of a point that Newton's method did not bring to rest.
-LONG = 3000
+# Steps of the descent of one point to rest: the valleys of codes of a thousand points are long.
+LONG = 20_000
 SHORT = 50
 # Smallest singular value, in units of the largest, under which a descent is asked whether it is losing rank.
 THIN = 1e-3
-# Most classes for which the compiled descent is the faster one.
-SMALL = 256
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class RungPoint:
 
     ``factors`` (2, K, r) are balanced: A = U sqrt(S), B = V sqrt(S) with U S V^T = M diag(sqrt(n_c)).
     ``gradient_norm`` is the norm of the gradient of log F times that of (A, B), and ``curvature`` the smallest
-    eigenvalue of the Hessian of F, outside the rotations that leave A B^T as it is, times ||(A, B)||^2 / (2 r F).
+    eigenvalue of the Hessian of F, outside the rotations that leave A B^T as it is, times ||(A, B)||^2 / (2 r F);
+    nan, and the verdict ``"unverified"``, where Lanczos iterations did not find it.
     """
 
     loss: float
@@ -93,11 +95,11 @@ def descend(
     start, are left where they are. Losing rank is a smallest singular value under 1e-3 of the largest which the
     penalty pulls down harder than the whole gradient of the fit could hold it up, or one under 1e-6 of the largest.
 
-    Cross-entropy of up to 256 classes runs in machine code where numba is installed, one start after another.
+    Cross-entropy runs in machine code where numba is installed, one start after another.
     """
     count = len(starts)
     ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
-    compiled = machine_code() if objective.loss == "ce" and objective.classes <= SMALL else None
+    compiled = machine_code() if objective.loss == "ce" else None
     if compiled is None:
         with np.errstate(over="ignore", invalid="ignore"):
             return _descend_in_two(objective, starts, steps, tolerance, ceiling)
@@ -207,8 +209,11 @@ def _polish_dense(objective: RungObjective, point: Array) -> RungPoint:
 
 def verified(objective: RungObjective, factors: Array) -> RungPoint:
     """A polished point, after a longer descent where Newton's method does not come to rest, and off a saddle."""
+    if factors.size > DENSE:
+        # Steps of the descent are cheaper than Krylov solves until the very end.
+        factors = descend(objective, factors[None], LONG, tolerance=1e-9).factors[0]
     point = polish(objective, factors)
-    if point.verdict == "not converged":
+    if point.verdict == "not converged" and factors.size <= DENSE:
         point = polish(objective, descend(objective, point.factors[None], LONG, tolerance=1e-9).factors[0])
     if point.verdict == "saddle":
         left = leave_saddle(objective, point)
@@ -219,7 +224,9 @@ def verified(objective: RungObjective, factors: Array) -> RungPoint:
 
 def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
     """Descend from both sides of a saddle along its direction of most negative curvature; the better end."""
-    direction = _SecondOrder(objective, saddle.factors).lowest()[1] * np.linalg.norm(saddle.factors)
+    dense = saddle.factors.size <= DENSE
+    lowest = _SecondOrder(objective, saddle.factors).lowest() if dense else _lowest_krylov(objective, saddle.factors)
+    direction = lowest[1] * np.linalg.norm(saddle.factors)
     starts = np.stack([saddle.factors + sign * 1e-2 * direction for sign in (1, -1)])
     ends = descend(objective, starts)
     return polish(objective, ends.factors[np.argmin(ends.loss)])
@@ -229,7 +236,12 @@ def _point(objective: RungObjective, point: Array, curvature: float, verdict: Ve
     value, gradient = objective.value_and_gradient(point[None])
     norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
     if verdict is None:
-        verdict = "not converged" if norm > STATIONARY else "saddle" if curvature < -FLAT else "minimum"
+        if norm > STATIONARY:
+            verdict = "not converged"
+        elif np.isnan(curvature):
+            verdict = "unverified"
+        else:
+            verdict = "saddle" if curvature < -FLAT else "minimum"
     return RungPoint(float(value[0]), point, norm, curvature, verdict)
 
 
@@ -286,31 +298,42 @@ def _polish_krylov(objective: RungObjective, point: Array) -> RungPoint:
         norm = np.linalg.norm(gradient) * np.linalg.norm(point) / value[0]
         if norm < 1e-2 * STATIONARY:
             break
-        step = -minres(_hessian_operator(objective, point), gradient.ravel(), rtol=1e-4, maxiter=200)[0]
+        # The tolerance is in units of the largest curvature: the soft modes need a tiny one.
+        operator = _hessian_operator(objective, point)
+        step = -minres(operator, gradient.ravel(), rtol=1e-10, maxiter=KRYLOV)[0]
         moved = _step_down(objective, point, step.reshape(point.shape))
         if moved is None:
             break
         point = balanced(moved[None])[0]
-    return _point(objective, point, _smallest_curvature(objective, point), None)
+    return _point(objective, point, _lowest_krylov(objective, point)[0], None)
 
 
-def _smallest_curvature(objective: RungObjective, point: Array) -> float:
-    """Smallest eigenvalue outside the rotations by Lanczos iterations; nan when they do not converge."""
+def _lowest_krylov(objective: RungObjective, point: Array) -> tuple[float, Array]:
+    """As :meth:`_SecondOrder.lowest` by Lanczos iterations; nan and zeros when they do not converge."""
     value = float(objective.value_and_gradient(point[None])[0][0])
     unit = value / np.linalg.norm(point) ** 2 * 2 * point.shape[2]
+    # A symmetric start would not see the directions that break the symmetry of the code.
+    start = np.random.default_rng(0).standard_normal(point.size)
+    operator = _hessian_operator(objective, point)
     try:
-        lowest = eigsh(_hessian_operator(objective, point), k=1, which="SA", tol=1e-2, maxiter=300, v0=point.ravel())[0]
-    except ArpackNoConvergence as error:
-        lowest = error.eigenvalues
-    return float(lowest[0] / unit) if len(lowest) else np.nan
+        values, vectors = eigsh(operator, k=1, which="SA", tol=1e-2, ncv=LANCZOS, maxiter=RESTARTS, v0=start)
+    except ArpackNoConvergence:
+        return np.nan, np.zeros_like(point)
+    return float(values[0] / unit), vectors[:, 0].reshape(point.shape)
 
 
 def _hessian_operator(objective: RungObjective, point: Array) -> LinearOperator:
     flat = gauge(point)
     lift = float(objective.value_and_gradient(point[None])[0][0]) / point.shape[2]
+    compiled = machine_code() if objective.loss == "ce" else None
 
     def product(x: Array) -> Array:
-        curved = objective.hessian_product(point, x.reshape(1, *point.shape)).ravel()
-        return curved + lift * flat @ (flat.T @ x.ravel())
+        direction = x.reshape(point.shape)
+        if compiled is None:
+            curved = objective.hessian_product(point, direction[None])[0]
+        else:
+            curved = compiled.fit_hessian_product(point, direction, objective.column, objective.weight)
+            curved += objective.penalty_hessian_product(point, direction[None])[0]
+        return curved.ravel() + lift * flat @ (flat.T @ x.ravel())
 
     return LinearOperator((point.size, point.size), matvec=product, dtype=float)

@@ -131,9 +131,11 @@ class RungObjective:
         out = np.empty_like(directions)
         out[:, 0] = change @ B + slope @ dB
         out[:, 1] = np.swapaxes(change, 1, 2) @ A + slope.T @ dA
-        for i in (0, 1):
-            out[:, i] += self.reg[0] * self._power_curvature(point[i], directions[:, i])
-        return out
+        return out + self.penalty_hessian_product(point, directions)
+
+    def penalty_hessian_product(self, point: Array, directions: Array) -> Array:
+        """Hessian of the penalty alone at one point (2, K, r) times directions of shape (D, 2, K, r)."""
+        return np.stack([self.reg[0] * self._power_curvature(point[i], directions[:, i]) for i in (0, 1)], axis=1)
 
     def _fit_curvature(self, product: Array, direction: Array) -> Array:
         """Derivative of the gradient of the fit along directions (D, K, K) of A B^T."""

@@ -369,7 +369,7 @@ class _Search:
         tally = self._tally(rank)
         ceiling = self.best * (1 + CEILING)
         # Larger codes have softer modes.
-        steps = STEPS if self.problem.classes <= EVERY_RANK else 3 * STEPS
+        steps = STEPS if self.problem.classes <= EVERY_RANK else 10 * STEPS
         ends = descend(self.objective, centred(self.objective, starts), steps, ceiling=ceiling)
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted

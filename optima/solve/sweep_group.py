@@ -102,7 +102,7 @@ class Group:
         """Descents in the cells; the losses where they ended, infinite where the rank dropped."""
         if not cells.size:
             return np.zeros(0)
-        steps = STEPS if self.objective.classes <= EVERY_RANK else 3 * STEPS
+        steps = STEPS if self.objective.classes <= EVERY_RANK else 10 * STEPS
         ends = descend(self._objective(cells), starts, steps, ceiling=self.best[cells] * (1 + CEILING))
         losses = np.where(ends.dropped | ~np.isfinite(ends.loss), np.inf, ends.loss)
         self._keep(rank, cells, ends.factors, losses)

@@ -31,15 +31,17 @@ def test_value_and_gradient(problem, rank):
     for point, value, gradient in zip(points, values, gradients, strict=True):
         K, out = problem.classes, np.empty_like(point)
         vectors = np.stack([np.eye(rank), np.linalg.qr(point[1].T @ point[1])[0]])
-        work = (np.empty((K, K)), np.empty((rank, rank)), np.empty((rank, rank)), np.empty(rank), np.empty(3))
+        # Logits in blocks of three rows.
+        shapes = [(3, K), (K, rank), (rank, rank), (rank, rank), (rank,), (3,)]
+        work = tuple(np.empty(shape) for shape in shapes)
         reg, p = objective.reg[0], objective.p[0]
         got = compiled._evaluate(point, reg, p, objective.column, objective.weight, out, vectors, work)
         assert got == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(out, gradient, atol=1e-12 * np.abs(gradient).max())
         s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
         if problem.depth > 1:
-            assert work[4][0] <= s[rank - 1] * (1 + 1e-6)
-            assert work[4][1] >= s[0] * (1 - 1e-6)
+            assert work[5][0] <= s[rank - 1] * (1 + 1e-6)
+            assert work[5][1] >= s[0] * (1 - 1e-6)
 
 
 @pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
@@ -87,3 +89,23 @@ def test_overflow_is_refused():
     objective, starts = starts_of(DeepUFM(5, 2, 1e-3), 2)
     ends = rung.descend(objective, 1e100 * starts)
     assert not np.isnan(ends.loss).any()
+
+
+def test_the_exponential_is_right_to_an_ulp():
+    x = np.concatenate([np.linspace(-708, 708, 100_001), np.random.default_rng(0).normal(size=1000), [0.0]])
+    row = x + 2.5
+    compiled._odds(row, 2.5, 1.0)
+    np.testing.assert_allclose(row, np.exp((x + 2.5) - 2.5), rtol=2 * np.finfo(float).eps)
+    far = np.array([-1e300, 1e300])
+    compiled._odds(far, 0.0, 1.0)
+    np.testing.assert_allclose(far, np.exp([-708.0, 708.0]), rtol=2 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_hessian_of_the_fit(problem, rank):
+    objective, points = starts_of(problem, rank, 2)
+    point, direction = points[0], np.random.default_rng(1).normal(size=points[0].shape)
+    whole = objective.hessian_product(point, direction[None])[0]
+    fit = compiled.fit_hessian_product(point, direction, objective.column, objective.weight)
+    got = fit + objective.penalty_hessian_product(point, direction[None])[0]
+    np.testing.assert_allclose(got, whole, atol=1e-13 * np.abs(whole).max())
