@@ -23,15 +23,30 @@ def sweeps(place: Workplace) -> list[Row]:
     file = place.folder / f"garrod2025.sweeps{'.quick' if place.quick else ''}.csv"
     rows = read(file) if file.exists() else []
     if [_key(row) for row in rows] != _keys(wanted):
-        rows = [{"sweep": name, **row} for name in (WIDTH, REG) for row in _train(place, name, **wanted[name])]
+        rows = _make(place, wanted)
         place.table(rows, file)
     return rows
+
+
+def _make(place: Workplace, wanted: dict[str, dict[str, Any]]) -> list[Row]:
+    """Train every problem once; one that both sweeps have gives its rows to both."""
+    found: dict[DeepUFM, list[Row]] = {}
+    for name, settings in wanted.items():
+        new = [problem for problem in settings["problems"] if problem not in found]
+        for problem, row in _train(place, name, new, settings["steps"], settings["seeds"]):
+            found.setdefault(problem, []).append(row)
+    return [
+        {"sweep": name, **row}
+        for name, settings in wanted.items()
+        for problem in settings["problems"]
+        for row in found[problem]
+    ]
 
 
 def _full() -> dict[str, dict[str, Any]]:
     """K = 10, n = 5, L = 2, learning rate 0.5; lambda = 2^-10 in the sweep over widths."""
     settings = {"steps": 100_000, "seeds": 20}
-    widths, powers = (15, 20, 30, 50, 70, 100, 140, 200), (-11, -10, -9, -8, -7, -6)
+    widths, powers = (15, 20, 30, 50, 70, 100, 140, 200), (-10, -9, -8, -7, -6)
     return {
         WIDTH: {"problems": [_problem(10, 2.0**-10, d) for d in widths], **settings},
         REG: {"problems": [_problem(10, 2.0**power, 200) for power in powers], **settings},
@@ -51,7 +66,9 @@ def _problem(classes: int, reg: float, width: int) -> DeepUFM:
     return DeepUFM(classes, DEPTH, reg, SAMPLES, width=width)
 
 
-def _train(place: Workplace, name: str, problems: Sequence[DeepUFM], steps: int, seeds: int) -> list[Row]:
+def _train(
+    place: Workplace, name: str, problems: Sequence[DeepUFM], steps: int, seeds: int
+) -> list[tuple[DeepUFM, Row]]:
     """Gaussian starts, trained until they converge or are out of steps, then polished."""
     training = train(
         problems,
@@ -62,7 +79,7 @@ def _train(place: Workplace, name: str, problems: Sequence[DeepUFM], steps: int,
         checkpoint=place.checkpoint(f"sweeps.{name}"),
         progress=place.tell,
     )
-    return [run_row(run) for run in training.polished().runs]
+    return [(run.problem, run_row(run)) for run in training.polished().runs]
 
 
 def _keys(wanted: dict[str, dict[str, Any]]) -> list[tuple[Any, ...]]:

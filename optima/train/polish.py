@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
@@ -22,11 +23,15 @@ from optima.train.run import structure_name
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.
 STATIONARY = 1e-7
-MOST_STEPS = 20_000
+# Most steps: the kinks of relu can keep L-BFGS from ever coming to rest.
+MOST_STEPS = {"linear": 20_000, "relu": 3000}
 MEMORY = 20
 # Singular values of the logits below this part of the largest vanish at the critical point: they are products of
 # L + 1 factors' values, each of which has fallen to the stationary tolerance.
 VANISHING = 1e-4
+# Step of the differences of gradients, relative to the size of the point, and the curvature, relative to the smallest
+# lambda, below which a relu network is at a saddle.
+DIFFERENCE, SAGGING = 1e-6, 1e-2
 # Gradient and curvature (in the units of RungPoint) of a point that is a saddle beyond doubt.
 STALLED, BENT = 1e-6, 1e-3
 
@@ -35,7 +40,8 @@ STALLED, BENT = 1e-6, 1e-3
 class Polished:
     """A critical point: its loss, structure, class-mean logits, rank and what it is.
 
-    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` for relu models.
+    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature of a relu
+    network was not found.
     ``relative_gradient`` is that of the L-BFGS end, and ``steps`` how many L-BFGS took.
     """
 
@@ -59,45 +65,84 @@ def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     the verdict: a minimum over the logits of one rank is a minimum over all factors for L >= 2 (adding a rank
     costs eps^p with p < 1), and for L = 1 when also ||grad g||_2 <= lambda.
 
+    For relu the verdict is that of the Hessian in all factors, by Lanczos iterations on differences of gradients: a
+    saddle where its smallest eigenvalue is below -1 % of the smallest lambda. It holds within the piece on which
+    the same units are active.
+
     Source: theory of the exact reduction; derivations/schatten_reduction.py.
     """
-    end, gradient, steps = _descend(problem, factors)
+    surface = _Surface(problem, factors)
+    x, steps = surface.descend()
+    end = [part[0] for part in surface.unpack(x)]
+    gradient = surface.relative_gradient(x)
     logits = problem.logits(end)
     means = class_means(logits, problem)
-    loss = problem.objective(end)
-    verdict = "unverified" if gradient <= 10 * STATIONARY else "not converged"
     if problem.activation == "linear":
         means, loss, verdict = _refined(problem, means)
+    else:
+        loss = problem.objective(end)
+        verdict = surface.verdict(x) if gradient <= 10 * STATIONARY else "not converged"
     recognition = recognise(means, loss=problem.loss)
     return Polished(loss, structure_name(recognition), verdict, recognition.rank, means, gradient, steps)
 
 
-def _descend(problem: DeepUFM, factors: Sequence[Array]) -> tuple[list[Array], float, int]:
-    """The end of L-BFGS on all factors, its relative gradient and the number of steps."""
-    network = Network(problem, Backend())
-    shapes = [factor.shape for factor in factors]
-    cuts = np.cumsum([factor.size for factor in factors])[:-1]
-    regs = [np.full((1, 1, 1), reg) for reg in problem.regs]
-    scale = np.repeat(problem.regs, [factor.size for factor in factors])
+class _Surface:
+    """F over all parameters in one vector x."""
 
-    def unpack(x: Array) -> list[Array]:
-        return [part.reshape(1, *shape) for part, shape in zip(np.split(x, cuts), shapes, strict=True)]
+    def __init__(self, problem: DeepUFM, factors: Sequence[Array]) -> None:
+        self.network = Network(problem, Backend())
+        self.shapes = [factor.shape for factor in factors]
+        sizes = [factor.size for factor in factors]
+        self.cuts = np.cumsum(sizes)[:-1]
+        self.regs = [np.full((1, 1, 1), reg) for reg in problem.regs]
+        self.pull = np.repeat(problem.regs, sizes)
+        self.start = np.concatenate([factor.ravel() for factor in factors])
 
-    def value_and_gradient(x: Array) -> tuple[float, Array]:
-        batch = unpack(x)
-        loss = network.data_loss(network.logits(batch)) + penalty(np, batch, regs)
-        data = np.concatenate([gradient.ravel() for gradient in network.data_gradients(batch)])
-        return float(loss[0]), data + scale * x
+    def unpack(self, x: Array) -> list[Array]:
+        """The factors, with a leading axis of length one."""
+        return [part.reshape(1, *shape) for part, shape in zip(np.split(x, self.cuts), self.shapes, strict=True)]
 
-    def relative(x: Array) -> float:
-        pull = float(np.linalg.norm(scale * x))
-        return float(np.linalg.norm(value_and_gradient(x)[1])) / pull if pull > 0 else 0.0
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """F and its gradient."""
+        batch = self.unpack(x)
+        loss = self.network.data_loss(self.network.logits(batch)) + penalty(np, batch, self.regs)
+        data = np.concatenate([gradient.ravel() for gradient in self.network.data_gradients(batch)])
+        return float(loss[0]), data + self.pull * x
 
-    start = np.concatenate([factor.ravel() for factor in factors])
-    goal = STATIONARY * float(np.linalg.norm(scale * start)) / np.sqrt(start.size)
-    options = {"maxcor": MEMORY, "maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "gtol": goal, "ftol": 0.0}
-    result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-    return [part[0] for part in unpack(result.x)], relative(result.x), int(result.nit)
+    def relative_gradient(self, x: Array) -> float:
+        """||grad F|| / ||(lam_l W_l)_l||."""
+        size = float(np.linalg.norm(self.pull * x))
+        return float(np.linalg.norm(self.value_and_gradient(x)[1])) / size if size > 0 else 0.0
+
+    def descend(self) -> tuple[Array, int]:
+        """Where L-BFGS ends, and the number of its steps."""
+        goal = STATIONARY * float(np.linalg.norm(self.pull * self.start)) / np.sqrt(self.start.size)
+        most = MOST_STEPS[self.network.problem.activation]
+        options = {"maxcor": MEMORY, "maxiter": most, "maxfun": 2 * most, "gtol": goal, "ftol": 0.0}
+        result = minimize(self.value_and_gradient, self.start, jac=True, method="L-BFGS-B", options=options)
+        return np.asarray(result.x, dtype=np.float64), int(result.nit)
+
+    def verdict(self, x: Array) -> str:
+        """Minimum or saddle by the smallest eigenvalue of the Hessian; unverified where that was not found."""
+        step = DIFFERENCE * max(1.0, float(np.linalg.norm(x)))
+
+        def curved(direction: Array) -> Array:
+            unit = float(np.linalg.norm(direction)) or 1.0
+            way = step / unit * direction
+            rise = self.value_and_gradient(x + way)[1] - self.value_and_gradient(x - way)[1]
+            return rise * (unit / (2 * step))
+
+        rng = np.random.default_rng(0)
+        size = (x.size, x.size)
+        try:
+            top = eigsh(LinearOperator(size, curved, dtype=float), 1, which="LM", v0=rng.normal(size=x.size), tol=1e-2)
+            shift = 1.1 * abs(float(top[0][0]))
+            # The far end of shift - Hessian: eigenvalues near zero would never settle to a relative accuracy.
+            flipped = LinearOperator(size, lambda v: shift * v.ravel() - curved(v.ravel()), dtype=float)
+            low = shift - eigsh(flipped, 1, which="LA", v0=rng.normal(size=x.size), tol=1e-5, maxiter=500)[0][0]
+        except ArpackNoConvergence:
+            return "unverified"
+        return "saddle" if low < -SAGGING * float(self.pull.min()) else "minimum"
 
 
 def _refined(problem: DeepUFM, means: Array) -> tuple[Array, float, str]:

@@ -56,6 +56,17 @@ def test_zero_is_no_minimum_at_depth_one():
     assert polish(deep, [np.zeros((6, 6)), *zero]).verdict == "minimum"
 
 
+def test_verdicts_of_relu_networks():
+    problem = DeepUFM(4, 3, 2**-6, 2, width=6, activation="relu")
+    zero = [np.zeros((6, 6)), np.zeros((6, 6)), np.zeros((4, 6)), np.zeros((6, 8))]
+    assert polish(problem, zero).verdict == "minimum"
+    assert polish(replace(problem, depth=1), zero[2:]).verdict == "saddle"
+    run = train(problem, steps=3000, seeds=[1], record=False).polished().runs[0]
+    assert run.polished.loss <= run.loss
+    if run.polished.relative_gradient > 1e-6:
+        assert run.polished.verdict == "not converged"
+
+
 def test_wilson_intervals():
     share = Share("simplex", 0, 10)
     assert share.fraction == 0
