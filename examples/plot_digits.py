@@ -80,7 +80,7 @@ def main() -> None:
     predicted = [np.linalg.svd(factor, compute_uv=False)[:CLASSES] for factor in best.factors()[:-1]]
     for row, ufm in enumerate((True, False)):
         head, means, accuracy = train(ufm)
-        name = "UFM-style decay" if ufm else "standard weight decay"
+        name = "UFM-style decay" if ufm else "standard decay"
         seen = optima.recognise(means, tolerance=0.1)
         print(f"{name}: {seen}, training accuracy {accuracy:.3f}")
         found = [np.linalg.svd(weight, compute_uv=False)[:CLASSES] for weight in head]

@@ -80,12 +80,10 @@ def draw_logits_of(axes: Axes, means: Array, loss: str = "ce", largest: float | 
     axes.set_yticks(range(len(ticks)), ticks, fontsize=7)
 
 
-def draw_losses(
-    axes: Axes, runs: Sequence[Run], predicted: dict[str, float], window: tuple[float, float] | None = None
-) -> None:
+def draw_losses(axes: Axes, runs: Sequence[Run], predicted: dict[str, float]) -> None:
     """Loss against steps, one line for each run in the style of where it ended, and dotted predicted levels.
 
-    ``window`` bounds the losses shown; without it all of them are.
+    The window shows the ends of the runs and the levels; the descent from the start is cut off above.
     """
     ended = sorted((run for run in runs if not run.diverged), key=lambda run: -run.loss)
     styles = dict(zip(dict.fromkeys(_ends(ended)), cycle(STYLES), strict=False))
@@ -95,20 +93,34 @@ def draw_losses(
         count = _ends(runs).count(run.structure)
         label = None if run.structure in labelled else f"{run.structure}: {count} of {len(runs)} runs"
         labelled.add(run.structure)
-        steps, loss = np.maximum(run.history["step"], 1), run.history["loss"]
-        axes.plot(steps, loss, color=colour, linestyle=dash, linewidth=1.2, label=label)
-    for name, level in predicted.items():
-        axes.axhline(level, color="0.35", linestyle=":", linewidth=0.9)
-        text = f"{name}\n{level:.6g}"
-        axes.annotate(text, (1.01, level), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.2")
-    axes.set(xscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=window)
-    if window is None:
-        axes.set_yscale("log")
-    else:
-        entered = [run.history["step"][np.argmax(run.history["loss"] <= window[1])] for run in ended]
-        axes.set_xlim(left=max(1.0, 0.7 * float(min(entered, default=1.0))))
+        steps = np.maximum(run.history["step"], 1)
+        axes.plot(steps, run.history["loss"], color=colour, linestyle=dash, linewidth=1.2, label=label)
+    low, high = _window([*(run.loss for run in ended), *predicted.values()])
+    entered = [run.history["step"][np.argmax(run.history["loss"] <= high)] for run in ended]
+    axes.set(xscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=(low, high))
+    axes.set_xlim(left=max(1.0, 0.7 * float(min(entered, default=1.0))))
+    _draw_levels(axes, predicted, high - low)
     if labelled:
         axes.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def _window(losses: list[float]) -> tuple[float, float]:
+    if not losses:
+        return 0.0, 1.0
+    low, high = min(losses), max(losses)
+    span = max(high - low, 0.05 * high)
+    return low - 0.1 * span, high + 1.5 * span
+
+
+def _draw_levels(axes: Axes, predicted: dict[str, float], height: float) -> None:
+    """Dotted lines, named at the right; names of close levels are moved apart."""
+    lowest = -np.inf
+    for name, level in sorted(predicted.items(), key=lambda item: item[1]):
+        axes.axhline(level, color="0.35", linestyle=":", linewidth=0.9)
+        place = max(level, lowest + 0.075 * height)
+        text = f"{name}\n{level:.6g}"
+        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.2")
+        lowest = place
 
 
 def _ends(runs: Sequence[Run]) -> list[str]:

@@ -43,9 +43,8 @@ def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
     figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.3), layout="constrained")
     panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
-    low, high = min(predicted.values()), max(predicted[name] for name in ENDS)
-    draw_losses(panels[0], runs, predicted, window=(low - 0.1 * (high - low), high + 1.5 * (high - low)))
-    largest = max(float(abs(run.means).max()) for run in shown)
+    draw_losses(panels[0], runs, predicted)
+    largest = max((float(abs(run.means).max()) for run in shown), default=None)
     for panel, run in zip(panels[1:], shown, strict=True):
         draw_means(panel, run, largest)
     figure.suptitle(

@@ -36,8 +36,7 @@ def _draw(runs: Sequence[Run], problem: DeepUFM) -> Figure:
     best = min(runs, key=lambda run: run.loss)
     figure = Figure(figsize=(9.0, 4.3), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
-    window = (0.95 * min(bound, best.loss), 2.5 * bound)
-    draw_losses(left, runs, {"bound on deep neural collapse": bound}, window=window)
+    draw_losses(left, runs, {"bound on deep\nneural collapse": bound})
     draw_means(right, best)
     below = sum(run.loss < bound for run in runs)
     figure.suptitle(

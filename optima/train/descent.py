@@ -93,7 +93,7 @@ class Descent:
                     self.checked = self.step
                     continue
                 following = next(step for step in checks if step > self.step)
-                self._advance(min(following, (self.step // GLANCE + 1) * GLANCE) - self.step)
+                self.advance(min(following, (self.step // GLANCE + 1) * GLANCE) - self.step)
                 self._glance()
                 pause()
 
@@ -103,7 +103,8 @@ class Descent:
         loss = self.network.data_loss(logits) + penalty(self.network.xp, self.batch, self.regs)
         return self.backend.get(loss)
 
-    def _advance(self, count: int) -> None:
+    def advance(self, count: int) -> None:
+        """So many steps of every run still going, and nothing else."""
         for part in self._parts():
             for _ in range(count):
                 self.rule.step(self.network, *part)

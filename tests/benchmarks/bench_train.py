@@ -80,7 +80,7 @@ def trainer(problem: DeepUFM, seeds: int, device: str) -> Callable[[int], None]:
     trials = [Trial(problem, LR, seed) for seed in range(seeds)]
     descent = Descent(trials, 10**9, Rule(), 1e-9, False, backend)
     descent.begin([Initialisation(problem).factors(seed) for seed in range(seeds)])
-    return descent._advance
+    return descent.advance
 
 
 def seconds(run: Callable[[int], None], steps: int, device: str) -> float:

@@ -143,7 +143,7 @@ def test_interrupted(call, tmp_path, monkeypatch, options):
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(import_module("optima.train.descent").Descent, "_advance", interrupt)
+    monkeypatch.setattr(import_module("optima.train.descent").Descent, "advance", interrupt)
     code, out, err = call(*options)
     assert (code, out) == (130, "")
     assert err.startswith("optima: interrupted; ")
