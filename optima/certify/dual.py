@@ -1,0 +1,170 @@
+r"""The dual of the fit, for batches of matrices: linear lower bounds on h.
+
+.. math:: h(M) \ge \phi(D) - \langle D, M\rangle, \qquad
+    \phi(D) = \sum_c \min_y \bigl[ w_c \log(1 + \mu \sum_j e^{d_{cj}\cdot y}) + \nu_c\, y^T D y \bigr], \quad D > 0,
+
+with equality for the best D. Everything is computed in coordinates in which M is the identity: with M = S S^T,
+D = S^{-T} E S^{-1} and y = S x. An inner point x with gradient R costs R^T E^{-1} R / (4 nu_c), which is subtracted,
+so the bounds hold for any E > 0 and any x. Source: derivations/convex_concave.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optima.certify.form import ConvexConcave, centred_basis
+from optima.model import Array
+
+# Newton steps of the inner minimisation, and the loss (relative to phi) at which it ends.
+INNER = 60
+CLOSE = 1e-13
+# A step changes the eigenvalues of E by these factors at most, and keeps them above this share of the largest.
+SHRINK, GROW = 0.2, 5.0
+SINGULAR = 1e-5
+# Relative gain of a step on E that ends the improvement.
+LITTLE = 1e-4
+
+
+@dataclass(frozen=True)
+class FitDual:
+    """phi for E = sum_k e_k B_k, with ``basis`` B (k, m, m) of the matrices allowed.
+
+    ``rival`` (C, J, m) is d_cj, ``weight`` and ``count`` (C,) are w_c and nu_c, ``rivals`` is mu;
+    E is kept above ``least``.
+    """
+
+    rival: Array
+    weight: Array
+    count: Array
+    rivals: float
+    basis: Array
+    least: float
+
+    @classmethod
+    def of(cls, form: ConvexConcave, least: float) -> FitDual:
+        """All symmetric E on the centred vectors."""
+        K = form.classes
+        rows = centred_basis(K)
+        rival = np.stack([np.delete(rows, c, axis=0) - rows[c] for c in range(K)])
+        i, j = np.triu_indices(K - 1)
+        basis = np.zeros((i.size, K - 1, K - 1))
+        basis[np.arange(i.size), i, j] = basis[np.arange(i.size), j, i] = 1.0
+        return cls(rival, np.asarray(form.weight), np.asarray(form.count), form.rivals, basis, least)
+
+    def improve(self, S: Array, E: Array, x: Array, steps: int) -> tuple[Array, Array]:
+        """Newton steps towards the E that maximises phi - tr E; each goes uphill, until little is gained."""
+        E, x = E.copy(), x.copy()
+        value, x = self._dual_value(S, E, x)
+        going = np.arange(len(E))
+        for _ in range(steps):
+            before = value[going]
+            step = self._step(self._scaled(S[going]), E[going], x[going])
+            pending, step_of = going, step
+            for shorten in (None, 1.0, 0.2, 0.04):
+                trial = self._moved(E[pending], step_of, shorten)
+                reached, inner = self._dual_value(S[pending], trial, x[pending])
+                up = reached > value[pending]
+                rows = pending[up]
+                E[rows], x[rows], value[rows] = trial[up], inner[up], reached[up]
+                pending, step_of = pending[~up], step_of[~up]
+                if not pending.size:
+                    break
+            going = going[value[going] - before > LITTLE * np.abs(value[going])]
+            if not going.size:
+                break
+        return E, x
+
+    def _dual_value(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
+        phi, x = self.bound(S, E, x)
+        return phi - np.einsum("naa->n", E), x
+
+    def bound(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
+        """Valid lower bounds of phi (N,), and inner points (N, C, m), from inner points x."""
+        rival = self._scaled(S)
+        x = self._minimise(rival, E, x)
+        value, gradient, _ = self._inner(rival, E, x)
+        return np.sum(value - self._lost(E, gradient), axis=1), x
+
+    def fit_gradient(self, y: Array) -> Array:
+        """Gradient (N, C, m) of w_c log(1 + mu sum_j e^(d_cj . y)) at y (N, C, m)."""
+        rival = np.broadcast_to(self.rival, (len(y), *self.rival.shape))
+        nothing = np.zeros((len(y), y.shape[2], y.shape[2]))
+        return self._inner(rival, nothing, y)[1]
+
+    def _lost(self, E: Array, gradient: Array) -> Array:
+        """R^T E^{-1} R / (4 nu_c), shape (N, C)."""
+        solved = np.linalg.solve(E, np.swapaxes(gradient, 1, 2))
+        return np.einsum("nca,nac->nc", gradient, solved) / (4 * self.count)
+
+    def _scaled(self, S: Array) -> Array:
+        """d_cj in the coordinates of x, shape (N, C, J, m)."""
+        return np.einsum("cja,nab->ncjb", self.rival, S, optimize=True)
+
+    def _step(self, rival: Array, E: Array, x: Array) -> Array:
+        """Newton step (N, m, m) of phi(E) - tr E."""
+        hessian = self._inner(rival, E, x)[2]
+        pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
+        slope = 0.5 * np.einsum("nkca,nca->nk", pull, x) - np.einsum("kaa->k", self.basis)
+        solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
+        N, k = slope.shape
+        curvature = pull.reshape(N, k, -1) @ np.swapaxes(solved.reshape(N, k, -1), 1, 2)
+        size = np.sqrt(np.maximum(np.einsum("nkk->nk", curvature), 1e-300))
+        curvature = curvature / (size[:, :, None] * size[:, None, :]) + 1e-12 * np.eye(k)
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = np.linalg.solve(curvature, (slope / size)[..., None])[..., 0] / size
+            return np.tensordot(np.nan_to_num(step), self.basis, axes=1)
+
+    def _minimise(self, rival: Array, E: Array, x: Array) -> Array:
+        """Damped Newton steps on every x_c, until all decrements of a box are at rounding."""
+        going = np.arange(len(E))
+        x = x.copy()
+        for _ in range(INNER):
+            value, gradient, hessian = self._inner(rival, E, x[going])
+            step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+            reach = np.abs(rival @ step[..., None])[..., 0].max(axis=2)
+            # The logarithm is self-concordant in this sense: log(1 + reach) / reach of the step descends.
+            length = np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
+            x[going] -= length[..., None] * step
+            more = np.max(self._lost(E, gradient), axis=1) > CLOSE * value.sum(axis=1)
+            going, rival, E = going[more], rival[more], E[more]
+            if not going.size:
+                break
+        return x
+
+    def _inner(self, rival: Array, E: Array, x: Array) -> tuple[Array, Array, Array]:
+        """Value (N, C), gradient (N, C, m) and Hessian (N, C, m, m) of the inner functions."""
+        exponent = (rival @ x[..., None])[..., 0]
+        top = np.maximum(exponent.max(axis=2), 0.0)
+        odds = self.rivals * np.exp(exponent - top[..., None])
+        total = np.exp(-top) + odds.sum(axis=2)
+        share = odds / total[..., None]
+        mean = (share[..., None, :] @ rival)[..., 0, :]
+        Ex = x @ E * self.count[:, None]
+        value = self.weight * (top + np.log(total)) + np.einsum("nca,nca->nc", x, Ex)
+        gradient = self.weight[:, None] * mean + 2 * Ex
+        hessian = np.swapaxes(rival * share[..., None], 2, 3) @ rival - mean[..., :, None] * mean[..., None, :]
+        hessian = self.weight[:, None, None] * hessian + 2 * self.count[:, None, None] * E[:, None]
+        return value, gradient, hessian
+
+    def _moved(self, E: Array, step: Array, shorten: float | None) -> Array:
+        """E + step, kept positive definite.
+
+        The eigenvalues of the step relative to E are each clipped to [SHRINK, GROW] - 1 (``shorten`` None), or the
+        step is shortened as a whole to stay in this range, and by the factor ``shorten``.
+        """
+        root = np.linalg.cholesky(E)
+        inverse = np.linalg.inv(root)
+        relative = inverse @ step @ np.swapaxes(inverse, 1, 2)
+        values, vectors = np.linalg.eigh(np.where(np.isfinite(relative), relative, 0.0))
+        low, high = SHRINK - 1, GROW - 1
+        if shorten is None:
+            values = np.clip(values, low, high)
+        else:
+            over = np.maximum(np.maximum(values[:, -1] / high, values[:, 0] / low), 1.0)
+            values = shorten * values / over[:, None]
+        half = root @ vectors
+        moved = (half * (1 + values)[:, None, :]) @ np.swapaxes(half, 1, 2)
+        trace = np.einsum("naa->n", moved)[:, None, None]
+        return moved + (SINGULAR * trace + self.least) * np.eye(E.shape[1])

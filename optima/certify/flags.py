@@ -1,0 +1,280 @@
+r"""Boxes of matrices M = sum_i t_i^(L+1) u_i u_i^T in one, two and three dimensions (K = 2, 3, 4).
+
+Coordinates: t_1 >= ... >= t_m (so c tr M^q = c sum t_i is linear), then the directions. In the plane u_1 has an angle
+theta; in space u_1 is parallel to (1, a, b) and u_3 is at angle psi from the frame below. Relabelling classes and
+changing signs bring theta into [0, pi/6] and (a, b) into 1 >= a >= b >= 0 when the classes count alike.
+
+With x = u_1^T D u_1 and z = u_3^T D u_3,
+
+.. math:: \langle D, M\rangle = \lambda_2 \operatorname{tr} D + (\lambda_1 - \lambda_2) x - (\lambda_2 - \lambda_3) z
+
+so for fixed directions c sum t_i - <D, M> is concave in t, and its least value over a box is at a corner; directions
+enter only through the ranges of x and z. Source: derivations/convex_concave.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.certify.dual import FitDual
+from optima.certify.form import ConvexConcave
+from optima.model import Array
+
+# Smallest ratio of the eigenvalues of the matrix at which a box is linearised.
+FLOOR = 1e-20
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The boxes of one form; ``top`` is the largest sum of t that matters."""
+
+    form: ConvexConcave
+    top: float
+
+    @property
+    def dimension(self) -> int:
+        """m = K - 1, the order of M."""
+        return self.form.classes - 1
+
+    def root(self) -> tuple[Array, Array]:
+        """Lower and upper corner of the box that holds every M that could be better."""
+        m = self.dimension
+        high = [self.top / (i + 1) if i < self.form.max_rank else 0.0 for i in range(m)]
+        low = [0.0] * m
+        if m == 2:
+            low.append(0.0)
+            high.append(np.pi / 6 if self.form.balanced else np.pi)
+        if m == 3:
+            low += [0.0, 0.0, 0.0]
+            high += [1.0, 1.0, np.pi]
+        return np.array(low), np.array(high)
+
+    def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Boxes without ordered t, or outside the directions needed."""
+        m = self.dimension
+        out = (high[:, : m - 1] < low[:, 1:m]).any(axis=1)
+        return out | (high[:, 3] < low[:, 4]) if m == 3 else out
+
+    def least_penalty(self, low: Array) -> Array:
+        """c sum t_i at the lower corner."""
+        return self.form.strength * low[:, : self.dimension].sum(axis=1)
+
+    def eigenvalues(self, t: Array) -> Array:
+        """lambda_i = t_i^(L+1)."""
+        return t ** (self.form.depth + 1)
+
+    def reference(self, low: Array, high: Array) -> Array:
+        """Coordinates of the matrix at which a box is linearised: half way in the eigenvalues and directions."""
+        m = self.dimension
+        point = 0.5 * (low + high)
+        values = 0.5 * (self.eigenvalues(low[:, :m]) + self.eigenvalues(high[:, :m]))
+        point[:, :m] = values**self.form.q
+        return point
+
+    @property
+    def thin(self) -> float:
+        r"""Values of t up to this are never better than zero.
+
+        .. math:: c\,t_i \ge A s_i = A\, t_i^{(L+1)/2} \iff t_i^{(L-1)/2} \le c / A, \qquad
+            A^2 = 2 \sum_c w_c^2 / \nu_c
+
+        since dropping a singular value s_i raises the (convex) fit by at most A s_i.
+        """
+        slope = math.sqrt(2 * sum(w**2 / n for w, n in zip(self.form.weight, self.form.count, strict=True)))
+        return (self.form.strength / slope) ** (2 / (self.form.depth - 1))
+
+    def reduced(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Boxes with the same minimum: a t that is thin on all of a box is zero there."""
+        m = self.dimension
+        thin = np.zeros(high.shape, dtype=bool)
+        thin[:, :m] = high[:, :m] <= self.thin
+        return np.where(thin, 0.0, low), np.where(thin, 0.0, high)
+
+    def root_of_middle(self, low: Array, high: Array) -> Array:
+        """S (N, m, m), invertible, with S S^T about the matrix in the middle of each box.
+
+        An eigenvalue that is zero on the whole box gets what turning half way to the edge of the box moves there.
+        """
+        m = self.dimension
+        point = self.reference(low, high)
+        values = np.minimum.accumulate(self.eigenvalues(point[:, :m]), axis=1)
+        if m == 2:
+            turned = np.sin(0.25 * (high[:, 2] - low[:, 2])) ** 2
+            values[:, 1] = np.where(high[:, 1] > 0, values[:, 1], values[:, 0] * turned)
+        if m == 3:
+            reach, turn = self._turns(low, high)
+            first, last = np.sin(0.5 * reach) ** 2, np.sin(0.5 * turn) ** 2
+            values[:, 1] = np.where(high[:, 1] > 0, values[:, 1], values[:, 0] * first)
+            values[:, 2] = np.where(high[:, 2] > 0, values[:, 2], values[:, 0] * first + values[:, 1] * last)
+        values = np.maximum(values, np.maximum(1e-100, FLOOR * values[:, :1]))
+        return self._frame(point) * np.sqrt(values)[:, None, :]
+
+    def lines(self, high: Array) -> NDArray[np.bool_]:
+        """Boxes of the plane with t_2 = 0 < t_1, which :meth:`line_bound` is for."""
+        if self.dimension != 2:
+            return np.zeros(len(high), dtype=bool)
+        return (high[:, 1] == 0) & (high[:, 0] > 0)
+
+    def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
+        r"""Bounds (N,) for boxes of the plane with t_2 = 0, their multipliers D = d 1 (N, 2, 2), and their looseness.
+
+        On the line of u(theta') the inner functions, convex with modulus 2 nu d, are at least their middle value plus
+
+        .. math:: R_c y_c \sin\theta' \cos\theta' + \sin^2\theta'\,(\nu d\, y_c^2 - R_c^2 / (4 \nu d))
+
+        with R_c the gradient across the line; the sum over the classes is what stays of the first order.
+        """
+        frame = self._frame(self.reference(low, high))
+        dual = self._line
+        scale = np.sqrt(0.5 * (self.eigenvalues(low[:, :1]) + self.eigenvalues(high[:, :1])))
+        S = frame[:, :, :1] * np.maximum(scale, 1e-50)[:, :, None]
+        E, x = dual.improve(S, np.ones((len(low), 1, 1)), np.zeros((len(low), self.form.classes, 1)), 60)
+        phi, x = dual.bound(S, E, x)
+        d = (E / np.maximum(scale[:, :, None], 1e-50) ** 2)[:, 0, 0]
+        y = (S[:, None] @ x[..., None])[..., 0]
+        across = np.einsum("nca,na->nc", dual.fit_gradient(y), frame[:, :, 1])
+        length = np.einsum("nca,na->nc", y, frame[:, :, 0])
+        count = np.asarray(self.form.count)
+        first = np.sum(across * length, axis=1)
+        second = np.sum(count * d[:, None] * length**2 - across**2 / (4 * count * d[:, None]), axis=1)
+        turned = _least_turning(first, second, 0.5 * (high[:, 2] - low[:, 2]))
+        t = np.stack([self.reference(low, high)[:, 0], low[:, 0], high[:, 0]])
+        here, *ends = self.form.strength * t - d * self.eigenvalues(t)
+        straight = np.minimum(*ends)
+        loose = np.stack([here - straight, np.zeros(len(low)), -turned], axis=1)
+        return phi + turned + straight, d[:, None, None] * np.eye(2), loose
+
+    @cached_property
+    def _line(self) -> FitDual:
+        """The dual of fits along one direction."""
+        full = FitDual.of(self.form, 1e-12 * self.top * self.form.strength)
+        return replace(full, basis=np.ones((1, 1, 1)))
+
+    def looseness(self, D: Array, low: Array, high: Array) -> Array:
+        """What c sum t_i - <D, M> falls below its middle along each coordinate alone, shape (N, d)."""
+        middle = self.reference(low, high)
+        here = self.least(D, middle, middle)
+        out = np.empty_like(middle)
+        for axis in range(middle.shape[1]):
+            start, end = middle.copy(), middle.copy()
+            start[:, axis], end[:, axis] = low[:, axis], high[:, axis]
+            out[:, axis] = here - self.least(D, start, end)
+        return out
+
+    def _frame(self, point: Array) -> Array:
+        if self.dimension == 1:
+            return np.ones((len(point), 1, 1))
+        if self.dimension == 2:
+            c, s = np.cos(point[:, 2]), np.sin(point[:, 2])
+            return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)], axis=2)
+        first = direction(point[:, 3:5])
+        up = np.array([0.0, 0.0, 1.0]) - first[:, 2:] * first
+        up /= np.linalg.norm(up, axis=1, keepdims=True)
+        side = np.cross(up, first)
+        c, s = np.cos(point[:, 5:]), np.sin(point[:, 5:])
+        third = c * side + s * up
+        return np.stack([first, np.cross(third, first), third], axis=2)
+
+    def least(self, D: Array, low: Array, high: Array) -> Array:
+        """Lower bound of c sum t_i - <D, M> on each box, shape (N,)."""
+        m = self.dimension
+        trace = np.einsum("naa->n", D)
+        x, z = self._ranges(D, low, high)
+        ends = np.stack([low[:, :m], high[:, :m]])
+        values = self.eigenvalues(ends)
+        best = np.full(len(D), np.inf)
+        for corner in itertools.product((0, 1), repeat=m):
+            t = sum(ends[end, :, i] for i, end in enumerate(corner))
+            eigen = [values[end, :, i] for i, end in enumerate(corner)]
+            best = np.minimum(best, self.form.strength * t - _largest_product(eigen, trace, x, z))
+        return best
+
+    def _ranges(self, D: Array, low: Array, high: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Ranges of u_1^T D u_1 and u_3^T D u_3 over each box (of the first alone below three dimensions)."""
+        zero = np.zeros(len(D))
+        if self.dimension == 1:
+            return (D[:, 0, 0], D[:, 0, 0]), (zero, zero)
+        if self.dimension == 2:
+            return _plane_range(D, low[:, 2], high[:, 2]), (zero, zero)
+        frame = self._frame(0.5 * (low + high))
+        reach, turn = self._turns(low, high)
+        first, third = frame[:, :, 0], frame[:, :, 2]
+        x = (-_cap_largest(-D, first, reach), _cap_largest(D, first, reach))
+        return x, (-_cap_largest(-D, third, turn), _cap_largest(D, third, turn))
+
+    def _turns(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Largest angles of u_1 and of u_3 from their directions in the middle of a box."""
+        # Caps are convex in (a, b), so the farthest point is a corner.
+        middle = direction(0.5 * (low[:, 3:5] + high[:, 3:5]))
+        corners = [np.stack([p[:, 3], q[:, 4]], axis=1) for p in (low, high) for q in (low, high)]
+        reach = np.max([_angle(middle, direction(corner)) for corner in corners], axis=0)
+        # The frame turns at most sqrt 2 times as fast as u_1 moves (its latitude stays below 45 degrees).
+        return reach, np.minimum(np.sqrt(2) * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+
+
+def _least_turning(first: Array, second: Array, half: Array) -> Array:
+    """Least first sin cos + second sin^2 over angles within ``half`` of zero."""
+    # In the double angle: second / 2 + |(first, second)| / 2 sin(2 theta - peak).
+    size, peak = 0.5 * np.hypot(first, second), np.arctan2(second, first)
+    ends = np.stack([-2 * half - peak, 2 * half - peak])
+    inside = np.ceil((ends[0] + np.pi / 2) / (2 * np.pi)) * 2 * np.pi - np.pi / 2 <= ends[1]
+    return 0.5 * second + np.where(inside, -size, np.min(size * np.sin(ends), axis=0))
+
+
+def direction(ab: Array) -> Array:
+    """Unit vectors (N, 3) parallel to (1, a, b)."""
+    raw = np.concatenate([np.ones((len(ab), 1)), ab], axis=1)
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+def _angle(u: Array, v: Array) -> Array:
+    return 2 * np.arcsin(np.minimum(0.5 * np.linalg.norm(u - v, axis=1), 1.0))
+
+
+def _largest_product(eigen: list[Array], trace: Array, x: tuple[Array, Array], z: tuple[Array, Array]) -> Array:
+    """Largest <D, M> for given eigenvalues."""
+    if len(eigen) == 1:
+        return eigen[0] * trace
+    gap = eigen[0] - eigen[1]
+    total = eigen[1] * trace + np.where(gap > 0, gap * x[1], gap * x[0])
+    if len(eigen) == 3:
+        rest = eigen[1] - eigen[2]
+        total = total - np.where(rest > 0, rest * z[0], rest * z[1])
+    return total
+
+
+def _plane_range(D: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Least and largest u^T D u for u at an angle in [low, high]."""
+    mean, dx, dy = 0.5 * (D[:, 0, 0] + D[:, 1, 1]), 0.5 * (D[:, 0, 0] - D[:, 1, 1]), D[:, 0, 1]
+    size, peak = np.hypot(dx, dy), np.arctan2(dy, dx)
+    a, b = 2 * low - peak, 2 * high - peak
+    ends = np.cos(np.stack([a, b]))
+    turn = 2 * np.pi
+    most = np.where(np.ceil(a / turn) * turn <= b, 1.0, ends.max(axis=0))
+    least = np.where(np.ceil((a - np.pi) / turn) * turn + np.pi <= b, -1.0, ends.min(axis=0))
+    return mean + size * least, mean + size * most
+
+
+def _cap_largest(D: Array, u: Array, angle: Array) -> Array:
+    """Upper bound of v^T D v for v within an angle of u in space.
+
+    v = cos(phi) u + sin(phi) w: at most cos^2 u^T D u + sin(2 phi) |P D u| + sin^2 (largest eigenvalue of P D P).
+    """
+    Du = np.einsum("nab,nb->na", D, u)
+    own = np.einsum("na,na->n", u, Du)
+    cross = np.linalg.norm(Du - own[:, None] * u, axis=1)
+    # The eigenvalues of P D P on the plane: from its trace and its second invariant.
+    trace = np.einsum("naa->n", D) - own
+    square = np.einsum("nab,nab->n", D, D) - own**2 - 2 * cross**2
+    other = 0.5 * (trace + np.sqrt(np.maximum(2 * square - trace**2, 0.0)))
+    half = 0.5 * (own - other)
+    peak = np.arctan2(cross, half)
+    at = np.minimum(2 * angle, np.pi)
+    value = np.where(at >= peak, np.hypot(half, cross), half * np.cos(at) + cross * np.sin(at))
+    return 0.5 * (own + other) + value

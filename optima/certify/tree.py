@@ -1,0 +1,61 @@
+"""The boxes of a branch and bound as a binary tree, compact enough to be kept with a certificate."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.model import Array
+
+
+class Tree:
+    """Nodes in the order in which they were made; node 0 is the root, and every box is split at its middle.
+
+    ``axis`` is the coordinate along which a node was split (-1: a leaf), ``child`` its lower half (the upper one is
+    the next node), ``multiplier`` its D, nan where it was closed without one.
+    """
+
+    def __init__(self, order: int) -> None:
+        self._axis = np.full(1, -1, dtype=np.int8)
+        self._child = np.full(1, -1, dtype=np.int64)
+        self._multiplier = np.full((1, order, order), np.nan, dtype=np.float64)
+        self._size = 1
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def axis(self) -> NDArray[np.int8]:
+        """Coordinate split, shape (nodes,)."""
+        return self._axis[: self._size]
+
+    @property
+    def child(self) -> NDArray[np.int64]:
+        """Lower half, shape (nodes,)."""
+        return self._child[: self._size]
+
+    @property
+    def multiplier(self) -> NDArray[np.float64]:
+        """D, shape (nodes, m, m)."""
+        return self._multiplier[: self._size]
+
+    def split(self, nodes: NDArray[np.int64], axis: NDArray) -> NDArray[np.int64]:
+        """Give each of the nodes two children; returns the lower ones."""
+        first = self._size + 2 * np.arange(nodes.size)
+        self._grow(self._size + 2 * nodes.size)
+        self._axis[nodes], self._child[nodes] = axis, first
+        self._multiplier[nodes] = np.nan
+        return first
+
+    def record(self, nodes: NDArray[np.int64], D: Array) -> None:
+        """Keep the multipliers of the nodes."""
+        self._multiplier[nodes] = D
+
+    def _grow(self, size: int) -> None:
+        if size > self._axis.size:
+            room = max(size, 2 * self._axis.size) - self._axis.size
+            self._axis = np.concatenate([self._axis, np.full(room, -1, dtype=np.int8)])
+            self._child = np.concatenate([self._child, np.full(room, -1, dtype=np.int64)])
+            extra = np.full((room, *self._multiplier.shape[1:]), np.nan, dtype=np.float64)
+            self._multiplier = np.concatenate([self._multiplier, extra])
+        self._size = size
