@@ -84,12 +84,13 @@ def trainer(problem: DeepUFM, seeds: int, device: str) -> Callable[[int], None]:
 
 
 def seconds(run: Callable[[int], None], steps: int, device: str) -> float:
-    """Seconds per step."""
-    start = time.perf_counter()
+    """Seconds per step: of processor time on a CPU, where other work may take its turns, of the clock on a GPU."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    start = clock()
     run(steps)
     if device != "cpu":
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) / steps
+    return (clock() - start) / steps
 
 
 def measure(problem: DeepUFM, rounds: int, device: str) -> dict[str, list[float]]:
@@ -147,7 +148,7 @@ Made by `python tests/benchmarks/bench_train.py --device {options.device} --roun
 {datetime.date.today()}; device {device}; Python {platform.python_version()}, numpy {np.__version__}, torch \
 {torch.__version__}. K = 10, n = 5, cross-entropy, double precision, one thread. Microseconds per step and seed \
 (median of {options.rounds} interleaved rounds), then the time of the loops over that of the trainer, per seed: median \
-(least to largest of the rounds). The machine was shared with other work while this ran.
+(least to largest of the rounds). Times are processor times on a CPU, as the machine may be shared.
 
 | model | L | d | {" | ".join(heads)} |
 |{"---|" * (3 + len(heads))}
