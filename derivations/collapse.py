@@ -7,8 +7,8 @@
 # 1. (DNC1) all samples of a class have the same features $h^l_c$ in every layer;
 # 2. (DNC2) the class means of every layer have zero global mean and Gram matrix
 #    $(h^l_c)^\top h^l_b=\frac{\sigma^{2(l+1)}}n S_{cb}$: a simplex equiangular tight frame;
-# 3. (DNC3) every $W_l$ is a multiple of $\bar H_{l+1}\bar H_l^\top$, and $W_L^\top$ a multiple of the centred class means
-#    of the last features.
+# 3. (DNC3) every $W_l$ is a multiple of $\bar H_{l+1}\bar H_l^\top$, and $W_L^\top$ a multiple of the centred class
+#    means of the last features.
 #
 # **Sources.** garrod2025, Proposition 1. New here: nothing but the constants.
 #
@@ -17,14 +17,16 @@
 # %%
 """Proposition 1 of garrod2025: the three properties of deep neural collapse."""
 
+from itertools import pairwise
+
 import sympy as sp
 
 # %% [markdown]
 # ## 1. Features of every layer
 # **Proof.** $Z=U\Sigma V^\top$ with $\Sigma=\sqrt na\,I$ of size $K-1$, $V=R^\top V_K/\sqrt n$ and $V_KV_K^\top=S$ (the
 # right singular vectors of $S$ are any orthonormal basis of $\mathbf 1^\perp$, and $U=V_K$). The features
-# $H_l=W_{l-1}\cdots W_1H$ telescope, because $U_i^\top U_i=I$, to $U_{l-1}\Sigma^{l/m}V^\top$: their column for a sample
-# depends on its class only (DNC1). The class means $\bar H_l=\sigma^l U_{l-1}V_K^\top/\sqrt n$ have
+# $H_l=W_{l-1}\cdots W_1H$ telescope, because $U_i^\top U_i=I$, to $U_{l-1}\Sigma^{l/m}V^\top$: their column for a
+# sample depends on its class only (DNC1). The class means $\bar H_l=\sigma^l U_{l-1}V_K^\top/\sqrt n$ have
 # $\bar H_l\mathbf 1=0$ and $\bar H_l^\top\bar H_l=\frac{\sigma^{2l}}nV_KV_K^\top=\frac{\sigma^{2l}}nS$ (DNC2; with
 # $H=H_1$ as layer one). And $\bar H_{l+1}\bar H_l^\top=\frac{\sigma^{2l+1}}nU_lU_{l-1}^\top=\frac{\sigma^{2l}}nW_l$,
 # $W_L=\sigma UU_{L-1}^\top=\sigma\,V_KU_{L-1}^\top\propto\bar H_L^\top$ (DNC3).
@@ -52,7 +54,7 @@ def layers(basis):
     V = sp.Matrix(6, 2, lambda i, j: basis[i // SAMPLES, j] / sp.sqrt(SAMPLES))
     hidden = [orthogonal(x)[:, :2] for x in ((1, 2, 0), (sp.Rational(1, 2), -1, 3), (0, 1, -2))]
     chain = [*hidden, basis]
-    weights = [SIGMA * after * before.T for before, after in zip(chain[:-1], chain[1:], strict=True)]
+    weights = [SIGMA * after * before.T for before, after in pairwise(chain)]
     features = [SIGMA * hidden[0] * V.T]
     for weight in weights[:-1]:
         features.append(weight * features[-1])

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Sharpness of deep neural collapse against that of pairs
 #
-# **Statement.** $K\ge4$ even, $h=K/2$, $L\ge2$, $n$ samples, one $\lambda$, any fixed width. As $\lambda\to0$ the norm of
-# the Hessian of all parameters at the simplex over that at antipodal pairs tends to
+# **Statement.** $K\ge4$ even, $h=K/2$, $L\ge2$, $n$ samples, one $\lambda$, any fixed width. As $\lambda\to0$ the norm
+# of the Hessian of all parameters at the simplex over that at antipodal pairs tends to
 # $$\text{trace norm:}\quad\frac{2(K-1)\,[(L+1)(K-1)+1+(n-1)K]}{K^2\,[L+1+2n]},\qquad\text{spectral norm:}\quad1,$$
 # $$\text{Frobenius norm:}\quad\frac{K-2}{2K}\sqrt{\frac{F_S}{F_P}},\qquad
 #   \begin{aligned}F_S&=(L+1)^2(K^3-K^2)+(K-1)[2(L+1)(K-2)+4]+(n-1)K(K-1)(K+2),\\
@@ -25,8 +25,9 @@ h = K / 2
 # %% [markdown]
 # ## 1. The curvature wins
 # In units of $\lambda$ the Hessian at the simplex has curvature $x=a/K$ (simplex_hessian.py) and other entries of order
-# one. At pairs, with $\rho$ the softmax of a rival and $\rho'=\rho e^{-a}$ that of the partner, stationarity in the range
-# is $\lambda=[(K-2)\rho+2\rho']\frac{\sqrt n}Ns^{(L-1)/m}$, $s=2\sqrt na$, $m=L+1$, so that curvature $\rho/N$ becomes
+# one. At pairs, with $\rho$ the softmax of a rival and $\rho'=\rho e^{-a}$ that of the partner, stationarity in the
+# range is $\lambda=[(K-2)\rho+2\rho']\frac{\sqrt n}Ns^{(L-1)/m}$, $s=2\sqrt na$, $m=L+1$, so that curvature $\rho/N$
+# becomes
 # $$x_P=\frac{\rho\,s^{2L/m}}{N\lambda}=\frac{2a}{K-2+2e^{-a}}.$$
 # As $\lambda\to0$ both scales are $\sim\log\frac1\lambda$ (section 12 of structure_losses.py with least margin one), so
 # $x\to\infty$ and $x_S/x_P\to\frac{K-2}{2K}$: the norms' ratio tends to this times the ratio of the curvature parts.
@@ -47,21 +48,21 @@ check_unit()
 
 # %% [markdown]
 # ## 2. The curvature part
-# Columns of $c$ carry, to leading order, $\rho\sum_{j}(v_j-v_c)^2$ over the rivals $j$ at the least margin: all $j\ne c$
-# at the simplex, all but the partner at pairs. A direction in the range moves the logits through $L+1$ factors; one that
-# leaves it on the left (on the right) through $W_L$ ($H$) only. Hence the nonzero eigenvalues of the curvature part are
-# those of $D^{1/2}QD^{1/2}$ with $Q$ the form and $D=L+1$ inside, $1$ on one side.
+# Columns of $c$ carry, to leading order, $\rho\sum_{j}(v_j-v_c)^2$ over the rivals $j$ at the least margin: all
+# $j\ne c$ at the simplex, all but the partner at pairs. A direction in the range moves the logits through $L+1$
+# factors; one that leaves it on the left (on the right) through $W_L$ ($H$) only. Hence the nonzero eigenvalues of the
+# curvature part are those of $D^{1/2}QD^{1/2}$ with $Q$ the form and $D=L+1$ inside, $1$ on one side.
 #
 # *Simplex* (simplex_hessian.py, $\delta\to1$): $(L+1)K$ once; $(L+1)$, $K^2-3K+1$ times;
-# $\begin{pmatrix}(L+1)(K-1)&\sqrt{(L+1)(K-2)}\\\cdot&2\end{pmatrix}$, $K-1$ times; within classes $K$, $K(n-1)$ times, and
-# $1$, $K(n-1)(K-2)$ times.
+# $\begin{pmatrix}(L+1)(K-1)&\sqrt{(L+1)(K-2)}\\\cdot&2\end{pmatrix}$, $K-1$ times; within classes $K$, $K(n-1)$ times,
+# and $1$, $K(n-1)(K-2)$ times.
 #
 # *Pairs.* Bases $d_b=(e-e')/\sqrt2$ of the range and $p_b=(e+e')/\sqrt2$. **Proof**, from
 # $\sum_{\pm}(\pm u\mp'w)^2$ over the signs of the two classes of a pair: for $z=\sum y_{ab}d_ad_b^\top$ the form is
 # $\sum_{a\ne b}y_{ab}^2+(h-1)\sum_by_{bb}^2$, and it does not meet the other directions; for
-# $z=\sum x_{ab}\,p_ad_b^\top+\sum w_{ab}\,d_ap_b^\top$ it is $\sum_{a\ne b}[w_{ab}^2+(x_{ab}-x_{bb}-w_{bb})^2]$. Per $b$
-# the last squares have the Gram matrix $I+2\,\mathbf 1\mathbf 1^\top$ of order $h-1$: eigenvalues $1$ ($h-2$ times) and
-# $K-1$. Within classes: $h-1$ once and $1$, $h-1$ times.
+# $z=\sum x_{ab}\,p_ad_b^\top+\sum w_{ab}\,d_ap_b^\top$ it is $\sum_{a\ne b}[w_{ab}^2+(x_{ab}-x_{bb}-w_{bb})^2]$. Per
+# $b$ the last squares have the Gram matrix $I+2\,\mathbf 1\mathbf 1^\top$ of order $h-1$: eigenvalues $1$ ($h-2$
+# times) and $K-1$. Within classes: $h-1$ once and $1$, $h-1$ times.
 
 
 # %%
@@ -112,8 +113,8 @@ for size in (4, 6, 8):
 # %% [markdown]
 # ## 3. The three constants
 # **Proof**: sums over the two lists. The largest eigenvalue at the simplex is $(L+1)K$: the 2 x 2 matrix has
-# trace $(L+1)(K-1)+2\le2(L+1)K$ and at $\mu=(L+1)K$ the value $(L+1)LK>0$ of its characteristic polynomial; at pairs it is
-# $\max\{(L+1)(h-1),K-1\}$, the first for $L\ge2$, $K\ge4$. The spectral ratio is
+# trace $(L+1)(K-1)+2\le2(L+1)K$ and at $\mu=(L+1)K$ the value $(L+1)LK>0$ of its characteristic polynomial; at pairs
+# it is $\max\{(L+1)(h-1),K-1\}$, the first for $L\ge2$, $K\ge4$. The spectral ratio is
 # $\frac{K-2}{2K}\cdot\frac{(L+1)K}{(L+1)(K-2)/2}=1$.
 
 
@@ -156,5 +157,7 @@ mu = (L + 1) * K
 polynomial = (mu - (L + 1) * (K - 1)) * (mu - 2) - (L + 1) * (K - 2)
 assert sp.expand(polynomial - (L + 1) * L * K) == 0
 more = sp.Symbol("t", nonnegative=True)
-assert sp.expand(((L + 1) * (h - 1) - (K - 1)).subs(L, 2 + more).subs(K, 4 + 2 * sp.Symbol("u", nonnegative=True))).is_nonnegative
+assert sp.expand(
+    ((L + 1) * (h - 1) - (K - 1)).subs(L, 2 + more).subs(K, 4 + 2 * sp.Symbol("u", nonnegative=True))
+).is_nonnegative
 assert sp.simplify((K - 2) / (2 * K) * (L + 1) * K / ((L + 1) * (h - 1)) - 1) == 0

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Antipodal pairs beat deep neural collapse
 #
-# **Statement.** Let $m=\lfloor K/2\rfloor$ and $p=\frac2{L+1}$. At every scale $a>0$ antipodal pairs (for odd $K$ in the
-# published form, the last class on its own) have a smaller fit than the simplex, and they have a smaller penalty iff
+# **Statement.** Let $m=\lfloor K/2\rfloor$ and $p=\frac2{L+1}$. At every scale $a>0$ antipodal pairs (for odd $K$ in
+# the published form, the last class on its own) have a smaller fit than the simplex, and they have a smaller penalty
+# iff
 # $$2^{p}<2-\frac1m\qquad\Longleftrightarrow\qquad4\,m^{L+1}<(2m-1)^{L+1}.$$
 # This holds for all $K\ge4$, $L\ge3$ and for all $K\ge6$, $L=2$, and in no other case ($m\ge1$). There the simplex is
 # not a global minimum for any $\lambda$ at which its scale is positive.
@@ -44,8 +45,8 @@ check_fit()
 
 # %% [markdown]
 # ## 2. Penalty
-# **Proof.** The simplex has $K-1$ singular values $a$; pairs have $m$ singular values $2a$, and for odd $K$ one more, $a$.
-# With $t=2^p$ the difference of $\sum_is_i^p/a^p$ is $2m-1-mt$ for both parities: positive iff $t<2-\frac1m$.
+# **Proof.** The simplex has $K-1$ singular values $a$; pairs have $m$ singular values $2a$, and for odd $K$ one more,
+# $a$. With $t=2^p$ the difference of $\sum_is_i^p/a^p$ is $2m-1-mt$ for both parities: positive iff $t<2-\frac1m$.
 
 
 # %%
@@ -98,10 +99,10 @@ assert all(wins(i, j) == ((i >= 2 and j >= 3) or (i >= 3 and j >= 2)) for i in r
 # %% [markdown]
 # ## 4. Conclusion
 # **Proof.** Let $a>0$ be a scale of the simplex with loss $f(a)=G_s(a)+c\,\nu_sa^p$. Pairs at the same scale lose
-# $G_p(a)+c\,\nu_pa^p<f(a)$, with $G_p<G_s$ by section 1 and $\nu_p<\nu_s$ by sections 2 and 3. The argument uses no value
-# of $c>0$, so it holds for every $\lambda$, number of samples $n$ and choice of one weight per factor (they enter through
-# $\lambda_{\rm eff}$ alone: schatten_reduction.py). A width $d\ge K-1$, which the simplex needs, suffices for pairs, whose
-# rank is at most that.
+# $G_p(a)+c\,\nu_pa^p<f(a)$, with $G_p<G_s$ by section 1 and $\nu_p<\nu_s$ by sections 2 and 3. The argument uses no
+# value of $c>0$, so it holds for every $\lambda$, number of samples $n$ and choice of one weight per factor (they
+# enter through $\lambda_{\rm eff}$ alone: schatten_reduction.py). A width $d\ge K-1$, which the simplex needs,
+# suffices for pairs, whose rank is at most that.
 
 # %%
 c, fit_s, fit_gap, nu_p, nu_gap, power = sp.symbols("c G_s g nu_p h q", positive=True)

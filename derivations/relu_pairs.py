@@ -13,9 +13,9 @@
 # its own chain of $L+1$ numbers; the comparison is then (*) at $K-1$: for $L=4$ iff $K\ge15$, for every $L\ge5$ when
 # $K\ge11$.
 #
-# **Sources.** garrod2025, Theorem 7 (whose assumption on global means says that a network with deep neural collapse pays
-# at least the linear penalty of the simplex), for $K\ge10$, $L\ge5$ or $K\ge16$, $L=4$. New here: the exact domain of
-# the inequality, and the reduction of odd $K$ to even $K-1$.
+# **Sources.** garrod2025, Theorem 7 (whose assumption on global means says that a network with deep neural collapse
+# pays at least the linear penalty of the simplex), for $K\ge10$, $L\ge5$ or $K\ge16$, $L=4$. New here: the exact
+# domain of the inequality, and the reduction of odd $K$ to even $K-1$.
 #
 # Cells say **proof** or **check** (exact).
 
@@ -162,11 +162,12 @@ assert all(coefficient > 0 for coefficient in sp.Poly(never).all_coeffs())  # L 
 
 # %% [markdown]
 # ## 5. Odd K
-# **Proof.** On the first $k=K-1$ classes take the network above, and for the last class one more feature in every layer,
-# carried from layer to layer by one positive number per factor: features and weights are direct sums, all nonnegative
-# where a ReLU acts. The logits are $aX\oplus a$, the published odd pairs. A chain of $L+1$ numbers with product
-# $\sqrt na$ costs $\frac{L+1}2\lambda(\sqrt na)^{2/(L+1)}$ (AM-GM with equality), that is $\rho=1$. So the network wins iff
-# $\rho_k+1<K-1=k$, that is $\rho_k<k-1$: (*) at $k$. The least odd $K$ are 15 for $L=4$ and 11 for $L=5$.
+# **Proof.** On the first $k=K-1$ classes take the network above, and for the last class one more feature in every
+# layer, carried from layer to layer by one positive number per factor: features and weights are direct sums, all
+# nonnegative where a ReLU acts. The logits are $aX\oplus a$, the published odd pairs. A chain of $L+1$ numbers with
+# product $\sqrt na$ costs $\frac{L+1}2\lambda(\sqrt na)^{2/(L+1)}$ (AM-GM with equality), that is $\rho=1$. So the
+# network wins iff $\rho_k+1<K-1=k$, that is $\rho_k<k-1$: (*) at $k$. The least odd $K$ are 15 for $L=4$ and 11 for
+# $L=5$.
 
 # %%
 k = sp.Symbol("k", positive=True)

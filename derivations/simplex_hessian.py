@@ -13,9 +13,9 @@
 # The larger root of $\lambda_{\rm eff}=a^{(L-1)/(L+1)}/(e^a+K-1)$ satisfies $a\sim\log\frac1\lambda$, so the condition
 # holds for all small $\lambda$.
 #
-# **Sources.** garrod2025, Theorem 4 (positive semidefinite for small $\lambda$). New here: the whole spectrum, the exact
-# condition, and that at the larger root close to the fold the simplex can be a saddle although it is a minimum along
-# its scale.
+# **Sources.** garrod2025, Theorem 4 (positive semidefinite for small $\lambda$). New here: the whole spectrum, the
+# exact condition, and that at the larger root close to the fold the simplex can be a saddle although it is a minimum
+# along its scale.
 #
 # Cells say **proof** (all $K$, $L$, $n$, $d$) or **check** (exact, given sizes).
 
@@ -49,8 +49,8 @@ def equal(left, right):
 # $-\lambda(s_j/s_i)^{(l-k-1)/m}$. Only for $l=k+1$ is $C_{lk}=I$ on the complement too.
 #
 # Entries that leave the range in a hidden layer therefore meet their neighbour only: $Y_{l}[i,j]$ and $Y_{l-1}[j,i]$,
-# $i\le r<j$, have the matrix $\lambda\begin{pmatrix}1&-1\\-1&1\end{pmatrix}$, eigenvalues $0$ and $2\lambda$, and entries
-# outside on both sides have $\lambda$. All nonnegative.
+# $i\le r<j$, have the matrix $\lambda\begin{pmatrix}1&-1\\-1&1\end{pmatrix}$, eigenvalues $0$ and $2\lambda$, and
+# entries outside on both sides have $\lambda$. All nonnegative.
 
 
 # %%
@@ -84,7 +84,7 @@ def check_chain(depth, sign=1):
     """Eigenvalues over the layers for symmetric and antisymmetric directions; ``sign`` of the coupling."""
     h = sp.Symbol("h")
     for tau in (1, -1):
-        matrix = sp.Matrix(depth + 1, depth + 1, lambda i, j: lam + h if i == j else h - sign * tau * lam)
+        matrix = sp.Matrix(depth + 1, depth + 1, lambda i, j, tau=tau: lam + h if i == j else h - sign * tau * lam)
         top = (depth + 1) * h - (depth - 1) * lam if tau == 1 else (depth + 1) * (h + lam)
         flat = 2 * lam if tau == 1 else 0
         ones = sp.ones(depth + 1, 1)
@@ -122,8 +122,8 @@ check_unit()
 # $q=1-(K-1)\rho$ and rivals $\rho$ the column $c$ has
 # $q\rho\sum_{j\ne c}(v_j-v_c)^2+\rho^2\sum_{j<k,\ne c}(v_j-v_k)^2
 #  =\rho\,[\delta\,{\rm star}_c(v)+\rho(K|v|^2-(\mathbf 1^\top v)^2)]$
-# with ${\rm star}_c(v)=\sum_{j\ne c}(v_j-v_c)^2$ and $q-\rho=1-K\rho=\delta$. On centred columns the curvature is $\rho$
-# times $\delta\,\sigma+(1-\delta)$, $\sigma$ an eigenvalue of the star form, because $\rho K=1-\delta$.
+# with ${\rm star}_c(v)=\sum_{j\ne c}(v_j-v_c)^2$ and $q-\rho=1-K\rho=\delta$. On centred columns the curvature is
+# $\rho$ times $\delta\,\sigma+(1-\delta)$, $\sigma$ an eigenvalue of the star form, because $\rho K=1-\delta$.
 
 # %%
 size = 5
@@ -136,8 +136,8 @@ assert sp.expand(form - rho * ((1 - size * rho) * star + rho * spread)) == 0
 
 # %% [markdown]
 # ## 5. Eigenvalues of the star form
-# On matrices $z$ with centred columns, ${\rm star}(z)=\sum_c{\rm star}_c(z_{:c})$. Invariant under relabelling, it acts as
-# a number on each irreducible part. **Proof** of the numbers, all $K$:
+# On matrices $z$ with centred columns, ${\rm star}(z)=\sum_c{\rm star}_c(z_{:c})$. Invariant under relabelling, it
+# acts as a number on each irreducible part. **Proof** of the numbers, all $K$:
 #
 # * $z=S$: each term is 1, $K(K-1)$ terms, $|S|^2=K-1$: $\sigma=K$.
 # * $z$ with zero diagonal: ${\rm star}(z)=|z|^2$: $\sigma=1$. Antisymmetric matrices with zero row sums
@@ -147,8 +147,8 @@ assert sp.expand(form - rho * ((1 - size * rho) * star + rho * spread)) == 0
 #   With $\sum_c\sum_{j\ne c}(\alpha v_j+\beta v_c)^2=[(K-1)(\alpha^2+\beta^2)-2\alpha\beta]|v|^2$ their form is, in
 #   normalised coordinates, $\begin{pmatrix}K-1&\sqrt{K-2}\\\sqrt{K-2}&2\end{pmatrix}$.
 #
-# The dimensions add up: $1+\frac{K(K-3)}2+\frac{(K-1)(K-2)}2+(K-1)=(K-1)^2$. Within a class (directions of $H$ with zero
-# class mean) the star form has the eigenvalues $K$ once and $1$, $K-2$ times, on $\mathbf 1^\perp$.
+# The dimensions add up: $1+\frac{K(K-3)}2+\frac{(K-1)(K-2)}2+(K-1)=(K-1)^2$. Within a class (directions of $H$ with
+# zero class mean) the star form has the eigenvalues $K$ once and $1$, $K-2$ times, on $\mathbf 1^\perp$.
 
 
 # %%
@@ -228,8 +228,8 @@ check_semidefinite()
 
 # %% [markdown]
 # ## 7. The larger root diverges
-# **Proof.** $\log\frac1{\lambda_{\rm eff}}=\log(e^a+K-1)-\frac{L-1}{L+1}\log a$ with $a\le\log(e^a+K-1)\le a+\log K$ for
-# $a\ge0$; so $\log(1/\lambda_{\rm eff})/a\to1$ as $a\to\infty$, and on the outer branch $\lambda\to0$ means
+# **Proof.** $\log\frac1{\lambda_{\rm eff}}=\log(e^a+K-1)-\frac{L-1}{L+1}\log a$ with $a\le\log(e^a+K-1)\le a+\log K$
+# for $a\ge0$; so $\log(1/\lambda_{\rm eff})/a\to1$ as $a\to\infty$, and on the outer branch $\lambda\to0$ means
 # $a\to\infty$ (structure_losses.py, section 7).
 
 # %%

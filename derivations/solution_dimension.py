@@ -10,15 +10,17 @@
 # increases with $d$, tends to $\frac{K-1}r$, and is at least one from the least width $d=K-1$ on, with equality there
 # iff $r=K-2$.
 #
-# **Sources.** garrod2025, Theorem 5, restated in the notes of this project as $D=L(rd-C(r))$ with $C(r)=\frac{r(r+1)}2+\sum
-# \frac{\mu(\mu-1)}2$ over the multiplicities $\mu$ of the nonzero singular values, so that $C=(K-1)^2$ for the simplex and
-# the ratio starts below one. New here: the multiplicities do not enter (they agree with that formula iff all $\mu=1$), and
-# the ratio never is below one.
+# **Sources.** garrod2025, Theorem 5, restated in the notes of this project as $D=L(rd-C(r))$ with
+# $C(r)=\frac{r(r+1)}2+\sum \frac{\mu(\mu-1)}2$ over the multiplicities $\mu$ of the nonzero singular values, so that
+# $C=(K-1)^2$ for the simplex and the ratio starts below one. New here: the multiplicities do not enter (they agree
+# with that formula iff all $\mu=1$), and the ratio never is below one.
 #
 # Cells say **proof** or **check** (exact, given sizes).
 
 # %%
 """Theorem 5 of garrod2025: counting the dimensions of the set of balanced factors."""
+
+from itertools import pairwise
 
 import sympy as sp
 
@@ -26,12 +28,12 @@ K, d, r, L = sp.symbols("K d r L", positive=True)
 
 # %% [markdown]
 # ## 1. The set
-# **Proof.** Balanced factors with logits $Z^*=U\Sigma V^\top$ are $W_l=U_l\Sigma^{1/m}U_{l-1}^\top$ with $U_L=U$, $U_{-1}=V$
-# fixed and hidden $U_0,\dots,U_{L-1}\in\mathbb R^{d\times r}$ with orthonormal columns (Lemma 1). The map from
-# $(U_0,\dots,U_{L-1})$ to factors is one to one: $H=U_0\Sigma^{1/m}V^\top$ gives $U_0=HV\Sigma^{-1/m}$, then $W_1$ gives
-# $U_1$, and so on. Another choice of $U,V$ for the same $Z^*$ ($U\to UR$, $V\to VR$ with $R$ commuting with $\Sigma$)
-# together with $U_l\to U_lR$ gives the same factors, hence the same set. A $d\times r$ matrix with orthonormal columns has
-# $rd$ entries under $\frac{r(r+1)}2$ independent conditions.
+# **Proof.** Balanced factors with logits $Z^*=U\Sigma V^\top$ are $W_l=U_l\Sigma^{1/m}U_{l-1}^\top$ with $U_L=U$,
+# $U_{-1}=V$ fixed and hidden $U_0,\dots,U_{L-1}\in\mathbb R^{d\times r}$ with orthonormal columns (Lemma 1). The map
+# from $(U_0,\dots,U_{L-1})$ to factors is one to one: $H=U_0\Sigma^{1/m}V^\top$ gives $U_0=HV\Sigma^{-1/m}$, then
+# $W_1$ gives $U_1$, and so on. Another choice of $U,V$ for the same $Z^*$ ($U\to UR$, $V\to VR$ with $R$ commuting
+# with $\Sigma$) together with $U_l\to U_lR$ gives the same factors, hence the same set. A $d\times r$ matrix with
+# orthonormal columns has $rd$ entries under $\frac{r(r+1)}2$ independent conditions.
 #
 # **Check**: the tangent space of the set at an explicit point, as the rank of a rational matrix, for a repeated and for
 # distinct singular values.
@@ -49,7 +51,7 @@ def tangent_rank(roots, depth, width):
     rank = len(roots)
     bases = [cayley(width, seed)[:, :rank] for seed in range(1, depth + 1)]
     chain = [sp.eye(rank), *bases, sp.eye(rank)]
-    factors = [after * sp.diag(*roots) * before.T for before, after in zip(chain, chain[1:], strict=False)]
+    factors = [after * sp.diag(*roots) * before.T for before, after in pairwise(chain)]
     rows = []
     for layer in range(depth):
         for i in range(width):

@@ -4,7 +4,7 @@ To state a claim of your own, decorate a generator of evidence with :func:`claim
 """
 
 from optima.claims.claim import Claim, Control, claim
-from optima.claims.evidence import Cases, Grid, Lines, Proof, Remark, Table, Undecided
+from optima.claims.evidence import Cases, Grid, Lines, Proof, Remark, Table, Undecided, agreement
 from optima.claims.run import Outcome, run, run_all, write_counterexample
 from optima.claims.select import claims_of, library, read_file
 from optima.claims.verdict import Finding
@@ -21,6 +21,7 @@ __all__ = [
     "Remark",
     "Table",
     "Undecided",
+    "agreement",
     "claim",
     "claims_of",
     "library",

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -128,7 +129,7 @@ def brief(values: Sequence[Any]) -> str:
     """Values on one line: a range, or the first and last of many."""
     values = list(values)
     if len(values) > 1 and all(isinstance(v, int) for v in values):
-        steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+        steps = {b - a for a, b in pairwise(values)}
         if steps == {1}:
             return f"{values[0]} to {values[-1]}"
     text = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in values]

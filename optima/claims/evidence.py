@@ -19,7 +19,7 @@ class Cases:
     Parameters
     ----------
     margin
-        One number, or an array of them. A claim of equality passes its tolerance minus the error.
+        One number, or an array of them. For claims of equality there is :func:`agreement`.
     witness
         Arrays that show the case (logits, factors), kept when it is a counterexample.
     at
@@ -42,6 +42,11 @@ class Cases:
     def worst(self) -> int:
         """Index of the smallest margin (nan counts as smallest)."""
         return int(np.argmin(np.where(np.isnan(self.margin), -np.inf, self.margin)))
+
+
+def agreement(error: float | Array, tolerance: float) -> float | Array:
+    """Margin of a claim of equality: 1 - error / tolerance, one where both sides agree and negative beyond it."""
+    return 1 - np.asarray(error, dtype=float) / tolerance
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def claims_of(targets: Sequence[str]) -> tuple[list[Claim], Mapping[str, Sequenc
     """
     library()
     if not targets:
-        return list(REGISTRY.values()), {}
+        return [REGISTRY[name] for name in sorted(REGISTRY)], {}
     chosen: dict[str, Claim] = {}
     axes: dict[str, Sequence[Any]] = {}
     for target in targets:
@@ -64,7 +64,7 @@ def read_file(path: Path) -> list[Claim]:
 def _of_target(target: str) -> list[Claim]:
     if target.endswith(".py"):
         return read_file(Path(target))
-    found = [made for name, made in REGISTRY.items() if name == target or name.startswith(f"{target}.")]
+    found = [made for name, made in sorted(REGISTRY.items()) if name == target or name.startswith(f"{target}.")]
     if not found:
         groups = {name.partition(".")[0] for name in REGISTRY}
         near = get_close_matches(target, [*REGISTRY, *groups], n=3)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from optima.hessian.spectrum import Spectrum
@@ -12,6 +14,8 @@ from optima.reduction import Reduction
 
 # Largest gradient of the reduced value, relative to that of the fit, at a critical point.
 CRITICAL = 1e-6
+
+Index = NDArray[np.intp]
 
 
 def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None) -> Spectrum:
@@ -85,10 +89,10 @@ class _Lifted:
         """All blocks together."""
         return Spectrum.of([*self._hidden(), *self._within_classes(), (np.linalg.eigvalsh(self._core()), 1)])
 
-    def _hidden(self) -> list[tuple[Array | float, int]]:
+    def _hidden(self) -> list[tuple[ArrayLike, int]]:
         r, d, K, N, regs = self.r, self.d, self.K, self.N, self.regs
-        parts: list[tuple[Array | float, int]] = []
-        for low, high in zip(regs[:-1], regs[1:], strict=True):
+        parts: list[tuple[ArrayLike, int]] = []
+        for low, high in pairwise(regs):
             parts += [(0.0, r * (d - r)), (low + high, r * (d - r))]
         parts += [(reg, (d - r) ** 2) for reg in regs[1:-1]]
         if self.L > 1:
@@ -99,7 +103,7 @@ class _Lifted:
         root = np.sqrt(half**2 + rest**2)
         return [*parts, (mean + root, d - r), (mean - root, d - r), (regs[0], (N - K) * (d - r))]
 
-    def _within_classes(self) -> list[tuple[Array | float, int]]:
+    def _within_classes(self) -> list[tuple[ArrayLike, int]]:
         left = self.U[:, : self.r] * self.s ** (self.L / self.m)
         scale = self.regs[0] / self.reg / self.N
         blocks = scale * np.einsum("ai,cab,bj->cij", left, self.curvature, left)
@@ -110,9 +114,7 @@ class _Lifted:
         """Blocks Y_l[r, r] of all factors, Y_L[rest, r] and Y_0[r, rest] in one matrix."""
         layer, i, j = self._coordinates()
         move = self._moves(layer, i, j)
-        data = np.einsum(
-            "ai,cab,bk,cj,cl->ijkl", self.U, self.curvature, self.U, self.V, self.V, optimize=True
-        )
+        data = np.einsum("ai,cab,bk,cj,cl->ijkl", self.U, self.curvature, self.U, self.V, self.V, optimize=True)
         # In steps: the four-index array is read at pairs of coordinates.
         place = i * self.K + j
         core = data.reshape(self.K**2, self.K**2)[np.ix_(place, place)] * np.outer(move, move) / self.N
@@ -121,7 +123,7 @@ class _Lifted:
         ratio = np.sqrt(self.regs[layer] / self.reg)
         return core * np.outer(ratio, ratio)
 
-    def _coordinates(self) -> tuple[Array, Array, Array]:
+    def _coordinates(self) -> tuple[Index, Index, Index]:
         r, K = self.r, self.K
         inner = [(layer, i, j) for layer in range(self.m) for i in range(r) for j in range(r)]
         top = [(self.L, i, j) for i in range(r, K) for j in range(r)]
@@ -129,13 +131,13 @@ class _Lifted:
         columns = np.array([*inner, *top, *bottom], dtype=np.intp).reshape(-1, 3)
         return columns[:, 0], columns[:, 1], columns[:, 2]
 
-    def _moves(self, layer: Array, i: Array, j: Array) -> Array:
+    def _moves(self, layer: Index, i: Index, j: Index) -> Array:
         """How much an entry of Y_l moves the logits: s_i^((L-l)/m) s_j^(l/m)."""
         logs = np.concatenate([np.log(self.s), np.zeros(self.K - self.r)])
         # Outside the range only the outermost factors act, with no power of a zero singular value.
         return np.exp(logs[i] * (self.L - layer) / self.m + logs[j] * layer / self.m)
 
-    def _add_second_order(self, core: Array, layer: Array, i: Array, j: Array) -> None:
+    def _add_second_order(self, core: Array, layer: Index, i: Index, j: Index) -> None:
         """<grad g, second derivative of the product>: Y_l[i, j] meets Y_k[j, i] in the range of Z.
 
         Their coefficient is -lam (s_j / s_i)^((l-k-1)/m) for l > k, because U^T (grad g) V = -lam s^((1-L)/m).
@@ -164,5 +166,3 @@ def _width(problem: DeepUFM, width: int | None, rank: int) -> int:
     if found < rank:
         raise ValueError(f"width {found} cannot carry logits of rank {rank}; pass a width of at least {rank}")
     return found
-
-

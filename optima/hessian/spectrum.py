@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from optima.model import Array
 
@@ -19,7 +19,7 @@ class Spectrum:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[Array | float, int]]) -> Spectrum:
+    def of(cls, parts: Sequence[tuple[ArrayLike, int]]) -> Spectrum:
         """From pairs of eigenvalues and the multiplicity that each of them has; multiplicities may be zero."""
         values = np.concatenate([np.atleast_1d(np.asarray(value, dtype=float)) for value, _ in parts])
         counts = np.concatenate([np.full(np.size(value), count, dtype=np.int64) for value, count in parts])

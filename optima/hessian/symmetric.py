@@ -58,9 +58,9 @@ def pairs_spectrum(classes: int, depth: int, scale: float, samples: int = 1, wid
     r"""Eigenvalues of the Hessian over lambda at antipodal pairs (K even) with stationary scale a.
 
     With h = K/2, kappa = K - 2 + 2 e^{-a} and x = 2a/kappa: (L+1) x - (L-1) and (L+1)(x+1) [h(h-1)/2 each],
-    (L+1) x theta - (L-1) [h], theta = (e^a + (K-2)/2 + 2 e^{-a} ...)-ratio of the curvature within a pair to that of
-    a rival, 2 and 0 as often as the range asks, x + 1 +- K/kappa [h(h-2) each] and four from a 4 x 4 matrix [h each],
-    those within classes, and 0, 1, 2 from the directions outside the range.
+    (L+1) x theta - (L-1) [h], theta the curvature within a pair over that of a rival, 2 and 0 as often as the range
+    asks, x + 1 +- K/kappa [h(h-2) each] and four from a 4 x 4 matrix [h each], those within classes, and 0, 1, 2
+    from the directions outside the range.
 
     Raises ValueError for odd K, K < 4 and values out of range. Source: derivations/hessian_norms.py.
     """
@@ -124,18 +124,14 @@ def _pair_block(a: float, K: int) -> Array:
     h = K // 2
     T = 1 + (K - 2) * e + e**2
     kappa = K - 2 + 2 * e
-    q = np.array([1.0, e * e]) / T
-    rho = e / T
-    # Softmax variance on (own - partner)/sqrt 2, (own + partner)/sqrt 2, and P = sum of rivals / sqrt(2 (h-1)).
+    # Rows: (own - partner)/sqrt 2, (own + partner)/sqrt 2, and P = sum of rivals / sqrt(2 (h-1)).
     root = math.sqrt(2 * (h - 1))
     vectors = np.array([[1, -1, 0], [1, 1, 0]]) / math.sqrt(2)
     basis = np.vstack([vectors, [0, 0, 1 / root]])
-    weights = np.array([q[0], q[1], 2 * (h - 1) * rho])
-    # Divided by rho before any subtraction of nearly equal numbers: Laplacian of the complete graph with these weights.
-    laplacian = -np.outer(weights, weights) / rho
-    laplacian[0, 1:] = laplacian[1:, 0] = -np.array([e / T, 2 * (h - 1) / T])
+    # Variance over rho: Laplacian of the graph on own class, partner and rivals whose edges weigh q_i q_j / rho.
+    laplacian = np.zeros((3, 3))
+    laplacian[0, 1:] = laplacian[1:, 0] = -np.array([e, 2 * (h - 1)]) / T
     laplacian[1, 2] = laplacian[2, 1] = -(e * e / T) * 2 * (h - 1)
-    np.fill_diagonal(laplacian, 0)
     np.fill_diagonal(laplacian, -laplacian.sum(axis=0))
     curve = basis @ laplacian @ basis.T
     x = 2 * a / kappa

@@ -10,7 +10,7 @@ from scipy.optimize import root
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import geometric_mean
 
@@ -57,12 +57,17 @@ def _cases(K: int, L: int, seed: int, weighted: bool) -> Iterator[Evidence]:
         problem = DeepUFM(K, L, regs, width=3, loss=loss)
         factors = _random(problem, rng)
         error = max(_identity_errors(problem, factors, weighted))
-        yield Cases(TOLERANCE - error, classes=K, depths=L, seeds=seed, point=f"random, {loss}")
+        yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, seeds=seed, point=f"random, {loss}")
         found = _critical(problem, factors)
         if found is not None:
             error = max([*_imbalances(problem, found, weighted), *_singular_errors(problem, found, weighted)])
             yield Cases(
-                TOLERANCE - error, dict(_named(found)), classes=K, depths=L, seeds=seed, point=f"critical, {loss}"
+                agreement(error, TOLERANCE),
+                dict(_named(found)),
+                classes=K,
+                depths=L,
+                seeds=seed,
+                point=f"critical, {loss}",
             )
 
 
@@ -90,7 +95,8 @@ def _imbalances(problem: DeepUFM, factors: Sequence[Array], weighted: bool) -> I
     regs = problem.regs if weighted else (1.0,) * len(factors)
     for low, reg_low, high, reg_high in _chain(factors, regs):
         left, right = reg_high * high.T @ high, reg_low * low @ low.T
-        yield float(np.linalg.norm(left - right) / max(np.linalg.norm(left), np.linalg.norm(right), 1e-300))
+        sizes = [float(np.linalg.norm(side)) for side in (left, right)]
+        yield float(np.linalg.norm(left - right)) / max(*sizes, 1e-300)
 
 
 def _identity_errors(problem: DeepUFM, factors: Sequence[Array], weighted: bool) -> Iterator[float]:

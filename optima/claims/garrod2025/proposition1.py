@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.structures import named
@@ -44,7 +44,7 @@ def proposition1(
                 rng = np.random.default_rng([K, L, n])
                 factors = Reduction(problem).lift(3.0 * shape.shape(), rng=rng)
                 for name, error in zip(("DNC1", "DNC2", "DNC3"), _distances(problem, factors), strict=True):
-                    yield Cases(TOLERANCE - error, classes=K, depths=L, samples=n, property=name)
+                    yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, samples=n, property=name)
 
 
 def _distances(problem: DeepUFM, factors: Sequence[Array]) -> tuple[float, float, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.optimize import brentq
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table
+from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table, agreement
 from optima.hessian import Spectrum, lifted_spectrum, pairs_spectrum, simplex_spectrum
 from optima.model import DeepUFM
 from optima.solve import best_scales
@@ -57,7 +57,11 @@ def limits(classes: int, depth: int, samples: int) -> tuple[float, float, float]
     proves=True,
 )
 def theorem6(
-    classes: Sequence[int], depths: Sequence[int], samples: Sequence[int], *, unit=lambda classes: 1.0  # type: ignore[no-untyped-def]
+    classes: Sequence[int],
+    depths: Sequence[int],
+    samples: Sequence[int],
+    *,
+    unit: Callable[[int], float] = lambda classes: 1.0,
 ) -> Iterator[Evidence]:
     """Margin: tolerance minus the relative distance of the ratio at scale 1e8 from the constant."""
     yield whole("hessian_norms")
@@ -67,7 +71,7 @@ def theorem6(
             for n in samples:
                 for norm, ratio, limit in zip(NORMS, ratios(K, L, n, FAR), limits(K, L, n), strict=True):
                     error = abs(ratio / (limit * unit(K)) - 1)
-                    yield Cases(CLOSE - error, classes=K, depths=L, samples=n, norm=norm)
+                    yield Cases(agreement(error, CLOSE), classes=K, depths=L, samples=n, norm=norm)
     yield from _paper()
     yield from _exhibits()
 
@@ -106,7 +110,13 @@ def _paper() -> Iterator[Evidence]:
             a = float(best_scales(structure, L, reg, 5).scales[0])
             found = lifted_spectrum(DeepUFM(10, L, reg, samples=5, width=WIDTH), structure.shape([a]))
             error = _distance(closed(10, L, a, 5, WIDTH), found, reg)
-            yield Cases(1e-9 - error, classes=10, depths=L, samples=5, norm=f"all eigenvalues at {name}, lambda = {reg:g}")
+            yield Cases(
+                agreement(error, 1e-9),
+                classes=10,
+                depths=L,
+                samples=5,
+                norm=f"all eigenvalues at {name}, lambda = {reg:g}",
+            )
 
 
 def _distance(closed: Spectrum, found: Spectrum, reg: float) -> float:

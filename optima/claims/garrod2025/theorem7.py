@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Grid, Remark
+from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
@@ -28,7 +28,8 @@ def published_domain(classes: int, depth: int) -> bool:
     statement="For K >= 10 and L >= 5, or K >= 16 and L = 4, no solution with deep neural collapse is globally optimal "
     "in the ReLU model, when such a solution pays at least the linear penalty of the simplex (the assumption on global "
     "means).",
-    latex=r"2K+4<(K-1)\,2^{2(L-1)/(L+1)}\bigl(\tfrac{K+2}K\bigr)^{3/(L+1)}\ \Rightarrow\ f_{\rm ReLU}(\text{pairs})<f(aS)",
+    latex=r"2K+4<(K-1)\,2^{2(L-1)/(L+1)}\bigl(\tfrac{K+2}K\bigr)^{3/(L+1)}\ \Rightarrow\ f_{\rm "
+    r"ReLU}(\text{pairs})<f(aS)",
     source="garrod2025, Theorem 7; derivations/relu_pairs.py",
     how="symbolic proof for all even and odd K and all L; the network itself built and evaluated on a grid",
     axes={"classes": range(4, 25), "depths": range(4, 9), "regs": (1e-6, 1e-4, 1e-3)},
@@ -77,7 +78,7 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     formula = linear.fit(a * pairs.shape()) + (L + 1) / 2 * reg * relu_cost(K, L) * (np.sqrt(2) * a) ** (2 / (L + 1))
     witness = {f"factor_{i}": factor for i, factor in enumerate(factors, start=1)}
     yield Cases((best.loss - objective) / best.loss, witness, classes=K, depths=L, regs=reg, what="gain")
-    yield Cases(TOLERANCE - abs(objective / formula - 1), classes=K, depths=L, regs=reg, what="cost formula")
+    yield Cases(agreement(abs(objective / formula - 1), TOLERANCE), classes=K, depths=L, regs=reg, what="cost formula")
 
 
 def relu_cost(classes: int, depth: int) -> float:
