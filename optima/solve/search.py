@@ -57,7 +57,7 @@ TRIED = 3
 # Beyond this many classes ranks are visited by bracketing instead of one by one.
 EVERY_RANK = 48
 # The bracket is refined to single ranks up to this many classes, and more coarsely in proportion beyond.
-FINE = 250
+FINE = 1000
 # Unknowns up to which the curvature is computed on hopeless rungs too.
 CHEAP = 160
 # Minima of a rung that are kept.
@@ -189,11 +189,11 @@ class _Tally:
         """Estimated chance that one more random start ends in a better minimum not seen before.
 
         The mass of unseen basins is about the share of minima met once (Good and Turing), and a new minimum
-        ranks above all D seen with chance 1 / (D + 1); one is added to be careful with few starts.
+        ranks above all D seen with chance 1 / (D + 1); one is added to be careful with few starts. Starts that
+        lose rank count: theirs is an end met often.
         """
         seen = [count for count in self.hits if count]
-        landed = self.random - self.dropped
-        return (sum(count == 1 for count in seen) + 1) / (landed + 2) / (len(seen) + 1)
+        return (sum(count == 1 for count in seen) + 1) / (self.random + 2) / (len(seen) + 1)
 
 
 class _Search:

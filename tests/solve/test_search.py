@@ -314,7 +314,8 @@ def test_progress_is_told_rung_by_rung():
     lines = []
     solve(DeepUFM(5, 3, 1e-3), effort="quick", progress=lines.append)
     assert lines
-    assert all(line.startswith("rank ") and "\n" not in line for line in lines)
+    assert lines[0].startswith("named structures: best ")
+    assert all(line.startswith("rank ") and "\n" not in line for line in lines[1:])
 
 
 # Ends of the ranges.
