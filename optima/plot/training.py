@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def plot_training(comparison: Comparison) -> Figure:
         f"learning rate {comparison.lr:g}",
         fontsize=10,
     )
-    draw_losses(panels[0], comparison.runs, levels(comparison))
+    draw_losses(panels[0], by_structure(comparison.runs), levels(comparison))
     for panel, run in zip(panels[1:], ends, strict=True):
         draw_means(panel, run)
     return figure
@@ -80,28 +80,34 @@ def draw_logits_of(axes: Axes, means: Array, loss: str = "ce", largest: float | 
     axes.set_yticks(range(len(ticks)), ticks, fontsize=7)
 
 
-def draw_losses(axes: Axes, runs: Sequence[Run], predicted: dict[str, float]) -> None:
-    """Loss against steps, one line for each run in the style of where it ended, and dotted predicted levels.
+def draw_losses(axes: Axes, groups: Mapping[str, Sequence[Run]], predicted: dict[str, float]) -> None:
+    """Loss against steps, one line for each run in the style of its group, and dotted predicted levels.
 
     The window shows the ends of the runs and the levels; the descent from the start is cut off above.
     """
-    ended = sorted((run for run in runs if not run.diverged), key=lambda run: -run.loss)
-    styles = dict(zip(dict.fromkeys(_ends(ended)), cycle(STYLES), strict=False))
-    labelled: set[str] = set()
-    for run in ended:
-        colour, dash = styles[run.structure]
-        count = _ends(runs).count(run.structure)
-        label = None if run.structure in labelled else f"{run.structure}: {count} of {len(runs)} runs"
-        labelled.add(run.structure)
-        steps = np.maximum(run.history["step"], 1)
-        axes.plot(steps, run.history["loss"], color=colour, linestyle=dash, linewidth=1.2, label=label)
+    ended = [run for runs in groups.values() for run in runs if not run.diverged]
+    for (name, runs), (colour, dash) in zip(groups.items(), cycle(STYLES), strict=False):
+        label = name
+        for run in runs:
+            if not run.diverged:
+                steps = np.maximum(run.history["step"], 1)
+                axes.plot(steps, run.history["loss"], color=colour, linestyle=dash, linewidth=1.2, label=label)
+                label = "_same group"
     low, high = _window([*(run.loss for run in ended), *predicted.values()])
     entered = [run.history["step"][np.argmax(run.history["loss"] <= high)] for run in ended]
     axes.set(xscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=(low, high))
     axes.set_xlim(left=max(1.0, 0.7 * float(min(entered, default=1.0))))
     _draw_levels(axes, predicted, high - low)
-    if labelled:
+    if ended:
         axes.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def by_structure(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs that did not diverge, by where they ended and how many did so; the largest loss first."""
+    groups: dict[str, list[Run]] = {}
+    for run in sorted((run for run in runs if not run.diverged), key=lambda run: -run.loss):
+        groups.setdefault(run.structure, []).append(run)
+    return {f"{name}: {len(found)} of {len(runs)} runs": found for name, found in groups.items()}
 
 
 def _window(losses: list[float]) -> tuple[float, float]:

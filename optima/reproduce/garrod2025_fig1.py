@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from optima.model import DeepUFM
-from optima.plot.training import draw_losses, draw_means
+from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.solve.cell import structure_losses
@@ -43,13 +44,13 @@ def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
     figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.3), layout="constrained")
     panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
-    draw_losses(panels[0], runs, predicted)
+    draw_losses(panels[0], by_structure(runs), predicted)
     largest = max((float(abs(run.means).max()) for run in shown), default=None)
     for panel, run in zip(panels[1:], shown, strict=True):
         draw_means(panel, run, largest)
     figure.suptitle(
         f"Gradient descent on all parameters: $K = {problem.classes}$, $n = {problem.samples}$, $L = {problem.depth}$, "
-        f"$d = {problem.width}$, $\\lambda = {problem.reg:.3g}$, learning rate {LR},\n"
+        f"$d = {problem.width}$, $\\lambda = 2^{{{math.log2(problem.regs[0]):.0f}}}$, learning rate {LR},\n"
         f"Gaussian starts of standard deviation ${SCALE:g} / \\sqrt{{d}}$",
         fontsize=10,
     )

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from optima import DeepUFM, train
-from optima.plot.training import draw_losses, levels, plot_training
+from optima.plot.training import by_structure, draw_losses, levels, plot_training
 
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=6)
 
@@ -18,7 +18,7 @@ def comparison():
 def test_ends_and_levels_lie_in_the_window(comparison):
     axes = Figure().subplots()
     predicted = levels(comparison)
-    draw_losses(axes, comparison.runs, predicted)
+    draw_losses(axes, by_structure(comparison.runs), predicted)
     low, high = axes.get_ylim()
     for loss in [*predicted.values(), *(run.loss for run in comparison.runs)]:
         assert low < loss < high
