@@ -1,0 +1,126 @@
+"""The two kinds of numbers that the checker computes with: floats, and balls that enclose the true value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+# Bits of the midpoints of balls.
+PRECISION = 160
+
+
+class Numbers(Protocol):
+    """Arithmetic beyond the operators, and the ends of what a number stands for."""
+
+    rigorous: bool
+
+    def number(self, value: float) -> Any:
+        """A float or integer, exactly."""
+
+    def ratio(self, above: int, below: int) -> Any:
+        """A rational number."""
+
+    def exp(self, x: Any) -> Any:
+        """e^x."""
+
+    def log(self, x: Any) -> Any:
+        """Natural logarithm."""
+
+    def log1p(self, x: Any) -> Any:
+        """log(1 + x)."""
+
+    def power(self, x: Any, exponent: Any) -> Any:
+        """x^exponent for x >= 0."""
+
+    def low(self, x: Any) -> float:
+        """A float that is not above x."""
+
+    def high(self, x: Any) -> float:
+        """A float that is not below x."""
+
+    def arithmetic(self) -> Any:
+        """Context in which to compute."""
+
+
+class Floats:
+    """IEEE doubles: rounding is left out of account."""
+
+    rigorous = False
+    number = staticmethod(float)
+    exp = staticmethod(math.exp)
+    log = staticmethod(math.log)
+    log1p = staticmethod(math.log1p)
+    low = staticmethod(float)
+    high = staticmethod(float)
+
+    @staticmethod
+    def ratio(above: int, below: int) -> float:
+        """A rational number, rounded."""
+        return above / below
+
+    @staticmethod
+    def power(x: float, exponent: float) -> float:
+        """x^exponent for x >= 0."""
+        return float(x**exponent)
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Nothing to prepare."""
+        yield
+
+
+class Balls:
+    """Balls of python-flint. Raises ValueError when it is not installed."""
+
+    rigorous = True
+
+    def __init__(self) -> None:
+        try:
+            import flint
+        except ImportError:
+            raise ValueError(
+                "verification in ball arithmetic needs python-flint; install optima-ufm[rigorous], "
+                "or verify with intervals=False"
+            ) from None
+        self.flint = flint
+
+    def number(self, value: float) -> Any:
+        """A float or integer, exactly."""
+        return self.flint.arb(value)
+
+    def ratio(self, above: int, below: int) -> Any:
+        """A rational number."""
+        return self.flint.arb(above) / below
+
+    def exp(self, x: Any) -> Any:
+        """e^x."""
+        return x.exp()
+
+    def log(self, x: Any) -> Any:
+        """Natural logarithm."""
+        return x.log()
+
+    def log1p(self, x: Any) -> Any:
+        """log(1 + x)."""
+        return x.log1p()
+
+    def power(self, x: Any, exponent: Any) -> Any:
+        """x^exponent for x >= 0."""
+        return self.number(0) if x == 0 else (exponent * x.log()).exp()
+
+    def low(self, x: Any) -> float:
+        """A float that is not above x."""
+        value = float(x.lower())
+        while math.isfinite(value) and not self.number(value) <= x:
+            value = math.nextafter(value, -math.inf)
+        return value if math.isfinite(value) else -math.inf
+
+    def high(self, x: Any) -> float:
+        """A float that is not below x."""
+        return -self.low(-x)
+
+    def arithmetic(self) -> Any:
+        """Context with the precision of the balls."""
+        return self.flint.ctx.workprec(PRECISION)

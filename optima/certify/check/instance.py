@@ -1,0 +1,119 @@
+r"""The numbers of a problem that its proofs depend on, from the problem itself.
+
+With nubar the geometric mean of the class sizes n_c, N their sum and p = 2 / (L+1), the loss at logits z_c is
+
+.. math:: \sum_c w_c \log\bigl(1 + \mu \sum_{j \ne c} e^{z_{jc} - z_{cc}}\bigr) + c \sum_i s_i(Z \sqrt{\nu})^p, \qquad
+    w_c = n_c / N,\; \nu_c = n_c / \bar\nu,\; c = \tfrac{L+1}{2} \lambda\, \bar\nu^{1/(L+1)},\; \mu = 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from optima.certify.check.arithmetic import Numbers
+from optima.certify.check.verification import Refuted
+from optima.model import Array, DeepUFM
+
+
+@dataclass(frozen=True)
+class Instance:
+    """w_c, nu_c, mu, c, L and the largest rank; floats or balls."""
+
+    weight: tuple[Any, ...]
+    count: tuple[Any, ...]
+    rivals: Any
+    strength: Any
+    depth: int
+    max_rank: int
+    balanced: bool
+
+    @classmethod
+    def of(cls, problem: DeepUFM, numbers: Numbers) -> Instance:
+        """The numbers of a cross-entropy problem."""
+        K, sizes = problem.classes, [int(n) for n in problem.class_sizes]
+        root = numbers.ratio(1, problem.depth + 1)
+        strength = loss_strength(problem, numbers)
+        max_rank = min(problem.max_rank, K - 1)
+        if problem.balanced:
+            even, one = numbers.ratio(1, K), numbers.ratio(1, 1)
+            scale = numbers.power(numbers.number(sizes[0]), root)
+            return cls((even,) * K, (one,) * K, one, strength * scale, problem.depth, max_rank, True)
+        middle = geometric_mean(sizes, numbers)
+        weight = tuple(numbers.ratio(n, sum(sizes)) for n in sizes)
+        count = tuple(numbers.number(n) / middle for n in sizes)
+        scale = numbers.power(middle, root)
+        return cls(weight, count, numbers.ratio(1, 1), strength * scale, problem.depth, max_rank, False)
+
+    def subsample(self, classes: int, numbers: Numbers) -> Instance:
+        """The problem of fewer classes whose minimum is no larger. Source: derivations/subsampling_bound.py."""
+        K = len(self.weight)
+        if not (self.balanced and 2 <= classes <= K):
+            raise Refuted(f"a problem of {classes} classes bounds only balanced ones of at least as many")
+        factor = numbers.power(numbers.ratio(K, classes), numbers.ratio(2, self.depth + 1))
+        even, one = numbers.ratio(1, classes), numbers.ratio(1, 1)
+        return Instance(
+            (even,) * classes,
+            (one,) * classes,
+            self.rivals * numbers.ratio(K - 1, classes - 1),
+            self.strength * factor,
+            self.depth,
+            min(self.max_rank, classes - 1),
+            True,
+        )
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.weight)
+
+    @property
+    def order(self) -> int:
+        """m = K - 1."""
+        return self.classes - 1
+
+    def zero_fit(self, numbers: Numbers) -> Any:
+        """Loss of zero logits, log(1 + mu (K - 1))."""
+        return numbers.log1p(self.rivals * (self.classes - 1))
+
+    def matches(self, form: Array) -> bool:
+        """Whether an array [K, mu, c, L, rank, w.., nu..] holds these numbers, to rounding."""
+        own = [self.classes, self.rivals, self.strength, self.depth, self.max_rank, *self.weight, *self.count]
+        wanted = np.array([float(value) for value in own])
+        return form.shape == wanted.shape and bool(np.allclose(form, wanted, rtol=1e-12, atol=0.0))
+
+
+def loss_strength(problem: DeepUFM, numbers: Numbers) -> Any:
+    """(L+1)/2 times the geometric mean of the regularisations."""
+    factors = problem.depth + 1
+    if not isinstance(problem.reg, tuple):
+        return numbers.ratio(factors, 2) * numbers.number(problem.reg)
+    return numbers.ratio(factors, 2) * geometric_mean(problem.reg, numbers)
+
+
+def geometric_mean(values: Sequence[float], numbers: Numbers) -> Any:
+    """(v_1 ... v_k)^(1/k), through logarithms."""
+    mean = numbers.number(0)
+    for value in values:
+        mean = mean + numbers.log(numbers.number(value)) / len(values)
+    return numbers.exp(mean)
+
+
+def rival_differences(classes: int) -> Array:
+    """d_cj = U_j - U_c for j != c in the fixed basis U of the centred vectors, shape (K, K-1, K-1), K = 2, 3, 4."""
+    rows = basis(classes)
+    return np.stack([np.delete(rows, c, axis=0) - rows[c] for c in range(classes)])
+
+
+def basis(classes: int) -> Array:
+    """Orthonormal rows U_c: two signs, the corners of a triangle, alternate corners of a cube."""
+    if classes == 2:
+        return np.array([[1.0], [-1.0]]) / math.sqrt(2)
+    if classes == 3:
+        angles = 2 * np.pi * np.arange(3) / 3
+        return math.sqrt(2 / 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2

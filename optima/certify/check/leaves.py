@@ -1,0 +1,201 @@
+r"""Lower bounds of the loss on boxes of matrices, in floating point, for all boxes at once.
+
+For shares p_c of the rivals of each class (Gibbs' variational principle) and g_c = w_c sum_j p_cj d_cj
+
+.. math:: \operatorname{fit} \ge \sum_c w_c H(p_c) + \langle g_c, y_c\rangle, \qquad
+    H(p) = -\sum_j p_j \log(p_j / \mu) - (1 - |p|) \log(1 - |p|),
+
+and <g, y> + nu y^T D y >= -g^T D^{-1} g / (4 nu). With sum_c nu_c y_c y_c^T = M this gives, for every D > 0,
+
+.. math:: f \ge \sum_c \Bigl[w_c H(p_c) - \frac{g_c^T D^{-1} g_c}{4 \nu_c}\Bigr] + c \sum_i t_i - \langle D, M\rangle.
+
+On matrices M = t^(L+1) u u^T of rank one only y along u matters, so (g_c . u)^2 / (4 nu_c d) may take the place of the
+quadratic form. Source: derivations/convex_concave.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.certify.check.arithmetic import Floats
+from optima.certify.check.boxes import empty, ordered
+from optima.certify.check.inner import shares
+from optima.certify.check.instance import Instance, rival_differences
+from optima.model import Array
+
+# Boxes treated together.
+BATCH = 20_000
+
+
+def thin(instance: Instance) -> float:
+    r"""t up to which a singular value is better dropped.
+
+    .. math:: c\, t \ge A\, t^{(L+1)/2} \iff t \le (c / A)^{2/(L-1)}, \qquad A^2 = 2 \sum_c w_c^2 / \nu_c
+    """
+    if instance.depth == 1:
+        return 0.0
+    slope = math.sqrt(2 * sum(w * w / n for w, n in zip(instance.weight, instance.count, strict=True)))
+    return float((instance.strength / slope) ** (2 / (instance.depth - 1)))
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """Bounds (N,) for boxes of one problem."""
+
+    instance: Instance
+
+    def bounds(self, low: Array, high: Array, D: Array) -> Array:
+        """The best bound of each box, inf where it is empty; D that are not positive definite are of no use."""
+        starts = range(0, len(low), BATCH)
+        parts = [self._bounds(*(array[i : i + BATCH] for array in (low, high, D))) for i in starts]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _bounds(self, low: Array, high: Array, D: Array) -> Array:
+        m = self.instance.order
+        low, high = ordered(low, high, m)
+        bound = self.instance.strength * low[:, :m].sum(axis=1)
+        dropped = np.zeros(high.shape, dtype=bool)
+        dropped[:, :m] = high[:, :m] <= thin(self.instance)
+        nothing = empty(low, high, m)
+        low, high = np.where(dropped, 0.0, low), np.where(dropped, 0.0, high)
+        zero = (high[:, :m] == 0).all(axis=1)
+        bound[zero] = np.maximum(bound[zero], self.instance.zero_fit(Floats()))
+        D = 0.5 * (D + np.swapaxes(D, 1, 2))
+        usable = ~nothing & ~zero & positive(D)
+        for rows, method in ((usable, self._tangent), (usable & self._flat(high), self._line)):
+            if rows.any():
+                bound[rows] = np.maximum(bound[rows], method(low[rows], high[rows], D[rows]))
+        bound[nothing] = np.inf
+        return bound
+
+    def _flat(self, high: Array) -> NDArray[np.bool_]:
+        """Boxes in the plane with t_2 = 0."""
+        return (high[:, 1] == 0) if self.instance.order == 2 else np.zeros(len(high), dtype=bool)
+
+    def _tangent(self, low: Array, high: Array, D: Array) -> Array:
+        weight, count = np.array(self.instance.weight), np.array(self.instance.count)
+        root = np.linalg.cholesky(D)
+        # In coordinates in which D is the identity.
+        rival = np.einsum("nab,cjb->ncja", np.linalg.inv(root), rival_differences(self.instance.classes))
+        p = shares(rival, weight, count, self.instance.rivals)
+        g = weight[:, None] * np.einsum("ncj,ncja->nca", p, rival)
+        dual = weight * self._entropy(p) - np.einsum("nca,nca->nc", g, g) / (4 * count)
+        return dual.sum(axis=1) + self._least(D, low, high)
+
+    def _line(self, low: Array, high: Array, D: Array) -> Array:
+        weight, count = np.array(self.instance.weight), np.array(self.instance.count)
+        d = D[:, 0, 0]
+        middle = 0.5 * (low[:, 2] + high[:, 2])
+        u = np.stack([np.cos(middle), np.sin(middle)], axis=1)
+        rival = rival_differences(3)
+        along = np.einsum("cja,na->ncj", rival, u) / np.sqrt(d)[:, None, None]
+        p = shares(along[..., None], weight, count, self.instance.rivals)
+        g = weight[:, None] * np.einsum("ncj,cja->nca", p, rival) / (2 * np.sqrt(count * d[:, None]))[..., None]
+        Q = np.einsum("nca,ncb->nab", g, g)
+        fit = (weight * self._entropy(p)).sum(axis=1) - most_on_arc(Q, low[:, 2], high[:, 2])
+        t = np.stack([low[:, 0], high[:, 0]])
+        return fit + np.min(self.instance.strength * t - d * t ** (self.instance.depth + 1), axis=0)
+
+    def _entropy(self, p: Array) -> Array:
+        total = p.sum(axis=2)
+        safe = np.where(p > 0, p, 1.0)
+        rest = np.maximum(1 - total, 1e-300)
+        own = np.where(total < 0.5, np.log1p(-np.minimum(total, 0.5)), np.log(rest))
+        return -(p * np.log(safe / self.instance.rivals)).sum(axis=2) - rest * own
+
+    def _least(self, D: Array, low: Array, high: Array) -> Array:
+        """Least c sum t_i - <D, M> on each box: concave in t, so at a corner, with the worst directions there.
+
+        <D, M> = lambda_2 tr D + (lambda_1 - lambda_2) u_1^T D u_1 - (lambda_2 - lambda_3) u_3^T D u_3.
+        """
+        m = self.instance.order
+        trace = np.einsum("naa->n", D)
+        ranges = self._ranges(D, low, high)
+        best = np.full(len(D), np.inf)
+        for corner in itertools.product((low, high), repeat=m):
+            t = np.stack([side[:, i] for i, side in enumerate(corner)])
+            eigen = t ** (self.instance.depth + 1)
+            product = eigen[min(1, m - 1)] * trace
+            for gap, (least, most) in zip(self._gaps(eigen), ranges, strict=True):
+                product = product + np.where(gap > 0, gap * most, gap * least)
+            best = np.minimum(best, self.instance.strength * t.sum(axis=0) - product)
+        return best
+
+    def _gaps(self, eigen: Array) -> list[Array]:
+        """Factors of u_1^T D u_1 and u_3^T D u_3 in <D, M> - lambda_2 tr D."""
+        return [eigen[i] - eigen[1] for i in (0, 2)[: len(eigen) - 1]]
+
+    def _ranges(self, D: Array, low: Array, high: Array) -> list[tuple[Array, Array]]:
+        """Least and largest u_1^T D u_1, and u_3^T D u_3 in space, on each box."""
+        if self.instance.order == 1:
+            return []
+        if self.instance.order == 2:
+            return [(-most_on_arc(-D, low[:, 2], high[:, 2]), most_on_arc(D, low[:, 2], high[:, 2]))]
+        first, third, reach, turn = caps(low, high)
+        return [(-most_on_cap(-D, u, a), most_on_cap(D, u, a)) for u, a in ((first, reach), (third, turn))]
+
+
+def positive(D: Array) -> NDArray[np.bool_]:
+    """Which matrices (N, m, m) are finite and have positive pivots."""
+    out = np.isfinite(D).all(axis=(1, 2))
+    left = np.where(out[:, None, None], D, np.eye(D.shape[1]))
+    while left.shape[1]:
+        pivot = left[:, 0, 0]
+        out &= pivot > 0
+        safe = np.where(pivot > 0, pivot, 1.0)[:, None, None]
+        left = left[:, 1:, 1:] - left[:, 1:, :1] * left[:, :1, 1:] / safe
+    return out
+
+
+def most_on_arc(Q: Array, low: Array, high: Array) -> Array:
+    """Largest u^T Q u for unit vectors u in the plane at angles in [low, high]."""
+    mean, x, y = 0.5 * (Q[:, 0, 0] + Q[:, 1, 1]), 0.5 * (Q[:, 0, 0] - Q[:, 1, 1]), Q[:, 0, 1]
+    ends = [x * np.cos(2 * angle) + y * np.sin(2 * angle) for angle in (low, high)]
+    inside = np.mod(0.5 * np.arctan2(y, x) - low, np.pi) <= high - low
+    return mean + np.where(inside, np.hypot(x, y), np.maximum(*ends))
+
+
+def caps(low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
+    """Middle u_1 and u_3 (N, 3) of boxes of frames in space, and the largest angles from them."""
+    middle = 0.5 * (low + high)
+    first = _unit(middle[:, 3], middle[:, 4])
+    # A cone about the middle cuts the plane (1, a, b) in a convex set, which holds a box when it holds its corners.
+    corners = [_unit(a, b) for a in (low[:, 3], high[:, 3]) for b in (low[:, 4], high[:, 4])]
+    chord = np.max([np.linalg.norm(corner - first, axis=1) for corner in corners], axis=0)
+    reach = 2 * np.arcsin(np.minimum(0.5 * chord, 1.0))
+    # East and north at u_1; on the way of u_1, u_3 moves at most sqrt(1 + tan^2 latitude) times as far.
+    east = np.stack([-middle[:, 3], np.ones(len(middle)), np.zeros(len(middle))], axis=1)
+    east /= np.linalg.norm(east, axis=1, keepdims=True)
+    north = np.cross(first, east)
+    third = np.cos(middle[:, 5, None]) * east + np.sin(middle[:, 5, None]) * north
+    slant = np.sqrt(1 + high[:, 4] ** 2 / (1 + low[:, 3] ** 2))
+    return first, third, reach, np.minimum(slant * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+
+
+def _unit(a: Array, b: Array) -> Array:
+    raw = np.stack([np.ones(len(a)), a, b], axis=1)
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+def most_on_cap(D: Array, u: Array, angle: Array) -> Array:
+    r"""Upper bound of v^T D v for unit v (N, 3) within ``angle`` <= pi/2 of u.
+
+    v = cos(s) u + sin(s) w with w across u: at most cos^2(s) u^T D u + sin(2 s) |P D u| + sin^2(s) times the largest
+    eigenvalue of P D P, P = 1 - u u^T; in 2 s this is a sinusoid.
+    """
+    Du = np.einsum("nab,nb->na", D, u)
+    own = np.einsum("na,na->n", u, Du)
+    cross = np.linalg.norm(Du - own[:, None] * u, axis=1)
+    P = np.eye(3) - u[:, :, None] * u[:, None, :]
+    # The eigenvalue 0 of P D P at u must not hide a negative one across it.
+    low = -np.linalg.norm(D, axis=(1, 2))[:, None, None] * u[:, :, None] * u[:, None, :]
+    across = np.linalg.eigvalsh(P @ D @ P + low)[:, -1]
+    half = 0.5 * (own - across)
+    peak = np.arctan2(cross, half)
+    at = np.minimum(2 * angle, peak)
+    return 0.5 * (own + across) + half * np.cos(at) + cross * np.sin(at)

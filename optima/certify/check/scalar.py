@@ -1,0 +1,96 @@
+r"""Global minima of functions of one variable, a convex decreasing term plus a concave increasing one.
+
+.. math:: \min_{0 \le x \le X} A(x) + B(x) \ge \min_{x \in \{a, b\}} A(v) + A'(v)(x - v) + B(x)
+    \quad\text{on each part } [a, b],\; v \in [a, b]
+
+since A lies above its tangents and B above its chords. Source: derivations/convex_concave.py.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from optima.certify.check.arithmetic import Numbers
+from optima.certify.check.instance import Instance, loss_strength
+from optima.model import DeepUFM
+
+# Relative distance between the bounds at which the subdivision ends, and its most parts.
+CLOSE, MOST = 1e-14, 20_000
+
+Function = Callable[[Any], Any]
+
+
+def minimum(convex: Function, slope: Function, concave: Function, end: float, numbers: Numbers) -> float:
+    """A float below min of convex + concave on [0, end], and close to it."""
+    number = numbers.number
+
+    def part(low: float, high: float) -> tuple[float, float, float]:
+        ends = [number(low), number(high)]
+        chord = [concave(end) for end in ends]
+        best = -float("inf")
+        for at in (ends[0], number(0.5 * (low + high)), ends[1]):
+            value, tilt = convex(at), slope(at)
+            line = [numbers.low(value + tilt * (x - at) + c) for x, c in zip(ends, chord, strict=True)]
+            best = max(best, min(line))
+        return best, low, high
+
+    least = min(numbers.high(convex(number(x)) + concave(number(x))) for x in (0.0, end))
+    parts = [part(0.0, end)]
+    for _ in range(MOST):
+        bound, low, high = parts[0]
+        middle = 0.5 * (low + high)
+        least = min(least, numbers.high(convex(number(middle)) + concave(number(middle))))
+        if bound >= least - CLOSE * abs(least) or not low < middle < high:
+            break
+        heapq.heapreplace(parts, part(low, middle))
+        heapq.heappush(parts, part(middle, high))
+    return parts[0][0]
+
+
+def one_direction(instance: Instance, numbers: Numbers) -> float:
+    r"""Jensen's bound for balanced classes.
+
+    .. math:: f \ge \min_{x \ge 0} \log(1 + \mu (K-1) e^{-x/(K-1)}) + c\, x^p
+    """
+    rivals, exponent = instance.rivals * (instance.classes - 1), numbers.ratio(2, instance.depth + 1)
+    rate = numbers.ratio(1, instance.classes - 1)
+
+    def fit(x: Any) -> Any:
+        return numbers.log1p(rivals * numbers.exp(-x * rate))
+
+    def slope(x: Any) -> Any:
+        odds = rivals * numbers.exp(-x * rate)
+        return -rate * odds / (1 + odds)
+
+    # Beyond this the penalty alone exceeds the value at zero.
+    zero = instance.zero_fit(numbers)
+    end = 2 * numbers.high(numbers.power(zero / instance.strength, numbers.ratio(instance.depth + 1, 2)))
+    return minimum(fit, slope, lambda x: instance.strength * numbers.power(x, exponent), end, numbers)
+
+
+def squared_error(problem: DeepUFM, numbers: Numbers) -> float:
+    r"""Squared error: von Neumann's inequality leaves one problem for each singular value of the targets.
+
+    .. math:: f \ge \sum_i \min_{s \ge 0} \frac{(s - \sqrt{n_i})^2}{2N} + c\, s^p
+
+    with s = 0 beyond the width, where the smallest classes gain least. Source: derivations/squared_error.py.
+    """
+    strength, exponent = loss_strength(problem, numbers), numbers.ratio(2, problem.depth + 1)
+    total = int(problem.class_sizes.sum())
+    sizes = sorted((int(n) for n in problem.class_sizes), reverse=True)
+    least: dict[int, float] = {}
+    for size in set(sizes):
+        goal = numbers.power(numbers.number(size), numbers.ratio(1, 2))
+        least[size] = minimum(
+            lambda s, goal=goal: (s - goal) * (s - goal) / (2 * total),
+            lambda s, goal=goal: (s - goal) / total,
+            lambda s: strength * numbers.power(s, exponent),
+            numbers.high(goal),
+            numbers,
+        )
+    bound = numbers.number(0)
+    for i, size in enumerate(sizes):
+        bound = bound + (numbers.number(least[size]) if i < problem.max_rank else numbers.ratio(size, 2 * total))
+    return numbers.low(bound)

@@ -1,0 +1,101 @@
+"""Proof of the two bounds of a certificate, anew."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from optima.certify.check.arithmetic import Balls, Floats, Numbers
+from optima.certify.check.depth_one import depth_one
+from optima.certify.check.instance import Instance
+from optima.certify.check.scalar import one_direction, squared_error
+from optima.certify.check.search import tree_bound
+from optima.certify.check.upper import loss_of
+from optima.certify.check.verification import Refuted, Verification
+from optima.model import Array, DeepUFM
+
+# Relative rounding by which the claimed bounds may be better than those found here.
+ROUNDING = 1e-12
+
+
+def verify(
+    problem: DeepUFM,
+    lower: float,
+    upper: float,
+    means: Array,
+    method: str,
+    data: dict[str, Array],
+    intervals: bool = False,
+) -> Verification:
+    r"""Whether lower <= min f and f(means) <= upper, proved from ``data`` without the prover.
+
+    .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means}) \le \text{upper}
+
+    Parameters
+    ----------
+    lower, upper, means
+        The claim; means has shape (K, K). Up to a relative 1e-12 is taken for the rounding of the claim; the
+        verification holds the bounds found here.
+    method
+        How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction" or
+        "nonnegative".
+    data
+        What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
+        "top", and the tree "axis", "child", "multiplier".
+    intervals
+        Compute in balls that enclose the true values; a search over at most three classes.
+
+    Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
+    Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
+    """
+    numbers: Numbers = Balls() if intervals else Floats()
+    found_lower, found_upper, reason = -math.inf, math.inf, ""
+    try:
+        with numbers.arithmetic():
+            found_upper = _checked_upper(problem, upper, means, numbers)
+            found_lower = _checked_lower(problem, lower, method, data, numbers)
+    except Refuted as refuted:
+        reason = str(refuted)
+    return Verification(not reason, found_lower, found_upper, reason, numbers.rigorous)
+
+
+def _checked_upper(problem: DeepUFM, upper: float, means: Array, numbers: Numbers) -> float:
+    if problem.activation != "linear":
+        raise Refuted("bounds are proved for linear models only")
+    found = loss_of(problem, np.asarray(means, dtype=float), numbers)
+    if not found <= upper * (1 + ROUNDING):
+        raise Refuted(f"the logits have loss {found:.15g}, above the upper bound {upper:.15g}")
+    return found
+
+
+def _checked_lower(problem: DeepUFM, lower: float, method: str, data: dict[str, Array], numbers: Numbers) -> float:
+    if not math.isfinite(lower):
+        raise Refuted(f"the lower bound {lower} is not a number")
+    found = _lower(problem, lower * (1 - ROUNDING), method, data, numbers)
+    if not found >= lower * (1 - ROUNDING):
+        raise Refuted(f"only {found:.15g} is proved, less than the lower bound {lower:.15g}")
+    return found
+
+
+def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array], numbers: Numbers) -> float:
+    """The lower bound that the method proves."""
+    if method == "nonnegative":
+        return 0.0
+    if method == "squared error":
+        if problem.loss != "mse":
+            raise Refuted("singular values decouple for squared error only")
+        return squared_error(problem, numbers)
+    if problem.loss != "ce":
+        raise Refuted(f"{method} is a proof for cross-entropy")
+    if method == "depth one":
+        if "slope" not in data:
+            raise Refuted("the data lack slope")
+        return depth_one(problem, np.asarray(data["slope"], dtype=float), numbers)
+    if method == "one direction":
+        if not problem.balanced:
+            raise Refuted("the bound by one direction needs balanced classes")
+        return one_direction(Instance.of(problem, numbers), numbers)
+    if method == "branch and bound":
+        return tree_bound(problem, wanted, data, numbers)
+    raise Refuted(f"there is no proof by {method!r}")
