@@ -1,5 +1,6 @@
 """Global minima of deep unconstrained feature models."""
 
+from optima.certify.entry import certify
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -22,6 +23,7 @@ __all__ = [
     "boundary",
     "boundary_depth",
     "catalogue",
+    "certify",
     "max_margin",
     "named",
     "recognise",

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from optima.certify import Certificate, cheap_certificate
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 
 FORMAT = "optima solution 1"
+# Names of the arrays of a certificate in a solution file begin like this.
+PROOF = "proof_"
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Solution:
         How the loss is known, in words: closed form, convexity, or best of how many starts.
     seed, effort, seconds
         What was asked of the search and how long it took.
+    proof
+        A certificate, where one was worked for; :attr:`certificate` falls back on a cheap one.
     """
 
     problem: DeepUFM
@@ -88,6 +93,22 @@ class Solution:
     seed: int
     effort: str
     seconds: float
+    proof: Certificate | None = None
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The proof given, or the best lower bound to be had in about a second."""
+        return self.proof or cheap_certificate(self.problem, self.means)
+
+    @property
+    def lower_bound(self) -> float:
+        """No parameters have a smaller loss than this."""
+        return self.certificate.lower
+
+    @property
+    def gap(self) -> float:
+        """1 - lower bound / loss."""
+        return 1 - self.lower_bound / self.loss
 
     @cached_property
     def _reduction(self) -> Reduction:
@@ -136,6 +157,8 @@ class Solution:
             f"rank      {self.rank}, singular values of Z: {spectrum or 'none'}",
             f"margin    {self.margin:.6g}",
             f"known by  {self.known_by}",
+            f"bound     no loss is below {self.lower_bound:.12g} (gap {self.gap:.2g}): {self.certificate.method}, "
+            f"{self.certificate.rigour}",
             f"time      {self.seconds:.2f} s (seed {self.seed}, effort {self.effort})",
         ]
         if self.ladder:
@@ -169,6 +192,9 @@ class Solution:
             "ladder": [_rung_dict(rung) for rung in self.ladder if rung.minima],
             "candidates": dict(self.candidates),
             "known_by": self.known_by,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            "certificate": self.certificate.as_dict(),
             "seed": self.seed,
             "effort": self.effort,
             "seconds": self.seconds,
@@ -181,7 +207,7 @@ class Solution:
         text = json.dumps({"format": FORMAT, **_without_arrays(self)})
         arrays = np.stack([self.means, *(minimum.means for minimum in minima)])
         with open(path, "wb") as stream:
-            np.savez_compressed(stream, text=np.array(text), means=arrays)
+            np.savez_compressed(stream, text=np.array(text), means=arrays, **_proof_arrays(self.proof))
 
     @classmethod
     def load(cls, path: str | Path) -> Solution:
@@ -189,9 +215,14 @@ class Solution:
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 data, means = json.loads(str(stored["text"])), stored["means"]
+                proof = {name[len(PROOF) :]: stored[name] for name in stored if name.startswith(PROOF)}
             if data.pop("format") != FORMAT:
                 raise KeyError("format")
-            return cls._restored(data, means)
+            solution = cls._restored(data, means)
+            if proof:
+                certificate = Certificate.from_arrays(solution.problem, solution.means, proof)
+                solution = dataclasses.replace(solution, proof=certificate)
+            return solution
         except FileNotFoundError:
             raise
         except Exception:
@@ -206,6 +237,10 @@ class Solution:
             for rung in map(_floats, data.pop("ladder"))
         )
         return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
+
+
+def _proof_arrays(proof: Certificate | None) -> dict[str, Array]:
+    return {} if proof is None else {PROOF + name: array for name, array in proof.arrays().items()}
 
 
 def _rung_line(rung: Rung) -> str:
@@ -252,7 +287,7 @@ def _rung_dict(rung: Rung) -> dict[str, Any]:
 
 def _without_arrays(solution: Solution) -> dict[str, Any]:
     fields = {f.name: getattr(solution, f.name) for f in dataclasses.fields(solution)}
-    del fields["means"]
+    del fields["means"], fields["proof"]
     ladder = []
     for rung in solution.ladder:
         minima = [{k: _finite(v) for k, v in vars(minimum).items() if k != "means"} for minimum in rung.minima]

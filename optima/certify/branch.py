@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +21,16 @@ from optima.model import Array
 BATCH = 4096
 # Newton steps on D for a box, from the D of its parent; the first box gets more.
 IMPROVE, FIRST = 12, 60
+# Times that the linearisation is moved towards the matrix where the bound of a box is attained.
+ROUNDS = 2
 
 
 class Boxes(Protocol):
     """What a parametrisation of the matrices M offers to the search; ``low`` and ``high`` have shape (N, d)."""
+
+    @property
+    def top(self) -> float:
+        """Largest sum of t in the first box."""
 
     def root(self) -> tuple[Array, Array]:
         """Lower and upper corner of the first box."""
@@ -41,9 +50,17 @@ class Boxes(Protocol):
     def least(self, D: Array, low: Array, high: Array) -> Array:
         """Lower bound of penalty - <D, M> on boxes."""
 
+    def worst(self, D: Array, low: Array, high: Array) -> Array:
+        """About the matrices (N, m, m) at which the bounds of boxes are attained."""
 
     def looseness(self, D: Array, low: Array, high: Array) -> Array:
         """How much each coordinate loosens the bound, shape (N, d)."""
+
+    def lines(self, high: Array) -> NDArray[np.bool_]:
+        """Boxes of rank one, which :meth:`line_bound` is for."""
+
+    def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
+        """Bounds (N,), multipliers (N, m, m) and looseness (N, d) of such boxes."""
 
 
 @dataclass
@@ -107,7 +124,13 @@ class BranchAndBound:
         """Split boxes until the target is proved, the time is over or the tree has ``most_boxes`` nodes."""
         before, start = self.seconds, time.perf_counter()
         while not self.done and self.seconds - before < seconds and len(self.tree) < most_boxes:
-            self._split(self._choose())
+            size, chosen = len(self.tree), self._choose()
+            try:
+                self._split(chosen)
+            except BaseException:
+                # An interrupt leaves the search as it was before the step.
+                self.tree.forget(size, self.open.node)
+                raise
             self.seconds = before + time.perf_counter() - start
             progress(self)
 
@@ -131,22 +154,47 @@ class BranchAndBound:
         lower.node, upper.node = child, child + 1
         both = lower.join(upper)
         kept = ~self.boxes.empty(both.low, both.high) & (self.boxes.least_penalty(both.low) < self.target)
-        bounded = self._bounded(both.take(kept), IMPROVE)
-        # One assignment, so that an interrupt leaves the search as it was before or after the step.
+        both = both.take(kept)
+        both.low, both.high = self.boxes.reduced(both.low, both.high)
+        bounded = self._bounded(both, IMPROVE)
         self.open = self.open.take(~chosen).join(bounded)
 
     def _bounded(self, boxes: Open, steps: int) -> Open:
         """The boxes with their bounds, less those that are closed."""
         if not boxes.node.size:
             return boxes
-        boxes.low, boxes.high = self.boxes.reduced(boxes.low, boxes.high)
         S = self.boxes.root_of_middle(boxes.low, boxes.high)
-        E, x = self.dual.improve(S, boxes.E, boxes.x, steps)
-        phi, x = self.dual.bound(S, E, x)
         inverse = np.linalg.inv(S)
-        D = np.swapaxes(inverse, 1, 2) @ E @ inverse
+        E, x = self.dual.improve(S, boxes.E, boxes.x, steps)
+        E, x, D, new = self._at(boxes, S, inverse, E, x)
+        mean = np.broadcast_to(np.eye(E.shape[1]), E.shape).copy()
+        for turn in range(ROUNDS):
+            rows = np.flatnonzero(new < self.target)
+            if not rows.size:
+                break
+            part, to, back = boxes.take(rows), S[rows], inverse[rows]
+            worst = back @ self.boxes.worst(D[rows], part.low, part.high) @ np.swapaxes(back, 1, 2)
+            mean[rows] += (worst - mean[rows]) / (turn + 2)
+            trial = self._at(part, to, back, *self.dual.improve(to, E[rows], x[rows], IMPROVE, mean[rows]))
+            up = trial[3] > new[rows]
+            for kept, found in zip((E, x, D, new), trial, strict=True):
+                kept[rows[up]] = found[up]
         looseness = self.boxes.looseness(D, boxes.low, boxes.high)
-        new = phi + self.boxes.least(D, boxes.low, boxes.high)
+        self._bound_lines(boxes, D, new, looseness)
+        bound = np.maximum(boxes.bound, np.where(np.isfinite(new), new, -np.inf))
+        self.tree.record(boxes.node, D)
+        self.visited += boxes.node.size
+        done = Open(boxes.node, boxes.low, boxes.high, E, x, bound, np.argmax(looseness, axis=1))
+        return done.take(bound < self.target)
+
+    def _at(self, boxes: Open, S: Array, inverse: Array, E: Array, x: Array) -> tuple[Array, Array, Array, Array]:
+        """E, the inner points, D and the bound of each box at E."""
+        phi, x = self.dual.bound(S, E, x)
+        D = np.swapaxes(inverse, 1, 2) @ E @ inverse
+        return E, x, D, phi + self.boxes.least(D, boxes.low, boxes.high)
+
+    def _bound_lines(self, boxes: Open, D: Array, new: Array, looseness: Array) -> None:
+        """Put in place the better bounds of boxes of rank one, with their D and looseness."""
         lines = self.boxes.lines(boxes.high)
         if lines.any():
             better, multiplier, loose = self.boxes.line_bound(boxes.low[lines], boxes.high[lines])
@@ -154,9 +202,25 @@ class BranchAndBound:
             looseness[lines] = np.where(raised[:, None], loose, looseness[lines])
             new[lines] = np.maximum(new[lines], better)
             D[lines] = np.where(raised[:, None, None], multiplier, D[lines])
-        bound = np.maximum(boxes.bound, np.where(np.isfinite(new), new, -np.inf))
-        axis = np.argmax(looseness, axis=1)
-        self.tree.record(boxes.node, D)
-        self.visited += boxes.node.size
-        done = Open(boxes.node, boxes.low, boxes.high, E, x, bound, axis)
-        return done.take(bound < self.target)
+
+    def save(self, path: Path, about: str) -> None:
+        """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""
+        state: dict[str, Any] = {f"open_{name}": getattr(self.open, name) for name in Open.__dataclass_fields__}
+        state |= {"about": np.array(about), "numbers": np.array([self.target, self.visited, self.seconds])}
+        fresh = path.with_name(path.name + ".new")
+        with open(fresh, "wb") as file:
+            np.savez(file, **state, **self.tree.arrays())
+        os.replace(fresh, path)
+
+    def restore(self, path: Path, about: str) -> None:
+        """Go on from a file. Raises ValueError when it is not the file of this search."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                state = dict(file)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} holds no interrupted proof; pass another file or remove it") from error
+        if str(state.get("about")) != about or "numbers" not in state or state["numbers"][0] != self.target:
+            raise ValueError(f"{path} belongs to another problem or gap; pass another file or remove it")
+        self.open = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__))
+        self.tree = Tree.from_arrays(state)
+        self.visited, self.seconds = int(state["numbers"][1]), float(state["numbers"][2])

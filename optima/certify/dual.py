@@ -53,18 +53,23 @@ class FitDual:
         basis[np.arange(i.size), i, j] = basis[np.arange(i.size), j, i] = 1.0
         return cls(rival, np.asarray(form.weight), np.asarray(form.count), form.rivals, basis, least)
 
-    def improve(self, S: Array, E: Array, x: Array, steps: int) -> tuple[Array, Array]:
-        """Newton steps towards the E that maximises phi - tr E; each goes uphill, until little is gained."""
+    def improve(self, S: Array, E: Array, x: Array, steps: int, mean: Array | None = None) -> tuple[Array, Array]:
+        """Newton steps towards the E that maximises phi - <E, mean>; each goes uphill, until little is gained.
+
+        ``mean`` (N, m, m), by default the identity, is the matrix at which h is to be linearised, in the coordinates
+        of x.
+        """
+        mean = np.broadcast_to(np.eye(E.shape[1]), E.shape) if mean is None else mean
         E, x = E.copy(), x.copy()
-        value, x = self._dual_value(S, E, x)
+        value, x = self._dual_value(S, E, x, mean)
         going = np.arange(len(E))
         for _ in range(steps):
             before = value[going]
-            step = self._step(self._scaled(S[going]), E[going], x[going])
+            step = self._step(self._scaled(S[going]), E[going], x[going], mean[going])
             pending, step_of = going, step
             for shorten in (None, 1.0, 0.2, 0.04):
                 trial = self._moved(E[pending], step_of, shorten)
-                reached, inner = self._dual_value(S[pending], trial, x[pending])
+                reached, inner = self._dual_value(S[pending], trial, x[pending], mean[pending])
                 up = reached > value[pending]
                 rows = pending[up]
                 E[rows], x[rows], value[rows] = trial[up], inner[up], reached[up]
@@ -76,9 +81,9 @@ class FitDual:
                 break
         return E, x
 
-    def _dual_value(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
+    def _dual_value(self, S: Array, E: Array, x: Array, mean: Array) -> tuple[Array, Array]:
         phi, x = self.bound(S, E, x)
-        return phi - np.einsum("naa->n", E), x
+        return phi - np.einsum("nab,nab->n", E, mean), x
 
     def bound(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Valid lower bounds of phi (N,), and inner points (N, C, m), from inner points x."""
@@ -102,11 +107,11 @@ class FitDual:
         """d_cj in the coordinates of x, shape (N, C, J, m)."""
         return np.einsum("cja,nab->ncjb", self.rival, S, optimize=True)
 
-    def _step(self, rival: Array, E: Array, x: Array) -> Array:
-        """Newton step (N, m, m) of phi(E) - tr E."""
+    def _step(self, rival: Array, E: Array, x: Array, mean: Array) -> Array:
+        """Newton step (N, m, m) of phi(E) - <E, mean>."""
         hessian = self._inner(rival, E, x)[2]
         pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
-        slope = 0.5 * np.einsum("nkca,nca->nk", pull, x) - np.einsum("kaa->k", self.basis)
+        slope = 0.5 * np.einsum("nkca,nca->nk", pull, x) - np.einsum("kab,nab->nk", self.basis, mean)
         solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
         N, k = slope.shape
         curvature = pull.reshape(N, k, -1) @ np.swapaxes(solved.reshape(N, k, -1), 1, 2)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -58,7 +59,7 @@ class Flags:
     def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes without ordered t, or outside the directions needed."""
         m = self.dimension
-        out = (high[:, : m - 1] < low[:, 1:m]).any(axis=1)
+        out: NDArray[np.bool_] = np.any(high[:, : m - 1] < low[:, 1:m], axis=1)
         return out | (high[:, 3] < low[:, 4]) if m == 3 else out
 
     def least_penalty(self, low: Array) -> Array:
@@ -90,8 +91,19 @@ class Flags:
         return (self.form.strength / slope) ** (2 / (self.form.depth - 1))
 
     def reduced(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Boxes with the same minimum: a t that is thin on all of a box is zero there."""
+        """Smaller boxes with the same minimum, where that is below the largest penalty allowed.
+
+        Order and the largest sum cut values of t off, then a t that is thin on all of the box is zero.
+        """
         m = self.dimension
+        low, high = low.copy(), high.copy()
+        low[:, :m] = np.maximum.accumulate(low[:, m - 1 :: -1], axis=1)[:, ::-1]
+        high[:, :m] = np.minimum.accumulate(high[:, :m], axis=1)
+        others = low[:, :m].sum(axis=1, keepdims=True) - low[:, :m]
+        high[:, :m] = np.maximum(np.minimum(high[:, :m], self.top - others), low[:, :m])
+        if m == 3:
+            low[:, 3] = np.maximum(low[:, 3], low[:, 4])
+            high[:, 4] = np.minimum(high[:, 4], high[:, 3])
         thin = np.zeros(high.shape, dtype=bool)
         thin[:, :m] = high[:, :m] <= self.thin
         return np.where(thin, 0.0, low), np.where(thin, 0.0, high)
@@ -182,31 +194,36 @@ class Flags:
         return np.stack([first, np.cross(third, first), third], axis=2)
 
     def least(self, D: Array, low: Array, high: Array) -> Array:
-        """Lower bound of c sum t_i - <D, M> on each box, shape (N,)."""
-        m = self.dimension
+        """Lower bound of c sum t_i - <D, M> on each (reduced) box, shape (N,)."""
         trace = np.einsum("naa->n", D)
-        x, z = self._ranges(D, low, high)
-        ends = np.stack([low[:, :m], high[:, :m]])
-        values = self.eigenvalues(ends)
+        most, least = self._ranges(D, low, high)
         best = np.full(len(D), np.inf)
-        for corner in itertools.product((0, 1), repeat=m):
-            t = sum(ends[end, :, i] for i, end in enumerate(corner))
-            eigen = [values[end, :, i] for i, end in enumerate(corner)]
-            best = np.minimum(best, self.form.strength * t - _largest_product(eigen, trace, x, z))
+        for t in ordered_vertices(low[:, : self.dimension], high[:, : self.dimension]):
+            eigen = self.eigenvalues(t)
+            best = np.minimum(best, self.form.strength * t.sum(axis=1) - _largest_product(eigen, trace, most, least))
         return best
 
-    def _ranges(self, D: Array, low: Array, high: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Ranges of u_1^T D u_1 and u_3^T D u_3 over each box (of the first alone below three dimensions)."""
+    def worst(self, D: Array, low: Array, high: Array) -> Array:
+        """About the matrix (N, m, m) at which c sum t_i - <D, M> is least on each box, with the middle directions."""
+        m = self.dimension
+        frame = self._frame(self.reference(low, high))
+        energy = np.einsum("nai,nab,nbi->ni", frame, D, frame)
+        ends = np.stack([low[:, :m], high[:, :m]])
+        values = self.eigenvalues(ends)
+        cost = self.form.strength * ends - energy * values
+        chosen = np.where(cost[0] < cost[1], values[0], values[1])
+        return (frame * chosen[:, None, :]) @ np.swapaxes(frame, 1, 2)
+
+    def _ranges(self, D: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """Largest u_1^T D u_1 and least u_3^T D u_3 over each box (zero where there is no such direction)."""
         zero = np.zeros(len(D))
         if self.dimension == 1:
-            return (D[:, 0, 0], D[:, 0, 0]), (zero, zero)
+            return D[:, 0, 0], zero
         if self.dimension == 2:
-            return _plane_range(D, low[:, 2], high[:, 2]), (zero, zero)
+            return _plane_largest(D, low[:, 2], high[:, 2]), zero
         frame = self._frame(0.5 * (low + high))
         reach, turn = self._turns(low, high)
-        first, third = frame[:, :, 0], frame[:, :, 2]
-        x = (-_cap_largest(-D, first, reach), _cap_largest(D, first, reach))
-        return x, (-_cap_largest(-D, third, turn), _cap_largest(D, third, turn))
+        return _cap_largest(D, frame[:, :, 0], reach), -_cap_largest(-D, frame[:, :, 2], turn)
 
     def _turns(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Largest angles of u_1 and of u_3 from their directions in the middle of a box."""
@@ -237,28 +254,32 @@ def _angle(u: Array, v: Array) -> Array:
     return 2 * np.arcsin(np.minimum(0.5 * np.linalg.norm(u - v, axis=1), 1.0))
 
 
-def _largest_product(eigen: list[Array], trace: Array, x: tuple[Array, Array], z: tuple[Array, Array]) -> Array:
-    """Largest <D, M> for given eigenvalues."""
-    if len(eigen) == 1:
-        return eigen[0] * trace
-    gap = eigen[0] - eigen[1]
-    total = eigen[1] * trace + np.where(gap > 0, gap * x[1], gap * x[0])
-    if len(eigen) == 3:
-        rest = eigen[1] - eigen[2]
-        total = total - np.where(rest > 0, rest * z[0], rest * z[1])
-    return total
+def ordered_vertices(low: Array, high: Array) -> Iterator[Array]:
+    """Points (N, m) among which are all vertices of {low <= t <= high, t_1 >= ... >= t_m}, for reduced boxes, m <= 3.
+
+    Every corner, put in order in two ways: the earlier values raised to the later, or the later lowered.
+    """
+    for corner in itertools.product((False, True), repeat=low.shape[1]):
+        t = np.where(corner, high, low)
+        yield np.maximum.accumulate(t[:, ::-1], axis=1)[:, ::-1]
+        yield np.minimum.accumulate(t, axis=1)
 
 
-def _plane_range(D: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Least and largest u^T D u for u at an angle in [low, high]."""
+def _largest_product(eigen: Array, trace: Array, most: Array, least: Array) -> Array:
+    """Largest <D, M> for eigenvalues (N, m) in order, u_1^T D u_1 at most ``most``, u_3^T D u_3 at least ``least``."""
+    if eigen.shape[1] == 1:
+        return eigen[:, 0] * trace
+    total = eigen[:, 1] * trace + (eigen[:, 0] - eigen[:, 1]) * most
+    return total - (eigen[:, 1] - eigen[:, 2]) * least if eigen.shape[1] == 3 else total
+
+
+def _plane_largest(D: Array, low: Array, high: Array) -> Array:
+    """Largest u^T D u for u at an angle in [low, high]."""
     mean, dx, dy = 0.5 * (D[:, 0, 0] + D[:, 1, 1]), 0.5 * (D[:, 0, 0] - D[:, 1, 1]), D[:, 0, 1]
     size, peak = np.hypot(dx, dy), np.arctan2(dy, dx)
-    a, b = 2 * low - peak, 2 * high - peak
-    ends = np.cos(np.stack([a, b]))
-    turn = 2 * np.pi
-    most = np.where(np.ceil(a / turn) * turn <= b, 1.0, ends.max(axis=0))
-    least = np.where(np.ceil((a - np.pi) / turn) * turn + np.pi <= b, -1.0, ends.min(axis=0))
-    return mean + size * least, mean + size * most
+    start, end = 2 * low - peak, 2 * high - peak
+    within = np.ceil(start / (2 * np.pi)) * 2 * np.pi <= end
+    return mean + size * np.where(within, 1.0, np.maximum(np.cos(start), np.cos(end)))
 
 
 def _cap_largest(D: Array, u: Array, angle: Array) -> Array:

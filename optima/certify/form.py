@@ -11,7 +11,8 @@ h convex and decreasing, the rest concave. Source: derivations/convex_concave.py
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,9 +63,19 @@ class ConvexConcave:
             raise ValueError(f"subsample needs balanced classes and k <= {K}; pass such a problem, not k = {k}")
         factor = (K / k) ** (2 / (self.depth + 1))
         rivals = self.rivals * (K - 1) / (k - 1)
-        return ConvexConcave(
-            (1 / k,) * k, (1.0,) * k, rivals, self.strength * factor, self.depth, min(self.max_rank, k - 1)
-        )
+        weight, count = (sum(self.weight) / k,) * k, self.count[:1] * k
+        rank = min(self.max_rank, k - 1)
+        return ConvexConcave(weight, count, rivals, self.strength * factor, self.depth, rank)
+
+    def restrict(self, classes: Sequence[int]) -> ConvexConcave:
+        """The form of some of the classes alone, a lower bound: without the others fit and singular values fall."""
+        weight, count = (tuple(values[c] for c in classes) for values in (self.weight, self.count))
+        return replace(self, weight=weight, count=count, max_rank=min(self.max_rank, len(weight) - 1))
+
+    def as_array(self) -> Array:
+        """[K, mu, c, L, largest rank, weights, counts], as certificates keep it."""
+        numbers = (self.classes, self.rivals, self.strength, self.depth, self.max_rank)
+        return np.array([*numbers, *self.weight, *self.count], dtype=float)
 
     @property
     def classes(self) -> int:
@@ -83,8 +94,8 @@ class ConvexConcave:
 
     @property
     def zero_fit(self) -> float:
-        """Fit at zero logits, log(1 + mu (K - 1))."""
-        return math.log1p(self.rivals * (self.classes - 1))
+        """Fit at zero logits, log(1 + mu (K - 1)) times the weights."""
+        return sum(self.weight) * math.log1p(self.rivals * (self.classes - 1))
 
     def fit(self, logits: Array) -> float:
         """Fit at logits (K, K): column c of class c."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +46,25 @@ class Tree:
         first = self._size + 2 * np.arange(nodes.size)
         self._grow(self._size + 2 * nodes.size)
         self._axis[nodes], self._child[nodes] = axis, first
-        self._multiplier[nodes] = np.nan
         return first
+
+    def forget(self, size: int, leaves: NDArray[np.int64]) -> None:
+        """Undo splits: only the first ``size`` nodes remain, and ``leaves`` are leaves again."""
+        self._size = size
+        self._axis[leaves], self._child[leaves] = -1, -1
+        self._axis[size:], self._child[size:], self._multiplier[size:] = -1, -1, np.nan
+
+    def arrays(self) -> dict[str, NDArray]:
+        """The tree as arrays."""
+        return {"axis": self.axis, "child": self.child, "multiplier": self.multiplier}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Tree:
+        """The tree of :meth:`arrays`."""
+        tree = cls(arrays["multiplier"].shape[1])
+        tree._axis, tree._child, tree._multiplier = (arrays[name] for name in ("axis", "child", "multiplier"))
+        tree._size = tree._axis.size
+        return tree
 
     def record(self, nodes: NDArray[np.int64], D: Array) -> None:
         """Keep the multipliers of the nodes."""

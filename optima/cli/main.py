@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import check, loss, max_margin, reproduce, solve, table, train
+from optima.cli import certify, check, loss, max_margin, reproduce, solve, table, train
 
 app = typer.Typer(
     name="optima",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("table")(table.table)
 app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
+app.command("certify")(certify.certify)
 app.command("max-margin")(max_margin.max_margin)
 app.command("train")(train.train)
 app.command("reproduce")(reproduce.reproduce)

@@ -1,0 +1,88 @@
+"""Lower bounds that cost next to nothing: forms of two classes that bound a form of K classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from optima.certify.branch import BranchAndBound
+from optima.certify.dual import FitDual
+from optima.certify.flags import Flags
+from optima.certify.form import ConvexConcave
+from optima.model import Array
+
+# Part of the target below which multipliers are not followed.
+NEGLIGIBLE = 1e-10
+
+
+def one_direction(form: ConvexConcave) -> ConvexConcave:
+    r"""The form of two classes whose minimum is the general bound of a balanced form of K classes.
+
+    .. math:: f \ge \min_{x \ge 0} \log(1 + \mu (K-1) e^{-x/(K-1)}) + c\, x^p
+
+    By Jensen's inequality over the rivals and the classes the fit is at least log(1 + mu (K-1) e^(-m)) with
+    m = tr(S Z) / (K-1) <= sum s_i / (K-1), and sum s_i^p >= (sum s_i)^p. Raises ValueError for unequal classes.
+    Source: derivations/convex_concave.py.
+    """
+    if not form.balanced:
+        raise ValueError("the bound by one direction needs balanced classes; pass a problem with one class size")
+    K = form.classes
+    total = sum(form.weight)
+    return replace(
+        form,
+        weight=(total / 2, total / 2),
+        count=form.count[:1] * 2,
+        rivals=form.rivals * (K - 1),
+        strength=form.strength * (K - 1) ** (2 * form.q),
+        max_rank=1,
+    )
+
+
+def search_of(form: ConvexConcave, upper: float, gap: float) -> BranchAndBound:
+    """A branch and bound for forms of two to four classes that tries to prove upper (1 - gap)."""
+    target = upper * (1 - gap)
+    # One unit in the last place more, so that rounding cannot cut the box off.
+    top = float(np.nextafter(upper / form.strength, np.inf))
+    boxes = Flags(form, top)
+    return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
+
+
+def one_direction_bound(form: ConvexConcave, upper: float, gap: float = 1e-9) -> BranchAndBound:
+    """The finished search whose ``bound`` is the bound by one direction to a relative ``gap``, at most ``upper``."""
+    two = one_direction(form)
+    search = search_of(two, min(_two_class_value(two), upper), gap)
+    search.run(seconds=np.inf)
+    return search
+
+
+def upper_bound(form: ConvexConcave, seed: int = 0) -> float:
+    """Loss of a good point of a small form: descents in factors of every rank from a few random starts."""
+    rng = np.random.default_rng(seed)
+    K, best = form.classes, form.zero_fit
+
+    def value(x: Array, rank: int) -> float:
+        A, B = x.reshape(2, K, rank)
+        return form.value(A @ B.T)
+
+    for rank in range(1, form.max_rank + 1):
+        for scale in (1.0, 2.0, 4.0):
+            A = rng.standard_normal((K, rank))
+            start = scale * np.concatenate([A, A]).ravel()
+            best = min(best, float(minimize(value, start, args=(rank,), method="L-BFGS-B").fun))
+    return best
+
+
+def _two_class_value(form: ConvexConcave) -> float:
+    """An upper bound of the minimum over margins x: log(1 + mu e^(-x)) + c x^p, close to it."""
+
+    def value(log_margin: float) -> float:
+        margin = np.exp(log_margin)
+        fit = sum(form.weight) * np.logaddexp(0.0, np.log(form.rivals) - margin)
+        return float(fit + form.strength * margin ** (2 * form.q))
+
+    grid = np.linspace(-30.0, 8.0, 400)
+    best = grid[np.argmin([value(x) for x in grid])]
+    refined = minimize_scalar(value, bounds=(best - 0.2, best + 0.2), method="bounded", options={"xatol": 1e-12})
+    return min(form.zero_fit, value(refined.x))

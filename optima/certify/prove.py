@@ -1,0 +1,171 @@
+"""Proofs of lower bounds for one problem, by every method that applies to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from optima.certify.bounds import one_direction_bound, search_of, upper_bound
+from optima.certify.branch import BranchAndBound
+from optima.certify.certificate import Certificate
+from optima.certify.form import ConvexConcave
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solve.exact import squared_error_minimum
+
+# Classes up to which the matrices M are searched box by box.
+MOST_SEARCHED = 4
+# Classes of the subproblem whose minimum bounds larger ones.
+SUBSAMPLED = 3
+# Relative rounding of closed forms.
+ROUNDING = 1e-12
+# Effort of the bound that every solution carries.
+CHEAP_GAP, CHEAP_SECONDS = 1e-3, 1.0
+# Bytes a box takes, with its tree node.
+BOX_BYTES = 700
+SAVE_EVERY = 30.0
+
+FLOATING = "in floating point, with a relative rounding of about 1e-12"
+
+
+def cheap_certificate(problem: DeepUFM, means: Array) -> Certificate:
+    """The best lower bound to be had in about a second; ``means`` (K, K) are the best logits known."""
+    most = 3 if problem.balanced else 2
+    if problem.loss == "mse" or problem.depth == 1 or problem.classes <= most:
+        return prove(problem, means, CHEAP_GAP, CHEAP_SECONDS)
+    upper = Reduction(problem).value(means)
+    return _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+
+
+def prove(
+    problem: DeepUFM,
+    means: Array,
+    gap: float = 1e-6,
+    seconds: float = 300.0,
+    memory: float = 4.0,
+    checkpoint: Path | None = None,
+    progress: Callable[[BranchAndBound], None] = lambda search: None,
+) -> Certificate:
+    r"""Lower bound of the minimum, as close to the loss of ``means`` as time allows.
+
+    .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
+
+    Squared error and L = 1 are exact. Otherwise two to four classes are searched box by box in M; more, when
+    balanced, are bounded by the better of one direction (Jensen) and the search of a problem of three classes.
+
+    Parameters
+    ----------
+    means
+        The best class-mean logits known, shape (K, K).
+    gap, seconds, memory
+        The search ends at this relative gap, after this time, or with this many GiB.
+    checkpoint
+        File in which an interrupted search is kept, and from which it goes on.
+    progress
+        Called with the search after each batch of boxes.
+
+    Source: derivations/convex_concave.py, derivations/subsampling_bound.py, derivations/squared_error.py.
+    """
+    upper = Reduction(problem).value(means)
+    if problem.loss == "mse":
+        return _squared_error(problem, means, upper)
+    if problem.depth == 1:
+        return _depth_one(problem, means, upper)
+    form = ConvexConcave.of(problem)
+    if problem.classes <= MOST_SEARCHED:
+        return _searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress)
+    if not problem.balanced:
+        return _trivial(problem, means, upper)
+    cheap = _one_direction(problem, means, upper)
+    part = form.subsample(SUBSAMPLED)
+    searched = _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress)
+    return max(cheap, searched, key=lambda certificate: certificate.lower)
+
+
+def _squared_error(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    start = time.perf_counter()
+    lower = min(upper, Reduction(problem).value(squared_error_minimum(problem))) * (1 - ROUNDING)
+    rigour = f"von Neumann's inequality and a scalar equation for each singular value, {FLOATING}"
+    return Certificate(problem, lower, upper, means, "squared error", rigour, time.perf_counter() - start)
+
+
+def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    r"""Value of the dual: entropy of the shares, the gradient being scaled to spectral norm lambda.
+
+    .. math:: \min_Z \operatorname{fit}(Z) + \lambda \|Z\|_* \ge -\operatorname{fit}^*(G) = \sum_c w_c H(q_c),
+        \qquad \|G\|_2 \le \lambda
+    """
+    start = time.perf_counter()
+    reduction = Reduction(problem)
+    slope = reduction.fit_gradient(means)
+    sizes = problem.class_sizes.astype(float)
+    norm = np.linalg.norm(slope / np.sqrt(sizes), 2)
+    scale = min(1.0, reduction.strength / norm) if norm else 1.0
+    weight = sizes / sizes.sum()
+    shares = np.eye(problem.classes) + scale * slope / weight
+    entropy = -np.sum(np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0), axis=0)
+    lower = min(float(weight @ entropy), upper) * (1 - ROUNDING)
+    data = {"slope": slope}
+    rigour = f"convexity (nuclear norm) and a dual point, {FLOATING}"
+    return Certificate(problem, lower, upper, means, "depth one", rigour, time.perf_counter() - start, data)
+
+
+def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    return Certificate(problem, 0.0, upper, means, "nonnegative", "fit and penalty are nonnegative", 0.0)
+
+
+def _one_direction(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    start = time.perf_counter()
+    search = one_direction_bound(ConvexConcave.of(problem), upper)
+    rigour = f"Jensen's inequality and one singular value, {FLOATING}"
+    seconds = time.perf_counter() - start
+    return Certificate(problem, search.bound * (1 - ROUNDING), upper, means, "one direction", rigour, seconds)
+
+
+def _searched(
+    problem: DeepUFM,
+    means: Array,
+    upper: float,
+    form: ConvexConcave,
+    gap: float,
+    seconds: float,
+    memory: float,
+    checkpoint: Path | None,
+    progress: Callable[[BranchAndBound], None],
+) -> Certificate:
+    whole = form.classes == problem.classes
+    search = search_of(form, upper if whole else min(upper, upper_bound(form)), gap)
+    about = f"{form} {upper!r} {gap!r}"
+    if checkpoint is not None and checkpoint.exists():
+        search.restore(checkpoint, about)
+    most = memory * 2**30 / BOX_BYTES
+    try:
+        while not search.done and search.seconds < seconds and len(search.tree) < most:
+            search.run(min(SAVE_EVERY, seconds - search.seconds), most, progress)
+            if checkpoint is not None and not search.done:
+                search.save(checkpoint, about)
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            search.save(checkpoint, about)
+        raise
+    if checkpoint is not None and search.done:
+        checkpoint.unlink(missing_ok=True)
+    return _from_search(problem, means, upper, form, search)
+
+
+def _from_search(
+    problem: DeepUFM, means: Array, upper: float, form: ConvexConcave, search: BranchAndBound
+) -> Certificate:
+    part = "" if form.classes == problem.classes else f"means over {form.classes} of {problem.classes} classes, and "
+    rigour = f"{part}bounds of {len(search.tree)} boxes of matrices, {FLOATING}"
+    data = {
+        "form": form.as_array(),
+        "target": np.array(search.target),
+        "top": np.array(search.boxes.top),
+        **search.tree.arrays(),
+    }
+    lower = max(search.bound, 0.0) * (1 - ROUNDING)
+    return Certificate(problem, lower, upper, means, "branch and bound", rigour, search.seconds, data)

@@ -1,0 +1,73 @@
+"""``optima certify``: the best minimum known, with a proof of how far the global one can be below it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optima.cli import options, parse
+from optima.cli.progress import bar, resumable
+
+
+def certify(
+    classes: options.Classes,
+    depth: options.Depth,
+    reg: options.Reg = None,
+    reg_per_factor: options.RegPerFactor = None,
+    samples: Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")] = "1",
+    width: options.Width = None,
+    loss: options.LossOption = options.Loss.ce,
+    gap: Annotated[str, typer.Option(help="Relative gap at which the proof is done.")] = "1e-6",
+    minutes: Annotated[str, typer.Option(help="Longest time of the proof.")] = "5",
+    memory: Annotated[str, typer.Option(help="Most memory of the proof, in GiB.")] = "4",
+    seed: options.Seed = "0",
+    effort: options.EffortOption = options.Effort.normal,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the certificate by independent code.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Check it in interval arithmetic (at most three classes).")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Keep an interrupted proof here; the same command goes on from it.")
+    ] = None,
+    as_json: options.AsJson = False,
+    save: Annotated[Path | None, typer.Option(help="Save solution and certificate to this file (.npz).")] = None,
+    force: options.Force = False,
+) -> None:
+    """Lower bound of the global minimum, as close to the best one known as time allows."""
+    from optima.certify.branch import BranchAndBound
+    from optima.certify.entry import certify as prove
+    from optima.solve.search import solve
+
+    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
+    one_or_many = sizes[0] if len(sizes) == 1 else sizes
+    problem = options.problem(classes, depth, reg, reg_per_factor, one_or_many, width, loss)
+    if save is not None:
+        options.check_output(save, force)
+    aim, limit = parse.positive_real(gap, "gap"), parse.positive_real(minutes, "minutes")
+    room = parse.positive_real(memory, "memory")
+    solution = solve(problem, parse.integer(seed, "seed", 0), effort.value)
+    way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
+    with resumable(way_on), bar("certifying") as tell:
+
+        def show(search: BranchAndBound) -> None:
+            rate = search.visited / max(search.seconds, 1e-9)
+            reached = 1 - search.bound / solution.loss
+            words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.visited} boxes, {rate:.0f}/s"
+            tell(min(search.seconds, 60 * limit), 60 * limit, words)
+
+        solution = prove(solution, aim, limit, room, checkpoint, show)
+    checked = solution.certificate.verify(intervals) if verify or intervals else None
+    if save is not None:
+        solution.save(save)
+    if as_json:
+        verdict = {} if checked is None else {"verified": bool(checked), "verification": str(checked)}
+        print(json.dumps(solution.as_dict() | verdict, allow_nan=False))
+    else:
+        print(solution)
+        if checked is not None:
+            print(f"verified  {checked}")
+    if checked is not None and not checked:
+        raise typer.Exit(1)
