@@ -131,6 +131,9 @@ def write_counterexample(outcome: Outcome, folder: Path) -> Path:
     path = folder / f"counterexample-{outcome.claim.name}.json"
     finding = outcome.finding
     narrowed = {name: [finding.at[name]] if name in finding.at else list(v) for name, v in outcome.axes.items()}
+    if run(outcome.claim, narrowed, control=False).finding.kind != COUNTEREXAMPLE:
+        # The claim compares values along an axis, so one value alone shows nothing.
+        narrowed = {name: list(values) for name, values in outcome.axes.items()}
     data = {
         "format": FORMAT,
         "claim": outcome.claim.name,

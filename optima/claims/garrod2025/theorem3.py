@@ -107,9 +107,9 @@ def _decay(classes: Sequence[int]) -> Lines:
     K = max(classes)
     curves = {}
     for name, sequence in SEQUENCES.items():
-        bounds = np.array([tail_bound((1,) * K, int(L), sequence(int(L)))[1] for L in depths])
-        shown = np.isfinite(bounds)
-        curves[f"lambda = {name}"] = (depths[shown].tolist(), bounds[shown].tolist())
+        bounds = {int(L): tail_bound((1,) * K, int(L), sequence(int(L)))[1] for L in depths if sequence(L) > SMALLEST}
+        shown = {L: bound for L, bound in bounds.items() if np.isfinite(bound)}
+        curves[f"lambda = {name}"] = (list(shown), list(shown.values()))
     return Lines(
         f"Certified bound of (s_3/s_1)^p at K = {K}; below one the decay is exponential",
         "depth L",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence
 from optima.hessian.orbit import tangent_dimension
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
@@ -40,7 +40,7 @@ def published_dimension(singular: Sequence[float], depth: int, width: int, corre
 def theorem5(
     classes: Sequence[int], depths: Sequence[int], widths: Sequence[int], *, shift: int = 0
 ) -> Iterator[Evidence]:
-    """Margin: agreement of the formula with the dimension of the set."""
+    """Margin: minus the difference between the formula and the dimension of the set."""
     for K in classes:
         for L in depths:
             for d in widths:
@@ -48,7 +48,7 @@ def theorem5(
                     found = measured_dimension(singular, K, L, d)
                     formula = published_dimension(singular, L, d) + L * shift * len(singular)
                     yield Cases(
-                        agreement(abs(found - formula), 0.5), classes=K, depths=L, widths=d, singular_values=name
+                        0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name
                     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Remark
 from optima.claims.garrod2025.theorem5 import measured_dimension, published_dimension, spectra
 from optima.hessian import lifted_spectrum, orbit_dimension
 from optima.model import DeepUFM
@@ -31,7 +31,7 @@ from optima.structures import catalogue
 def solution_dimension(
     classes: Sequence[int], depths: Sequence[int], widths: Sequence[int], *, corrected: bool = False
 ) -> Iterator[Evidence]:
-    """Margin: agreement of the counts; the excess of the ratio over one."""
+    """Margin: minus the difference of the counts; the excess of the ratio over one."""
     yield whole("solution_dimension")
     yield step("solution_dimension", "check_ratio", "the ratio grows, tends to (K-1)/r and starts at one or above")
     for K in classes:
@@ -41,7 +41,7 @@ def solution_dimension(
                     found = measured_dimension(singular, K, L, d)
                     formula = published_dimension(singular, L, d, corrected)
                     yield Cases(
-                        agreement(abs(found - formula), 0.5), classes=K, depths=L, widths=d, singular_values=name
+                        0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name
                     )
                 for r in range(1, K - 1):
                     ratio = orbit_dimension(K - 1, L, d) / orbit_dimension(r, L, d)
@@ -66,5 +66,5 @@ def _zeros(K: int, L: int, d: int, corrected: bool) -> Iterator[Evidence]:
         spectrum = lifted_spectrum(DeepUFM(K, L, 1e-3, width=d), structure.shape([a]))
         formula = published_dimension([1.0] * structure.rank, L, d, corrected)
         yield Cases(
-            agreement(abs(spectrum.zeros() - formula), 0.5), classes=K, depths=L, widths=d, zeros_at=structure.name
+            0.0 - abs(spectrum.zeros() - formula), classes=K, depths=L, widths=d, zeros_at=structure.name
         )
