@@ -16,7 +16,7 @@ FOLDERS = (PACKAGE.parent / "derivations", PACKAGE / "derivations")
 
 
 def script(name: str) -> Path:
-    """Path of ``derivations/NAME.py``. Raises FileNotFoundError where the scripts are not installed."""
+    """Path of a derivation script. Raises FileNotFoundError where the scripts are not installed."""
     for folder in FOLDERS:
         path = folder / f"{name}.py"
         if path.is_file():
