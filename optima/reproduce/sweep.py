@@ -17,7 +17,8 @@ WIDTH, REG = "width", "reg"
 def sweeps(place: Workplace) -> list[Row]:
     """One row for each run of both sweeps, which are in the column ``sweep``.
 
-    The rows are kept in a file of their own beside the figures; the next figure that needs them reads them there.
+    The rows are kept in a file of their own beside the figures; whatever needs them next reads them there, and
+    removing it has them made again.
     """
     wanted = _quick() if place.quick else _full()
     file = place.folder / f"garrod2025.sweeps{'.quick' if place.quick else ''}.csv"

@@ -100,12 +100,9 @@ class Comparison:
     @property
     def polished_shares(self) -> dict[str, Share]:
         """By structure after polishing."""
-        polished = [run for run in self.runs if run.polished is not None or run.diverged]
-        return (
-            shares(run.polished.structure if run.polished else "diverged" for run in polished)
-            if any(run.polished for run in polished)
-            else {}
-        )
+        if not any(run.polished for run in self.runs):
+            return {}
+        return shares(run.polished.structure if run.polished else run.structure for run in self.runs)
 
     def excess(self, run: Run) -> dict[str, float]:
         """loss / predicted - 1 for every predicted loss."""
