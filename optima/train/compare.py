@@ -59,10 +59,10 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
 
     .. math:: \min_a \log(1 + (K-1) e^{-a}) + \tfrac{L+1}{2} \lambda (K-1) (a \sqrt n)^{2/(L+1)}
 
-    which is the simplex loss of the linear model. The comparison in Theorem 7 of garrod2025 is with this
-    penalty (under its assumption on global means): its condition 2K + 4 < (K-1) 2^{2(L-1)/(L+1)} ((K+2)/K)^{3/(L+1)} says that its construction costs
-    less than (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. For classes of different sizes there is
-    no such bound here, and the result is empty.
+    which is the simplex loss of the linear model. The comparison in Theorem 7 of garrod2025, under its
+    assumption on global means, is with this penalty: its condition 2K + 4 < (K-1) 2^{2(L-1)/(L+1)}
+    ((K+2)/K)^{3/(L+1)} says that its construction costs less than (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the
+    same scale a. For classes of different sizes there is no such bound here, and the result is empty.
     """
     if problem.activation == "relu":
         return _collapse_bound(problem)
