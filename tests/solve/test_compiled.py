@@ -1,4 +1,4 @@
-"""The compiled descent against the one in numpy, its slow reference."""
+"""The compiled descent against the one in numpy, its slow reference. Slow for the time it takes to compile."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from optima.solve import rung
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import random_codes
 
+pytestmark = pytest.mark.slow
 compiled = pytest.importorskip("optima.solve.compiled", reason="numba is not installed", exc_type=ImportError)
 
 PROBLEMS = [
