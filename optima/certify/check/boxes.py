@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optima.certify.check.arithmetic import Numbers
 from optima.certify.check.instance import Instance
 from optima.certify.check.verification import Refuted
 from optima.model import Array
@@ -21,31 +22,85 @@ MOST_CLASSES = 4
 
 @dataclass(frozen=True)
 class Boxes:
-    """Corners ``low``, ``high`` (N, d) of all nodes, their multipliers (N, m, m) and parents (N,), and the leaves."""
+    """Boxes of matrices: corners ``low``, ``high`` (N, d), a lower bound ``spent`` of sum t_i, and which are empty."""
 
     low: Array
     high: Array
+    spent: Array
+    empty: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    def __getitem__(self, rows: NDArray) -> Boxes:
+        return Boxes(self.low[rows], self.high[rows], self.spent[rows], self.empty[rows])
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All boxes of a tree, their multipliers (N, m, m) and parents (N,), and which are leaves."""
+
+    boxes: Boxes
     multiplier: Array
     parent: NDArray[np.int64]
     leaf: NDArray[np.int64]
 
     @classmethod
-    def of(cls, instance: Instance, top: float, data: dict[str, Array]) -> Boxes:
-        """The boxes of a tree; raises Refuted when its leaves do not cover every matrix that matters."""
+    def of(cls, instance: Instance, top: float, thin: float, data: dict[str, Array]) -> Tree:
+        """The tree in ``data``; raises Refuted when its leaves do not cover every matrix that matters."""
         low, high = root(instance, top)
         axis, child, multiplier = _checked(data, instance.order, low.size)
         parent = _parents(axis, child)
-        lows, highs = np.tile(low, (axis.size, 1)), np.tile(high, (axis.size, 1))
+        N = axis.size
+        boxes = Boxes(np.tile(low, (N, 1)), np.tile(high, (N, 1)), np.zeros(N), np.zeros(N, dtype=bool))
         nodes = np.zeros(1, dtype=np.int64)
-        while (nodes := nodes[axis[nodes] >= 0]).size:
+        while True:
+            _cut(boxes, nodes, instance.order, top, thin)
+            nodes = nodes[axis[nodes] >= 0]
+            if not nodes.size:
+                return cls(boxes, multiplier, parent, np.flatnonzero(axis < 0))
             split, first = axis[nodes], child[nodes]
-            middle = 0.5 * (lows[nodes, split] + highs[nodes, split])
+            middle = 0.5 * (boxes.low[nodes, split] + boxes.high[nodes, split])
             for half in (first, first + 1):
-                lows[half], highs[half] = lows[nodes], highs[nodes]
-            highs[first, split] = middle
-            lows[first + 1, split] = middle
+                for array in (boxes.low, boxes.high, boxes.spent, boxes.empty):
+                    array[half] = array[nodes]
+            boxes.high[first, split] = middle
+            boxes.low[first + 1, split] = middle
             nodes = np.concatenate([first, first + 1])
-        return cls(lows, highs, multiplier, parent, np.flatnonzero(axis < 0))
+
+
+def thinnest(instance: Instance, numbers: Numbers) -> float:
+    r"""t up to which a singular value is better dropped.
+
+    .. math:: c\, t \ge A\, t^{(L+1)/2} \iff t \le (c / A)^{2/(L-1)}, \qquad A^2 = 2 \sum_c w_c^2 / \nu_c
+
+    The gradient of the fit has at most the norm A, so dropping a singular value s raises it by at most A s.
+    """
+    if instance.depth == 1:
+        return 0.0
+    square = sum(w * w / n for w, n in zip(instance.weight, instance.count, strict=True)) * 2
+    ratio = instance.strength / numbers.power(square, numbers.ratio(1, 2))
+    return numbers.low(numbers.power(ratio, numbers.ratio(2, instance.depth - 1)))
+
+
+def _cut(boxes: Boxes, nodes: NDArray[np.int64], order: int, top: float, thin: float) -> None:
+    """Cut boxes down, in place, to what may hold the best: t ordered, their sum at most top, none thin; a >= b."""
+    low, high = boxes.low[nodes], boxes.high[nodes]
+    t, most = low[:, :order], high[:, :order]
+    t[:] = np.maximum.accumulate(t[:, ::-1], axis=1)[:, ::-1]
+    most[:] = np.minimum.accumulate(most, axis=1)
+    empty = boxes.empty[nodes] | np.any(most < t, axis=1)
+    total = t.sum(axis=1)
+    most[:] = np.maximum(np.minimum(most, top - (total[:, None] - t)), t)
+    if order == 3:
+        low[:, 3] = np.maximum(low[:, 3], low[:, 4])
+        high[:, 4] = np.minimum(high[:, 4], high[:, 3])
+        empty |= np.any(high[:, 3:5] < low[:, 3:5], axis=1)
+    # The t are ordered, so those that are thin are the last ones.
+    dropped = most <= thin
+    t[dropped] = most[dropped] = 0.0
+    boxes.low[nodes], boxes.high[nodes], boxes.empty[nodes] = low, high, empty
+    boxes.spent[nodes] = np.maximum(boxes.spent[nodes], total)
 
 
 def root(instance: Instance, top: float) -> tuple[Array, Array]:
@@ -59,20 +114,6 @@ def root(instance: Instance, top: float) -> tuple[Array, Array]:
             raise Refuted("four classes are searched only when they are balanced")
         high += [1.0, 1.0, np.pi]
     return np.zeros(len(high)), np.array(high)
-
-
-def ordered(low: Array, high: Array, order: int) -> tuple[Array, Array]:
-    """The same boxes, cut down to what t_1 >= ... >= t_m leaves of them."""
-    low, high = low.copy(), high.copy()
-    low[:, :order] = np.maximum.accumulate(low[:, order - 1 :: -1], axis=1)[:, ::-1]
-    high[:, :order] = np.minimum.accumulate(high[:, :order], axis=1)
-    return low, high
-
-
-def empty(low: Array, high: Array, order: int) -> NDArray[np.bool_]:
-    """Ordered boxes without a matrix: a range of t is empty, or a < b."""
-    nothing = (high[:, :order] < low[:, :order]).any(axis=1)
-    return nothing | (high[:, 3] < low[:, 4]) if order == 3 else nothing
 
 
 def _checked(data: dict[str, Array], order: int, coordinates: int) -> tuple[NDArray, NDArray, Array]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from optima.certify.check.arithmetic import Numbers
+from optima.certify.check.entropy import entropy
 from optima.certify.check.instance import loss_strength
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
@@ -44,17 +45,6 @@ def depth_one(problem: DeepUFM, slope: Array, numbers: Numbers) -> float:
     for size, column in zip(sizes, shares, strict=True):
         bound = bound + numbers.ratio(int(size), int(sizes.sum())) * entropy(column, numbers.ratio(1, 1), numbers)
     return numbers.low(bound)
-
-
-def entropy(share: list[Any], rivals: Any, numbers: Numbers) -> Any:
-    r"""-sum q log(q / mu) - (1 - sum q) log(1 - sum q) of the shares of the rivals."""
-    total = numbers.number(0)
-    value = numbers.number(0)
-    for q in share:
-        total = total + q
-        if q != 0:
-            value = value - q * numbers.log(q / rivals)
-    return value - (1 - total) * numbers.log1p(-total)
 
 
 def _certify_norm(shares: list[list[Any]], problem: DeepUFM, strength: Any, numbers: Numbers) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,11 @@ class Instance:
             min(self.max_rank, classes - 1),
             True,
         )
+
+    def rounded(self) -> Instance:
+        """The same numbers as floats."""
+        weight, count = (tuple(float(value) for value in values) for values in (self.weight, self.count))
+        return replace(self, weight=weight, count=count, rivals=float(self.rivals), strength=float(self.strength))
 
     @property
     def classes(self) -> int:

@@ -16,31 +16,21 @@ quadratic form. Source: derivations/convex_concave.py.
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.certify.check.arithmetic import Floats
-from optima.certify.check.boxes import empty, ordered
+from optima.certify.check.boxes import Boxes
 from optima.certify.check.inner import shares
 from optima.certify.check.instance import Instance, rival_differences
 from optima.model import Array
 
 # Boxes treated together.
 BATCH = 20_000
-
-
-def thin(instance: Instance) -> float:
-    r"""t up to which a singular value is better dropped.
-
-    .. math:: c\, t \ge A\, t^{(L+1)/2} \iff t \le (c / A)^{2/(L-1)}, \qquad A^2 = 2 \sum_c w_c^2 / \nu_c
-    """
-    if instance.depth == 1:
-        return 0.0
-    slope = math.sqrt(2 * sum(w * w / n for w, n in zip(instance.weight, instance.count, strict=True)))
-    return float((instance.strength / slope) ** (2 / (instance.depth - 1)))
+# Pivots that small a part of their entry are rounding.
+SINGULAR = 1e-15
 
 
 @dataclass(frozen=True)
@@ -49,28 +39,22 @@ class Leaves:
 
     instance: Instance
 
-    def bounds(self, low: Array, high: Array, D: Array) -> Array:
+    def bounds(self, boxes: Boxes, D: Array) -> Array:
         """The best bound of each box, inf where it is empty; D that are not positive definite are of no use."""
-        starts = range(0, len(low), BATCH)
-        parts = [self._bounds(*(array[i : i + BATCH] for array in (low, high, D))) for i in starts]
+        rows = np.arange(len(boxes))
+        parts = [self._bounds(boxes[rows[i : i + BATCH]], D[i : i + BATCH]) for i in range(0, len(rows), BATCH)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _bounds(self, low: Array, high: Array, D: Array) -> Array:
-        m = self.instance.order
-        low, high = ordered(low, high, m)
-        bound = self.instance.strength * low[:, :m].sum(axis=1)
-        dropped = np.zeros(high.shape, dtype=bool)
-        dropped[:, :m] = high[:, :m] <= thin(self.instance)
-        nothing = empty(low, high, m)
-        low, high = np.where(dropped, 0.0, low), np.where(dropped, 0.0, high)
-        zero = (high[:, :m] == 0).all(axis=1)
+    def _bounds(self, boxes: Boxes, D: Array) -> Array:
+        bound = self.instance.strength * boxes.spent
+        zero = boxes.high[:, 0] == 0
         bound[zero] = np.maximum(bound[zero], self.instance.zero_fit(Floats()))
         D = 0.5 * (D + np.swapaxes(D, 1, 2))
-        usable = ~nothing & ~zero & positive(D)
-        for rows, method in ((usable, self._tangent), (usable & self._flat(high), self._line)):
+        usable = ~boxes.empty & ~zero & positive(D)
+        for rows, method in ((usable, self._tangent), (usable & self._flat(boxes.high), self._line)):
             if rows.any():
-                bound[rows] = np.maximum(bound[rows], method(low[rows], high[rows], D[rows]))
-        bound[nothing] = np.inf
+                bound[rows] = np.maximum(bound[rows], method(boxes.low[rows], boxes.high[rows], D[rows]))
+        bound[boxes.empty] = np.inf
         return bound
 
     def _flat(self, high: Array) -> NDArray[np.bool_]:
@@ -79,23 +63,34 @@ class Leaves:
 
     def _tangent(self, low: Array, high: Array, D: Array) -> Array:
         weight, count = np.array(self.instance.weight), np.array(self.instance.count)
-        root = np.linalg.cholesky(D)
-        # In coordinates in which D is the identity.
-        rival = np.einsum("nab,cjb->ncja", np.linalg.inv(root), rival_differences(self.instance.classes))
-        p = shares(rival, weight, count, self.instance.rivals)
+        p, rival = self.tangent_shares(D)
         g = weight[:, None] * np.einsum("ncj,ncja->nca", p, rival)
         dual = weight * self._entropy(p) - np.einsum("nca,nca->nc", g, g) / (4 * count)
         return dual.sum(axis=1) + self._least(D, low, high)
 
-    def _line(self, low: Array, high: Array, D: Array) -> Array:
-        weight, count = np.array(self.instance.weight), np.array(self.instance.count)
-        d = D[:, 0, 0]
+    def tangent_shares(self, D: Array) -> tuple[Array, Array]:
+        """Good shares (N, K, K-1) for multipliers D, and d_cj (N, K, K-1, m) in coordinates in which D is 1."""
+        rival = np.einsum(
+            "nab,cjb->ncja", np.linalg.inv(np.linalg.cholesky(D)), rival_differences(self.instance.classes)
+        )
+        return self._shares(rival), rival
+
+    def line_shares(self, low: Array, high: Array, D: Array) -> Array:
+        """Good shares (N, 3, 2) on the middle line of boxes in the plane, for multipliers D_00."""
         middle = 0.5 * (low[:, 2] + high[:, 2])
         u = np.stack([np.cos(middle), np.sin(middle)], axis=1)
-        rival = rival_differences(3)
-        along = np.einsum("cja,na->ncj", rival, u) / np.sqrt(d)[:, None, None]
-        p = shares(along[..., None], weight, count, self.instance.rivals)
-        g = weight[:, None] * np.einsum("ncj,cja->nca", p, rival) / (2 * np.sqrt(count * d[:, None]))[..., None]
+        along = np.einsum("cja,na->ncj", rival_differences(3), u) / np.sqrt(D[:, 0, 0])[:, None, None]
+        return self._shares(along[..., None])
+
+    def _shares(self, rival: Array) -> Array:
+        instance = self.instance
+        return shares(rival, np.array(instance.weight), np.array(instance.count), instance.rivals)
+
+    def _line(self, low: Array, high: Array, D: Array) -> Array:
+        weight, count = np.array(self.instance.weight), np.array(self.instance.count)
+        d, p = D[:, 0, 0], self.line_shares(low, high, D)
+        g = weight[:, None] * np.einsum("ncj,cja->nca", p, rival_differences(3))
+        g /= 2 * np.sqrt(count * d[:, None])[..., None]
         Q = np.einsum("nca,ncb->nab", g, g)
         fit = (weight * self._entropy(p)).sum(axis=1) - most_on_arc(Q, low[:, 2], high[:, 2])
         t = np.stack([low[:, 0], high[:, 0]])
@@ -141,15 +136,16 @@ class Leaves:
 
 
 def positive(D: Array) -> NDArray[np.bool_]:
-    """Which matrices (N, m, m) are finite and have positive pivots."""
-    out = np.isfinite(D).all(axis=(1, 2))
-    left = np.where(out[:, None, None], D, np.eye(D.shape[1]))
+    """Which matrices (N, m, m) are finite and, beyond rounding, have positive pivots."""
+    finite = np.isfinite(D).all(axis=(1, 2))
+    left = np.where(finite[:, None, None], D, -1.0)
+    good = [finite]
     while left.shape[1]:
         pivot = left[:, 0, 0]
-        out &= pivot > 0
+        good.append(pivot > SINGULAR * np.abs(D[:, -left.shape[1], -left.shape[1]]))
         safe = np.where(pivot > 0, pivot, 1.0)[:, None, None]
         left = left[:, 1:, 1:] - left[:, 1:, :1] * left[:, :1, 1:] / safe
-    return out
+    return np.logical_and.reduce(good)
 
 
 def most_on_arc(Q: Array, low: Array, high: Array) -> Array:

@@ -80,16 +80,20 @@ def squared_error(problem: DeepUFM, numbers: Numbers) -> float:
     strength, exponent = loss_strength(problem, numbers), numbers.ratio(2, problem.depth + 1)
     total = int(problem.class_sizes.sum())
     sizes = sorted((int(n) for n in problem.class_sizes), reverse=True)
-    least: dict[int, float] = {}
-    for size in set(sizes):
+
+    def least_of(size: int) -> float:
         goal = numbers.power(numbers.number(size), numbers.ratio(1, 2))
-        least[size] = minimum(
-            lambda s, goal=goal: (s - goal) * (s - goal) / (2 * total),
-            lambda s, goal=goal: (s - goal) / total,
-            lambda s: strength * numbers.power(s, exponent),
-            numbers.high(goal),
-            numbers,
-        )
+
+        def miss(s: Any) -> Any:
+            return (s - goal) * (s - goal) / (2 * total)
+
+        def slope(s: Any) -> Any:
+            return (s - goal) / total
+
+        end = numbers.high(goal)
+        return minimum(miss, slope, lambda s: strength * numbers.power(s, exponent), end, numbers)
+
+    least = {size: least_of(size) for size in set(sizes)}
     bound = numbers.number(0)
     for i, size in enumerate(sizes):
         bound = bound + (numbers.number(least[size]) if i < problem.max_rank else numbers.ratio(size, 2 * total))

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.boxes import MOST_CLASSES, Boxes
+from optima.certify.check.arithmetic import Balls, Numbers
+from optima.certify.check.ball_leaves import BallLeaves
+from optima.certify.check.boxes import MOST_CLASSES, Boxes, Tree, thinnest
 from optima.certify.check.instance import Instance
 from optima.certify.check.leaves import Leaves
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
 
-# Bounds (N,) of boxes from their corners and multipliers.
-Bounds = Callable[[Array, Array, Array], Array]
+# Bounds (N,) of boxes with multipliers.
+Bounds = Callable[[Boxes, Array], Array]
+# Classes whose boxes are bounded in balls.
+MOST_IN_BALLS = 3
+# Relative rounding of the ends of boxes that a largest sum of t cuts off.
+ROUNDING = 4e-15
 
 
 def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers) -> float:
@@ -26,12 +32,12 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     top = float(data["top"])
     if not 0 < top < np.inf:
         raise Refuted(f"the box of all matrices ends at {top}")
-    # Outside the first box the penalty alone reaches this.
-    outside = numbers.low(instance.strength * numbers.number(top))
+    # Outside the boxes the penalty alone reaches this.
+    outside = numbers.low(instance.strength * numbers.number(top * (1 - ROUNDING)))
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
-    boxes = Boxes.of(instance, top, data)
-    return min(outside, _least(boxes, _bounds(instance, numbers), wanted))
+    tree = Tree.of(instance, top, thinnest(instance, numbers), data)
+    return min(outside, _least(tree, _bounds(instance, numbers), wanted))
 
 
 def _instance(problem: DeepUFM, form: Array, numbers: Numbers) -> Instance:
@@ -47,24 +53,33 @@ def _instance(problem: DeepUFM, form: Array, numbers: Numbers) -> Instance:
 
 
 def _bounds(instance: Instance, numbers: Numbers) -> Bounds:
-    return Leaves(instance).bounds
+    if not isinstance(numbers, Balls):
+        return Leaves(instance).bounds
+    if instance.classes > MOST_IN_BALLS:
+        raise Refuted(f"a search over {instance.classes} classes is checked in floating point only")
+    return BallLeaves(instance, numbers).bounds
 
 
-def _least(boxes: Boxes, bounds: Bounds, wanted: float) -> float:
+def _least(tree: Tree, bounds: Bounds, wanted: float) -> float:
     """Least bound of the leaves; one below ``wanted`` has the bounds of the boxes around it, too."""
-    nodes = boxes.leaf
-    value = bounds(boxes.low[nodes], boxes.high[nodes], boxes.multiplier[nodes])
+
+    def known(nodes: NDArray[np.int64]) -> Array:
+        value = bounds(tree.boxes[nodes], tree.multiplier[nodes])
+        return np.where(np.isnan(value), -np.inf, value)
+
+    nodes = tree.leaf
+    value = known(nodes)
     least = float(value[value >= wanted].min(initial=np.inf))
     value, nodes = value[value < wanted], nodes[value < wanted]
     while nodes.size:
         # A box above one that is low: its bound holds for all its parts.
-        around = boxes.parent[nodes]
+        around = tree.parent[nodes]
         least = min(least, float(value[around < 0].min(initial=np.inf)))
         value, around = value[around >= 0], around[around >= 0]
         nodes, part = np.unique(around, return_inverse=True)
         below = np.full(nodes.size, np.inf)
         np.minimum.at(below, part, value)
-        value = np.maximum(below, bounds(boxes.low[nodes], boxes.high[nodes], boxes.multiplier[nodes]))
+        value = np.maximum(below, known(nodes))
         least = min(least, float(value[value >= wanted].min(initial=np.inf)))
         value, nodes = value[value < wanted], nodes[value < wanted]
     return least

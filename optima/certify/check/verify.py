@@ -52,11 +52,14 @@ def verify(
     numbers: Numbers = Balls() if intervals else Floats()
     found_lower, found_upper, reason = -math.inf, math.inf, ""
     try:
-        with numbers.arithmetic():
+        # Data that overflow prove nothing, and say so by their bounds.
+        with numbers.arithmetic(), np.errstate(all="ignore"):
             found_upper = _checked_upper(problem, upper, means, numbers)
             found_lower = _checked_lower(problem, lower, method, data, numbers)
     except Refuted as refuted:
         reason = str(refuted)
+    except np.linalg.LinAlgError:
+        reason = "a multiplier is too close to singular to be used"
     return Verification(not reason, found_lower, found_upper, reason, numbers.rigorous)
 
 
