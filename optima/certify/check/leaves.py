@@ -137,7 +137,7 @@ class Leaves:
 
 def positive(D: Array) -> NDArray[np.bool_]:
     """Which matrices (N, m, m) are finite and, beyond rounding, have positive pivots."""
-    finite = np.isfinite(D).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(D).all(axis=(1, 2)))
     left = np.where(finite[:, None, None], D, -1.0)
     good = [finite]
     while left.shape[1]:

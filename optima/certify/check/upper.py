@@ -34,7 +34,7 @@ def _objective(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
         squares = sum(repeat[j] * matrix[i, j] ** 2 for i in range(matrix.nrows()) for j in range(matrix.ncols()))
         total = total + numbers.number(reg) / 2 * squares
     logits = matrices[-1]
-    for weight in reversed(matrices[:-1]):
+    for weight in matrices[:-1]:
         logits = weight * logits
     loss = _cross_entropy if problem.loss == "ce" else _squared_error
     fits = [size * loss([logits[j, c] for j in range(problem.classes)], c, numbers) for c, size in enumerate(sizes)]
