@@ -40,7 +40,7 @@ def _make(place: Workplace) -> None:
 
 def _draw(runs: Mapping[float, Sequence[Run]], problem: DeepUFM) -> Figure:
     bound = predict(problem)["dnc"]
-    below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} runs end below"
+    below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} below"
     groups = {f"starts of deviation ${scale:g} / \\sqrt{{d}}$: {below(found)}": found for scale, found in runs.items()}
     best = min((run for found in runs.values() for run in found), key=lambda run: run.loss)
     figure = Figure(figsize=(9.4, 4.3), layout="constrained")
