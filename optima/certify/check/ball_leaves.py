@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from optima.certify.check.arithmetic import Balls
-from optima.certify.check.boxes import Boxes
+from optima.certify.check.boxes import Boxes, vertices
 from optima.certify.check.entropy import entropy
 from optima.certify.check.instance import Instance
 from optima.certify.check.leaves import Leaves, positive
@@ -68,8 +68,7 @@ class BallLeaves:
         if len(entries) == 1:
             return self.numbers.low(fit + self._least(low[:1], high[:1], entries[0][0]))
         arc = (float(low[2]), float(high[2]))
-        x = (-self._most_on_arc(-a, -b, -d, *arc), self._most_on_arc(a, b, d, *arc))
-        return self.numbers.low(fit + self._least_in_plane(low, high, a + d, x))
+        return self.numbers.low(fit + self._least_in_plane(low, high, a + d, self._most_on_arc(a, b, d, *arc)))
 
     def _line(self, low: Array, high: Array, multiplier: float, p: Array) -> float:
         d = self.numbers.number(multiplier)
@@ -102,16 +101,14 @@ class BallLeaves:
             values.append(self.instance.strength * t - d * t ** (self.instance.depth + 1))
         return values[0].min(values[1])
 
-    def _least_in_plane(self, low: Array, high: Array, trace: Any, x: tuple[Any, Any]) -> Any:
-        """Least c (t_1 + t_2) - lambda_2 tr D - (lambda_1 - lambda_2) u_1^T D u_1: at a corner."""
-        ends = [[self.numbers.number(float(side[i])) for side in (low, high)] for i in range(2)]
-        best = None
-        for t in itertools.product(*ends):
-            first, second = (value ** (self.instance.depth + 1) for value in t)
-            gap = first - second
-            product = second * trace + (gap * x[0]).max(gap * x[1])
-            value = self.instance.strength * (t[0] + t[1]) - product
-            best = value if best is None else best.min(value)
+    def _least_in_plane(self, low: Array, high: Array, trace: Any, x: Any) -> Any:
+        """Least c (t_1 + t_2) - lambda_2 tr D - (lambda_1 - lambda_2) u_1^T D u_1: at a vertex."""
+        best = self.numbers.number(math.inf)
+        for point, inside in vertices(low[None, :2], high[None, :2]):
+            if inside[0]:
+                t = [self.numbers.number(float(value)) for value in point[0]]
+                first, second = (value ** (self.instance.depth + 1) for value in t)
+                best = best.min(self.instance.strength * (t[0] + t[1]) - second * trace - (first - second) * x)
         return best
 
     def _most_on_arc(self, a: Any, b: Any, d: Any, low: float, high: float) -> Any:

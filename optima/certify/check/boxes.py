@@ -6,6 +6,8 @@ coordinates: (t_1) for two classes, (t_1, t_2, theta) for three, (t_1, t_2, t_3,
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +69,23 @@ class Tree:
             boxes.high[first, split] = middle
             boxes.low[first + 1, split] = middle
             nodes = np.concatenate([first, first + 1])
+
+
+def vertices(low: Array, high: Array) -> Iterator[tuple[Array, NDArray[np.bool_]]]:
+    """Points t (N, m) among which are the vertices of {low <= t <= high, t_1 >= ... >= t_m}, and which are inside.
+
+    At a vertex the coordinates fall into runs of equal ones, each at the least or the largest value of its run.
+    """
+    m = low.shape[1]
+    for cuts in itertools.product((False, True), repeat=m - 1):
+        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), m]
+        runs = list(itertools.pairwise(edges))
+        ends = [(low[:, i:j].max(axis=1), high[:, i:j].min(axis=1)) for i, j in runs]
+        for chosen in itertools.product((0, 1), repeat=len(runs)):
+            values = [end[which] for end, which in zip(ends, chosen, strict=True)]
+            t = np.stack([value for value, (i, j) in zip(values, runs, strict=True) for _ in range(i, j)], axis=1)
+            inside = np.all((low <= t) & (t <= high), axis=1) & np.all(t[:, 1:] <= t[:, :-1], axis=1)
+            yield t, np.asarray(inside)
 
 
 def thinnest(instance: Instance, numbers: Numbers) -> float:

@@ -15,14 +15,13 @@ quadratic form. Source: derivations/convex_concave.py.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.certify.check.arithmetic import Floats
-from optima.certify.check.boxes import Boxes
+from optima.certify.check.boxes import Boxes, vertices
 from optima.certify.check.inner import shares
 from optima.certify.check.instance import Instance, rival_differences
 from optima.model import Array
@@ -104,35 +103,31 @@ class Leaves:
         return -(p * np.log(safe / self.instance.rivals)).sum(axis=2) - rest * own
 
     def _least(self, D: Array, low: Array, high: Array) -> Array:
-        """Least c sum t_i - <D, M> on each box: concave in t, so at a corner, with the worst directions there.
+        """Least c sum t_i - <D, M> on each box: concave in t, so at a vertex, with the worst directions there.
 
         <D, M> = lambda_2 tr D + (lambda_1 - lambda_2) u_1^T D u_1 - (lambda_2 - lambda_3) u_3^T D u_3.
         """
         m = self.instance.order
         trace = np.einsum("naa->n", D)
-        ranges = self._ranges(D, low, high)
+        extremes = self._extremes(D, low, high)
         best = np.full(len(D), np.inf)
-        for corner in itertools.product((low, high), repeat=m):
-            t = np.stack([side[:, i] for i, side in enumerate(corner)])
+        for t, inside in vertices(low[:, :m], high[:, :m]):
             eigen = t ** (self.instance.depth + 1)
-            product = eigen[min(1, m - 1)] * trace
-            for gap, (least, most) in zip(self._gaps(eigen), ranges, strict=True):
-                product = product + np.where(gap > 0, gap * most, gap * least)
-            best = np.minimum(best, self.instance.strength * t.sum(axis=0) - product)
+            product = eigen[:, min(1, m - 1)] * trace
+            for i, extreme in zip((0, 2), extremes, strict=False):
+                product = product + (eigen[:, i] - eigen[:, 1]) * extreme
+            value = self.instance.strength * t.sum(axis=1) - product
+            best = np.where(inside, np.minimum(best, value), best)
         return best
 
-    def _gaps(self, eigen: Array) -> list[Array]:
-        """Factors of u_1^T D u_1 and u_3^T D u_3 in <D, M> - lambda_2 tr D."""
-        return [eigen[i] - eigen[1] for i in (0, 2)[: len(eigen) - 1]]
-
-    def _ranges(self, D: Array, low: Array, high: Array) -> list[tuple[Array, Array]]:
-        """Least and largest u_1^T D u_1, and u_3^T D u_3 in space, on each box."""
+    def _extremes(self, D: Array, low: Array, high: Array) -> list[Array]:
+        """Largest u_1^T D u_1, and least u_3^T D u_3 in space, on each box."""
         if self.instance.order == 1:
             return []
         if self.instance.order == 2:
-            return [(-most_on_arc(-D, low[:, 2], high[:, 2]), most_on_arc(D, low[:, 2], high[:, 2]))]
+            return [most_on_arc(D, low[:, 2], high[:, 2])]
         first, third, reach, turn = caps(low, high)
-        return [(-most_on_cap(-D, u, a), most_on_cap(D, u, a)) for u, a in ((first, reach), (third, turn))]
+        return [most_on_cap(D, first, reach), -most_on_cap(-D, third, turn)]
 
 
 def positive(D: Array) -> NDArray[np.bool_]:
