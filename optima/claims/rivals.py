@@ -17,6 +17,8 @@ from optima.structures import Structure, catalogue, named
 SAME = 1e-10
 # Regularisation, as a share of that at which the simplex loses to zero, at which the search begins and ends.
 LOWEST, HIGHEST = 1e-10, 0.999
+# How far beyond a tie (relative) the winner is named.
+BEYOND = 1e-4
 
 
 def simplex_of(classes: int) -> Structure:
@@ -64,7 +66,8 @@ def searched_gap(classes: int, depth: int, reg: float, effort: str = "quick", ne
     loss, name, rank, means = min(others, key=lambda entry: entry[0])
     # A structure with a block at scale zero is not recognised by its shape, but by its loss.
     equal = [rival.name for rival in rivals_of(classes) if abs(solution.candidates[rival.name] / loss - 1) < SAME]
-    return Best((value - loss) / value, equal[0] if equal else name.split(" (")[0], rank, means)
+    name = f"an unnamed code of rank {rank}" if name.startswith("unnamed") else name.split(" (")[0]
+    return Best((value - loss) / value, equal[0] if equal else name, rank, means)
 
 
 def _is_simplex(means: Array) -> bool:
@@ -114,9 +117,10 @@ def _searched_region(classes: int, depth: int, top: float, points: int) -> Regio
         return Region("nowhere best", (), found[0].structure, known)
     changes = np.flatnonzero(beaten[1:] != beaten[:-1])
     ties = tuple(_tie(classes, depth, regs[i], regs[i + 1], found[i + int(beaten[i + 1])]) for i in changes)
-    rival = found[int(np.flatnonzero(beaten)[0])].structure
     kind = "best below lam*" if len(ties) == 1 and not beaten[0] else "mixed"
-    return Region(kind, ties, rival, _how_tie_is_known(classes, depth, ties, known))
+    first = int(np.flatnonzero(beaten)[0])
+    beyond = searched_gap(classes, depth, ties[0] * (1 + BEYOND), near=found[first]) if not beaten[0] else found[0]
+    return Region(kind, ties, beyond.structure, _how_tie_is_known(classes, depth, ties, known))
 
 
 def _tie(classes: int, depth: int, low: float, high: float, near: Best) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
-from optima.claims.rivals import Region, named_gap, region, searched_gap
+from optima.claims.rivals import Region, named_gap, region, searched_gap, simplex_of
+from optima.solve import zero_boundary
 from optima.structures import named
 
 
@@ -96,17 +97,32 @@ def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
 
 def _table(found: dict[tuple[int, int], Region]) -> Table:
     rows = [
-        [K, L, entry.kind, ", ".join(f"{tie:.10g}" for tie in entry.boundary), entry.rival, entry.known_by]
+        [
+            K,
+            L,
+            entry.kind,
+            ", ".join(f"{tie:.10g}" for tie in entry.boundary),
+            entry.rival,
+            f"{zero_boundary(simplex_of(K), L):.6g}",
+            entry.known_by,
+        ]
         for (K, L), entry in found.items()
         if not (published_domain(K, L) and entry.kind == "nowhere best") and L > 1
     ]
-    head = ["K", "L", "the simplex is", "lam* (n = 1)", "rival", "known by"]
+    head = ["K", "L", "the simplex is", "lam* (n = 1)", "rival", "loses to zero from", "known by"]
     return Table("Outside the published domain (L >= 2; at L = 1 the simplex is the global minimum)", head, rows)
 
 
 def _sharper(found: dict[tuple[int, int], Region]) -> Iterator[Remark]:
-    for (K, L), entry in found.items():
-        if published_domain(K, L) or entry.kind == "best everywhere":
-            continue
-        where = "for every lambda" if entry.kind == "nowhere best" else f"for lambda above {entry.boundary[0]:.10g}"
-        yield Remark(f"at K = {K}, L = {L} the simplex loses to {entry.rival} {where} ({entry.known_by})", sharper=True)
+    """One sentence for each K on what happens outside the published domain."""
+    beaten = {at: entry for at, entry in found.items() if not published_domain(*at) and entry.kind != "best everywhere"}
+    for K in dict.fromkeys(K for K, _ in beaten):
+        rows = {L: entry for (k, L), entry in beaten.items() if k == K}
+        parts = [f"L = {L}: {_above(entry)} to {entry.rival}" for L, entry in rows.items()]
+        yield Remark(
+            f"at K = {K} the simplex loses too ({'; '.join(parts)}); the table says how it is known", sharper=True
+        )
+
+
+def _above(entry: Region) -> str:
+    return f"lambda > {entry.boundary[0]:.6g}" if entry.boundary else "every lambda"

@@ -115,5 +115,5 @@ def _decay(classes: Sequence[int]) -> Lines:
         "depth L",
         "bound",
         curves,
-        "x",
+        "xy",
     )

@@ -47,9 +47,7 @@ def theorem5(
                 for name, singular in spectra(K):
                     found = measured_dimension(singular, K, L, d)
                     formula = published_dimension(singular, L, d) + L * shift * len(singular)
-                    yield Cases(
-                        0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name
-                    )
+                    yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
 
 
 def spectra(classes: int) -> Iterator[tuple[str, list[float]]]:

@@ -133,7 +133,10 @@ def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
     yield Grid(
         "Where the ReLU construction beats the linear simplex", "classes K", "depth L", classes, depths, values, labels
     )
-    for i, L in enumerate(depths):
-        better = [K for K, won, known in zip(classes, wins[i], published[i], strict=True) if won and not known]
-        if better:
-            yield Remark(f"at L = {L} the construction also wins at K = {', '.join(map(str, better))}", sharper=True)
+    better = {
+        L: [K for K, won, known in zip(classes, wins[i], published[i], strict=True) if won and not known]
+        for i, L in enumerate(depths)
+    }
+    parts = [f"at L = {L} for K = {', '.join(map(str, Ks))}" for L, Ks in better.items() if Ks]
+    if parts:
+        yield Remark(f"the construction wins beyond the published domain {'; '.join(parts)}", sharper=True)

@@ -40,9 +40,7 @@ def solution_dimension(
                 for name, singular in spectra(K):
                     found = measured_dimension(singular, K, L, d)
                     formula = published_dimension(singular, L, d, corrected)
-                    yield Cases(
-                        0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name
-                    )
+                    yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
                 for r in range(1, K - 1):
                     ratio = orbit_dimension(K - 1, L, d) / orbit_dimension(r, L, d)
                     yield Cases(ratio - 1, classes=K, depths=L, widths=d, rank=r)
@@ -65,6 +63,4 @@ def _zeros(K: int, L: int, d: int, corrected: bool) -> Iterator[Evidence]:
         a = float(best_scales(structure, L, 1e-3).scales[0])
         spectrum = lifted_spectrum(DeepUFM(K, L, 1e-3, width=d), structure.shape([a]))
         formula = published_dimension([1.0] * structure.rank, L, d, corrected)
-        yield Cases(
-            0.0 - abs(spectrum.zeros() - formula), classes=K, depths=L, widths=d, zeros_at=structure.name
-        )
+        yield Cases(0.0 - abs(spectrum.zeros() - formula), classes=K, depths=L, widths=d, zeros_at=structure.name)

@@ -12,10 +12,18 @@ from optima.claims.evidence import Table
 from optima.claims.run import Outcome
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, UNDECIDED
 
+MEANING = (
+    "*Proved*: a written proof in derivations/ covers the whole statement, and its algebraic steps were run (sympy, "
+    "exact or 50 digits) together with the cases. *Holds on N cases*: no case failed; where part of the statement is "
+    "proved, the proof steps are listed. A margin is how much room a case leaves (negative: counterexample); for claims "
+    "of equality it is one minus the error over its tolerance. A control is a false neighbour that the same code has to "
+    "refute."
+)
+
 
 def markdown(outcomes: Sequence[Outcome], command: str, figures: Mapping[tuple[int, int], str]) -> str:
     """The report; ``figures`` maps (claim, exhibit) to the address of a picture."""
-    parts = ["# Claims checked", f"Written by `{command}`.", headline(outcomes), _summary(outcomes)]
+    parts = ["# Claims checked", f"Written by `{command}`.", headline(outcomes), MEANING, _summary(outcomes)]
     for number, outcome in enumerate(outcomes):
         parts.append(_section(number, outcome, figures))
     return "\n\n".join(parts) + "\n"
@@ -43,7 +51,7 @@ def headline(outcomes: Sequence[Outcome]) -> str:
 def _summary(outcomes: Sequence[Outcome]) -> str:
     rows = [
         [
-            f"[{o.claim.name}](#{_anchor(o)})",
+            f"[{o.claim.name}](#{anchor(o.claim.name)})",
             o.finding.verdict,
             f"{o.finding.cases:,}",
             shown_number(o.finding.margin),
@@ -55,8 +63,9 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return table(["claim", "verdict", "cases", "worst margin", "at", "control"], rows)
 
 
-def _anchor(outcome: Outcome) -> str:
-    return outcome.claim.name.replace(".", "").lower()
+def anchor(name: str) -> str:
+    """The address of a claim's section within the report."""
+    return name.replace(".", "").lower()
 
 
 def _section(number: int, outcome: Outcome, figures: Mapping[tuple[int, int], str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,14 +13,15 @@ from markdown_it import MarkdownIt
 
 from optima.claims.evidence import Table
 from optima.claims.report.figure import png
-from optima.claims.report.text import markdown
+from optima.claims.report.text import anchor, markdown
 from optima.claims.run import Outcome
 
 ENDINGS = (".md", ".html")
+FORMULA = re.compile(r"^\$\$(.*)\$\$$", re.MULTILINE)
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;font-size:14px}td,th{border:1px solid #ccc;padding:.2em .5em;text-align:left}"
-    "img{max-width:100%}"
+    "img{max-width:100%}.formula{background:#f4f4f4;padding:.5em;white-space:pre-wrap}"
 )
 
 
@@ -56,9 +58,19 @@ def _page(text: str) -> str:
     renderer = MarkdownIt("commonmark").enable("table")
     # The pictures are part of the page; other addresses do not occur.
     renderer.validateLink = lambda url: True  # type: ignore[method-assign]
-    body = renderer.render(text)
+    body = re.sub(r"<h2>([\w.]+)</h2>", _heading, renderer.render(FORMULA.sub(_formula, text)))
     title = html.escape(text.split("\n", 1)[0].lstrip("# "))
     return f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>\n{body}"
+
+
+def _formula(match: re.Match[str]) -> str:
+    """A displayed formula as it was written, safe from the rules of Markdown."""
+    return f'<pre class="formula">{html.escape(match[1])}</pre>'
+
+
+def _heading(match: re.Match[str]) -> str:
+    """A heading that the summary can link to."""
+    return f'<h2 id="{anchor(match[1])}">{match[1]}</h2>'
 
 
 def _replace(path: Path, data: bytes) -> None:
