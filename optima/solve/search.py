@@ -14,7 +14,7 @@ from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.cell import structure_losses
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
-from optima.solve.rung import STEPS, RungPoint, descend, verified
+from optima.solve.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
 from optima.structures.recognition import recognise
@@ -60,6 +60,8 @@ EVERY_RANK = 48
 FINE = 1000
 # Unknowns up to which the curvature is computed on hopeless rungs too.
 CHEAP = 160
+# Too many unknowns for a dense Hessian: only rungs this close (relative) to the best one are run to rest and verified.
+CLOSE = 1e-3
 # Minima of a rung that are kept.
 KEPT = 8
 
@@ -390,8 +392,7 @@ class _Search:
     def _rung(self, tally: _Tally) -> Rung:
         order = np.argsort(tally.losses)[:KEPT]
         minima: list[Minimum] = []
-        small = 2 * self.problem.classes * tally.rank <= CHEAP
-        verify = self.effort.verify_all or small or not self._hopeless(tally)
+        verify = self.effort.verify_all or self._worth_verifying(tally)
         for place, i in enumerate(order):
             if verify and not minima and place < TRIED:
                 point = verified(self.objective, tally.factors[i])
@@ -401,6 +402,12 @@ class _Search:
                 minima.append(self._unverified(tally.losses[i], tally.factors[i], tally.hits[i]))
         minima.sort(key=lambda minimum: minimum.loss)
         return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, tally.chance if tally.random else math.nan)
+
+    def _worth_verifying(self, tally: _Tally) -> bool:
+        unknowns = 2 * self.problem.classes * tally.rank
+        if unknowns > DENSE:
+            return tally.best <= self.best * (1 + CLOSE)
+        return unknowns <= CHEAP or not self._hopeless(tally)
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column
