@@ -78,8 +78,8 @@ def theorem6(
 
 def ratios(classes: int, depth: int, samples: int, scale: float) -> list[float]:
     """The three ratios at the lambda at which the simplex has a given scale."""
-    first = simplex_spectrum(classes, depth, scale, samples, WIDTH)
-    second = pairs_spectrum(classes, depth, pairs_scale(classes, depth, scale), samples, WIDTH)
+    first = simplex_spectrum(classes, depth, scale, samples, max(WIDTH, classes))
+    second = pairs_spectrum(classes, depth, pairs_scale(classes, depth, scale), samples, max(WIDTH, classes))
     return [getattr(first, norm) / getattr(second, norm) for norm in NORMS]
 
 

@@ -15,9 +15,9 @@ from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, UNDECIDED
 MEANING = (
     "*Proved*: a written proof in derivations/ covers the whole statement, and its algebraic steps were run (sympy, "
     "exact or 50 digits) together with the cases. *Holds on N cases*: no case failed; where part of the statement is "
-    "proved, the proof steps are listed. A margin is how much room a case leaves (negative: counterexample); for claims "
-    "of equality it is one minus the error over its tolerance. A control is a false neighbour that the same code has to "
-    "refute."
+    "proved, the proof steps are listed. A margin is how much room a case leaves (negative: counterexample); for "
+    "claims of equality it is one minus the error over its tolerance. A control is a false neighbour that the same "
+    "code has to refute."
 )
 
 
