@@ -1,0 +1,146 @@
+"""Filling an atlas: the cells of a grid that are missing, solved by many workers, stored by one writer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+
+from optima.atlas.executors import Executors, lost_worker, processes
+from optima.atlas.jobs import Job, jobs
+from optima.atlas.key import normalised
+from optima.atlas.record import Record
+from optima.atlas.store import Store
+from optima.model import DeepUFM, one_of, positive_integer
+from optima.solve.search import EFFORTS
+
+# Times a job may lose its worker before the build gives up.
+LIVES = 12
+
+
+@dataclass
+class Progress:
+    """How far a build is: cells ``done`` of ``total`` since ``began``, how many were kept, and the best find.
+
+    ``find`` is the record that lies furthest, relative, below every named structure.
+    """
+
+    total: int
+    done: int = 0
+    kept: int = 0
+    lost: int = 0
+    find: Record | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Cells a second."""
+        return self.done / max(time.monotonic() - self.began, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        """Time to the end at the rate so far."""
+        return (self.total - self.done) / self.rate if self.done else float("inf")
+
+    def count(self, records: list[Record], kept: list[Record]) -> None:
+        """Take the records of a job and those that the atlas kept."""
+        self.done += len(records)
+        self.kept += len(kept)
+        for record in records:
+            if record.gain > (0.0 if self.find is None else self.find.gain):
+                self.find = record
+
+    def __str__(self) -> str:
+        words = f"{self.done} of {self.total} cells, {self.rate:.3g} a second"
+        if self.find is None:
+            return words
+        problem = self.find.problem
+        return (
+            f"{words}; best find K = {problem.classes}, L = {problem.depth}, reg {problem.regs[0]:.3g}: "
+            f"{self.find.name} of rank {self.find.rank}, {100 * self.find.gain:.2g} % below every named structure"
+        )
+
+
+def build(
+    store: Store,
+    problems: Iterable[DeepUFM],
+    seed: int = 0,
+    effort: str = "normal",
+    certify: bool = False,
+    again: bool = False,
+    executors: Executors | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Progress:
+    r"""Solve the problems that an atlas lacks, and keep the better minimum of each.
+
+    .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p \quad \text{for every } (K, L, \lambda, n, d)
+
+    The grid is cut into jobs of neighbouring cells of one kind (:func:`optima.atlas.jobs.cut`); a job solves its
+    missing cells by :func:`optima.sweep`, warm-started from each other, and reads nothing else, so that one process,
+    eight and a cluster store the same values. Jobs are stored whole: after a kill the same call solves the jobs that
+    were in flight, to the values of an uninterrupted build. A larger grid solves its new cells among themselves.
+
+    Parameters
+    ----------
+    certify
+        Also work for a lower bound of each cell (about 0.1 s), for stored ones without a certificate too.
+    again
+        Solve all cells, also those stored: with another seed or more effort this may find better minima.
+    executors
+        Where the jobs run, :func:`processes` or :func:`dask`; default one process for each core.
+    progress
+        Called after each job.
+
+    Raises ValueError for relu models and an unknown effort, and RuntimeError when a job keeps losing its worker.
+    """
+    one_of("effort", effort, tuple(EFFORTS))
+    seed = positive_integer("seed", seed, minimum=0)
+    grid = list(dict.fromkeys(map(normalised, problems)))
+    known = {} if again else store.known(grid)
+    bare = [problem for problem, certified in known.items() if certify and not certified]
+    records = {problem: record for problem in bare if (record := store.get(problem)) is not None}
+    waiting = jobs(grid, known, records, seed, effort, certify)
+    state = Progress(sum(job.size for job in waiting))
+    lives = dict.fromkeys(range(len(waiting)), LIVES)
+    left = dict(enumerate(waiting))
+    while left:
+        with (executors or processes())() as executor:
+            broken = _run(executor, left, lives, store, state, progress or (lambda now: None))
+        if not broken:
+            break
+    return state
+
+
+def _run(
+    executor: Executor,
+    left: dict[int, Job],
+    lives: dict[int, int],
+    store: Store,
+    state: Progress,
+    tell: Callable[[Progress], None],
+) -> bool:
+    """Run the jobs ``left`` and store what they find; True when the executor broke and another must go on."""
+    pending: dict[Future[list[Record]], int] = {executor.submit(Job.run, job): i for i, job in left.items()}
+    while pending:
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            number = pending.pop(future)
+            try:
+                records = future.result()
+            except BaseException as error:
+                if not lost_worker(error):
+                    raise
+                state.lost += 1
+                lives[number] -= 1
+                if lives[number] == 0:
+                    raise RuntimeError("a job lost its worker time after time; give the workers more memory") from error
+                try:
+                    pending[executor.submit(Job.run, left[number])] = number
+                except RuntimeError:
+                    # A pool that lost a process takes nothing more.
+                    return True
+            else:
+                state.count(records, store.put(records))
+                del left[number]
+                tell(state)
+    return False

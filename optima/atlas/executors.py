@@ -1,0 +1,94 @@
+"""Where jobs run: processes here, or the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing.connection import wait
+
+from optima.model import positive_integer
+from optima.solve.sweep import _one_blas_thread as one_blas_thread
+
+# Gives a fresh executor, and closes it at the end.
+Executors = Callable[[], AbstractContextManager[Executor]]
+
+
+def processes(workers: int | None = None) -> Executors:
+    """Processes on this machine, each with one BLAS thread; by default as many as it has cores for this process."""
+    count = positive_integer("workers", _cores() if workers is None else workers)
+
+    @contextmanager
+    def start() -> Iterator[Executor]:
+        before = set(multiprocessing.active_children())
+        context = multiprocessing.get_context("spawn")
+        with one_blas_thread():
+            pool = ProcessPoolExecutor(count, mp_context=context, initializer=_settle)
+            try:
+                yield pool
+            except BaseException:
+                # Ctrl-C and full disks do not wait for the jobs in flight: their cells will be solved again.
+                for child in set(multiprocessing.active_children()) - before:
+                    child.terminate()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    return start
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _settle() -> None:
+    """In a worker: die silently on Ctrl-C, and with the parent, whatever ended that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
+    """The workers of the Dask cluster at ``tcp://HOST:PORT``, or of one started here with ``"local"``.
+
+    Raises ValueError when dask.distributed is missing or the scheduler does not answer.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise ValueError("dask.distributed is missing; install optima-ufm[dask]") from None
+
+    @contextmanager
+    def start() -> Iterator[Executor]:
+        if scheduler == "local":
+            count = positive_integer("workers", _cores() if workers is None else workers)
+            with one_blas_thread():
+                cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None)
+            with cluster, distributed.Client(cluster) as client:
+                yield client.get_executor(pure=False)
+            return
+        try:
+            client = distributed.Client(scheduler, timeout=10)
+        except (OSError, ValueError):
+            raise ValueError(f"no Dask scheduler answers at {scheduler}; pass tcp://HOST:PORT or local") from None
+        with client:
+            yield client.get_executor(pure=False)
+
+    return start
+
+
+def lost_worker(error: BaseException) -> bool:
+    """Whether a job failed because its worker died, not because of the job."""
+    kinds = {"BrokenProcessPool", "KilledWorker", "CancelledError", "FutureCancelledError", "CommClosedError"}
+    return any(kind.__name__ in kinds for kind in type(error).__mro__)

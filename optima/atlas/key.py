@@ -1,0 +1,43 @@
+"""One key for each problem, whatever way it was written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from optima.model import DeepUFM
+from optima.solution import problem_dict
+
+
+def normalised(problem: DeepUFM) -> DeepUFM:
+    r"""The same problem in its one standard form.
+
+    .. math:: \lambda_1 = \dots = \lambda_{L+1} \mapsto \lambda, \qquad d \ge K \mapsto d = \infty
+
+    Equal regularisations become one number and a width that does not bound the rank of the logits becomes None; both
+    leave the loss of every logits as it is, to the last bit. Raises ValueError for relu models, which have no
+    reduction to logits.
+    """
+    if problem.activation != "linear":
+        raise ValueError("an atlas holds linear models; pass activation='linear'")
+    regs, width = problem.regs, problem.width
+    reg = regs[0] if len(set(regs)) == 1 else regs
+    return dataclasses.replace(problem, reg=reg, width=None if width is None or width >= problem.classes else width)
+
+
+def content_key(problem: DeepUFM) -> bytes:
+    """Sixteen bytes of the SHA-256 of the normalised problem."""
+    return hashlib.sha256(problem_text(normalised(problem)).encode()).digest()[:16]
+
+
+def problem_text(problem: DeepUFM) -> str:
+    """A problem as JSON with sorted names; floats round-trip."""
+    return json.dumps(problem_dict(problem), sort_keys=True, separators=(",", ":"))
+
+
+def problem_of(text: str) -> DeepUFM:
+    """The problem that :func:`problem_text` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    return DeepUFM(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})

@@ -1,0 +1,121 @@
+"""One cell of an atlas: a solution without its ladder, small enough to keep by the million."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from optima import __version__
+from optima.atlas.key import content_key, normalised
+from optima.certify import Certificate
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solution import Solution
+
+
+@dataclass(frozen=True)
+class Record:
+    r"""The best logits known of one problem, as the product of two factors of their rank.
+
+    .. math:: M = A B^T, \qquad A, B \in R^{K \times r}
+
+    Attributes
+    ----------
+    problem
+        The normalised model.
+    factors
+        A and B, shape (2, K, r).
+    loss, structure
+        f(M), and the name or description of M.
+    named
+        Loss of the best named structure (nan where none was tried).
+    known_by, version, seed, effort
+        How the loss is known, and what computed it.
+    certificate
+        A lower bound with its proof, where one was worked for.
+    """
+
+    problem: DeepUFM
+    factors: Array
+    loss: float
+    structure: str
+    named: float
+    known_by: str
+    version: str
+    seed: int
+    effort: str
+    certificate: Certificate | None = None
+
+    @classmethod
+    def of(cls, solution: Solution, certify: bool = False) -> Record:
+        """The record of a solution; with ``certify`` a cheap lower bound is worked for where there is no proof."""
+        problem = normalised(solution.problem)
+        factors = split(problem, solution.means)
+        return cls(
+            problem,
+            factors,
+            Reduction(problem).value(factors[0] @ factors[1].T),
+            solution.structure,
+            min(solution.candidates.values(), default=math.nan),
+            solution.known_by,
+            __version__,
+            solution.seed,
+            solution.effort,
+            solution.certificate if certify else solution.proof,
+        )
+
+    @property
+    def key(self) -> bytes:
+        """The content key of the problem."""
+        return content_key(self.problem)
+
+    @property
+    def rank(self) -> int:
+        """Rank of the logits."""
+        return self.factors.shape[2]
+
+    @cached_property
+    def means(self) -> Array:
+        """Class-mean logits M, shape (K, K)."""
+        return self.factors[0] @ self.factors[1].T
+
+    @property
+    def name(self) -> str:
+        """The name of the structure alone."""
+        return self.structure.split(" (")[0]
+
+    @property
+    def gap(self) -> float:
+        """1 - lower bound / loss; nan without a certificate."""
+        return math.nan if self.certificate is None else 1 - self.certificate.lower / self.loss
+
+    @property
+    def gain(self) -> float:
+        """How far, relative, the loss lies below that of every named structure; nan where none was tried."""
+        return 1 - self.loss / self.named
+
+    def solution(self) -> Solution:
+        """The record as a solution: no ladder, no losses of other structures, no time."""
+        return Solution(
+            self.problem,
+            self.means,
+            self.structure,
+            (),
+            {},
+            self.known_by,
+            self.seed,
+            self.effort,
+            0.0,
+            self.certificate,
+        )
+
+
+def split(problem: DeepUFM, means: Array) -> Array:
+    """A = U sqrt(S), B = V sqrt(S) of M = U S V^T cut to its rank, shape (2, K, r)."""
+    rank = Reduction(problem).singular_values(means).size
+    U, s, V = np.linalg.svd(means)
+    root = np.sqrt(s[:rank])
+    return np.stack([U[:, :rank] * root, V[:rank].T * root])

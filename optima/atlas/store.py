@@ -1,0 +1,316 @@
+"""The file that holds an atlas: one SQLite database, safe against kills, with many readers and one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from optima.atlas.key import content_key, normalised, problem_of, problem_text
+from optima.atlas.record import Record
+from optima.atlas.schema import APPLICATION, STEPS, migrate, version_of
+from optima.certify import Certificate
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+
+# A loss replaces the one stored when it is lower by more than rounding.
+BETTER = 1e-12
+# A loss this much (relative) under a proved lower bound shows that one of the two is wrong.
+CONTRADICTION = 1e-8
+# Seconds to wait while another process writes.
+PATIENCE = 60.0
+# Keys asked for in one query.
+CHUNK = 500
+
+_CELL = """
+    SELECT problem, cell.loss, structure, rank, named, factors, version, seed, effort, known_by, words, data
+    FROM cell JOIN source ON source.id = cell.source LEFT JOIN certificate ON certificate.cell = cell.id
+"""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A minimum that a better one replaced, with what had found it."""
+
+    loss: float
+    structure: str
+    rank: int
+    known_by: str
+    version: str
+    seed: int
+    effort: str
+
+
+class Store:
+    """An atlas file: the best record known of each problem, under the content key of the problem.
+
+    Parameters
+    ----------
+    path
+        The file; created when it does not exist and ``write`` is asked for.
+    write
+        False opens for reading, beside a process that writes.
+
+    Every call of :meth:`put` is one transaction, on the disk when it returns. Raises ValueError for a file that is
+    missing, foreign, damaged or written by a newer version.
+    """
+
+    def __init__(self, path: str | Path, write: bool = False) -> None:
+        self.path = Path(path)
+        with self._explained():
+            self._connection = self._opened(write)
+            try:
+                self._check(write)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _opened(self, write: bool) -> sqlite3.Connection:
+        empty = not self.path.exists() or self.path.stat().st_size == 0
+        if empty and not write:
+            raise ValueError(f"{self.path} is no atlas yet; pass a file written by optima atlas build")
+        if not empty:
+            with open(self.path, "rb") as stream:
+                if stream.read(16) != b"SQLite format 3\0":
+                    raise ValueError(f"{self.path} is not an atlas; pass a file written by optima atlas build")
+        uri = self.path.resolve().as_uri() + ("?mode=rwc" if write else "?mode=ro")
+        return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+
+    def _check(self, write: bool) -> None:
+        ask = lambda pragma: self._connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+        version, pages = version_of(self._connection), ask("page_count")
+        if pages and ask("application_id") != APPLICATION:
+            raise ValueError(f"{self.path} is a database but not an atlas; pass a file written by optima atlas build")
+        if version > len(STEPS):
+            raise ValueError(f"{self.path} is an atlas of version {version}, newer than this optima; update optima")
+        if pages * ask("page_size") > self.path.stat().st_size and not self._log_size():
+            raise sqlite3.DatabaseError("the file is shorter than its header says")
+        if write:
+            if ask("journal_mode = WAL") != "wal":
+                raise ValueError(f"{self.path} is on a file system without write-ahead logs; pass a local file")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        if version < len(STEPS):
+            if not write:
+                raise ValueError(f"{self.path} is an atlas of an older version; pass it to optima atlas build once")
+            migrate(self._connection)
+
+    def _log_size(self) -> int:
+        log = self.path.with_name(self.path.name + "-wal")
+        return log.stat().st_size if log.exists() else 0
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """SQLite's errors in words that say what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise ValueError(f"{self.path} is being written by another process; try again when it ends") from None
+            if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+                raise ValueError(f"{self.path} cannot be opened; pass a file in a folder you may write to") from None
+            raise ValueError(f"{self.path} cannot be read as an atlas ({error}); pass an undamaged copy") from None
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self.path} is damaged or cut short ({error}); pass an undamaged copy") from None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; readers elsewhere go on."""
+        self._connection.close()
+
+    def __len__(self) -> int:
+        with self._explained():
+            return int(self._connection.execute("SELECT count(*) FROM cell").fetchone()[0])
+
+    def put(self, records: Iterable[Record]) -> list[Record]:
+        """Keep the records that are better than those stored, all or none of them; the ones that were kept.
+
+        The minimum replaced goes into the history. A certificate is kept when its lower bound is the higher one,
+        whoever has the better minimum. Raises ValueError, and keeps nothing, when a loss lies under a proved bound.
+        """
+        with self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                kept = [record for record in records if self._put(record)]
+            except BaseException:
+                # A full disk has already rolled the transaction back.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        return kept
+
+    def _put(self, record: Record) -> bool:
+        if not math.isfinite(record.loss):
+            raise ValueError(f"the loss of {record.problem} is {record.loss}; pass a solution with a finite loss")
+        old = self._connection.execute(
+            "SELECT id, loss, structure, rank, source FROM cell WHERE key = ?", (record.key,)
+        ).fetchone()
+        better = old is None or record.loss < old[1] * (1 - BETTER)
+        cell = self._insert(record) if old is None else int(old[0])
+        if old is not None and better:
+            self._replace(record, old)
+        if record.certificate is not None:
+            self._keep_bound(cell, record.certificate)
+        self._check_bound(cell, record.problem)
+        return better
+
+    def _insert(self, record: Record) -> int:
+        place = (record.problem.classes, record.problem.depth, Reduction(record.problem).reg)
+        row = (record.key, problem_text(record.problem), *place, *self._found(record))
+        cursor = self._connection.execute(
+            "INSERT INTO cell (key, problem, classes, depth, reg, loss, structure, rank, named, factors, source)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _replace(self, record: Record, old: tuple[int, float, str, int, int]) -> None:
+        self._connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", old)
+        self._connection.execute(
+            "UPDATE cell SET loss = ?, structure = ?, rank = ?, named = coalesce(?, named), factors = ?, source = ?"
+            " WHERE id = ?",
+            (*self._found(record), old[0]),
+        )
+
+    def _found(self, record: Record) -> tuple[float, str, int, float | None, bytes, int]:
+        named = None if math.isnan(record.named) else record.named
+        factors = np.ascontiguousarray(record.factors, dtype="<f8").tobytes()
+        return record.loss, record.structure, record.rank, named, factors, self._source(record)
+
+    def _source(self, record: Record) -> int:
+        row = (record.version, record.seed, record.effort, record.known_by)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO source (version, seed, effort, known_by) VALUES (?, ?, ?, ?)", row
+        )
+        where = "version = ? AND seed = ? AND effort = ? AND known_by = ?"
+        return int(self._connection.execute(f"SELECT id FROM source WHERE {where}", row).fetchone()[0])
+
+    def _keep_bound(self, cell: int, certificate: Certificate) -> None:
+        words = {**certificate.as_dict(), "lower": certificate.lower}
+        self._connection.execute(
+            "INSERT INTO certificate VALUES (?, ?, ?, ?) ON CONFLICT (cell) DO UPDATE"
+            " SET lower = excluded.lower, words = excluded.words, data = excluded.data"
+            " WHERE excluded.lower > certificate.lower",
+            (cell, certificate.lower, json.dumps(words), _packed(dict(certificate.data))),
+        )
+
+    def _check_bound(self, cell: int, problem: DeepUFM) -> None:
+        row = self._connection.execute(
+            "SELECT loss, lower FROM cell JOIN certificate ON cell = id WHERE id = ?", (cell,)
+        ).fetchone()
+        if row is not None and row[0] < row[1] - CONTRADICTION * abs(row[1]):
+            raise ValueError(
+                f"the loss {row[0]:.12g} of {problem} lies under the proved bound {row[1]:.12g}; "
+                "pass a solution and a certificate that agree"
+            )
+
+    def get(self, problem: DeepUFM) -> Record | None:
+        """The record of a problem, or None."""
+        with self._explained():
+            row = self._connection.execute(f"{_CELL} WHERE key = ?", (content_key(problem),)).fetchone()
+            return None if row is None else _record(row)
+
+    def known(self, problems: Sequence[DeepUFM]) -> dict[DeepUFM, bool]:
+        """Those of the problems that are stored, in their normal form, and whether each has a certificate."""
+        keys = {content_key(problem): normalised(problem) for problem in problems}
+        every = list(keys)
+        found: dict[DeepUFM, bool] = {}
+        with self._explained():
+            for start in range(0, len(every), CHUNK):
+                part = every[start : start + CHUNK]
+                rows = self._connection.execute(
+                    "SELECT key, lower IS NOT NULL FROM cell LEFT JOIN certificate ON cell = id"
+                    f" WHERE key IN ({','.join('?' * len(part))})",
+                    part,
+                )
+                found |= {keys[key]: bool(certified) for key, certified in rows}
+        return found
+
+    def records(
+        self,
+        classes: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
+        regs: tuple[float, float] | None = None,
+        structure: str | None = None,
+        rank: int | None = None,
+    ) -> Iterator[Record]:
+        """The records that meet every condition given, by classes, depth and lambda; regs are the ends of a range.
+
+        A structure is met by its name or by the whole description.
+        """
+        clauses = ["1"]
+        values: list[int | float | str] = []
+        for column, allowed in (("classes", classes), ("depth", depths)):
+            if allowed is not None:
+                clauses.append(f"cell.{column} IN ({','.join('?' * len(allowed))})")
+                values += list(allowed)
+        if regs is not None:
+            clauses.append("cell.reg BETWEEN ? AND ?")
+            values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
+        if structure is not None:
+            clauses.append("(structure = ? OR substr(structure, 1, ?) = ?)")
+            values += [structure, len(structure) + 2, f"{structure} ("]
+        if rank is not None:
+            clauses.append("rank = ?")
+            values.append(rank)
+        query = f"{_CELL} WHERE {' AND '.join(clauses)} ORDER BY classes, depth, reg, problem"
+        with self._explained():
+            for row in self._connection.execute(query, values):
+                yield _record(row)
+
+    def history(self, problem: DeepUFM) -> list[Past]:
+        """The minima of a problem that better ones replaced, first to last."""
+        with self._explained():
+            rows = self._connection.execute(
+                "SELECT history.loss, history.structure, history.rank, known_by, version, seed, effort"
+                " FROM history JOIN cell ON cell.id = history.cell JOIN source ON source.id = history.source"
+                " WHERE key = ? ORDER BY history.rowid",
+                (content_key(problem),),
+            )
+            return [Past(*row) for row in rows]
+
+
+def _record(row: tuple) -> Record:
+    text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data = row
+    problem = problem_of(text)
+    factors = np.frombuffer(blob, dtype="<f8").reshape(2, problem.classes, rank).astype(float)
+    named = math.nan if named is None else named
+    record = Record(problem, factors, loss, structure, named, known_by, version, seed, effort)
+    if words is None:
+        return record
+    certificate = Certificate(problem, upper=loss, means=record.means, data=_unpacked(data), **json.loads(words))
+    return replace(record, certificate=certificate)
+
+
+def _packed(arrays: dict[str, Array]) -> bytes | None:
+    if not arrays:
+        return None
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def _unpacked(data: bytes | None) -> dict[str, Array]:
+    if data is None:
+        return {}
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return dict(stored)

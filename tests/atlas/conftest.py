@@ -1,0 +1,27 @@
+"""Solutions that several tests of the atlas share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import pytest
+
+from optima import DeepUFM, solve
+
+
+@pytest.fixture(scope="session")
+def solution():
+    """K = 4, L = 3: pairs."""
+    return solve(DeepUFM(4, 3, 2**-10), effort="quick")
+
+
+@pytest.fixture(scope="session")
+def grid():
+    """Two kinds of cells, each a small grid."""
+    return [DeepUFM(K, L, reg) for K in (4, 5) for L in (2, 3) for reg in np.geomspace(1e-4, 1e-2, 3).tolist()]
+
+
+@pytest.fixture
+def thread():
+    """Jobs one after another in a thread of this process: no process to start."""
+    return partial(ThreadPoolExecutor, 1)

@@ -1,0 +1,195 @@
+"""Building an atlas: only what is missing, the same values whoever computes them, nothing lost to kills."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from optima import DeepUFM, Reduction, solve
+from optima.atlas import Record, Store, add, build, check, dask, processes
+from optima.atlas.jobs import cut
+
+
+def values(path):
+    with Store(path) as store:
+        return {record.key: (record.loss, record.factors.tobytes(), record.structure) for record in store.records()}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "atlas.sqlite"
+
+
+def test_pieces_cover_the_grid_once_and_do_not_depend_on_its_order(grid):
+    wide = [DeepUFM(20, L, float(reg)) for L in range(1, 11) for reg in np.geomspace(1e-8, 1e-1, 97)]
+    pieces = cut([*wide, *grid])
+    assert cut([*grid, *wide[::-1]]) == pieces
+    assert sorted(map(str, chain(*pieces))) == sorted(map(str, [*wide, *grid]))
+    assert max(map(len, pieces)) <= 400
+    assert all(len({problem.classes for problem in piece}) == 1 for piece in pieces)
+
+
+def test_a_build_solves_what_is_missing(path, grid, thread):
+    told = []
+    with Store(path, write=True) as store:
+        state = build(store, grid, effort="quick", executors=thread, progress=lambda now: told.append(now.done))
+        assert (state.done, state.kept, len(store)) == (12, 12, 12)
+        assert told == [6, 12]
+        assert "12 of 12 cells" in str(state)
+        assert build(store, grid, effort="quick", executors=thread).total == 0
+        state = build(store, [*grid, DeepUFM(4, 4, 1e-3)], effort="quick", executors=thread)
+        assert (state.total, len(store)) == (1, 13)
+        assert build(store, grid, effort="quick", again=True, executors=thread).kept == 0
+        for record in store.records():
+            cold = solve(record.problem, effort="quick")
+            assert record.loss <= cold.loss * (1 + 1e-9)
+
+
+def test_an_interrupted_build_ends_with_the_same_values(tmp_path, grid, thread):
+    paths = [tmp_path / "whole.sqlite", tmp_path / "in_parts.sqlite"]
+
+    def stop(state):
+        raise KeyboardInterrupt
+
+    for path in paths:
+        with Store(path, write=True) as store:
+            if path.name.startswith("in_parts"):
+                with pytest.raises(KeyboardInterrupt):
+                    build(store, grid, effort="quick", executors=thread, progress=stop)
+                assert 0 < len(store) < len(grid)
+            build(store, grid, effort="quick", executors=thread)
+    assert values(paths[0]) == values(paths[1])
+
+
+def test_certificates_come_later_too(path, thread):
+    problems = [DeepUFM(2, 2, 1e-3), DeepUFM(4, 1, 1e-3)]
+    with Store(path, write=True) as store:
+        build(store, problems, effort="quick", executors=thread)
+        assert not any(store.known(problems).values())
+        build(store, problems, effort="quick", certify=True, executors=thread)
+        assert all(store.known(problems).values())
+        assert all(abs(store.get(problem).gap) < 2e-3 for problem in problems)
+
+
+def test_every_stored_loss_is_that_of_its_weights(path, grid, thread):
+    with Store(path, write=True) as store:
+        build(store, grid, effort="quick", executors=thread)
+        checks = [check(record) for record in store.records()]
+    assert all(each.holds for each in checks)
+    assert not check(dataclasses.replace(checks[0].record, loss=checks[0].record.loss * 1.0001)).holds
+
+
+def test_finds_are_verified_before_they_are_added(path, solution):
+    with Store(path, write=True) as store:
+        poor = dataclasses.replace(solution, means=1.01 * solution.means, structure="best ever")
+        assert add(store, poor)
+        assert store.get(solution.problem).name == "pairs"
+        assert add(store, solution)
+        assert not add(store, poor)
+        with pytest.raises(ValueError, match=r"have loss 0\.\d+, not 1e-05 as claimed"):
+            add(store, solution, claimed=1e-5)
+        wrong = dataclasses.replace(solution.certificate, lower=solution.loss * 0.999)
+        with pytest.raises(ValueError, match="certificate does not hold"):
+            add(store, dataclasses.replace(solution, proof=wrong))
+
+
+def test_unknown_effort(path):
+    with Store(path, write=True) as store, pytest.raises(ValueError, match="pass one of 'quick'"):
+        build(store, [], effort="hard")
+
+
+def test_a_model_with_several_regularisations_is_verified_too(path, thread):
+    problem = DeepUFM(4, 2, (1e-2, 1e-3, 1e-4), samples=(1, 2, 2, 3))
+    with Store(path, write=True) as store:
+        build(store, [problem], effort="quick", executors=thread)
+        record = store.get(problem)
+    assert check(record).holds
+    assert record.loss == Reduction(problem).value(record.means)
+
+
+@pytest.mark.slow
+def test_one_process_two_and_dask_store_the_same(tmp_path, grid):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    ways = {"one": processes(1), "two": processes(2), "cluster": dask("local", 2)}
+    for name, executors in ways.items():
+        with Store(tmp_path / name, write=True) as store:
+            build(store, grid, effort="quick", executors=executors)
+    one = values(tmp_path / "one")
+    assert len(one) == len(grid)
+    assert all(values(tmp_path / name) == one for name in ways)
+
+
+BUILD = """
+import sys
+from optima import DeepUFM
+from optima.atlas import Store, build, processes
+if __name__ == "__main__":
+    grid = [DeepUFM(K, L, reg) for K in range(3, 7) for L in (2, 3) for reg in (1e-3, 1e-2)]
+    with Store(sys.argv[1], write=True) as store:
+        build(store, grid, effort="quick", executors=processes(2), progress=lambda now: print(now.done, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_build_loses_only_the_jobs_in_flight(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(BUILD)
+    command = [sys.executable, str(script)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    with subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True) as running:
+        done = int(running.stdout.readline())
+        running.send_signal(signal.SIGKILL)
+    assert done <= len(values(tmp_path / "killed")) < len(values(tmp_path / "whole"))
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
+    assert values(tmp_path / "killed") == values(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_killed_workers_are_replaced(tmp_path, grid):
+    import multiprocessing
+
+    with Store(tmp_path / "calm", write=True) as store:
+        build(store, grid, effort="quick", executors=processes(1))
+    killed = []
+
+    def kill(state):
+        if not killed:
+            victim = multiprocessing.active_children()[0]
+            os.kill(victim.pid, signal.SIGKILL)
+            killed.append(victim.pid)
+            time.sleep(0.5)
+
+    with Store(tmp_path / "shot", write=True) as store:
+        state = build(store, grid, effort="quick", executors=processes(1), progress=kill)
+    assert killed
+    assert state.lost
+    assert values(tmp_path / "shot") == values(tmp_path / "calm")
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_that_die_are_replaced(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    grid = [DeepUFM(K, L, reg) for K in range(3, 6) for L in (2, 3) for reg in (1e-3, 1e-2)]
+    with Store(tmp_path / "calm", write=True) as store:
+        build(store, grid, effort="quick", executors=processes(1))
+
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+
+        def kill(state):
+            alive = [nanny for nanny in cluster.workers.values() if nanny.pid]
+            os.kill(alive[state.done % len(alive)].pid, signal.SIGKILL)
+
+        with Store(tmp_path / "shot", write=True) as store:
+            build(store, grid, effort="quick", executors=dask(cluster.scheduler_address), progress=kill)
+    assert values(tmp_path / "shot") == values(tmp_path / "calm")
+
+
+def test_records_of_a_sweep_need_little_room(solution):
+    record = Record.of(solution)
+    assert record.factors.nbytes == 2 * 4 * 2 * 8
