@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -112,6 +112,9 @@ def _check_form(made: Claim) -> None:
         raise ValueError(f"{made.name} has no statement; pass the statement in words")
     if not isinstance(made.control, Control):
         raise TypeError(f"{made.name} has no control; pass control=Control(...), a false statement to be refuted")
+    for axis, values in [*made.axes.items(), *made.deep.items(), *made.control.axes.items()]:
+        if isinstance(values, str) or not isinstance(values, Collection) or not len(values):
+            raise TypeError(f"{made.name} has the axis {axis} = {shown(values)}; pass a list of values")
     takes = set(inspect.signature(made.check).parameters)
     for kind, names in (
         ("axis", made.axes),
