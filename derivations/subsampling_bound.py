@@ -10,9 +10,9 @@
 # 1. $\mathbb E_T\operatorname{fit}_k(Z_{TT})\le\operatorname{fit}_K(Z)$, with equality when all logits agree;
 # 2. $\mathbb E_T\sum_is_i(Z_{TT})^p\le\bigl(\frac kK\bigr)^p\sum_is_i(Z)^p$, with equality for $Z=11^\top$.
 #
-# **Sources.** Part 1 is Jensen's inequality. Part 2 needs that $(A,B)\mapsto\operatorname{tr}(A^{1/2}ZBZ^\top A^{1/2})^q$ is
-# jointly concave for $0<q\le\frac12$: a case of Hiai (2013) and of Carlen, Frank and Lieb (2016); the proof below is
-# elementary, by the factorisation that also gives the factors of a rung. The arrangement is new here.
+# **Sources.** Part 1 is Jensen's inequality. Part 2 needs that $(A,B)\mapsto\operatorname{tr}(A^{1/2}ZBZ^\top
+# A^{1/2})^q$ is jointly concave for $0<q\le\frac12$: a case of Hiai (2013) and of Carlen, Frank and Lieb (2016); the
+# proof below is elementary, by the factorisation that also gives the factors of a rung. The arrangement is new here.
 #
 # Cells say **proof**, **check** (exact) or **check in digits** (30 digits, random matrices).
 
@@ -88,11 +88,11 @@ for K, k in ((3, 2), (5, 2), (5, 3), (6, 4)):
 # For $0<r\le1$ and invertible $Z$, $A\succ0$, $B\succ0$
 # $$\sum_is_i(A^{1/2}ZB^{1/2})^r=\min_{S\succ0}\tfrac12\operatorname{tr}(S^{1/2}Z^\top AZS^{1/2})^r
 #   +\tfrac12\operatorname{tr}(S^{-1/2}BS^{-1/2})^r .$$
-# **Proof.** With $X=A^{1/2}ZS^{1/2}$ and $Y=S^{-1/2}B^{1/2}$, Horn's inequality gives
-# $\sum s_i(XY)^r\le\sum s_i(X)^rs_i(Y)^r\le\frac12\sum s_i(X)^{2r}+\frac12\sum s_i(Y)^{2r}$, the right side above. Equality:
-# let $A^{1/2}ZB^{1/2}=U\Sigma V^\top$, $G=\Sigma^{1/2}V^\top B^{-1/2}$ and $S=(G^\top G)^{-1}$, so that $G=OS^{-1/2}$ with $O$
-# orthogonal. Then $Y=O^\top\Sigma^{1/2}V^\top$ and $X=U\Sigma V^\top B^{-1/2}S^{1/2}=U\Sigma^{1/2}O$: all four have singular
-# values $\Sigma^{1/2}$.
+# **Proof.** With $X=A^{1/2}ZS^{1/2}$ and $Y=S^{-1/2}B^{1/2}$, Horn's inequality gives $\sum s_i(XY)^r\le\sum
+# s_i(X)^rs_i(Y)^r\le\frac12\sum s_i(X)^{2r}+\frac12\sum s_i(Y)^{2r}$, the right side above. Equality: let
+# $A^{1/2}ZB^{1/2}=U\Sigma V^\top$, $G=\Sigma^{1/2}V^\top B^{-1/2}$ and $S=(G^\top G)^{-1}$, so that $G=OS^{-1/2}$ with
+# $O$ orthogonal. Then $Y=O^\top\Sigma^{1/2}V^\top$ and $X=U\Sigma V^\top B^{-1/2}S^{1/2}=U\Sigma^{1/2}O$: all four have
+# singular values $\Sigma^{1/2}$.
 #
 # **Check in digits**: equality at that $S$, and the right side is larger at others.
 
@@ -146,13 +146,14 @@ for r in (mp.mpf(1), mp.mpf(2) / 3, mp.mpf(1) / 2, mp.mpf(1) / 5):
 
 # %% [markdown]
 # ## 3. Joint concavity
-# **Proof.** $x\mapsto x^r$ is concave for $0<r\le1$, hence so is $P\mapsto\operatorname{tr}P^r$ on positive semidefinite
-# matrices, and so are $A\mapsto\operatorname{tr}(S^{1/2}Z^\top AZS^{1/2})^r$ and $B\mapsto\operatorname{tr}(S^{-1/2}BS^{-1/2})^r$,
-# whose inner maps are linear. A minimum over $S$ of concave functions of $(A,B)$ is concave. Both sides are continuous in
-# $Z$, $A$, $B$, so this holds for singular ones, too. With $q=\frac r2$ this is the case $q\le\frac12$ of the theorem.
+# **Proof.** $x\mapsto x^r$ is concave for $0<r\le1$, hence so is $P\mapsto\operatorname{tr}P^r$ on positive
+# semidefinite matrices, and so are $A\mapsto\operatorname{tr}(S^{1/2}Z^\top AZS^{1/2})^r$ and
+# $B\mapsto\operatorname{tr}(S^{-1/2}BS^{-1/2})^r$, whose inner maps are linear. A minimum over $S$ of concave functions
+# of $(A,B)$ is concave. Both sides are continuous in $Z$, $A$, $B$, so this holds for singular ones, too. With $q=\frac
+# r2$ this is the case $q\le\frac12$ of the theorem.
 #
-# **Check in digits**: the value at the middle is at least the mean of the values at the ends. For $r>1$ (that is $q>\frac12$)
-# it is not: $A=B=\operatorname{diag}(1,0)$ and $\operatorname{diag}(0,1)$ with $Z=1$.
+# **Check in digits**: the value at the middle is at least the mean of the values at the ends. For $r>1$ (that is
+# $q>\frac12$) it is not: $A=B=\operatorname{diag}(1,0)$ and $\operatorname{diag}(0,1)$ with $Z=1$.
 
 
 # %%
@@ -182,13 +183,12 @@ for r in (mp.mpf(1), mp.mpf(2) / 3, mp.mpf(1) / 5):
 
 # %% [markdown]
 # ## 4. The penalty
-# **Proof.** Let $P_T$ be the coordinate projection on $T$; $\mathbb E P_T=\frac kK1$. The nonzero singular values of $Z_{TT}$
-# are those of $P_TZP_T$, $P_T^{1/2}=P_T$, so
-# $\mathbb E\sum s_i(Z_{TT})^p=\mathbb E F(P_T,P_T)\le F(\tfrac kK1,\tfrac kK1)=\sum s_i(\tfrac kKZ)^p$ with $r=p$, by Jensen's
-# inequality for the jointly concave $F$.
+# **Proof.** Let $P_T$ be the coordinate projection on $T$; $\mathbb E P_T=\frac kK1$. The nonzero singular values of
+# $Z_{TT}$ are those of $P_TZP_T$, $P_T^{1/2}=P_T$, so $\mathbb E\sum s_i(Z_{TT})^p=\mathbb E F(P_T,P_T)\le F(\tfrac
+# kK1,\tfrac kK1)=\sum s_i(\tfrac kKZ)^p$ with $r=p$, by Jensen's inequality for the jointly concave $F$.
 #
-# **Check** (exact): for $Z=11^\top$ every submatrix has the one singular value $k$ and $Z$ has $K$: equality, so no factor
-# below $(k/K)^p$ will do. **Check in digits**: random $Z$; at $p>1$ the identity breaks the inequality.
+# **Check** (exact): for $Z=11^\top$ every submatrix has the one singular value $k$ and $Z$ has $K$: equality, so no
+# factor below $(k/K)^p$ will do. **Check in digits**: random $Z$; at $p>1$ the identity breaks the inequality.
 
 
 # %%
@@ -222,9 +222,9 @@ for p in (mp.mpf(1), mp.mpf(2) / 3, mp.mpf(1) / 2, mp.mpf(2) / 11):
 
 # %% [markdown]
 # ## 5. The bound
-# **Proof.** Let $c'=c(\frac Kk)^p$. By 1 and 4, $\mathbb E_Tf_k(Z_{TT};c',\mu')\le f_K(Z;c,\mu)$, and each term is at least
-# $\min f_k$. $\operatorname{rank}Z_{TT}\le\operatorname{rank}Z$; centring its columns changes no logit differences and raises
-# no singular value and no rank, so rank $\min(r,k-1)$ suffices on the right.
+# **Proof.** Let $c'=c(\frac Kk)^p$. By 1 and 4, $\mathbb E_Tf_k(Z_{TT};c',\mu')\le f_K(Z;c,\mu)$, and each term is at
+# least $\min f_k$. $\operatorname{rank}Z_{TT}\le\operatorname{rank}Z$; centring its columns changes no logit
+# differences and raises no singular value and no rank, so rank $\min(r,k-1)$ suffices on the right.
 #
 # **Check in digits**: the mean of $f_k$ over all submatrices is at most $f_K$, at random logits and at the simplex.
 

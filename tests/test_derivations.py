@@ -414,6 +414,78 @@ CONTROLS = {
         lambda d: {"factor": 4},
         lambda d: {"factor": 2},
     ),
+    "a residual costs a quarter of its square": (
+        "convex_concave",
+        "check_residual",
+        lambda d: {"factor": 4},
+        lambda d: {"factor": 8},
+    ),
+    "the third direction enters <D, M> with a minus": (
+        "convex_concave",
+        "check_product",
+        lambda d: {"last": -1},
+        lambda d: {"last": 1},
+    ),
+    "directions of three classes need an arc of pi/6": (
+        "convex_concave",
+        "check_arc",
+        lambda d: {"end": sp.pi.evalf() / 6},
+        lambda d: {"end": sp.pi.evalf() / 7},
+    ),
+    "the frame turns sqrt(1 + tan^2) times as fast": (
+        "convex_concave",
+        "check_speed",
+        lambda d: {"bound": lambda beta: 1 + sp.tan(beta) ** 2},
+        lambda d: {"bound": lambda beta: 1 + sp.tan(beta) ** 2 / 2},
+    ),
+    "caps need the mixed term": (
+        "convex_concave",
+        "check_cap",
+        lambda d: {"cross": 1.0},
+        lambda d: {"cross": 0.8},
+    ),
+    "thin values have the exponent 2/(L-1)": (
+        "convex_concave",
+        "check_thin",
+        lambda d: {"exponent": lambda depth: sp.Rational(2, depth - 1)},
+        lambda d: {"exponent": lambda depth: sp.Rational(2, depth)},
+    ),
+    "lines lose the square of what is across": (
+        "convex_concave",
+        "check_line",
+        lambda d: {"second": 1},
+        lambda d: {"second": 0},
+    ),
+    "one direction needs the whole sum of singular values": (
+        "convex_concave",
+        "check_one_direction",
+        lambda d: {"rate": 1.0},
+        lambda d: {"rate": 0.9},
+    ),
+    "fewer rivals count (K-1)/(k-1) times": (
+        "subsampling_bound",
+        "check_fit",
+        lambda d: {"Z": [[d["mp"].mpf(0)] * 5] * 5, "k": 3, "factor": d["mp"].mpf(2)},
+        lambda d: {"Z": [[d["mp"].mpf(0)] * 5] * 5, "k": 3, "factor": d["mp"].mpf("2.001")},
+    ),
+    "joint concavity ends at q = 1/2": (
+        "subsampling_bound",
+        "check_concave",
+        lambda d: {"ends": d["halves"](), "Z": d["mp"].eye(2), "r": d["mp"].mpf(1)},
+        lambda d: {"ends": d["halves"](), "Z": d["mp"].eye(2), "r": d["mp"].mpf("1.01")},
+    ),
+    "the penalty of submatrices needs p <= 1": (
+        "subsampling_bound",
+        "check_penalty",
+        lambda d: {"Z": d["identity"](4), "k": 2, "p": d["mp"].mpf(1)},
+        lambda d: {"Z": d["identity"](4), "k": 2, "p": d["mp"].mpf("1.01")},
+    ),
+    "the penalty of submatrices shrinks no faster than (k/K)^p": (
+        "subsampling_bound",
+        "check_ones",
+        lambda d: {"power": lambda p: p},
+        lambda d: {"power": lambda p: p * sp.Rational(101, 100)},
+    ),
 }
 
 
