@@ -17,6 +17,8 @@ from optima.solve.search import EFFORTS
 
 # Times a job may lose its worker before the build gives up.
 LIVES = 12
+# A find lies at least this much (relative) below every named structure.
+FIND = 1e-9
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Progress:
         self.done += len(records)
         self.kept += len(kept)
         for record in records:
-            if record.gain > (0.0 if self.find is None else self.find.gain):
+            if record.gain > (FIND if self.find is None else self.find.gain):
                 self.find = record
 
     def __str__(self) -> str:

@@ -39,5 +39,6 @@ def problem_text(problem: DeepUFM) -> str:
 
 def problem_of(text: str) -> DeepUFM:
     """The problem that :func:`problem_text` wrote."""
-    fields: dict[str, Any] = json.loads(text)
-    return DeepUFM(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    stored = json.loads(text)
+    fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+    return DeepUFM(**fields)

@@ -1,0 +1,249 @@
+"""``optima atlas``: build, query, export and verify a file of optimal losses."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from optima.cli import options, parse
+from optima.cli.progress import bar, resumable
+from optima.cli.terminal import console
+from optima.export import open_sink, short
+
+if TYPE_CHECKING:
+    from optima.atlas import Record, Store
+
+app = typer.Typer(help="Optimal losses over large grids, in one file that grows with every run.")
+
+File = Annotated[Path, typer.Argument(help="The atlas file.")]
+ClassList = Annotated[str | None, typer.Option("--classes", help="Only these K: integers and ranges a:b[:step].")]
+DepthList = Annotated[str | None, typer.Option("--depths", help="Only these L: integers and ranges.")]
+RegRange = Annotated[str | None, typer.Option("--regs", help="Only this lambda, or this range lo:hi.")]
+StructureName = Annotated[str | None, typer.Option("--structure", help="Only this structure.")]
+RankNumber = Annotated[str | None, typer.Option("--rank", help="Only logits of this rank.")]
+
+
+class Format(StrEnum):
+    """Formats of an export."""
+
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
+    parquet = "parquet"
+    netcdf = "netcdf"
+
+
+@app.command("build")
+def build(
+    classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
+    depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
+    regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
+    store: Annotated[Path, typer.Option(help="The atlas file; created or added to.")],
+    samples: Annotated[str, typer.Option(help="n per class: integers and ranges.")] = "1",
+    widths: Annotated[str | None, typer.Option(help="Hidden widths d: integers and ranges; default wide.")] = None,
+    loss: options.LossOption = options.Loss.ce,
+    seed: options.Seed = "0",
+    effort: options.EffortOption = options.Effort.normal,
+    certify: Annotated[bool, typer.Option("--certify", help="Prove a lower bound of each cell too.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Solve cells that are stored too; the better stays.")] = False,
+    workers: Annotated[str | None, typer.Option(help="Processes; default one for each core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask: tcp://HOST:PORT of a cluster, or local to start one here.")
+    ] = None,
+) -> None:
+    """Solve the cells of a grid that the atlas lacks; repeat the command to go on after any interruption."""
+    from optima.atlas import Progress, Store, dask, processes
+    from optima.atlas import build as fill
+    from optima.model import DeepUFM
+
+    axes = (parse.integers(classes, "classes", 2), parse.integers(depths, "depths", 1), parse.reals(regs, "regs"))
+    sizes = parse.integers(samples, "samples", 1)
+    free: list[int | None] = [None]
+    bounded = free if widths is None else [*parse.integers(widths, "widths", 1)]
+    problems = [
+        DeepUFM(K, L, reg, n, d, loss.value)
+        for K in axes[0]
+        for L in axes[1]
+        for reg in axes[2]
+        for n in sizes
+        for d in bounded
+    ]
+    count = None if workers is None else parse.integer(workers, "workers", 1)
+    executors = processes(count) if scheduler is None else dask(scheduler, count)
+    options.check_output(store, force=True)
+    with Store(store, write=True) as atlas, resumable("repeat the command to go on"), bar("atlas") as tell:
+
+        def show(now: Progress) -> None:
+            tell(now.done, now.total, str(now))
+            if not sys.stderr.isatty():
+                print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
+
+        done = fill(
+            atlas, problems, parse.integer(seed, "seed", 0), effort.value, certify, again, executors, progress=show
+        )
+        print(f"{done.kept} cells solved or improved; {store} has {len(atlas)}")
+
+
+@app.command("show")
+def show(
+    store: File,
+    classes: ClassList = None,
+    depths: DepthList = None,
+    regs: RegRange = None,
+    structure: StructureName = None,
+    rank: RankNumber = None,
+    rows: Annotated[int, typer.Option(help="Rows shown before the rest is left out.")] = 60,
+    history: Annotated[bool, typer.Option("--history", help="The minima that were replaced too.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Cells of an atlas by number of classes, depth, lambda, structure and rank."""
+    if rows < 0:
+        raise ValueError(f"rows is {rows}; pass an integer of at least 0")
+    with _open(store) as atlas:
+        chosen = _chosen(atlas, classes, depths, regs, structure, rank)
+        if as_json:
+            print(json.dumps({"cells": [_as_dict(atlas, record, history) for record in chosen]}, allow_nan=False))
+            return
+        table = Table(header_style="bold", title=str(store))
+        for head in ("K", "L", "reg", "n", "d", "loss", "rank"):
+            table.add_column(head, justify="right", no_wrap=True)
+        table.add_column("structure", no_wrap=True)
+        for head in ("gap", "below named"):
+            table.add_column(head, justify="right", no_wrap=True)
+        found: Counter[str] = Counter()
+        for record in chosen:
+            found[record.name] += 1
+            if found.total() <= rows:
+                table.add_row(*_cells(record))
+                for past in atlas.history(record.problem) if history else []:
+                    table.add_row(*[""] * 5, f"was {past.loss:.10g}", str(past.rank), past.structure, "", "")
+    console().print(table)
+    if found.total() > rows:
+        print(f"... {found.total() - rows} more cells; pass --rows N to see more")
+    print(f"{found.total()} cells: " + ", ".join(f"{name} {count}" for name, count in found.most_common()))
+
+
+@app.command("export")
+def export(
+    store: File,
+    out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.csv,
+    classes: ClassList = None,
+    depths: DepthList = None,
+    regs: RegRange = None,
+    structure: StructureName = None,
+    rank: RankNumber = None,
+    force: options.Force = False,
+) -> None:
+    """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
+    from optima.atlas.export import SCHEMA, batches, dataset
+
+    with _open(store) as atlas:
+        chosen = _chosen(atlas, classes, depths, regs, structure, rank)
+        if format is Format.netcdf:
+            if out is None:
+                raise ValueError("netcdf cannot be written to standard output; pass --out FILE")
+            options.check_output(out, force)
+            with closing(dataset(chosen)) as arrays:
+                arrays.to_netcdf(out, engine="netcdf4")
+            return
+        with open_sink(out, format.value, SCHEMA, sys.stdout.buffer, force) as sink:
+            for batch in batches(chosen):
+                sink.write(batch)
+    print(f"{sink.count} cells written", file=sys.stderr)
+
+
+@app.command("verify")
+def verify(store: File) -> None:
+    """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs."""
+    from optima.atlas import check
+
+    with _open(store) as atlas, bar("verifying") as tell:
+        total, worst, wrong = len(atlas), 0.0, []
+        for done, record in enumerate(atlas.records(), 1):
+            result = check(record)
+            worst = max(worst, result.error)
+            if not result.holds:
+                wrong.append(result)
+            tell(done, total, "")
+    for result in wrong:
+        problem = result.record.problem
+        print(f"{problem}: stored {result.record.loss:.12g}, its weights have {result.objective:.12g}")
+    print(f"{total - len(wrong)} of {total} losses hold; largest relative difference {worst:.1e}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command("add")
+def add(
+    store: File,
+    solutions: Annotated[list[Path], typer.Argument(help="Solution files (.npz) from optima solve --save.")],
+) -> None:
+    """Take others' finds into an atlas: the loss is computed again first, and the better minimum stays."""
+    from optima.atlas import Store
+    from optima.atlas import add as take
+    from optima.solution import Solution
+
+    # All are read before the first is added.
+    given = []
+    for path in solutions:
+        try:
+            given.append(Solution.load(path))
+        except FileNotFoundError:
+            raise ValueError(f"{path} does not exist; pass a file written by optima solve --save") from None
+    with Store(store, write=True) as atlas:
+        for path, solution in zip(solutions, given, strict=True):
+            kept = "added" if take(atlas, solution) else "not better than what is stored"
+            print(f"{path}: {solution.structure}, loss {solution.loss:.12g}: {kept}")
+
+
+def _open(path: Path) -> Store:
+    from optima.atlas import Store
+
+    return Store(path)
+
+
+def _chosen(
+    atlas: Store, classes: str | None, depths: str | None, regs: str | None, structure: str | None, rank: str | None
+) -> Any:
+    return atlas.records(
+        None if classes is None else parse.integers(classes, "classes", 2),
+        None if depths is None else parse.integers(depths, "depths", 1),
+        None if regs is None else _range(regs),
+        structure,
+        None if rank is None else parse.integer(rank, "rank", 0),
+    )
+
+
+def _range(text: str) -> tuple[float, float]:
+    ends = [parse.positive_real(part, "regs") for part in text.split(":")]
+    if len(ends) > 2 or ends[0] > ends[-1]:
+        raise ValueError(f"regs is {text!r}; pass one number, or a range lo:hi")
+    return ends[0], ends[-1]
+
+
+def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
+    from optima.atlas.export import row
+
+    out = {**row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
+    return out | {"history": [vars(past) for past in atlas.history(record.problem)]} if history else out
+
+
+def _cells(record: Record) -> list[str]:
+    problem = record.problem
+    reg = short(problem.reg) if isinstance(problem.reg, float) else "several"
+    samples = str(problem.samples) if problem.balanced else "several"
+    gap = "" if math.isnan(record.gap) else f"{record.gap:.1e}"
+    gain = f"{100 * record.gain:.2g} %" if record.gain > 1e-9 else ""
+    head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or "")]
+    return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, gap, gain]
