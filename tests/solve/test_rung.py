@@ -5,7 +5,7 @@ import pytest
 
 from optima.model import DeepUFM
 from optima.reduction import Reduction
-from optima.solve import best_scales
+from optima.solve import best_scales, rung
 from optima.solve.exact import squared_error_minimum
 from optima.solve.lbfgs import lbfgs
 from optima.solve.rung import balanced, descend, leave_saddle, polish
@@ -408,3 +408,20 @@ def test_products_are_cut_to_their_best_approximation():
     A, B = from_products([product], 2)[0]
     left_out = np.linalg.svd(product, compute_uv=False)[2:]
     assert np.linalg.norm(product - A @ B.T) == pytest.approx(np.linalg.norm(left_out), rel=1e-12)
+
+
+@pytest.mark.parametrize("classes", [8, 12])
+def test_krylov_solves_agree_with_the_dense_hessian(classes, monkeypatch):
+    objective = RungObjective.of(DeepUFM(classes, 3, 1e-3))
+    codes = random_codes(objective, 3, 4, np.random.default_rng(2))
+    ends = rung.descend(objective, codes, tolerance=1e-4)
+    factors = ends.factors[np.argmin(ends.loss)]
+    dense = rung.polish(objective, factors)
+    monkeypatch.setattr(rung, "DENSE", 0)
+    # There are fewer unknowns than Lanczos vectors.
+    monkeypatch.setattr(rung, "LANCZOS", 24)
+    krylov = rung.polish(objective, factors)
+    assert krylov.verdict == dense.verdict == "minimum"
+    assert krylov.loss == pytest.approx(dense.loss, rel=1e-13)
+    assert krylov.gradient_norm <= rung.STATIONARY
+    assert krylov.curvature == pytest.approx(dense.curvature, rel=0.05)

@@ -401,3 +401,15 @@ def test_mistakes_are_told_in_one_line(arguments, words):
 def test_relu_models_are_refused():
     with pytest.raises(ValueError, match="linear"):
         solve(DeepUFM(4, 3, 1e-3, activation="relu"))
+
+
+@pytest.mark.slow
+def test_a_hundred_classes_are_brought_to_rest():
+    """Beyond 48 classes the ranks are bracketed, and the Hessian is too large to form."""
+    solution = solve(DeepUFM(100, 3, 1e-3), effort="quick")
+    best = min((rung.minima[0] for rung in solution.ladder), key=lambda minimum: minimum.loss)
+    assert solution.rank == 6
+    assert best.verdict == "minimum"
+    assert best.gradient_norm <= 1e-9
+    assert solution.loss < 0.2133
+    assert solution.loss < min(solution.candidates.values())
