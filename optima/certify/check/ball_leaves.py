@@ -19,6 +19,8 @@ from optima.model import Array
 
 # Relative room for the rounding of sums of floats: of shares, which stay below one, and of t.
 ROOM = 1e-15
+# Arcs longer than this are halved: it is less than a quarter of a turn.
+LONG = 1.5
 # Angles at which boxes end in floats, for the true ends pi / 6 and pi of the first box.
 ENDS = (np.pi / 6, np.pi)
 
@@ -112,13 +114,16 @@ class BallLeaves:
         return best
 
     def _most_on_arc(self, a: Any, b: Any, d: Any, low: float, high: float) -> Any:
-        """Largest u^T Q u, Q = [[a, b], [b, d]], for unit vectors u at angles in [low, high]; or slightly more."""
+        """Largest u^T Q u, Q = [[a, b], [b, d]], for unit vectors u at angles in [low, high]."""
+        if high - low > LONG:
+            middle = 0.5 * (low + high)
+            return self._most_on_arc(a, b, d, low, middle).max(self._most_on_arc(a, b, d, middle, high))
         mean, x, y = (a + d) / 2, (a - d) / 2, b
         start, stop = self._double(low, low in ENDS), self._double(high, high in ENDS)
         ends = [x * cos + y * sin for cos, sin in (start, stop)]
         # Along less than half a turn of the double angle, a sinusoid peaks only where its slope goes from + to -.
         slopes = [y * cos - x * sin for cos, sin in (start, stop)]
-        if high - low < 1.5 and (slopes[0] <= 0 or slopes[1] >= 0):
+        if slopes[0] <= 0 or slopes[1] >= 0:
             return mean + ends[0].max(ends[1])
         return mean + (x * x + y * y).sqrt()
 

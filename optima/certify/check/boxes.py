@@ -139,7 +139,7 @@ def _checked(data: dict[str, Array], order: int, coordinates: int) -> tuple[NDAr
     missing = {"axis", "child", "multiplier"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
-    axis, child = data["axis"].astype(np.int64), data["child"].astype(np.int64)
+    axis, child = (np.asarray(data[name], dtype=np.int64) for name in ("axis", "child"))
     multiplier = np.asarray(data["multiplier"], dtype=np.float64)
     if axis.ndim != 1 or not axis.size or child.shape != axis.shape:
         raise Refuted("axis and child are not two lists of one length")

@@ -29,7 +29,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
     instance = _instance(problem, data["form"], numbers)
-    top = float(data["top"])
+    top = float(np.asarray(data["top"], dtype=float).max(initial=0.0))
     if not 0 < top < np.inf:
         raise Refuted(f"the box of all matrices ends at {top}")
     # Outside the boxes the penalty alone reaches this.
