@@ -1,0 +1,170 @@
+"""Where two minima have the same loss, in lambda and in real depth, for structures with a name and codes without."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from optima.atlas.record import Record
+from optima.model import Array
+from optima.reduction import Reduction, exponent
+from optima.solve import boundary, boundary_depth
+from optima.solve.rung import descend
+from optima.solve.rung_objective import RungObjective
+from optima.solve.scale import best_scales
+from optima.solve.starts import best_scale, from_products
+from optima.structures import Structure, named
+
+# Steps and gradient norm of the descent that follows a code to another lambda or depth.
+STEPS, TOLERANCE = 2000, 1e-9
+# Relative difference of the two losses at a tie; more shows that one of the minima ended before it.
+TIED = 1e-7
+# How far from where it is expected, in log lambda, the next point of a boundary is looked for.
+REACHES = (0.02, 0.1, 0.5, 2.0)
+# How the place of a tie is known.
+CLOSED_FORM, FOLLOWED, BETWEEN = "closed form", "minima followed", "between cells"
+
+
+@dataclass(frozen=True)
+class Branch:
+    r"""One minimum as a function of (L, lambda), L real: in closed form, or followed by descent from its code.
+
+    .. math:: V(L, \lambda) = \min_{M \text{ near the code}} \operatorname{fit}(M)
+        + \tfrac{L+1}{2} \lambda \sum_i s_i(Z)^{2/(L+1)}
+    """
+
+    record: Record
+    structure: Structure | None
+    objective: RungObjective
+    factors: Array
+
+    @classmethod
+    def of(cls, record: Record) -> Branch:
+        """The branch through the minimum of a record."""
+        problem = record.problem
+        structure = named(record.name, problem.classes) if problem.balanced else None
+        if record.rank == 0:
+            structure = named("zero", problem.classes)
+        # A structure cut to the width of the model is not the one of that name.
+        if structure is not None and structure.rank != record.rank:
+            structure = None
+        objective = RungObjective.of(problem)
+        factors = from_products([record.means / objective.column], record.rank)
+        return cls(record, structure, objective, factors)
+
+    def loss(self, depth: float, log_reg: float) -> float:
+        """V; infinite where the code loses rank."""
+        problem, reg = self.record.problem, math.exp(log_reg)
+        if self.structure is not None:
+            return float(best_scales(self.structure, depth, reg, float(problem.class_sizes[0]), problem.loss).loss)
+        base = self.objective
+        here = RungObjective(base.loss, np.array([reg]), np.array([float(exponent(depth))]), base.column, base.weight)
+        end = descend(here, best_scale(here, self.factors, 4)[0], STEPS, TOLERANCE)
+        return math.inf if end.dropped[0] else float(end.loss[0])
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Where the global minimum passes from ``first`` to ``second``, at log lambda or at real depth ``at``.
+
+    ``loss`` is that of both there, infinite where the tie was not solved.
+    """
+
+    first: Record
+    second: Record
+    at: float
+    known_by: str
+    loss: float = math.inf
+
+
+def tie_in_reg(first: Record, second: Record, low: float, high: float) -> Tie:
+    """The tie of two records of one row with log lambda between ``low`` and ``high``, where first and second win.
+
+    Without one (a minimum that ends before it) the middle stands for it, known by ``"between cells"``.
+    """
+    A, B = Branch.of(first), Branch.of(second)
+    problem = first.problem
+    roots: list[float] = []
+    if A.structure is not None and B.structure is not None:
+        samples = float(problem.class_sizes[0])
+        found = boundary(A.structure, B.structure, problem.classes, problem.depth, samples, problem.loss)
+        roots = [x for x in np.log(found).tolist() if low <= x <= high]
+    return _tie(A, B, low, high, roots, depth=float(problem.depth))
+
+
+def tie_in_depth(first: Record, second: Record) -> Tie:
+    """The tie at real depth between two records that differ only in it, as :func:`tie_in_reg`."""
+    A, B = Branch.of(first), Branch.of(second)
+    problem, reg = first.problem, Reduction(first.problem).reg
+    low, high = float(first.problem.depth), float(second.problem.depth)
+    roots: list[float] = []
+    if A.structure is not None and B.structure is not None:
+        samples = float(problem.class_sizes[0])
+        found = boundary_depth(A.structure, B.structure, problem.classes, reg, samples, problem.loss, (low, high))
+        roots = found.tolist()
+    return _tie(A, B, low, high, roots, log_reg=math.log(reg))
+
+
+def _tie(
+    A: Branch,
+    B: Branch,
+    low: float,
+    high: float,
+    roots: Sequence[float],
+    depth: float | None = None,
+    log_reg: float | None = None,
+) -> Tie:
+    """The one root of a closed form, else the crossing of the branches, else the middle."""
+    at: float | None
+    at, known_by = (roots[0], CLOSED_FORM) if len(roots) == 1 else (crossing(A, B, low, high, depth, log_reg), FOLLOWED)
+    if at is None:
+        return Tie(A.record, B.record, (low + high) / 2, BETWEEN)
+    loss = A.loss(*((depth, at) if depth is not None else (at, log_reg)))  # type: ignore[arg-type]
+    return Tie(A.record, B.record, at, known_by, loss)
+
+
+def crossing(
+    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
+) -> float | None:
+    """Where two branches cross between two ends, in log lambda at a given depth or in depth; None where they do not."""
+
+    def difference(x: float) -> float:
+        place = (depth, x) if depth is not None else (x, log_reg)
+        a, b = (branch.loss(*place) for branch in (A, B))  # type: ignore[arg-type]
+        # A branch that ended has lost.
+        return (a - b) / (a + b) if math.isfinite(a + b) else float(math.isinf(a)) - float(math.isinf(b))
+
+    if difference(low) * difference(high) >= 0:
+        return None
+    at = float(brentq(difference, low, high, xtol=1e-12, rtol=1e-12))
+    return at if abs(difference(at)) <= TIED else None
+
+
+def curve(tie: Tie, depths: Array) -> Array:
+    """Log lambda of a tie at real depths (ascending), followed outwards from its own depth; nan where it ends."""
+    A, B = Branch.of(tie.first), Branch.of(tie.second)
+    out = np.full(depths.shape, np.nan)
+    centre = float(tie.first.problem.depth)
+    for side in (np.flatnonzero(depths >= centre), np.flatnonzero(depths < centre)[::-1]):
+        before, slope, last = tie.at, 0.0, centre
+        for i in side:
+            step = float(depths[i]) - last
+            at = _near(A, B, before + slope * step, float(depths[i])) if step else before
+            if at is None:
+                break
+            slope = (at - before) / step if step else 0.0
+            out[i], before, last = at, at, float(depths[i])
+    return out
+
+
+def _near(A: Branch, B: Branch, guess: float, depth: float) -> float | None:
+    """The crossing next to a guess of log lambda, looked for further and further away."""
+    for reach in REACHES:
+        at = crossing(A, B, guess - reach, guess + reach, depth=depth)
+        if at is not None:
+            return at
+    return None
