@@ -59,6 +59,13 @@ class Boxes(Protocol):
     def lines(self, high: Array) -> NDArray[np.bool_]:
         """Boxes of rank one, which :meth:`line_bound` is for."""
 
+    @property
+    def zero_value(self) -> float:
+        """Loss of zero."""
+
+    def points(self, high: Array) -> NDArray[np.bool_]:
+        """Boxes that hold zero only."""
+
     def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
         """Bounds (N,), multipliers (N, m, m) and looseness (N, d) of such boxes."""
 
@@ -181,6 +188,7 @@ class BranchAndBound:
                 kept[rows[up]] = found[up]
         looseness = self.boxes.looseness(D, boxes.low, boxes.high)
         self._bound_lines(boxes, D, new, looseness)
+        new[self.boxes.points(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(new), new, -np.inf))
         self.tree.record(boxes.node, D)
         self.visited += boxes.node.size

@@ -59,7 +59,11 @@ class FitDual:
         ``mean`` (N, m, m), by default the identity, is the matrix at which h is to be linearised, in the coordinates
         of x.
         """
-        mean = np.broadcast_to(np.eye(E.shape[1]), E.shape) if mean is None else mean
+        # A step that overflows is not uphill, and refused.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._improve(S, E, x, steps, np.broadcast_to(np.eye(E.shape[1]), E.shape) if mean is None else mean)
+
+    def _improve(self, S: Array, E: Array, x: Array, steps: int, mean: Array) -> tuple[Array, Array]:
         E, x = E.copy(), x.copy()
         value, x = self._dual_value(S, E, x, mean)
         going = np.arange(len(E))
@@ -127,6 +131,8 @@ class FitDual:
         x = x.copy()
         for _ in range(INNER):
             value, gradient, hessian = self._inner(rival, E, x[going])
+            # Never singular, also where E is lost in rounding beside the curvature of the fit.
+            hessian += 1e-15 * np.einsum("ncaa->nc", hessian)[..., None, None] * np.eye(x.shape[2])
             step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
             reach = np.abs(rival @ step[..., None])[..., 0].max(axis=2)
             # The logarithm is self-concordant in this sense: log(1 + reach) / reach of the step descends.

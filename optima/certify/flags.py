@@ -29,6 +29,8 @@ from optima.model import Array
 
 # Smallest ratio of the eigenvalues of the matrix at which a box is linearised.
 FLOOR = 1e-20
+# Multiples of the multiplier of the middle line that are tried for all lines of a box.
+LINE_FACTORS = (1.0, 64.0)
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,15 @@ class Flags:
         values = np.maximum(values, np.maximum(1e-100, FLOOR * values[:, :1]))
         return self._frame(point) * np.sqrt(values)[:, None, :]
 
+    @property
+    def zero_value(self) -> float:
+        """Loss of zero logits."""
+        return self.form.zero_fit
+
+    def points(self, high: Array) -> NDArray[np.bool_]:
+        """Boxes that hold zero only."""
+        return np.asarray(high[:, 0] == 0)
+
     def lines(self, high: Array) -> NDArray[np.bool_]:
         """Boxes of the plane with t_2 = 0 < t_1, which :meth:`line_bound` is for."""
         if self.dimension != 2:
@@ -143,14 +154,22 @@ class Flags:
         with R_c the gradient across the line; the sum over the classes is what stays of the first order.
         """
         frame = self._frame(self.reference(low, high))
-        dual = self._line
-        scale = np.sqrt(0.5 * (self.eigenvalues(low[:, :1]) + self.eigenvalues(high[:, :1])))
-        S = frame[:, :, :1] * np.maximum(scale, 1e-50)[:, :, None]
-        E, x = dual.improve(S, np.ones((len(low), 1, 1)), np.zeros((len(low), self.form.classes, 1)), 60)
-        phi, x = dual.bound(S, E, x)
-        d = (E / np.maximum(scale[:, :, None], 1e-50) ** 2)[:, 0, 0]
+        size = np.sqrt(0.5 * (self.eigenvalues(low[:, :1]) + self.eigenvalues(high[:, :1])))[:, :, None]
+        S = frame[:, :, :1] * np.maximum(size, 1e-50)
+        E, x = self._line.improve(S, np.ones((len(low), 1, 1)), np.zeros((len(low), self.form.classes, 1)), 60)
+        tried = [self._line_bound_at(low, high, frame, S, factor * E, x) for factor in LINE_FACTORS]
+        bounds, multipliers, loose = (np.stack(parts) for parts in zip(*tried, strict=True))
+        best, rows = np.argmax(bounds, axis=0), np.arange(len(low))
+        return bounds[best, rows], multipliers[best, rows, None, None] * np.eye(2), loose[best, rows]
+
+    def _line_bound_at(
+        self, low: Array, high: Array, frame: Array, S: Array, E: Array, x: Array
+    ) -> tuple[Array, Array, Array]:
+        """Bounds, multipliers d (N,) and looseness for given E (N, 1, 1) in the coordinates of S."""
+        phi, x = self._line.bound(S, E, x)
+        d = E[:, 0, 0] / np.sum(S[:, :, 0] ** 2, axis=1)
         y = (S[:, None] @ x[..., None])[..., 0]
-        across = np.einsum("nca,na->nc", dual.fit_gradient(y), frame[:, :, 1])
+        across = np.einsum("nca,na->nc", self._line.fit_gradient(y), frame[:, :, 1])
         length = np.einsum("nca,na->nc", y, frame[:, :, 0])
         count = np.asarray(self.form.count)
         first = np.sum(across * length, axis=1)
@@ -160,7 +179,7 @@ class Flags:
         here, *ends = self.form.strength * t - d * self.eigenvalues(t)
         straight = np.minimum(*ends)
         loose = np.stack([here - straight, np.zeros(len(low)), -turned], axis=1)
-        return phi + turned + straight, d[:, None, None] * np.eye(2), loose
+        return phi + turned + straight, d, loose
 
     @cached_property
     def _line(self) -> FitDual:

@@ -137,7 +137,7 @@ def _searched(
     progress: Callable[[BranchAndBound], None],
 ) -> Certificate:
     whole = form.classes == problem.classes
-    search = search_of(form, upper if whole else min(upper, upper_bound(form)), gap)
+    search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap)
     about = f"{form} {upper!r} {gap!r}"
     if checkpoint is not None and checkpoint.exists():
         search.restore(checkpoint, about)

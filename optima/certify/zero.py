@@ -1,0 +1,94 @@
+"""From which regularisation on the zero logits are the global minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optima.certify.bounds import one_direction, search_of
+from optima.certify.form import ConvexConcave
+from optima.certify.prove import MOST_SEARCHED, SUBSAMPLED
+from optima.model import DeepUFM, positive_number
+from optima.solve.search import solve
+
+# Time given to one proof.
+SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class ZeroThreshold:
+    """Zero logits are certified to be the global minimum for reg >= ``certified``, and refuted for reg <= ``refuted``.
+
+    ``beaten_by`` names what has a smaller loss at ``refuted``, ``method`` says how ``certified`` is known.
+    """
+
+    certified: float
+    refuted: float
+    beaten_by: str
+    method: str
+
+
+def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
+    r"""The smallest regularisation at which zero is certified to be global, and the largest at which it is refuted.
+
+    .. math:: f(Z) \ge f(0) = \log K \quad \text{for all } Z
+
+    The minimum is increasing in reg, so both sets are intervals. Proofs search boxes of matrices for two to four
+    classes, and for more the mean over three of them; where a singular value is thin (t^((L-1)/2) <= c / A) it is
+    better dropped, which settles the neighbourhood of zero exactly.
+
+    Parameters
+    ----------
+    problem
+        A balanced linear cross-entropy model with L >= 2; its reg is not used.
+    tolerance
+        Both ends are found to this relative accuracy; what lies between them is open.
+
+    Raises ValueError for other models. Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
+    """
+    positive_number("tolerance", tolerance)
+    if problem.loss != "ce" or problem.depth < 2 or not problem.balanced or problem.activation != "linear":
+        raise ValueError("zero_threshold takes balanced linear cross-entropy models of depth 2 or more; pass one")
+    refuted, beaten_by = _refuted(problem, tolerance)
+    low, high = refuted, refuted
+    while not _certified(problem, high):
+        low, high = high, 2 * high
+    while high / low > 1 + tolerance:
+        middle = float(np.sqrt(low * high))
+        low, high = (low, middle) if _certified(problem, middle) else (middle, high)
+    parts = "all matrices" if problem.classes <= MOST_SEARCHED else f"means over {SUBSAMPLED} classes"
+    return ZeroThreshold(high, refuted, beaten_by, f"branch and bound over {parts}, in floating point")
+
+
+def _refuted(problem: DeepUFM, tolerance: float) -> tuple[float, str]:
+    """The largest reg at which the search finds something better than zero, by bisection."""
+    better, name = 1.0, _better_than_zero(problem, 1.0)
+    worse = 1.0
+    while not name:
+        worse, better = better, better / 2
+        name = _better_than_zero(problem, better)
+    while worse <= better and (found := _better_than_zero(problem, 2 * better)):
+        better, name = 2 * better, found
+    worse = max(worse, 2 * better) if worse <= better else worse
+    while worse / better > 1 + tolerance:
+        middle = float(np.sqrt(worse * better))
+        found = _better_than_zero(problem, middle)
+        better, name, worse = (middle, found, worse) if found else (better, name, middle)
+    return better, name
+
+
+def _better_than_zero(problem: DeepUFM, reg: float) -> str:
+    solution = solve(replace(problem, reg=reg), effort="quick")
+    return solution.structure if solution.loss < np.log(problem.classes) * (1 - 1e-12) else ""
+
+
+def _certified(problem: DeepUFM, reg: float) -> bool:
+    form = ConvexConcave.of(replace(problem, reg=reg))
+    parts = [form] if problem.classes <= MOST_SEARCHED else [one_direction(form), form.subsample(SUBSAMPLED)]
+    for part in parts:
+        search = search_of(part, part.zero_fit, 0.0)
+        search.run(SECONDS)
+        if search.done:
+            return True
+    return False
