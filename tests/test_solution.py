@@ -55,7 +55,7 @@ def test_margin_is_the_least_lead_over_a_rival(solution):
 
 def test_print(solution):
     lines = str(solution).splitlines()
-    heads = ["loss", "structure", "rank", "margin", "known by", "time"]
+    heads = ["loss", "structure", "rank", "margin", "known by", "bound", "time"]
     assert all(line.startswith(head) for line, head in zip(lines, heads, strict=False))
     assert f"{solution.loss:.12g}" in lines[0]
     assert solution.structure in lines[1]

@@ -64,11 +64,11 @@ class Certificate:
 
     def as_dict(self) -> dict[str, Any]:
         """What JSON and tables show."""
-        return {"method": self.method, "rigour": self.rigour, "seconds": self.seconds}
+        return {"method": self.method, "rigour": self.rigour}
 
     def arrays(self) -> dict[str, Array]:
         """Arrays to be saved, with the words in one JSON string."""
-        words = {"lower": self.lower, "upper": self.upper, **self.as_dict()}
+        words = {"lower": self.lower, "upper": self.upper, "seconds": self.seconds, **self.as_dict()}
         return {"words": np.array(json.dumps(words)), **self.data}
 
     @classmethod
