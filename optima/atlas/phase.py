@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from optima.atlas.build import build
+from optima.atlas.envelope import envelope
 from optima.atlas.executors import Executors
 from optima.atlas.record import Record
 from optima.atlas.store import Store
-from optima.atlas.ties import BETWEEN, Tie, curve, tie_in_depth, tie_in_reg
-from optima.model import Array, DeepUFM, one_of, shown
+from optima.atlas.ties import BETWEEN, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.model import DeepUFM, one_of, shown
 from optima.reduction import Reduction
 from optima.solve.search import solve
 from optima.structures.recognition.result import UNNAMED
@@ -28,15 +29,20 @@ THIRD = 1e-8
 NESTED = 12
 # Width in log lambda below which a tie that could not be solved is the middle between two cells.
 NARROW = 0.01
-# Points of a boundary within the strip of one depth.
-POINTS = 9
+# Strips of real depth between two rows, and how often their distance is halved where the phases change.
+STRIPS, HALVINGS = 6, 4
+# Values of lambda sampled on each.
+SAMPLED = 40
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One strip of a row between two ends, ties or those of the axis: log lambda, depth, or the number of the cell."""
+    """A piece of a row between two ends, ties or those of the axis: log lambda, depth, or the number of the cell.
 
-    row: int
+    ``row`` is the number of the row, between two of them a fraction.
+    """
+
+    row: float
     low: float
     high: float
     record: Record
@@ -45,16 +51,6 @@ class Phase:
     def label(self) -> str:
         """What the phase is called."""
         return label(self.record)
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """A tie on one row and, where depth runs across the rows, its curve: real depths and log lambda (P,)."""
-
-    row: int
-    tie: Tie
-    depths: Array
-    logs: Array
 
 
 @dataclass(frozen=True)
@@ -73,8 +69,11 @@ class Diagram:
         Values of ``across``, and the solved values of ``along`` that were asked for.
     cells
         All solved cells, by row, in the order of ``along``.
-    phases, boundaries
-        The strips of one structure, and the ties between them.
+    ties
+        The boundaries of each row.
+    strips
+        The phases of each row and, where depth runs across consecutive rows, of real depths between them: there the
+        lowest of the minima that are global on the rows around.
     fixed
         The numbers that do not vary.
     """
@@ -86,8 +85,8 @@ class Diagram:
     rows: tuple[int | float, ...]
     ticks: tuple[int | float, ...]
     cells: tuple[tuple[Record, ...], ...]
-    phases: tuple[Phase, ...]
-    boundaries: tuple[Boundary, ...]
+    ties: tuple[tuple[Tie, ...], ...]
+    strips: tuple[tuple[Phase, ...], ...]
     fixed: Mapping[str, Any]
 
     def table(self) -> list[dict[str, Any]]:
@@ -106,17 +105,18 @@ class Diagram:
             for record in records
         ]
 
-    def ties(self) -> list[dict[str, Any]]:
-        """The boundaries, for a file of data."""
+    def boundaries(self) -> list[dict[str, Any]]:
+        """The ties, for a file of data."""
         return [
             {
-                self.across: self.rows[each.row],
-                str(self.along): math.exp(each.tie.at) if self.along == "reg" else each.tie.at,
-                "first": label(each.tie.first),
-                "second": label(each.tie.second),
-                "known_by": each.tie.known_by,
+                self.across: row,
+                str(self.along): math.exp(tie.at) if self.along == "reg" else tie.at,
+                "first": label(tie.first),
+                "second": label(tie.second),
+                "known_by": tie.known_by,
             }
-            for each in self.boundaries
+            for row, ties in zip(self.rows, self.ties, strict=True)
+            for tie in ties
         ]
 
 
@@ -187,18 +187,11 @@ def phase_diagram(
         elif along == "depth":
             ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if label(a) != label(b)]
         tell(f"{across} {rows[i]}: {len(ties[i])} boundaries")
-    return Diagram(
-        x,
-        y,
-        along,
-        across,
-        rows,
-        steps,
-        tuple(map(tuple, lines)),
-        tuple(phase for i, line in enumerate(lines) for phase in _phases(i, line, ties[i], along)),
-        tuple(_boundary(i, tie, across, along) for i in range(len(rows)) for tie in ties[i]),
-        rest,
-    )
+    strips = [_phases(i, line, ties[i], along) for i, line in enumerate(lines)]
+    if along == "reg" and across == "depth":
+        strips = _with_real_depths(strips, rows, tell)
+    cells = tuple(map(tuple, lines))
+    return Diagram(x, y, along, across, rows, steps, cells, tuple(map(tuple, ties)), tuple(map(tuple, strips)), rest)
 
 
 def _stored(store: Store, problem: DeepUFM) -> Record:
@@ -245,13 +238,61 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
     return [Phase(row, low, high, record) for (low, high), record in zip(pairwise(ends), records, strict=True)]
 
 
-def _boundary(row: int, tie: Tie, across: str, along: str | None) -> Boundary:
-    if along != "reg" or across != "depth" or tie.known_by == BETWEEN:
-        return Boundary(row, tie, np.empty(0), np.empty(0))
-    depths = np.linspace(-0.5, 0.5, POINTS) + tie.first.problem.depth
-    # The strip of depth one begins there.
-    depths = depths[depths >= 1]
-    return Boundary(row, tie, depths, curve(tie, depths))
+def _with_real_depths(
+    strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Callable[[str], None]
+) -> list[list[Phase]]:
+    """The strips, with those of real depths between neighbouring integers."""
+    out = [strips[0]]
+    for low, high in pairwise(strips):
+        depth = rows[round(low[0].row)]
+        if rows[round(high[0].row)] == depth + 1:
+            tell(f"between depths {depth} and {depth + 1}")
+            candidates = _candidates([*low, *high])
+            known = [low, *(_strip(candidates, low, depth, i / STRIPS) for i in range(1, STRIPS)), high]
+            for before, after in pairwise(known):
+                out += [*_halved(candidates, before, after, depth, HALVINGS), after]
+        else:
+            out.append(high)
+    return out
+
+
+def _candidates(phases: Sequence[Phase]) -> list[Branch]:
+    """One branch for each closed form, one for each code that is only followed."""
+    found: dict[object, Branch] = {}
+    for phase in phases:
+        branch = Branch.of(phase.record)
+        found.setdefault(phase.label if branch.structure is not None else (phase.label, phase.row), branch)
+    return list(found.values())
+
+
+def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, part: float) -> list[Phase]:
+    """The phases at a depth some part of the way from a row to the next."""
+    ends = [row[0].low, *(phase.high for phase in row)]
+    middles = [(low + high) / 2 for low, high in pairwise(ends)]
+    logs = np.unique([*np.linspace(ends[0], ends[-1], SAMPLED), *ends, *middles])
+    runs = envelope(candidates, depth + part, logs)
+    merged: list[Phase] = []
+    for low, high, winner in runs:
+        phase = Phase(math.floor(row[0].row) + part, low, high, candidates[winner].record)
+        if merged and merged[-1].label == phase.label:
+            phase = dataclasses.replace(phase, low=merged.pop().low)
+        merged.append(phase)
+    return merged
+
+
+def _halved(
+    candidates: Sequence[Branch], before: Sequence[Phase], after: Sequence[Phase], depth: float, times: int
+) -> list[list[Phase]]:
+    """Strips between two whose phases differ, closer and closer to where they change."""
+    if times == 0 or [phase.label for phase in before] == [phase.label for phase in after]:
+        return []
+    part = (before[0].row + after[0].row) / 2 - math.floor(before[0].row)
+    middle = _strip(candidates, before, depth, part)
+    return [
+        *_halved(candidates, before, middle, depth, times - 1),
+        middle,
+        *_halved(candidates, middle, after, depth, times - 1),
+    ]
 
 
 def _value(problem: DeepUFM, axis: str) -> Any:

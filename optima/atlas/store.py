@@ -205,7 +205,8 @@ class Store:
         return int(self._connection.execute(f"SELECT id FROM source WHERE {where}", row).fetchone()[0])
 
     def _keep_bound(self, cell: int, certificate: Certificate) -> None:
-        words = {**certificate.as_dict(), "lower": certificate.lower}
+        # Not the seconds: the file does not depend on the machine.
+        words = {"lower": certificate.lower, "method": certificate.method, "rigour": certificate.rigour}
         self._connection.execute(
             "INSERT INTO certificate VALUES (?, ?, ?, ?) ON CONFLICT (cell) DO UPDATE"
             " SET lower = excluded.lower, words = excluded.words, data = excluded.data"
@@ -297,7 +298,9 @@ def _record(row: tuple) -> Record:
     record = Record(problem, factors, loss, structure, named, known_by, version, seed, effort)
     if words is None:
         return record
-    certificate = Certificate(problem, upper=loss, means=record.means, data=_unpacked(data), **json.loads(words))
+    certificate = Certificate(
+        problem, upper=loss, means=record.means, data=_unpacked(data), seconds=0.0, **json.loads(words)
+    )
     return replace(record, certificate=certificate)
 
 

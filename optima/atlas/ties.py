@@ -23,8 +23,8 @@ from optima.structures import Structure, named
 STEPS, TOLERANCE = 2000, 1e-9
 # Relative difference of the two losses at a tie; more shows that one of the minima ended before it.
 TIED = 1e-7
-# How far from where it is expected, in log lambda, the next point of a boundary is looked for.
-REACHES = (0.02, 0.1, 0.5, 2.0)
+# How far, relative, a structure whose best scale is zero is put above the zero logits.
+LOST = 1e-8
 # How the place of a tie is known.
 CLOSED_FORM, FOLLOWED, BETWEEN = "closed form", "minima followed", "between cells"
 
@@ -57,14 +57,22 @@ class Branch:
         return cls(record, structure, objective, factors)
 
     def loss(self, depth: float, log_reg: float) -> float:
-        """V; infinite where the code loses rank."""
-        problem, reg = self.record.problem, math.exp(log_reg)
+        """V; infinite where the code loses rank, and just above the zero logits where these are the minimum."""
+        return float(self.losses(depth, np.array([log_reg]))[0])
+
+    def losses(self, depth: float, log_reg: Array) -> Array:
+        """V at several lambda, shape (G,)."""
+        problem, reg = self.record.problem, np.exp(log_reg)
         if self.structure is not None:
-            return float(best_scales(self.structure, depth, reg, float(problem.class_sizes[0]), problem.loss).loss)
-        base = self.objective
-        here = RungObjective(base.loss, np.array([reg]), np.array([float(exponent(depth))]), base.column, base.weight)
-        end = descend(here, best_scale(here, self.factors, 4)[0], STEPS, TOLERANCE)
-        return math.inf if end.dropped[0] else float(end.loss[0])
+            best = best_scales(self.structure, depth, reg, float(problem.class_sizes[0]), problem.loss)
+            # A structure of scale zero is the zero logits; it must not win under another name.
+            gone = (best.scales == 0).all(axis=0) & bool(self.structure.blocks())
+            return np.where(gone, best.loss * (1 + LOST), best.loss)
+        base, p = self.objective, np.full(reg.shape, float(exponent(depth)))
+        here = RungObjective(base.loss, reg, p, base.column, base.weight)
+        starts, _ = best_scale(here, np.repeat(self.factors, reg.size, axis=0), 4)
+        ends = descend(here, starts, STEPS, TOLERANCE)
+        return np.where(ends.dropped, np.inf, ends.loss)
 
 
 @dataclass(frozen=True)
@@ -142,29 +150,3 @@ def crossing(
         return None
     at = float(brentq(difference, low, high, xtol=1e-12, rtol=1e-12))
     return at if abs(difference(at)) <= TIED else None
-
-
-def curve(tie: Tie, depths: Array) -> Array:
-    """Log lambda of a tie at real depths (ascending), followed outwards from its own depth; nan where it ends."""
-    A, B = Branch.of(tie.first), Branch.of(tie.second)
-    out = np.full(depths.shape, np.nan)
-    centre = float(tie.first.problem.depth)
-    for side in (np.flatnonzero(depths >= centre), np.flatnonzero(depths < centre)[::-1]):
-        before, slope, last = tie.at, 0.0, centre
-        for i in side:
-            step = float(depths[i]) - last
-            at = _near(A, B, before + slope * step, float(depths[i])) if step else before
-            if at is None:
-                break
-            slope = (at - before) / step if step else 0.0
-            out[i], before, last = at, at, float(depths[i])
-    return out
-
-
-def _near(A: Branch, B: Branch, guess: float, depth: float) -> float | None:
-    """The crossing next to a guess of log lambda, looked for further and further away."""
-    for reach in REACHES:
-        at = crossing(A, B, guess - reach, guess + reach, depth=depth)
-        if at is not None:
-            return at
-    return None

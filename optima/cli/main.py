@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from optima import __version__
-from optima.cli import atlas, certify, check, loss, max_margin, reproduce, solve, table, train
+from optima.cli import atlas, certify, check, loss, max_margin, phase, reproduce, solve, table, train
 
 app = typer.Typer(
     name="optima",
@@ -25,6 +25,7 @@ app.command("max-margin")(max_margin.max_margin)
 app.command("train")(train.train)
 app.command("reproduce")(reproduce.reproduce)
 app.command("check")(check.check)
+app.command("phase")(phase.phase)
 app.add_typer(atlas.app, name="atlas")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from optima.model import Array
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
 
 if TYPE_CHECKING:
-    from optima.atlas.phase import Boundary, Diagram, Phase
+    from optima.atlas.phase import Diagram, Phase
     from optima.atlas.record import Record
 
 # The colours of Okabe and Ito, which every kind of eye tells apart; the commonest structures have their own.
@@ -29,6 +31,12 @@ THEOREM = "//"
 CERTIFIED = 0.01
 # Strips narrower than this share of the axis carry no number.
 ROOM = 0.045
+# Regions that span fewer rows carry none either.
+SHALLOW = 0.2
+# By how much, in rows, a piece goes beyond its upper end.
+OVERLAP = 0.02
+
+Pair = tuple[float, float]
 
 NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
 NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
@@ -38,68 +46,185 @@ def plot_phase(diagram: Diagram, colour: str = "structure") -> Figure:
     """The diagram coloured by structure or by rank; theorem 1 of garrod2025 hatched, certified cells joined."""
     styles = _styles(diagram, colour)
     figure = Figure(figsize=(8.6, 1.9 + 0.42 * min(len(diagram.rows), 12)), layout="constrained")
-    axes = figure.add_subplot()
-    across_y = diagram.across == diagram.y
-    place = _Place(axes, diagram, across_y)
-    for phase in diagram.phases:
-        place.fill(*_outline(diagram, phase), styles[_kind(phase.record, colour)])
-    theorem = _draw_theorem(place, diagram)
-    for boundary in diagram.boundaries:
-        place.line(*_path(diagram, boundary))
-    certified = _draw_certified(place, diagram)
-    for number, phase in _numbered(diagram, list(styles), colour):
-        place.text(number, phase)
-    place.finish()
-    axes.set_title(_title(diagram), fontsize=10)
+    picture = _Picture(figure.add_subplot(), diagram, colour, styles)
+    picture.draw_phases()
+    theorem = picture.draw_theorem()
+    picture.draw_boundaries()
+    certified = picture.draw_certified()
+    picture.draw_numbers()
+    picture.finish()
     _legend(figure, styles, theorem, certified)
     return figure
 
 
-class _Place:
-    """Draws in (along, row) coordinates, whichever of them is horizontal."""
+class _Picture:
+    """Draws in coordinates (along, row), whichever of them is horizontal."""
 
-    def __init__(self, axes: Axes, diagram: Diagram, across_y: bool) -> None:
-        self.axes, self.diagram, self.across_y = axes, diagram, across_y
-        low = min(phase.low for phase in diagram.phases)
-        high = max(phase.high for phase in diagram.phases)
-        self.span = (low, high)
+    def __init__(self, axes: Axes, diagram: Diagram, colour: str, styles: dict[str, dict]) -> None:
+        self.axes, self.diagram, self.colour, self.styles = axes, diagram, colour, styles
+        self.across_y = diagram.across == diagram.y
+        self.strips = diagram.strips
+        self.low, self.high = self.strips[0][0].low, self.strips[0][-1].high
+        self.joined = any(low[0].row + 1 > high[0].row for low, high in pairwise(self.strips))
+        # Beyond the first and the last row.
+        self.rim = 0.3 if self.joined else 0.5
 
-    def along(self, values: Array) -> Array:
+    def kinds(self, strip: Sequence[Phase]) -> list[str]:
+        return [_kind(phase.record, self.colour) for phase in strip]
+
+    def alike(self, low: Sequence[Phase], high: Sequence[Phase]) -> bool:
+        """Whether the phases of two strips go over into each other."""
+        return [phase.label for phase in low] == [phase.label for phase in high]
+
+    def near(self, low: Sequence[Phase], high: Sequence[Phase]) -> bool:
+        """Whether nothing but real depths lies between two strips."""
+        return high[0].row - low[0].row < 1
+
+    def draw_phases(self) -> None:
+        self._bar(self.strips[0], -self.rim, 0)
+        for low, high in pairwise(self.strips):
+            half = (high[0].row - low[0].row) / 2
+            if self.near(low, high) and self.alike(low, high):
+                for a, b in zip(low, high, strict=True):
+                    self._fill((a.low, b.low), (a.high, b.high), (a.row, b.row), _kind(a.record, self.colour))
+            else:
+                self._bar(low, 0, half)
+                self._bar(high, -half, 0)
+        self._bar(self.strips[-1], 0, self.rim)
+
+    def _bar(self, strip: Sequence[Phase], below: float, above: float) -> None:
+        for phase in strip:
+            rows = (phase.row + below, phase.row + above)
+            self._fill((phase.low,) * 2, (phase.high,) * 2, rows, _kind(phase.record, self.colour))
+
+    def _fill(self, left: Pair, right: Pair, rows: Pair, kind: str) -> None:
+        style = {name: value for name, value in self.styles[kind].items() if name != "label"}
+        self._between(left, right, rows, style)
+
+    def _between(self, left: Pair, right: Pair, rows: Pair, style: dict) -> None:
+        fill = self.axes.fill_betweenx if self.across_y else self.axes.fill_between
+        # The next piece covers the overlap, without which a hair of background would show between the two.
+        fill((rows[0], rows[1] + OVERLAP), self.along(left), self.along(right), linewidth=0, **style)
+
+    def along(self, values: Sequence[float] | Array) -> Array:
         return np.exp(values) if self.diagram.along == "reg" else np.asarray(values)
 
-    def fill(self, left: Array, right: Array, rows: Array, style: dict) -> None:
-        fill = self.axes.fill_betweenx if self.across_y else self.axes.fill_between
-        fill(rows, self.along(left), self.along(np.maximum(left, right)), linewidth=0, **style)
+    def draw_boundaries(self) -> None:
+        self._ends(self.strips[0], -self.rim, 0)
+        for low, high in pairwise(self.strips):
+            half = (high[0].row - low[0].row) / 2
+            if self.near(low, high) and self.alike(low, high):
+                for a, b in zip(low[1:], high[1:], strict=True):
+                    self._line((a.low, b.low), (a.row, b.row))
+            else:
+                self._ends(low, 0, half)
+                self._ends(high, -half, 0)
+                if self.near(low, high):
+                    self._step(low, high)
+        self._ends(self.strips[-1], 0, self.rim)
 
-    def line(self, values: Array, rows: Array, **style: object) -> None:
-        points = (self.along(values), rows)
+    def _ends(self, strip: Sequence[Phase], below: float, above: float) -> None:
+        for before, after in pairwise(strip):
+            if before.label != after.label:
+                self._line((after.low,) * 2, (after.row + below, after.row + above))
+
+    def _step(self, low: Sequence[Phase], high: Sequence[Phase]) -> None:
+        """Across the rows, where the phases of two near strips differ."""
+        row = (low[0].row + high[0].row) / 2
+        for a in low:
+            for b in high:
+                ends = max(a.low, b.low), min(a.high, b.high)
+                if ends[0] < ends[1] and a.label != b.label:
+                    self._line(ends, (row, row))
+
+    def _line(self, values: Sequence[float] | Array, rows: Sequence[float] | Array, **style: object) -> None:
+        points = (self.along(values), np.asarray(rows))
         (line,) = self.axes.plot(*(points if self.across_y else points[::-1]), color="black", linewidth=0.9)
-        line.set(**style)
+        line.set(solid_capstyle="round", **style)
 
-    def text(self, text: str, phase: Phase) -> None:
-        middle = float(self.along(np.array((phase.low + phase.high) / 2)))
-        x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
-        box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-        self.axes.text(x, y, text, ha="center", va="center", fontsize=7.5, bbox=box)
+    def draw_theorem(self) -> bool:
+        """Hatch where the simplex is proved never to be global; whether there is such a place."""
+        style = {"facecolor": "none", "hatch": THEOREM, "edgecolor": (1, 1, 1, 0.45)}
+        drawn = False
+        for row, cells in enumerate(self.diagram.cells):
+            hit = [theorem1(record.problem) for record in cells]
+            if not any(hit):
+                continue
+            low = self.low if self.diagram.along == "reg" else self._places(cells)[hit.index(True)] - 0.5
+            last = row == len(self.diagram.cells) - 1
+            below = 0.0 if self.joined else 0.5
+            above = self.rim if last or not self.joined else 1.0
+            self._between((low,) * 2, (self.high,) * 2, (row - below, row + above), style)
+            drawn = True
+        return drawn
+
+    def _places(self, cells: Sequence[Record]) -> Array:
+        if self.diagram.along == "reg":
+            return np.log([Reduction(record.problem).reg for record in cells])
+        if self.diagram.along == "depth":
+            return np.array([float(record.problem.depth) for record in cells])
+        return np.arange(len(cells), dtype=float)
+
+    def draw_certified(self) -> bool:
+        """Join the cells whose loss is certified; whether there are any."""
+        drawn = False
+        for row, cells in enumerate(self.diagram.cells):
+            certified = np.array([record.gap <= CERTIFIED for record in cells])
+            places = np.where(certified, self._places(cells), np.nan)
+            self._line(places, np.full(len(cells), float(row)), linewidth=1.1, marker="o", markersize=2.2)
+            drawn |= bool(certified.any())
+        return drawn
+
+    def draw_numbers(self) -> None:
+        """A number in every connected region that has room for one."""
+        kinds = list(self.styles)
+        for region in self._regions():
+            widest = max(phase.high - phase.low for phase in region)
+            wide = [phase for phase in region if phase.high - phase.low > 0.8 * widest]
+            tall = region[-1].row - region[0].row + (self.rim if not self.joined else 0)
+            if widest < ROOM * (self.high - self.low) or tall < SHALLOW:
+                continue
+            phase = wide[len(wide) // 2]
+            number = str(kinds.index(_kind(phase.record, self.colour)) + 1)
+            middle = float(self.along(((phase.low + phase.high) / 2,))[0])
+            x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+            self.axes.text(x, y, number, ha="center", va="center", fontsize=7.5, bbox=box)
+
+    def _regions(self) -> list[list[Phase]]:
+        """Phases of one kind that touch, by row."""
+        regions: list[list[Phase]] = []
+        for strip in self.strips:
+            for phase in strip:
+                touching = [region for region in regions if any(self._touch(phase, other) for other in region)]
+                merged = [*(other for region in touching for other in region), phase]
+                regions = [region for region in regions if region not in touching] + [merged]
+        return [sorted(region, key=lambda phase: phase.row) for region in regions]
+
+    def _touch(self, a: Phase, b: Phase) -> bool:
+        near = abs(a.row - b.row) <= 1 and a.low <= b.high and b.low <= a.high
+        return near and _kind(a.record, self.colour) == _kind(b.record, self.colour)
 
     def finish(self) -> None:
         diagram, axes = self.diagram, self.axes
         rows = range(len(diagram.rows))
-        labels = [f"{row:g}" for row in diagram.rows]
-        low, high = self.along(np.array(self.span)).tolist()
+        low, high = self.along((self.low, self.high)).tolist()
         free, fixed = (axes.xaxis, axes.yaxis) if self.across_y else (axes.yaxis, axes.xaxis)
         (axes.set_xlim if self.across_y else axes.set_ylim)(low, high)
-        (axes.set_ylim if self.across_y else axes.set_xlim)(-0.5, len(rows) - 0.5)
-        fixed.set_ticks(list(rows), labels)
+        (axes.set_ylim if self.across_y else axes.set_xlim)(-self.rim, len(rows) - 1 + self.rim)
+        fixed.set_ticks(list(rows), [f"{row:g}" for row in diagram.rows])
         if diagram.along == "reg":
             (axes.set_xscale if self.across_y else axes.set_yscale)("log")
         elif diagram.along == "depth":
             free.set_ticks(list(diagram.ticks))
         else:
             free.set_ticks(range(len(diagram.ticks)), [f"{tick:g}" for tick in diagram.ticks])
-        for row in rows[1:]:
-            (axes.axhline if self.across_y else axes.axvline)(row - 0.5, color="white", linewidth=0.7)
-        axes.set(xlabel=NAMES[diagram.x], ylabel=NAMES[diagram.y])
+        if not self.joined:
+            for row in rows[1:]:
+                (axes.axhline if self.across_y else axes.axvline)(row - 0.5, color="white", linewidth=0.7)
+        names = NAMES | ({"depth": "depth $L$ (real between the integers)"} if self.joined else {})
+        axes.set(xlabel=names[diagram.x], ylabel=names[diagram.y])
+        axes.set_title(_title(diagram), fontsize=10)
 
 
 def _kind(record: Record, colour: str) -> str:
@@ -111,7 +236,7 @@ def _kind(record: Record, colour: str) -> str:
 def _styles(diagram: Diagram, colour: str) -> dict[str, dict]:
     """Colour and hatch of each kind, the highest rank first."""
     ranks: dict[str, int] = {}
-    for phase in diagram.phases:
+    for phase in (phase for strip in diagram.strips for phase in strip):
         ranks.setdefault(_kind(phase.record, colour), phase.record.rank)
     kinds = sorted(ranks, key=lambda kind: (-ranks[kind], kind))
     if colour == "rank":
@@ -134,91 +259,11 @@ def _words(kind: str, rank: int) -> str:
     return kind if kind.startswith("rank-") or kind == "zero" else f"{kind} (rank {rank})"
 
 
-def _outline(diagram: Diagram, phase: Phase) -> tuple[Array, Array, Array]:
-    """Left and right ends of a strip over the rows from half below it to half above."""
-    rows = np.linspace(-0.5, 0.5, 9) + phase.row
-    ends = []
-    for end in (phase.low, phase.high):
-        boundary = next((b for b in diagram.boundaries if b.row == phase.row and b.tie.at == end), None)
-        if boundary is None:
-            ends.append(np.full(rows.shape, end))
-        else:
-            along, at = _path(diagram, boundary)
-            ends.append(np.interp(rows, at, along))
-    return ends[0], ends[1], rows
-
-
-def _path(diagram: Diagram, boundary: Boundary) -> tuple[Array, Array]:
-    """A boundary within its row: its curve where it was followed, straight elsewhere."""
-    known = np.isfinite(boundary.logs)
-    if known.sum() < 2:
-        return np.full(2, boundary.tie.at), boundary.row + np.array([-0.5, 0.5])
-    return boundary.logs[known], boundary.depths[known] - diagram.rows[boundary.row] + boundary.row
-
-
-def _draw_theorem(place: _Place, diagram: Diagram) -> bool:
-    """Hatch the strips of cells where the simplex is proved never to be global; whether there are any."""
-    drawn = False
-    for row, cells in enumerate(diagram.cells):
-        for phase in (phase for phase in diagram.phases if phase.row == row):
-            # Depth may run along the row.
-            hit = [record for record in cells if theorem1(record.problem.classes, record.problem.depth)]
-            if not hit or hit[0].problem.loss != "ce":
-                continue
-            low, high = phase.low, phase.high
-            if diagram.along == "depth":
-                low = max(low, min(record.problem.depth for record in hit) - 0.5)
-            elif phase.record not in hit and not theorem1(phase.record.problem.classes, phase.record.problem.depth):
-                continue
-            if low < high:
-                rows = np.array([row - 0.5, row + 0.5])
-                style = {"facecolor": "none", "hatch": THEOREM, "edgecolor": (1, 1, 1, 0.45)}
-                place.fill(np.full(2, low), np.full(2, high), rows, style)
-                drawn = True
-    return drawn
-
-
-def theorem1(classes: int, depth: int) -> bool:
+def theorem1(problem: DeepUFM) -> bool:
     """Whether theorem 1 of garrod2025 says that the simplex is not a global minimum, whatever lambda."""
-    return (classes >= 4 and depth >= 3) or (classes >= 6 and depth == 2)
-
-
-def _draw_certified(place: _Place, diagram: Diagram) -> bool:
-    drawn = False
-    for row, cells in enumerate(diagram.cells):
-        steps = [np.nan if record.gap > CERTIFIED or math.isnan(record.gap) else 1.0 for record in cells]
-        if diagram.along == "reg":
-            at = np.log([record.problem.regs[0] for record in cells])
-        elif diagram.along == "depth":
-            at = np.array([float(record.problem.depth) for record in cells])
-        else:
-            at = np.arange(len(cells), dtype=float)
-        certified = np.isfinite(steps)
-        place.line(at * steps, np.full(len(at), float(row)), linewidth=1.1, marker="o", markersize=2.2)
-        drawn |= bool(certified.any())
-    return drawn
-
-
-def _numbered(diagram: Diagram, kinds: Sequence[str], colour: str) -> list[tuple[str, Phase]]:
-    """A number for the widest strip of every connected region that has room for one."""
-    low = min(phase.low for phase in diagram.phases)
-    high = max(phase.high for phase in diagram.phases)
-    regions: list[list[Phase]] = []
-    for phase in diagram.phases:
-        touching = [region for region in regions if any(_touch(phase, other, colour) for other in region)]
-        merged = [phase, *(other for region in touching for other in region)]
-        regions = [region for region in regions if region not in touching] + [merged]
-    out = []
-    for region in regions:
-        widest = max(region, key=lambda phase: phase.high - phase.low)
-        if widest.high - widest.low >= ROOM * (high - low):
-            out.append((str(kinds.index(_kind(widest.record, colour)) + 1), widest))
-    return out
-
-
-def _touch(a: Phase, b: Phase, colour: str) -> bool:
-    near = abs(a.row - b.row) <= 1 and a.low < b.high and b.low < a.high
-    return near and _kind(a.record, colour) == _kind(b.record, colour)
+    K, L = problem.classes, problem.depth
+    wide = problem.loss == "ce" and problem.max_rank >= K - 1
+    return wide and ((K >= 4 and L >= 3) or (K >= 6 and L == 2))
 
 
 def _title(diagram: Diagram) -> str:

@@ -1,0 +1,54 @@
+"""The lowest of several minima along lambda, at real depth: what lies between the integer rows of a diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from optima.atlas.ties import Branch, crossing
+from optima.model import Array
+
+# Width in log lambda below which a change that cannot be solved is put in the middle.
+NARROW = 1e-3
+# Relative difference of losses that makes one minimum the lower one.
+LOWER = 1e-10
+
+# Ends in log lambda, and the number of the lowest branch between them.
+Run = tuple[float, float, int]
+
+
+def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]:
+    r"""The lowest branch at each lambda between the first and the last of ``logs`` (ascending).
+
+    .. math:: \arg\min_b V_b(L, \lambda)
+
+    Changes are looked for between neighbours among ``logs`` and solved; a third branch that is lower at a crossing
+    splits it. A branch that is lowest only strictly between two neighbours with the same winner is not seen.
+    """
+    losses = np.array([branch.losses(depth, logs) for branch in branches])
+    winner = losses.argmin(axis=0)
+    changes: list[tuple[float, int, int]] = []
+    for i in range(len(logs) - 1):
+        changes += _changes(branches, depth, float(logs[i]), float(logs[i + 1]), int(winner[i]), int(winner[i + 1]))
+    ends = [float(logs[0]), *(at for at, _, _ in changes), float(logs[-1])]
+    winners = [int(winner[0]), *(second for _, _, second in changes)]
+    return [(low, high, winner) for (low, high), winner in zip(pairwise(ends), winners, strict=True)]
+
+
+def _changes(
+    branches: Sequence[Branch], depth: float, low: float, high: float, first: int, second: int
+) -> list[tuple[float, int, int]]:
+    """Where the lowest branch changes, and from which to which, given the lowest at both ends."""
+    if first == second:
+        return []
+    solved = crossing(branches[first], branches[second], low, high, depth=depth)
+    at = (low + high) / 2 if solved is None else solved
+    losses = np.array([branch.loss(depth, at) for branch in branches])
+    middle = int(losses.argmin())
+    lower = losses[middle] < min(losses[first], losses[second]) * (1 - LOWER)
+    if high - low < NARROW or (solved is not None and not lower):
+        return [(at, first, second)]
+    left = _changes(branches, depth, low, at, first, middle)
+    return left + _changes(branches, depth, at, high, middle, second)
