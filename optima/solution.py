@@ -239,7 +239,7 @@ class Solution:
         return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
 
 
-def _proof_arrays(proof: Certificate | None) -> dict[str, Array]:
+def _proof_arrays(proof: Certificate | None) -> dict[str, Any]:
     return {} if proof is None else {PROOF + name: array for name, array in proof.arrays().items()}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from optima.certify.bounding import bounding_structures
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
@@ -37,6 +38,7 @@ _RESULTS = {
     "multiplicity_2": pa.int64(),
     "fit": pa.float64(),
     "penalty": pa.float64(),
+    "lower_bound": pa.float64(),
 }
 
 
@@ -49,8 +51,8 @@ class LossTable:
     Each cell has, in this order: its key; the ``loss`` of the ``winner``, by how much (``win_by``) it is
     below the ``runner_up`` (the best structure that is not the same one under another name; none where
     the zero logits win), its ``rank``, its ``scale`` and, where two blocks have their own, ``scale_2``; the
-    nonzero singular values of Z in R^{K x Kn} with multiplicities; its ``fit`` and ``penalty``; and one
-    column ``loss_NAME`` for each family or structure asked for, which for a family is that of its best
+    nonzero singular values of Z in R^{K x Kn} with multiplicities; its ``fit`` and ``penalty``; a ``lower_bound``
+    that no logits go below, named or not (:mod:`optima.certify.bounding`; exact for squared error); and one column ``loss_NAME`` for each family or structure asked for, which for a family is that of its best
     member (null where there is none at this K).
 
     Parameters
@@ -130,11 +132,15 @@ class LossTable:
     def _batch(self, classes: Sequence[int], L: Array, n: Array, lam: Array) -> pa.RecordBatch:
         columns = [self._candidates(K) for K in classes]
         everything = [structure for groups in columns for group in groups for structure in group]
+        everything += [structure for K in classes for structure in bounding_structures(K, self.loss, self.width)]
         best = iter(best_of_structures(everything, L, lam, n, self.loss))
         rows = [
             _cells(K, L, n, lam, [[(structure, next(best)) for structure in group] for group in groups], self.names)
             for K, groups in zip(classes, columns, strict=True)
         ]
+        for K, row in zip(classes, rows, strict=True):
+            bounds = [next(best).loss for _ in bounding_structures(K, self.loss, self.width)]
+            row["lower_bound"] = np.min(bounds, axis=0)
         merged = {name: np.concatenate([row[name] for row in rows]) for name in self.schema.names}
         arrays = [_arrow(merged[field.name], field.type) for field in self.schema]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)

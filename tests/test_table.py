@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optima.table
-from optima import DeepUFM, Reduction, best_scales, catalogue, named
+from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
+from optima.certify.bounds import one_direction_bound
+from optima.certify.form import ConvexConcave
 from optima.structures import families
 from optima.table import LossTable
 
@@ -283,8 +285,24 @@ def test_a_structure_alone_has_no_runner_up():
 def test_a_cell_without_any_structure_is_empty():
     first, second = LossTable([2, 5], [2], [1e-3], structures=["polygon"]).to_arrow().to_pylist()
     assert key(first) == (2, 2, 1e-3, 1)
-    assert {value for name, value in first.items() if name not in KEYS} == {None}
+    assert {value for name, value in first.items() if name not in (*KEYS, "lower_bound")} == {None}
     assert second["winner"] == "polygon"
+
+
+def test_the_lower_bound_is_that_of_single_problems():
+    for cell in LossTable([2, 3, 10], [2, 5], [1e-3, 1e-1], samples=[3]).to_arrow().to_pylist():
+        problem = DeepUFM(cell["classes"], cell["depth"], cell["reg"], samples=3)
+        form = ConvexConcave.of(problem)
+        assert cell["lower_bound"] == pytest.approx(one_direction_bound(form, form.zero_fit).bound, rel=1e-8)
+        assert cell["lower_bound"] <= cell["loss"]
+
+
+def test_the_lower_bound_of_squared_error_is_the_minimum():
+    for cell in (
+        LossTable([3, 8], [2], [1e-3, 1e-1], loss="mse", structures=["simplex"], width=4).to_arrow().to_pylist()
+    ):
+        exact = solve(DeepUFM(cell["classes"], 2, cell["reg"], width=4, loss="mse")).loss
+        assert cell["lower_bound"] == pytest.approx(exact, rel=1e-12)
 
 
 # Names and widths

@@ -217,7 +217,7 @@ class BranchAndBound:
         state |= {"about": np.array(about), "numbers": np.array([self.target, self.visited, self.seconds])}
         fresh = path.with_name(path.name + ".new")
         with open(fresh, "wb") as file:
-            np.savez(file, **state, **self.tree.arrays())
+            np.savez(file, **(state | self.tree.arrays()))
         os.replace(fresh, path)
 
     def restore(self, path: Path, about: str) -> None:

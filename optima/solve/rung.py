@@ -277,7 +277,9 @@ class _SecondOrder:
         self.H += (np.trace(self.H) / len(self.H) + self.unit) * flat @ flat.T
 
     def newton_step(self) -> Array:
-        """-|H|^{-1} gradient, with eigenvalues kept away from zero."""
+        """-|H|^{-1} gradient, with eigenvalues kept away from zero; no step where the Hessian overflows."""
+        if not np.isfinite(self.H).all():
+            return np.zeros(self.shape)
         try:
             step = cho_solve(cho_factor(self.H), self.gradient)
         except LinAlgError:
@@ -286,7 +288,9 @@ class _SecondOrder:
         return -step.reshape(self.shape)
 
     def lowest(self) -> tuple[float, Array]:
-        """The smallest eigenvalue, in units of 2 r F / size^2, and its unit direction."""
+        """The smallest eigenvalue, in units of 2 r F / size^2, and its unit direction; nan where it overflows."""
+        if not np.isfinite(self.H).all():
+            return np.nan, np.zeros(self.shape)
         value, direction = eigh(self.H, subset_by_index=[0, 0])
         return float(value[0] / self.unit / (2 * self.shape[2])), direction[:, 0].reshape(self.shape)
 

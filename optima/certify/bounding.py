@@ -1,0 +1,36 @@
+"""The bound by one direction in the form of a structure, so that tables get it for every cell at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.structures import Block, Structure, catalogue
+from optima.structures.base import Number, Orbit
+
+
+class OneDirection(Structure):
+    r"""The fit of the simplex at the price of one singular value: cheaper than every matrix.
+
+    .. math:: f(a) = \log(1 + (K-1) e^{-a}) + c\,((K-1)\,a)^p
+
+    No logits have this fit and these singular values; its best loss is a lower bound for all of them.
+    Source: derivations/convex_concave.py.
+    """
+
+    name = "one-direction"
+
+    def blocks(self, exact: bool = False) -> tuple[Block, ...]:
+        """One block: every rival at margin 1, one singular value K - 1."""
+        K = self.classes
+        return (Block((Orbit(K, (1,), (K - 1,)),), ((K - 1, 1),), K - 1),)
+
+    def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
+        """Raises TypeError: there are no such logits."""
+        raise TypeError("the bound by one direction has no logits; ask for its loss only")
+
+
+def bounding_structures(classes: int, loss: str, width: int | None) -> list[Structure]:
+    """Structures the least of whose losses no logits go below: one direction, or the frames for squared error."""
+    return [OneDirection(classes)] if loss == "ce" else catalogue(classes, ["frame"], loss, width)
