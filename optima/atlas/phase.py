@@ -30,7 +30,7 @@ NESTED = 12
 # Width in log lambda below which a tie that could not be solved is the middle between two cells.
 NARROW = 0.01
 # Strips of real depth between two rows, and how often their distance is halved where the phases change.
-STRIPS, HALVINGS = 6, 4
+STRIPS, HALVINGS = 8, 4
 # Values of lambda sampled on each.
 SAMPLED = 40
 

@@ -171,7 +171,7 @@ class BranchAndBound:
         if not boxes.node.size:
             return boxes
         S = self.boxes.root_of_middle(boxes.low, boxes.high)
-        inverse = np.linalg.inv(S)
+        inverse: Array = np.linalg.inv(S).astype(float)
         E, x = self.dual.improve(S, boxes.E, boxes.x, steps)
         E, x, D, new = self._at(boxes, S, inverse, E, x)
         mean = np.broadcast_to(np.eye(E.shape[1]), E.shape).copy()

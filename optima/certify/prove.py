@@ -104,7 +104,7 @@ def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
     slope = reduction.fit_gradient(means)
     sizes = problem.class_sizes.astype(float)
     norm = np.linalg.norm(slope / np.sqrt(sizes), 2)
-    scale = min(1.0, reduction.strength / norm) if norm else 1.0
+    scale = min(1.0, float(reduction.strength / norm)) if norm else 1.0
     weight = sizes / sizes.sum()
     shares = np.eye(problem.classes) + scale * slope / weight
     entropy = -np.sum(np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0), axis=0)

@@ -39,7 +39,7 @@ def phase(
     y: Annotated[Axis, typer.Option(help="Vertical axis.")] = Axis.depth,
     classes: Annotated[str, typer.Option(help="K: a number, or integers and ranges a:b[:step] on an axis.")] = "10",
     depth: Annotated[str, typer.Option(help="L, likewise.")] = "1:8",
-    reg: Annotated[str, typer.Option(help="lambda: a number, or numbers and lo:hi:count on an axis.")] = "1e-7:0.3:16",
+    reg: Annotated[str, typer.Option(help="lambda: a number, or numbers and lo:hi:count on an axis.")] = "1e-7:0.5:17",
     width: Annotated[str | None, typer.Option(help="Hidden width d; default wide.")] = None,
     samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
     loss: options.LossOption = options.Loss.ce,

@@ -191,7 +191,7 @@ def test_a_claim_is_no_higher_than_its_check(monkeypatch):
 
 
 def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch):
-    monkeypatch.setattr("optima.certify.prove._checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
@@ -202,7 +202,7 @@ def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch)
 
 
 def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
-    monkeypatch.setattr("optima.certify.prove._checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     right = FitDual.bound
@@ -215,7 +215,7 @@ def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
 
 
 def test_a_search_of_too_few_directions_is_refused(monkeypatch):
-    monkeypatch.setattr("optima.certify.prove._checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 3, 1e-3, samples=(1, 2, 5))
     means = solve(problem).means
     right = Flags.root
