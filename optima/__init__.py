@@ -1,6 +1,7 @@
 """Global minima of deep unconstrained feature models."""
 
 from optima.certify.entry import certify
+from optima.certify.zero import ZeroThreshold, zero_threshold
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -19,6 +20,7 @@ __all__ = [
     "LossTable",
     "Reduction",
     "Solution",
+    "ZeroThreshold",
     "best_scales",
     "boundary",
     "boundary_depth",
@@ -32,5 +34,6 @@ __all__ = [
     "structure_losses",
     "sweep",
     "train",
+    "zero_threshold",
 ]
 __version__ = "0.1.0"
