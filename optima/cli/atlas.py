@@ -163,6 +163,25 @@ def export(
     print(f"{sink.count} cells written", file=sys.stderr)
 
 
+@app.command("page")
+def page(
+    store: File,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    classes: ClassList = None,
+    depths: DepthList = None,
+    regs: RegRange = None,
+    force: options.Force = False,
+) -> None:
+    """One HTML file to explore the atlas with, in a browser and without a network."""
+    from optima.atlas.page import page as html
+
+    options.check_output(out, force)
+    with _open(store) as atlas:
+        text = html(_chosen(atlas, classes, depths, regs, None, None))
+    out.write_text(text, encoding="utf-8")
+    print(f"{out}: {len(text.encode()) / 1e6:.2f} MB")
+
+
 @app.command("verify")
 def verify(store: File) -> None:
     """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs."""

@@ -161,3 +161,13 @@ def test_mistakes(call, atlas, tmp_path, monkeypatch, arguments, sentence):
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "new.sqlite").exists()
+
+
+def test_page(call, atlas, tmp_path):
+    path = tmp_path / "atlas.html"
+    code, out, err = call("page", atlas, "--out", path)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{path}: 0.0")
+    assert path.read_text().startswith("<!doctype html>")
+    assert call("page", atlas, "--out", path)[0] == 2
+    assert "no such cells" in call("page", atlas, "--classes", "9", "--out", tmp_path / "other.html")[2]
