@@ -46,7 +46,12 @@ class Flags:
         return self.form.classes - 1
 
     def root(self) -> tuple[Array, Array]:
-        """Lower and upper corner of the box that holds every M that could be better."""
+        """Lower and upper corner of the box that holds every M that could be better.
+
+        Raises ValueError for four classes that do not count alike: their directions fill more than this box.
+        """
+        if self.dimension == 3 and not self.form.balanced:
+            raise ValueError("four classes are searched only when all have one size; pass such a problem")
         m = self.dimension
         high = [self.top / (i + 1) if i < self.form.max_rank else 0.0 for i in range(m)]
         low = [0.0] * m

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.certify.bounds import one_direction_bound, search_of, upper_bound
 from optima.certify.branch import BranchAndBound
@@ -17,8 +18,8 @@ from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
 
-# Classes up to which the matrices M are searched box by box.
-MOST_SEARCHED = 4
+# Classes up to which the matrices M are searched box by box, when all classes count alike and when not.
+MOST_SEARCHED, MOST_UNEQUAL = 4, 3
 # Classes of the subproblem whose minimum bounds larger ones.
 SUBSAMPLED = 3
 # Relative rounding of closed forms.
@@ -54,8 +55,9 @@ def prove(
 
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
-    Squared error and L = 1 are exact. Otherwise two to four classes are searched box by box in M; more, when
-    balanced, are bounded by the better of one direction (Jensen) and the search of a problem of three classes.
+    Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
+    searched box by box in M. More of one size are bounded by the better of one direction (Jensen) and the search of a
+    problem of three classes; more of several sizes by that of the three largest classes alone.
 
     Parameters
     ----------
@@ -76,10 +78,12 @@ def prove(
     if problem.depth == 1:
         return _depth_one(problem, means, upper)
     form = ConvexConcave.of(problem)
-    if problem.classes <= MOST_SEARCHED:
+    if problem.classes <= (MOST_SEARCHED if problem.balanced else MOST_UNEQUAL):
         return _searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress)
     if not problem.balanced:
-        return _trivial(problem, means, upper)
+        chosen = np.argsort(-problem.class_sizes, kind="stable")[:SUBSAMPLED].astype(np.int64)
+        part = form.restrict(chosen.tolist())
+        return _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress, chosen)
     cheap = _one_direction(problem, means, upper)
     part = form.subsample(SUBSAMPLED)
     searched = _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress)
@@ -136,6 +140,7 @@ def _searched(
     memory: float,
     checkpoint: Path | None,
     progress: Callable[[BranchAndBound], None],
+    chosen: NDArray[np.int64] | None = None,
 ) -> Certificate:
     whole = form.classes == problem.classes
     search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap)
@@ -154,19 +159,26 @@ def _searched(
         raise
     if checkpoint is not None and search.done:
         checkpoint.unlink(missing_ok=True)
-    return _from_search(problem, means, upper, form, search)
+    return _from_search(problem, means, upper, form, search, chosen)
 
 
 def _from_search(
-    problem: DeepUFM, means: Array, upper: float, form: ConvexConcave, search: BranchAndBound
+    problem: DeepUFM,
+    means: Array,
+    upper: float,
+    form: ConvexConcave,
+    search: BranchAndBound,
+    chosen: NDArray[np.int64] | None,
 ) -> Certificate:
-    part = "" if form.classes == problem.classes else f"means over {form.classes} of {problem.classes} classes, and "
+    few = f"{form.classes} of {problem.classes} classes, and "
+    part = "" if form.classes == problem.classes else f"means over {few}" if chosen is None else f"the largest {few}"
     rigour = f"{part}bounds of {len(search.tree)} boxes of matrices, {FLOATING}"
     data = {
         "form": form.as_array(),
         "target": np.array(search.target),
         "top": np.array(search.boxes.top),
         **search.tree.arrays(),
+        **({} if chosen is None else {"classes": chosen}),
     }
     lower = max(search.bound, 0.0) * (1 - ROUNDING)
     return _checked(Certificate(problem, lower, upper, means, "branch and bound", rigour, search.seconds, data))

@@ -136,6 +136,25 @@ def test_the_bound_by_one_direction_is_below_every_spectrum(K: int) -> None:
     assert upper_bound(wrong) > solve(DeepUFM(K, 3, 1e-2), effort="quick").loss
 
 
+def test_a_part_of_the_classes_bounds_unequal_ones() -> None:
+    rng = np.random.default_rng(5)
+    for K in (4, 5):
+        problem = DeepUFM(K, 3, 1e-2, samples=tuple(range(1, K + 1)))
+        solution = solve(problem, effort="quick")
+        certificate = prove(problem, solution.means, gap=1e-2, seconds=5)
+        assert list(certificate.data["classes"]) == [K - 1, K - 2, K - 3]
+        assert 0 < certificate.lower < solution.loss
+        assert certificate.verify()
+        assert all(certificate.lower <= Reduction(problem).value(random_logits(rng, K)) for _ in range(50))
+        assert not replace(certificate, data={**certificate.data, "classes": np.array([0, 1, 2])}).verify()
+
+
+def test_four_unequal_classes_are_not_searched() -> None:
+    form = ConvexConcave.of(DeepUFM(4, 3, 1e-2, samples=(1, 2, 3, 4)))
+    with pytest.raises(ValueError, match="one size"):
+        search_of(form, form.zero_fit, 1e-2)
+
+
 def test_upper_bounds_are_values() -> None:
     form = ConvexConcave.of(DeepUFM(3, 3, 1e-2))
     assert upper_bound(form) == pytest.approx(solve(DeepUFM(3, 3, 1e-2)).loss, rel=1e-5)

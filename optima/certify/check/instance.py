@@ -55,16 +55,24 @@ class Instance:
         if not (self.balanced and 2 <= classes <= K):
             raise Refuted(f"a problem of {classes} classes bounds only balanced ones of at least as many")
         factor = numbers.power(numbers.ratio(K, classes), numbers.ratio(2, self.depth + 1))
-        even, one = numbers.ratio(1, classes), numbers.ratio(1, 1)
+        even = sum(self.weight[1:], self.weight[0]) / classes
         return Instance(
             (even,) * classes,
-            (one,) * classes,
+            self.count[:1] * classes,
             self.rivals * numbers.ratio(K - 1, classes - 1),
             self.strength * factor,
             self.depth,
             min(self.max_rank, classes - 1),
             True,
         )
+
+    def restrict(self, classes: Sequence[int], numbers: Numbers) -> Instance:
+        """The problem of some of the classes alone: without the others fit and singular values are no larger."""
+        if len(set(classes)) != len(classes) or not all(0 <= c < len(self.weight) for c in classes) or len(classes) < 2:
+            raise Refuted("the classes chosen are not at least two different ones of the problem")
+        weight, count = (tuple(values[c] for c in classes) for values in (self.weight, self.count))
+        even = len({float(w) for w in weight}) == 1 and len({float(n) for n in count}) == 1
+        return replace(self, weight=weight, count=count, max_rank=min(self.max_rank, len(classes) - 1), balanced=even)
 
     def rounded(self) -> Instance:
         """The same numbers as floats."""
@@ -82,8 +90,8 @@ class Instance:
         return self.classes - 1
 
     def zero_fit(self, numbers: Numbers) -> Any:
-        """Loss of zero logits, log(1 + mu (K - 1))."""
-        return numbers.log1p(self.rivals * (self.classes - 1))
+        """Loss of zero logits, log(1 + mu (K - 1)) times the weights."""
+        return sum(self.weight[1:], self.weight[0]) * numbers.log1p(self.rivals * (self.classes - 1))
 
     def matches(self, form: Array) -> bool:
         """Whether an array [K, mu, c, L, rank, w.., nu..] holds these numbers, to rounding."""

@@ -28,7 +28,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     missing = {"form", "top"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
-    instance = _instance(problem, data["form"], numbers)
+    instance = _instance(problem, data["form"], data.get("classes"), numbers)
     top = float(np.asarray(data["top"], dtype=float).max(initial=0.0))
     if not 0 < top < np.inf:
         raise Refuted(f"the box of all matrices ends at {top}")
@@ -40,12 +40,14 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     return min(outside, _least(tree, _bounds(instance, numbers), wanted))
 
 
-def _instance(problem: DeepUFM, form: Array, numbers: Numbers) -> Instance:
+def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numbers) -> Instance:
     form = np.asarray(form, dtype=float)
     classes = int(form[0]) if form.ndim == 1 and form.size and np.isfinite(form[0]) else 0
     if not 2 <= classes <= MOST_CLASSES:
         raise Refuted(f"the search is over {classes} classes instead of 2 to {MOST_CLASSES}")
     own = Instance.of(problem, numbers)
+    if chosen is not None:
+        own = own.restrict([int(c) for c in np.ravel(chosen)], numbers)
     instance = own if classes == own.classes else own.subsample(classes, numbers)
     if not instance.matches(form):
         raise Refuted("the form searched is not that of the problem")
