@@ -150,13 +150,18 @@ class _Picture:
             hit = [theorem1(record.problem) for record in cells]
             if not any(hit):
                 continue
-            low = self.low if self.diagram.along == "reg" else self._places(cells)[hit.index(True)] - 0.5
+            low = self.low if self.diagram.along == "reg" else self._first(cells, hit)
             last = row == len(self.diagram.cells) - 1
             below = 0.0 if self.joined else 0.5
             above = self.rim if last or not self.joined else 1.0
             self._between((low,) * 2, (self.high,) * 2, (row - below, row + above), style)
             drawn = True
         return drawn
+
+    def _first(self, cells: Sequence[Record], hit: Sequence[bool]) -> float:
+        """Where the theorem begins on a row: at an integer depth, or at the border of a cell."""
+        place = float(self._places(cells)[hit.index(True)])
+        return place if self.diagram.along == "depth" else place - 0.5
 
     def _places(self, cells: Sequence[Record]) -> Array:
         if self.diagram.along == "reg":
@@ -185,7 +190,8 @@ class _Picture:
             if widest < ROOM * (self.high - self.low) or tall < SHALLOW:
                 continue
             phase = wide[len(wide) // 2]
-            number = str(kinds.index(_kind(phase.record, self.colour)) + 1)
+            kind = _kind(phase.record, self.colour)
+            number = str(phase.record.rank if self.colour == "rank" else kinds.index(kind) + 1)
             middle = float(self.along(((phase.low + phase.high) / 2,))[0])
             x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
@@ -235,14 +241,14 @@ def _kind(record: Record, colour: str) -> str:
 
 def _styles(diagram: Diagram, colour: str) -> dict[str, dict]:
     """Colour and hatch of each kind, the highest rank first."""
-    ranks: dict[str, int] = {}
+    ranks: dict[str, set[int]] = {}
     for phase in (phase for strip in diagram.strips for phase in strip):
-        ranks.setdefault(_kind(phase.record, colour), phase.record.rank)
-    kinds = sorted(ranks, key=lambda kind: (-ranks[kind], kind))
+        ranks.setdefault(_kind(phase.record, colour), set()).add(phase.record.rank)
+    kinds = sorted(ranks, key=lambda kind: (-max(ranks[kind]), kind))
     if colour == "rank":
         scale = colormaps["cividis"]
-        top = math.log1p(max(ranks.values()) or 1)
-        return {kind: {"facecolor": scale(math.log1p(ranks[kind]) / top)} for kind in kinds}
+        top = math.log1p(max(map(max, ranks.values())) or 1)
+        return {kind: {"facecolor": scale(math.log1p(max(ranks[kind])) / top)} for kind in kinds}
     styles: dict[str, dict] = {}
     turn = 0
     for kind in kinds:
@@ -255,27 +261,38 @@ def _styles(diagram: Diagram, colour: str) -> dict[str, dict]:
     return {kind: style | {"label": _words(kind, ranks[kind])} for kind, style in styles.items()}
 
 
-def _words(kind: str, rank: int) -> str:
-    return kind if kind.startswith("rank-") or kind == "zero" else f"{kind} (rank {rank})"
+def _words(kind: str, ranks: set[int]) -> str:
+    """The kind with its rank, where that is one and not in the name."""
+    plain = kind.startswith("rank-") or kind == "zero" or len(ranks) > 1
+    return kind if plain else f"{kind} (rank {max(ranks)})"
 
 
 def theorem1(problem: DeepUFM) -> bool:
     """Whether theorem 1 of garrod2025 says that the simplex is not a global minimum, whatever lambda."""
     K, L = problem.classes, problem.depth
-    wide = problem.loss == "ce" and problem.max_rank >= K - 1
-    return wide and ((K >= 4 and L >= 3) or (K >= 6 and L == 2))
+    return problem.loss == "ce" and problem.max_rank == K and ((K >= 4 and L >= 3) or (K >= 6 and L == 2))
 
 
 def _title(diagram: Diagram) -> str:
     symbols = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
-    fixed = [f"${symbols[name]} = {value:g}$" for name, value in diagram.fixed.items() if name in symbols and value]
+    fixed = [
+        f"${symbols[name]} = {_number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
+    ]
     return "global minimum at " + ", ".join(fixed)
+
+
+def _number(value: float) -> str:
+    mantissa, _, power = f"{value:g}".partition("e")
+    if not power:
+        return mantissa
+    return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
 
 
 def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool) -> None:
     handles: list = []
     for number, (kind, style) in enumerate(styles.items(), 1):
-        handles.append(Patch(**(style | {"label": f"{number}  {style.get('label', kind)}"})))
+        words = f"{number}  {style['label']}" if "label" in style else kind
+        handles.append(Patch(**(style | {"label": words})))
     if theorem:
         note = "simplex excluded\nby theorem 1"
         handles.append(Patch(facecolor="0.6", hatch=THEOREM, edgecolor="white", label=note))
