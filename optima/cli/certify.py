@@ -17,7 +17,7 @@ def certify(
     depth: options.Depth,
     reg: options.Reg = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")] = "1",
+    samples: options.ClassSizes = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
     gap: Annotated[str, typer.Option(help="Relative gap at which the proof is done.")] = "1e-6",
@@ -41,9 +41,7 @@ def certify(
     from optima.certify.entry import certify as prove
     from optima.solve.search import solve
 
-    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
-    one_or_many = sizes[0] if len(sizes) == 1 else sizes
-    problem = options.problem(classes, depth, reg, reg_per_factor, one_or_many, width, loss)
+    problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     if save is not None:
         options.check_output(save, force)
     aim, limit = parse.positive_real(gap, "gap"), parse.positive_real(minutes, "minutes")

@@ -36,6 +36,7 @@ LossOption = Annotated[Loss, typer.Option(help="Cross-entropy or squared error."
 Structures = Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")]
 Seed = Annotated[str, typer.Option(help="Seed of the random starts.")]
 EffortOption = Annotated[Effort, typer.Option(help="How hard to look.")]
+ClassSizes = Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
@@ -58,6 +59,12 @@ def problem(
         parse_width(width),
         loss.value,
     )
+
+
+def class_sizes(samples: str) -> int | tuple[int, ...]:
+    """One number of samples for all classes, or K of them."""
+    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
+    return sizes[0] if len(sizes) == 1 else sizes
 
 
 def parse_width(width: str | None) -> int | None:

@@ -17,7 +17,7 @@ def solve(
     depth: options.Depth,
     reg: options.Reg = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")] = "1",
+    samples: options.ClassSizes = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
     seed: options.Seed = "0",
@@ -31,9 +31,7 @@ def solve(
     """Best minimum known over logits of every rank, with the ladder of ranks and how the loss is known."""
     from optima.solve.search import solve as search
 
-    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
-    one_or_many = sizes[0] if len(sizes) == 1 else sizes
-    problem = options.problem(classes, depth, reg, reg_per_factor, one_or_many, width, loss)
+    problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     for path in (plot, save):
         options.check_output(path, force)
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None

@@ -43,7 +43,7 @@ def train(
         str | None, typer.Option(help="Regularisation lambda of every factor: numbers, lo:hi:count.")
     ] = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")] = "1",
+    samples: options.ClassSizes = "1",
     lr: Annotated[str, typer.Option(help="Learning rate: numbers and ranges lo:hi:count.")] = "0.5",
     steps: Annotated[str, typer.Option(help="Largest number of steps.")] = "20000",
     seeds: Annotated[str, typer.Option(help="Number of seeds: 10 stands for the seeds 0 to 9.")] = "10",
@@ -74,11 +74,9 @@ def train(
     from optima.train import Rule
     from optima.train import train as descend
 
-    sizes = tuple(parse.integer(part, "samples", 1) for part in samples.split(","))
+    sizes = options.class_sizes(samples)
     regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]
-    describe = lambda value: options.problem(
-        classes, depth, value, reg_per_factor, sizes[0] if len(sizes) == 1 else sizes, None, loss
-    )
+    describe = lambda value: options.problem(classes, depth, value, reg_per_factor, sizes, None, loss)
     problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
     widths, rates = parse.integers(width, "width", 1), parse.reals(lr, "lr")
     pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from optima import Solution
-from optima.cli import main
 
 SOLVE = ["solve", "--classes", "4", "--depth", "2", "--reg", "2^-10", "--effort", "quick"]
 KEYS = {
@@ -28,17 +27,6 @@ KEYS = {
     "effort",
     "seconds",
 }
-
-
-@pytest.fixture
-def call(capsys):
-    """Exit code, standard output and standard error of a command."""
-
-    def run(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_json(call):

@@ -11,8 +11,6 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from optima.cli import main
-
 TRAIN = ["train", "--classes", "4", "--depth", "2", "--width", "6", "--reg", "2^-6", "--steps", "300", "--seeds", "2"]
 RUN_KEYS = {
     "seed",
@@ -31,17 +29,6 @@ RUN_KEYS = {
     "polished_verdict",
     "excess",
 }
-
-
-@pytest.fixture
-def call(capsys):
-    """Exit code, standard output and standard error of a command."""
-
-    def run(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_json(call):

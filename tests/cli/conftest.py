@@ -1,0 +1,16 @@
+"""What the tests of the commands share."""
+
+import pytest
+
+from optima.cli import main
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command in this process: exit code, standard output and standard error."""
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run

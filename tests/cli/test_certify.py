@@ -1,0 +1,53 @@
+"""optima certify on the command line."""
+
+import json
+
+import pytest
+
+CERTIFY = ["certify", "--classes", "3", "--depth", "4", "--reg", "1e-3", "--effort", "quick"]
+
+
+def test_json(call):
+    code, out, err = call(*CERTIFY, "--gap", "1e-4", "--verify", "--intervals", "--json")
+    data = json.loads(out)
+    assert (code, err) == (0, "")
+    assert data["lower_bound"] < data["loss"]
+    assert 0 < data["gap"] <= 1.01e-4
+    assert data["certificate"]["method"] == "branch and bound"
+    assert data["verified"] is True
+
+
+def test_print_and_save(call, tmp_path):
+    from optima import Solution
+
+    path = tmp_path / "proved.npz"
+    code, out, err = call(*CERTIFY, "--gap", "1e-3", "--verify", "--save", str(path))
+    assert (code, err) == (0, "")
+    assert "bound" in out
+    assert "verified" in out
+    assert Solution.load(path).certificate.verify()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gap", "0"], "gap"),
+        (["--gap", "2"], "between 0 and 1"),
+        (["--minutes", "no"], "is not a number"),
+        (["--save", "/nowhere/x.npz"], "not a folder"),
+    ],
+)
+def test_bad_input_is_one_sentence(call, arguments, message):
+    code, out, err = call(*CERTIFY, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_of_something_else_is_no_checkpoint(call, tmp_path):
+    path = tmp_path / "state.npz"
+    path.write_bytes(b"something else")
+    code, _, err = call(*CERTIFY, "--checkpoint", str(path))
+    assert code == 2
+    assert "no interrupted proof" in err
+    assert path.read_bytes() == b"something else"
