@@ -118,7 +118,7 @@ def show(
         for head in ("K", "L", "reg", "n", "d", "loss", "rank"):
             table.add_column(head, justify="right", no_wrap=True)
         table.add_column("structure", no_wrap=True)
-        for head in ("gap", "below named"):
+        for head in ("gap", "below catalogue"):
             table.add_column(head, justify="right", no_wrap=True)
         found: Counter[str] = Counter()
         for record in chosen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
@@ -29,10 +28,8 @@ def page(records: Iterable[Record], title: str = "Global minima of deep unconstr
     cells = [_cell(record) for record in records]
     if not cells:
         raise ValueError("the atlas has no such cells; pass one that optima atlas build has filled")
-    counts = Counter(cell["name"] for cell in cells)
-    data = {"cells": cells, "names": [name for name, _ in counts.most_common()]}
     # No tag in the data may end the script that holds it.
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    text = json.dumps({"cells": cells}, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     source = files("optima.atlas.page")
     out = source.joinpath("page.html").read_text(encoding="utf-8")
     parts = {"TITLE": title, "STYLE": source.joinpath("page.css").read_text(encoding="utf-8"), "DATA": text}

@@ -2,10 +2,8 @@
 const atlas = JSON.parse(document.getElementById("atlas").textContent);
 const SVG = "http://www.w3.org/2000/svg";
 const OWN = { zero: "#e4e4e4", simplex: "#0072b2", pairs: "#e69f00", polygon: "#009e73" };
-const OTHERS = ["#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#8c8c8c"];
-const colours = {};
-atlas.names.filter((name) => !(name in OWN)).forEach((name, i) => (colours[name] = OTHERS[i % OTHERS.length]));
-Object.assign(colours, OWN);
+const OTHERS = ["#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#8c8c8c", "#b7a3d9", "#7d5a3c", "#c5e5a5"];
+let colours = {};
 
 const element = (id) => document.getElementById(id);
 const format = (value) => Number(value.toPrecision(6)).toString();
@@ -31,6 +29,10 @@ function summary(cell) {
 
 function drawDiagram(slice) {
   cells = atlas.cells.filter((cell) => sliceOf(cell) === slice);
+  // Each diagram has few names of its own, so that the colours go round.
+  const others = [...new Set(cells.map((cell) => cell.name))].filter((name) => !(name in OWN)).sort();
+  colours = { ...OWN };
+  others.forEach((name, i) => (colours[name] = OTHERS[i % OTHERS.length]));
   const regs = [...new Set(cells.map((cell) => cell.reg))].sort((a, b) => a - b);
   const depths = [...new Set(cells.map((cell) => cell.L))].sort((a, b) => b - a);
   const left = 42, bottom = 44, width = 720, height = Math.max(120, 40 * depths.length);
@@ -50,7 +52,7 @@ function drawDiagram(slice) {
     box.addEventListener("focus", () => (element("status").textContent = summary(cell)));
     box.addEventListener("click", () => open(cell));
     box.addEventListener("keydown", (event) => onKey(event, cell, i, j));
-    const dark = ["#0072b2", "#009e73", "#d55e00"].includes(colours[cell.name]);
+    const dark = ["#0072b2", "#009e73", "#d55e00", "#7d5a3c"].includes(colours[cell.name]);
     make(diagram, "text", { class: dark ? "rank light" : "rank", x: left + (i + 0.5) * w, y: (j + 0.5) * h }, cell.rank);
   }
   depths.forEach((depth, j) =>
@@ -234,4 +236,5 @@ function follow() {
 for (const slice of slices) element("slice").add(new Option(slice));
 element("slice").addEventListener("change", (event) => show(event.target.value));
 addEventListener("hashchange", follow);
-if (!follow()) show(slices[0]);
+const variety = (slice) => new Set(atlas.cells.filter((cell) => sliceOf(cell) === slice).map((cell) => cell.name)).size;
+if (!follow()) show(slices.reduce((best, slice) => (variety(slice) > variety(best) ? slice : best)));
