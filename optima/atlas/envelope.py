@@ -12,8 +12,8 @@ from optima.model import Array
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3
-# Relative difference of losses that makes one minimum the lower one.
-LOWER = 1e-10
+# Relative difference of losses up to which two branches are taken for one minimum, which both have run into.
+SAME = 1e-7
 
 # Ends in log lambda, and the number of the lowest branch between them.
 Run = tuple[float, float, int]
@@ -25,15 +25,16 @@ def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]
     .. math:: \arg\min_b V_b(L, \lambda)
 
     Changes are looked for between neighbours among ``logs`` and solved; a third branch that is lower at a crossing
-    splits it. A branch that is lowest only strictly between two neighbours with the same winner is not seen.
+    splits it. Of branches with the same loss the first wins. A branch that is lowest only strictly between two
+    neighbours with the same winner is not seen.
     """
     losses = np.array([branch.losses(depth, logs) for branch in branches])
-    winner = losses.argmin(axis=0)
+    winner = [_lowest(column) for column in losses.T]
     changes: list[tuple[float, int, int]] = []
     for i in range(len(logs) - 1):
-        changes += _changes(branches, depth, float(logs[i]), float(logs[i + 1]), int(winner[i]), int(winner[i + 1]))
+        changes += _changes(branches, depth, float(logs[i]), float(logs[i + 1]), winner[i], winner[i + 1])
     ends = [float(logs[0]), *(at for at, _, _ in changes), float(logs[-1])]
-    winners = [int(winner[0]), *(second for _, _, second in changes)]
+    winners = [winner[0], *(second for _, _, second in changes)]
     return [(low, high, winner) for (low, high), winner in zip(pairwise(ends), winners, strict=True)]
 
 
@@ -46,9 +47,14 @@ def _changes(
     solved = crossing(branches[first], branches[second], low, high, depth=depth)
     at = (low + high) / 2 if solved is None else solved
     losses = np.array([branch.loss(depth, at) for branch in branches])
-    middle = int(losses.argmin())
-    lower = losses[middle] < min(losses[first], losses[second]) * (1 - LOWER)
+    middle = _lowest(losses)
+    lower = losses[middle] < min(losses[first], losses[second]) * (1 - SAME)
     if high - low < NARROW or (solved is not None and not lower):
         return [(at, first, second)]
     left = _changes(branches, depth, low, at, first, middle)
     return left + _changes(branches, depth, at, high, middle, second)
+
+
+def _lowest(losses: Array) -> int:
+    """The first of the branches that have the least loss up to ``SAME``."""
+    return int(np.argmax(losses <= losses.min() * (1 + SAME)))

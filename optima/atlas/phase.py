@@ -257,12 +257,12 @@ def _with_real_depths(
 
 
 def _candidates(phases: Sequence[Phase]) -> list[Branch]:
-    """One branch for each closed form, one for each code that is only followed."""
+    """One branch for each closed form, one for each code that is only followed; those without a name come last."""
     found: dict[object, Branch] = {}
     for phase in phases:
         branch = Branch.of(phase.record)
         found.setdefault(phase.label if branch.structure is not None else (phase.label, phase.row), branch)
-    return list(found.values())
+    return sorted(found.values(), key=lambda branch: branch.record.name == UNNAMED)
 
 
 def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, part: float) -> list[Phase]:

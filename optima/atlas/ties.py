@@ -22,9 +22,9 @@ from optima.structures import Structure, named
 # Steps and gradient norm of the descent that follows a code to another lambda or depth.
 STEPS, TOLERANCE = 2000, 1e-9
 # Relative difference of the two losses at a tie; more shows that one of the minima ended before it.
-TIED = 1e-7
+TIED = 1e-6
 # How far, relative, a structure whose best scale is zero is put above the zero logits.
-LOST = 1e-8
+LOST = 1e-6
 # How the place of a tie is known.
 CLOSED_FORM, FOLLOWED, BETWEEN = "closed form", "minima followed", "between cells"
 

@@ -45,7 +45,8 @@ NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
 def plot_phase(diagram: Diagram, colour: str = "structure") -> Figure:
     """The diagram coloured by structure or by rank; theorem 1 of garrod2025 hatched, certified cells joined."""
     styles = _styles(diagram, colour)
-    figure = Figure(figsize=(8.6, 1.9 + 0.42 * min(len(diagram.rows), 12)), layout="constrained")
+    levels = 8 if diagram.y == "reg" else len(diagram.rows if diagram.across == diagram.y else diagram.ticks)
+    figure = Figure(figsize=(8.6, 1.9 + 0.42 * min(levels, 12)), layout="constrained")
     picture = _Picture(figure.add_subplot(), diagram, colour, styles)
     picture.draw_phases()
     theorem = picture.draw_theorem()
