@@ -3,7 +3,8 @@
 It shares with the provers only the model and its loss.
 """
 
+from optima.certify.check.invariant import InvariantVerification, verify_invariant
 from optima.certify.check.verification import Verification
 from optima.certify.check.verify import verify
 
-__all__ = ["Verification", "verify"]
+__all__ = ["InvariantVerification", "Verification", "verify", "verify_invariant"]

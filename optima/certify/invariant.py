@@ -1,0 +1,134 @@
+r"""The best logits that are invariant under a group acting on the classes, with a proof within that class."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from optima.certify.abelian import InvariantForm
+from optima.certify.check import Verification, verify_invariant
+from optima.certify.chords import ChordSearch
+from optima.model import Array, DeepUFM, positive_number
+
+# Sets of blocks from which descents start.
+STARTS = 64
+# Relative rounding of a bound.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class InvariantCertificate:
+    r"""Proof that no logits that are invariant under ``group`` have a smaller loss than ``lower``.
+
+    .. math:: \text{lower} \le \min\{f(Z) : Z_{jc} = z(j - c)\} \le \text{upper} = f(\text{means})
+
+    This is no bound for other logits, whose loss may be smaller: only ``upper`` holds for the problem as a whole.
+
+    Attributes
+    ----------
+    problem, group
+        The model, and the orders of the cyclic factors of the group.
+    lower, upper, means
+        The bounds, and invariant logits (K, K) that reach ``upper``.
+    seconds
+        Time the proof took.
+    data
+        Arrays from which :meth:`verify` proves the bound again.
+    """
+
+    problem: DeepUFM
+    group: tuple[int, ...]
+    lower: float
+    upper: float
+    means: Array
+    seconds: float
+    data: Mapping[str, Array]
+
+    @property
+    def gap(self) -> float:
+        """1 - lower / upper."""
+        return 1 - self.lower / self.upper
+
+    def verify(self) -> Verification:
+        """Prove both bounds again, by code that shares only the loss with the proof; in floating point."""
+        return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, dict(self.data))
+
+    def __str__(self) -> str:
+        group = " x ".join(f"Z_{n}" for n in self.group)
+        bounds = f"{self.lower:.12g} <= minimum over logits invariant under {group} <= {self.upper:.12g}"
+        return f"{bounds} (gap {self.gap:.1e})"
+
+
+def certify_invariant(
+    problem: DeepUFM,
+    group: Sequence[int] | None = None,
+    gap: float = 1e-3,
+    minutes: float = 1.0,
+    seed: int = 0,
+    progress: Callable[[ChordSearch], None] = lambda search: None,
+) -> InvariantCertificate:
+    r"""The best invariant logits, and how far from the best of their symmetry class they can be.
+
+    .. math:: \min \{ f(Z) : Z_{jc} = z(j - c),\; j, c \in G \}
+
+    Parameters
+    ----------
+    problem
+        A linear cross-entropy problem with balanced classes and a width of at least K - 1.
+    group
+        Orders of the cyclic factors of G, by default (K,): circulant logits. (2, 2, 2) are those of Hadamard codes.
+    gap, minutes
+        The proof ends at this relative gap or after this time; the bound holds in any case.
+    seed
+        Seed of the descents that look for good logits.
+    progress
+        Called with the running search: its ``bound``, ``best``, ``size`` and ``seconds``.
+
+    The bound is one for invariant logits only, never for the problem. Raises ValueError for other problems and groups.
+    Source: derivations/invariant_bound.py.
+    """
+    if not 0 < gap < 1:
+        raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-3")
+    seconds = 60 * positive_number("minutes", minutes)
+    form = InvariantForm.of(problem, (problem.classes,) if group is None else group)
+    search = ChordSearch(form, best_found(form, seed), gap)
+    search.run(seconds, progress)
+    best = min(_descended(form, search.best_point), search.best_point, key=lambda s: float(form.value(s[None])[0]))
+    upper = float(form.value(best[None])[0])
+    lower = max(min(search.bound, upper), 0.0) * (1 - ROUNDING)
+    data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree()}
+    return InvariantCertificate(problem, form.group.orders, lower, upper, form.logits(best), search.seconds, data)
+
+
+def best_found(form: InvariantForm, seed: int = 0) -> Array:
+    """Singular values (m,) of good invariant logits: descents from sets of equal ones, and zero."""
+    m = form.multiplicity.size
+    rng = np.random.default_rng(seed)
+    if 2**m - 1 <= STARTS:
+        sets = np.array(list(itertools.product((0.0, 1.0), repeat=m))[1:])
+    else:
+        sets = np.vstack([np.eye(m), np.ones((1, m)), rng.integers(0, 2, size=(STARTS, m))])
+    scales = np.geomspace(1e-2, 1e3, 60) * len(form.group.elements)
+    found = [np.zeros(m)]
+    for start in sets:
+        line = scales[:, None] * start
+        found.append(_descended(form, line[np.argmin(form.value(line))]))
+    return min(found, key=lambda s: float(form.value(s[None])[0]))
+
+
+def _descended(form: InvariantForm, start: Array) -> Array:
+    """Local minimum in u, s = u^(L+1), in which the penalty is c sum_b mu_b u_b^2 and zero values stay zero."""
+    power = 2 * form.power
+
+    def value(u: Array) -> tuple[float, Array]:
+        fit, g, _ = form.fit(u[None] ** power)
+        weight = form.strength * form.multiplicity
+        return float(fit[0] + weight @ u**2), power * u ** (power - 1) * g[0] + 2 * weight * u
+
+    options = {"ftol": 1e-15, "gtol": 1e-12}
+    u = minimize(value, start ** (1 / power), jac=True, bounds=[(0, None)] * start.size, options=options).x
+    return np.asarray(u**power)
