@@ -29,8 +29,9 @@ THIRD = 1e-8
 NESTED = 12
 # Width in log lambda below which a tie that could not be solved is the middle between two cells.
 NARROW = 0.01
-# Strips of real depth between two rows, and how often their distance is halved where the phases change.
-STRIPS, HALVINGS = 8, 4
+# Strips of real depth between two rows, and how often their distance is halved where the phases change or an end
+# moves this far in log lambda.
+STRIPS, HALVINGS, FAR = 8, 4, 0.7
 # Values of lambda sampled on each.
 SAMPLED = 40
 
@@ -283,8 +284,8 @@ def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, par
 def _halved(
     candidates: Sequence[Branch], before: Sequence[Phase], after: Sequence[Phase], depth: float, times: int
 ) -> list[list[Phase]]:
-    """Strips between two whose phases differ, closer and closer to where they change."""
-    if times == 0 or [phase.label for phase in before] == [phase.label for phase in after]:
+    """Strips between two whose phases differ, or whose ends are far apart, closer and closer."""
+    if times == 0 or _smooth(before, after):
         return []
     part = (before[0].row + after[0].row) / 2 - math.floor(before[0].row)
     middle = _strip(candidates, before, depth, part)
@@ -293,6 +294,12 @@ def _halved(
         middle,
         *_halved(candidates, middle, after, depth, times - 1),
     ]
+
+
+def _smooth(before: Sequence[Phase], after: Sequence[Phase]) -> bool:
+    """Whether straight lines between the ends of two strips are good enough."""
+    alike = [phase.label for phase in before] == [phase.label for phase in after]
+    return alike and all(abs(a.high - b.high) < FAR for a, b in zip(before, after, strict=True))
 
 
 def _value(problem: DeepUFM, axis: str) -> Any:
