@@ -32,7 +32,7 @@ class FitDual:
     """phi for E = sum_k e_k B_k, with ``basis`` B (k, m, m) of the matrices allowed.
 
     ``rival`` (C, J, m) is d_cj, ``weight`` and ``count`` (C,) are w_c and nu_c, ``rivals`` is mu;
-    E is kept above ``least``.
+    E is kept above ``least``, and its improvement ends at a relative gain of ``little``.
     """
 
     rival: Array
@@ -41,6 +41,7 @@ class FitDual:
     rivals: float
     basis: Array
     least: float
+    little: float = LITTLE
 
     @classmethod
     def of(cls, form: ConvexConcave, least: float) -> FitDual:
@@ -80,7 +81,7 @@ class FitDual:
                 pending, step_of = pending[~up], step_of[~up]
                 if not pending.size:
                     break
-            going = going[value[going] - before > LITTLE * np.abs(value[going])]
+            going = going[value[going] - before > self.little * np.abs(value[going])]
             if not going.size:
                 break
         return E, x

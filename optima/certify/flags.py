@@ -31,6 +31,8 @@ from optima.model import Array
 FLOOR = 1e-20
 # Multiples of the multiplier of the middle line that are tried for all lines of a box.
 LINE_FACTORS = (1.0, 64.0)
+# Relative gain at which its improvement ends: what is left stays on every line of rank one.
+LINE_LITTLE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Flags:
     def _line(self) -> FitDual:
         """The dual of fits along one direction."""
         full = FitDual.of(self.form, 1e-12 * self.top * self.form.strength)
-        return replace(full, basis=np.ones((1, 1, 1)))
+        return replace(full, basis=np.ones((1, 1, 1)), little=LINE_LITTLE)
 
     def looseness(self, D: Array, low: Array, high: Array) -> Array:
         """What c sum t_i - <D, M> falls below its middle along each coordinate alone, shape (N, d)."""

@@ -18,10 +18,10 @@ from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
 
-# Classes up to which the matrices M are searched box by box, when all classes count alike and when not.
-MOST_SEARCHED, MOST_UNEQUAL = 4, 3
-# Classes of the subproblem whose minimum bounds larger ones.
-SUBSAMPLED = 3
+# Classes up to which the matrices M are searched box by box, when all classes count alike.
+MOST_SEARCHED = 4
+# Classes of the subproblem whose minimum bounds larger ones, and the gap to which that is found.
+SUBSAMPLED, PART_GAP = 3, 1e-4
 # Relative rounding of closed forms.
 ROUNDING = 1e-12
 # Effort of the bound that every solution carries.
@@ -56,8 +56,8 @@ def prove(
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
     Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
-    searched box by box in M. More of one size are bounded by the better of one direction (Jensen) and the search of a
-    problem of three classes; more of several sizes by that of the three largest classes alone.
+    searched box by box in M. Four and more of one size are bounded by one direction (Jensen) and by the search of a
+    problem of three classes too, and the best bound counts; more of several sizes by the three largest classes alone.
 
     Parameters
     ----------
@@ -78,16 +78,19 @@ def prove(
     if problem.depth == 1:
         return _depth_one(problem, means, upper)
     form = ConvexConcave.of(problem)
-    if problem.classes <= (MOST_SEARCHED if problem.balanced else MOST_UNEQUAL):
+    if problem.classes <= SUBSAMPLED:
         return _searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress)
     if not problem.balanced:
         chosen = np.argsort(-problem.class_sizes, kind="stable")[:SUBSAMPLED].astype(np.int64)
         part = form.restrict(chosen.tolist())
         return _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress, chosen)
-    cheap = _one_direction(problem, means, upper)
-    part = form.subsample(SUBSAMPLED)
-    searched = _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress)
-    return max(cheap, searched, key=lambda certificate: certificate.lower)
+    found = [_one_direction(problem, means, upper)]
+    part, whole = form.subsample(SUBSAMPLED), problem.classes <= MOST_SEARCHED
+    kept = None if whole else checkpoint
+    found.append(_searched(problem, means, upper, part, PART_GAP, seconds, memory, kept, progress))
+    if whole:
+        found.append(_searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress))
+    return max(found, key=lambda certificate: certificate.lower)
 
 
 def _squared_error(problem: DeepUFM, means: Array, upper: float) -> Certificate:
