@@ -80,7 +80,8 @@ class Group:
 
     def _chain(self) -> list[tuple[int, list[int]]]:
         """Base blocks, each with its orbit under the automorphisms that fix those before it."""
-        moves, chain = self._moves(), []
+        moves = self._moves()
+        chain: list[tuple[int, list[int]]] = []
         while True:
             orbits = [np.unique(column).tolist() for column in moves.T]
             b = max(range(len(orbits)), key=lambda i: len(orbits[i]))
@@ -98,7 +99,9 @@ class Group:
         place = np.array([math.prod(self.orders[i + 1 :]) for i in range(len(orders))])
         chosen = np.indices([len(image) for image in images]).reshape(len(orders), -1)
         # Where each generator goes determines where element k goes: to sum_i k_i (image of generator i).
-        moved = sum(k[None, :, None] * image[at][:, None, :] for k, image, at in zip(elements.T, images, chosen))
+        moved = sum(
+            k[None, :, None] * image[at][:, None, :] for k, image, at in zip(elements.T, images, chosen, strict=True)
+        )
         number = (moved % orders) @ place
         bijective = np.all(np.sort(number, axis=1) == np.arange(len(elements)), axis=1)
         block = np.zeros(len(elements), dtype=np.int64)

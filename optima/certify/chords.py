@@ -21,13 +21,15 @@ from optima.certify.abelian import InvariantForm
 from optima.model import Array
 
 # Boxes bounded together, and Newton steps towards the best tangent point of each.
-BATCH, STEPS = 4096, 12
+BATCH, STEPS = 4096, 20
+# Boxes kept at most, some gigabytes.
+MOST = 5_000_000
 # Relative gain of the bound that ends them.
-LITTLE = 1e-5
+LITTLE = 1e-4
 # A box is split where its chords fail most, but at least this part of its width away from its ends.
 INWARD = 0.1
 # Part of the gap of a box that chords account for when its tangent point is near the best.
-POOR = 0.1
+POOR = 0.01
 
 
 @dataclass
@@ -85,9 +87,9 @@ class ChordSearch:
         return not self.open.node.size
 
     def run(self, seconds: float, progress: Callable[[ChordSearch], None] = lambda search: None) -> None:
-        """Split boxes until the gap is proved or the time is over."""
+        """Split boxes until the gap is proved, the time is over or there are ``MOST`` of them."""
         before, start = self.seconds, time.perf_counter()
-        while not self.done and self.seconds - before < seconds:
+        while not self.done and self.seconds - before < seconds and self.size < MOST:
             self._split(self._chosen())
             self.seconds = before + time.perf_counter() - start
             progress(self)

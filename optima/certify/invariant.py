@@ -82,7 +82,7 @@ def certify_invariant(
     group
         Orders of the cyclic factors of G, by default (K,): circulant logits. (2, 2, 2) are those of Hadamard codes.
     gap, minutes
-        The proof ends at this relative gap or after this time; the bound holds in any case.
+        The proof ends at this relative gap, after this time or with five million boxes; the bound holds in any case.
     seed
         Seed of the descents that look for good logits.
     progress
