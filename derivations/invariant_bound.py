@@ -39,7 +39,7 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## 1. The loss
 # **Proof.** All columns of $Z$ are $z$ relabelled, so the fit is $\ell(z)=\log(1+\sum_{j\ne0}e^{z_j-z_0})$. The
-# characters are eigenvectors of $Z$, with the eigenvalues $\hat z(\chi)=\sum_jz(j)\bar\chi(j)$, so its singular values are the
+# characters are eigenvectors of $Z$, with the eigenvalues $\hat z(\chi)=\sum_jz(j)\bar\chi(j)$; singular values are the
 # $|\hat z(\chi)|$, equal for $\chi$ and $\bar\chi$ as $z$ is real. The trivial one only adds a constant to $z$: drop
 # it. $j\to-j$ keeps $\ell$, which is convex, so the even part of $z$ fits no worse, and $|\operatorname{Re}\hat
 # z|\le|\hat z|$: $z$ is even, $\hat z(\chi)=a_b$ real and $z(j)=\frac1K\sum_b\mu_ba_b\kappa_b(j)$. $\ell$ depends on

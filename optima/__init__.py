@@ -1,6 +1,7 @@
 """Global minima of deep unconstrained feature models."""
 
 from optima.certify.entry import certify
+from optima.certify.invariant import certify_invariant
 from optima.certify.zero import ZeroThreshold, zero_threshold
 from optima.model import DeepUFM
 from optima.reduction import Reduction
@@ -26,6 +27,7 @@ __all__ = [
     "boundary_depth",
     "catalogue",
     "certify",
+    "certify_invariant",
     "max_margin",
     "named",
     "recognise",

@@ -53,9 +53,13 @@ class InvariantCertificate:
         """1 - lower / upper."""
         return 1 - self.lower / self.upper
 
-    def verify(self) -> Verification:
-        """Prove both bounds again, by code that shares only the loss with the proof; in floating point."""
-        return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, dict(self.data))
+    def verify(self, intervals: bool = False) -> Verification:
+        """Prove both bounds again, by code that shares only the loss with the proof.
+
+        With ``intervals`` in ball arithmetic (needs python-flint): then the answer does not rest on rounding.
+        """
+        data = dict(self.data)
+        return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, data, intervals)
 
     def __str__(self) -> str:
         group = " x ".join(f"Z_{n}" for n in self.group)

@@ -152,17 +152,20 @@ PROBLEMS = [
 def test_right_proofs_are_proved_again(case):
     certificate = proof(*case)
     assert certificate.gap <= 1.01e-4
-    answer = certificate.verify()
-    assert answer, answer.reason
-    assert certificate.lower * (1 - 1e-12) <= answer.lower <= answer.upper
-    assert "over invariant logits" in str(answer)
+    for intervals in (False, True):
+        answer = certificate.verify(intervals)
+        assert answer, answer.reason
+        assert answer.rigorous is intervals
+        assert certificate.lower * (1 - 1e-12) <= answer.lower <= answer.upper
+        assert "over invariant logits" in str(answer)
     assert "invariant under Z_" in str(certificate)
 
 
 def refused(certificate, why, **data):
-    answer = replace(certificate, data={**certificate.data, **data}).verify()
-    assert not answer
-    assert why in answer.reason
+    for intervals in (False, True):
+        answer = replace(certificate, data={**certificate.data, **data}).verify(intervals)
+        assert not answer
+        assert why in answer.reason
 
 
 class TestRefusals:

@@ -20,14 +20,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Floats
+from optima.certify.check.arithmetic import Balls, Floats, Numbers
 from optima.certify.check.instance import Instance
+from optima.certify.check.invariant_balls import BallBounds
 from optima.certify.check.upper import loss_of
 from optima.certify.check.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
 # Relative rounding by which the claimed bounds may be better than those found here.
 ROUNDING = 1e-12
+# Part of the largest sum of t by which boxes are made larger.
+SLACK = 1e-14
 # Relative distance of entries of logits that are taken to be equal.
 SAME = 1e-9
 # Endomorphisms that are tried, at most, to show that an order of singular values is allowed.
@@ -49,8 +52,9 @@ def verify_invariant(
     upper: float,
     means: Array,
     data: dict[str, Array],
+    intervals: bool = False,
 ) -> InvariantVerification:
-    r"""Whether lower <= min f over invariant logits, and f(means) <= upper for invariant means, in floating point.
+    r"""Whether lower <= min f over invariant logits, and f(means) <= upper for invariant means.
 
     .. math:: \text{lower} \le \min\{f(Z) : Z_{jc} = z(j - c),\; j, c \in G\} \le f(\text{means}) \le \text{upper}
 
@@ -65,19 +69,24 @@ def verify_invariant(
         blocks of characters whose values are made as large as automorphisms allow, one after the other. Blocks
         {k, -k} are numbered as their first characters are in lexicographic order.
 
-    Nothing is raised for a proof that fails. Source: derivations/invariant_bound.py.
+    intervals
+        Compute in balls that enclose the true values.
+
+    Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
+    Source: derivations/invariant_bound.py.
     """
+    numbers: Numbers = Balls() if intervals else Floats()
     found_lower, found_upper, reason = -math.inf, math.inf, ""
     try:
-        with np.errstate(all="ignore"):
-            found_upper = _upper(problem, tuple(group), upper, means)
-            found_lower = _lower(problem, tuple(group), lower, data)
+        with numbers.arithmetic(), np.errstate(all="ignore"):
+            found_upper = _upper(problem, tuple(group), upper, means, numbers)
+            found_lower = _lower(problem, tuple(group), lower, data, numbers)
     except Refuted as refuted:
         reason = str(refuted)
-    return InvariantVerification(not reason, found_lower, found_upper, reason, False)
+    return InvariantVerification(not reason, found_lower, found_upper, reason, numbers.rigorous)
 
 
-def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array) -> float:
+def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array, numbers: Numbers) -> float:
     if problem.activation != "linear" or problem.loss != "ce" or not problem.balanced:
         raise Refuted("invariant logits are searched for linear cross-entropy with balanced classes only")
     if problem.max_rank < problem.classes - 1:
@@ -85,11 +94,11 @@ def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array)
     if math.prod(group) != problem.classes or min(group) < 2:
         raise Refuted(f"the group {group} has not {problem.classes} elements")
     means = np.asarray(means, dtype=float)
-    found = loss_of(problem, means, Floats())
+    found = loss_of(problem, means, numbers)
     # Moving all classes by one generator must move the logits to themselves.
-    numbers = np.arange(problem.classes).reshape(group)
+    classes = np.arange(problem.classes).reshape(group)
     for axis in range(len(group)):
-        moved = np.roll(numbers, 1, axis=axis).ravel()
+        moved = np.roll(classes, 1, axis=axis).ravel()
         if np.abs(means[np.ix_(moved, moved)] - means).max() > SAME * np.abs(means).max():
             raise Refuted("the logits are not invariant under the group")
     if not found <= upper * (1 + ROUNDING):
@@ -97,7 +106,7 @@ def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array)
     return found
 
 
-def _lower(problem: DeepUFM, group: tuple[int, ...], lower: float, data: dict[str, Array]) -> float:
+def _lower(problem: DeepUFM, group: tuple[int, ...], lower: float, data: dict[str, Array], numbers: Numbers) -> float:
     missing = {"top", "base", "axis", "where", "child", "point"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
@@ -108,8 +117,14 @@ def _lower(problem: DeepUFM, group: tuple[int, ...], lower: float, data: dict[st
         raise Refuted(f"the box of all singular values ends at {top}")
     characters = _Characters.of(group)
     low, high, point = _leaves(characters, top, data)
-    strength, depth = Instance.of(problem, Floats()).strength, problem.depth
-    found = min(strength * top, float(_bounds(characters, strength, depth, low, high, point).min(initial=math.inf)))
+    strength, depth = Instance.of(problem, numbers).strength, problem.depth
+    if isinstance(numbers, Balls):
+        balls = BallBounds(characters.group, characters.number, characters.multiplicity, depth, numbers)
+        least = balls.least(strength, low, high, point)
+    else:
+        least = float(_bounds(characters, strength, depth, low, high, point).min(initial=math.inf))
+    # Outside the boxes the penalty alone reaches this.
+    found = min(numbers.low(strength * numbers.number(top)), least)
     if not found >= lower * (1 - ROUNDING):
         raise Refuted(f"only {found:.15g} is proved, less than the lower bound {lower:.15g}")
     return found
@@ -194,6 +209,8 @@ def _leaves(characters: _Characters, top: float, data: dict[str, Array]) -> tupl
         high[first, along] = np.minimum(at, high[nodes, along])
         low[first + 1, along] = np.maximum(at, low[nodes, along])
         nodes = np.concatenate([first, first + 1])
+    # More than the rounding of the cuts, so that no matrix falls between the boxes.
+    high += SLACK * top
     kept = np.flatnonzero((axis < 0) & np.all(low <= high, axis=1))
     return low[kept], high[kept], point[kept]
 
