@@ -30,6 +30,7 @@
 """Invariant logits: the loss in singular values, tangents plus chords, and which orders suffice."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 import sympy as sp
@@ -49,6 +50,7 @@ rng = np.random.default_rng(0)
 
 
 # %%
+@cache
 def blocks(orders):
     """Elements of the group, the first character of each block, the sizes of the blocks, and kappa (K, m)."""
     elements = list(itertools.product(*(range(n) for n in orders)))
@@ -104,11 +106,17 @@ x, r = sp.symbols("x r", positive=True)
 assert sp.factor((x**2 - r**2) / (2 * r) - (x - r)) == (x - r) ** 2 / (2 * r)
 
 
-def loss_terms(orders, point):
-    """F and its gradient at s, from margins."""
+@cache
+def declines(orders):
+    """mu_b, and mu_b (1 - kappa_b(j)) / K for the rivals j, shape (K - 1, m)."""
     _, _, size, cosine = blocks(orders)
     size = np.array(size, dtype=float)
-    decline = size * (1 - np.array(cosine.evalf(20), dtype=float)[1:]) / np.prod(orders)
+    return size, size * (1 - np.array(cosine.evalf(20), dtype=float)[1:]) / np.prod(orders)
+
+
+def loss_terms(orders, point):
+    """F, its gradient, mu_b and the shares of the rivals at s."""
+    size, decline = declines(orders)
     odds = np.exp(-decline @ point)
     return np.log1p(odds.sum()), -(odds @ decline) / (1 + odds.sum()), size, odds / (1 + odds.sum())
 

@@ -23,7 +23,7 @@ from optima.model import Array, DeepUFM, positive_integer
 Element = tuple[int, ...]
 
 # Maps among which automorphisms are looked for, at most; without them the search is longer.
-MOST_IMAGES = 300_000
+MOST_IMAGES = 100_000
 
 
 @dataclass(frozen=True)

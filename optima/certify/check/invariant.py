@@ -34,7 +34,7 @@ SLACK = 1e-14
 # Relative distance of entries of logits that are taken to be equal.
 SAME = 1e-9
 # Endomorphisms that are tried, at most, to show that an order of singular values is allowed.
-MOST_MAPS = 300_000
+MOST_MAPS = 100_000
 
 
 @dataclass(frozen=True)
