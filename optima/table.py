@@ -52,8 +52,9 @@ class LossTable:
     below the ``runner_up`` (the best structure that is not the same one under another name; none where
     the zero logits win), its ``rank``, its ``scale`` and, where two blocks have their own, ``scale_2``; the
     nonzero singular values of Z in R^{K x Kn} with multiplicities; its ``fit`` and ``penalty``; a ``lower_bound``
-    that no logits go below, named or not (:mod:`optima.certify.bounding`; exact for squared error); and one column ``loss_NAME`` for each family or structure asked for, which for a family is that of its best
-    member (null where there is none at this K).
+    that no logits go below, named or not (:mod:`optima.certify.bounding`; exact for squared error); and one column
+    ``loss_NAME`` for each family or structure asked for, which for a family is that of its best member (null where
+    there is none at this K).
 
     Parameters
     ----------
