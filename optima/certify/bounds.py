@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 
 from optima.certify.branch import BranchAndBound
 from optima.certify.dual import FitDual
@@ -49,14 +49,6 @@ def search_of(form: ConvexConcave, upper: float, gap: float) -> BranchAndBound:
     return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
 
 
-def one_direction_bound(form: ConvexConcave, upper: float, gap: float = 1e-9) -> BranchAndBound:
-    """The finished search whose ``bound`` is the bound by one direction to a relative ``gap``, at most ``upper``."""
-    two = one_direction(form)
-    search = search_of(two, min(_two_class_value(two), upper), gap)
-    search.run(seconds=np.inf)
-    return search
-
-
 def upper_bound(form: ConvexConcave, seed: int = 0) -> float:
     """Loss of a good point of a small form: descents in factors of every rank from a few random starts."""
     rng = np.random.default_rng(seed)
@@ -72,17 +64,3 @@ def upper_bound(form: ConvexConcave, seed: int = 0) -> float:
             start = scale * np.concatenate([A, A]).ravel()
             best = min(best, float(minimize(value, start, args=(rank,), method="L-BFGS-B").fun))
     return best
-
-
-def _two_class_value(form: ConvexConcave) -> float:
-    """An upper bound of the minimum over margins x: log(1 + mu e^(-x)) + c x^p, close to it."""
-
-    def value(log_margin: float) -> float:
-        margin = np.exp(log_margin)
-        fit = sum(form.weight) * np.logaddexp(0.0, np.log(form.rivals) - margin)
-        return float(fit + form.strength * margin ** (2 * form.q))
-
-    grid = np.linspace(-30.0, 8.0, 400)
-    best = grid[np.argmin([value(x) for x in grid])]
-    refined = minimize_scalar(value, bounds=(best - 0.2, best + 0.2), method="bounded", options={"xatol": 1e-12})
-    return min(form.zero_fit, value(refined.x))

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.bounds import one_direction_bound, search_of, upper_bound
+from optima.certify.bounding import OneDirection
+from optima.certify.bounds import search_of, upper_bound
 from optima.certify.branch import BranchAndBound
 from optima.certify.certificate import Certificate
 from optima.certify.form import ConvexConcave
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
+from optima.solve.scale import best_scales
 
 # Classes up to which the matrices M are searched box by box, when all classes count alike.
 MOST_SEARCHED = 4
@@ -127,10 +129,11 @@ def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:
 
 def _one_direction(problem: DeepUFM, means: Array, upper: float) -> Certificate:
     start = time.perf_counter()
-    search = one_direction_bound(ConvexConcave.of(problem), upper)
+    samples = int(problem.class_sizes[0])
+    least = best_scales(OneDirection(problem.classes), problem.depth, Reduction(problem).reg, samples).loss
     rigour = f"Jensen's inequality and one singular value, {FLOATING}"
-    seconds = time.perf_counter() - start
-    return Certificate(problem, search.bound * (1 - ROUNDING), upper, means, "one direction", rigour, seconds)
+    lower = min(float(least), upper) * (1 - ROUNDING)
+    return Certificate(problem, lower, upper, means, "one direction", rigour, time.perf_counter() - start)
 
 
 def _searched(
