@@ -121,7 +121,8 @@ def best_found(form: InvariantForm, seed: int = 0) -> Array:
     for start in sets:
         line = scales[:, None] * start
         found.append(_descended(form, line[np.argmin(form.value(line))]))
-    return min(found, key=lambda s: float(form.value(s[None])[0]))
+    # A linear solve may leave a value just below zero.
+    return min((np.maximum(s, 0.0) for s in found), key=lambda s: float(form.value(s[None])[0]))
 
 
 def _descended(form: InvariantForm, start: Array) -> Array:

@@ -17,7 +17,8 @@ from optima.certify.check.leaves import Leaves, caps, most_on_arc, most_on_cap
 from optima.certify.check.scalar import minimum, one_direction
 from optima.certify.dual import FitDual
 from optima.certify.flags import Flags
-from optima.certify.prove import prove
+from optima.certify.form import ConvexConcave
+from optima.certify.prove import _from_search, prove
 from optima.reduction import Reduction
 from optima.solve.search import solve
 
@@ -83,7 +84,10 @@ def test_one_direction_and_nothing_are_proved_again():
 def test_a_search_of_four_classes_stopped_early_keeps_its_bound():
     problem = DeepUFM(4, 2, 1e-2)
     means = solve(problem).means
-    certificate = prove(problem, means, 1e-2, 1.0)
+    form, upper = ConvexConcave.of(problem), Reduction(problem).value(means)
+    search = search_of(form, upper, 1e-2)
+    search.run(1.0)
+    certificate = _from_search(problem, means, upper, form, search, None)
     assert certificate.gap > 1e-2
     answer = certificate.verify()
     assert answer, answer.reason
