@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM
+from optima.certify.bounds import search_of
 from optima.certify.check import verify
 from optima.certify.check.arithmetic import Balls, Floats
 from optima.certify.check.ball_leaves import BallLeaves

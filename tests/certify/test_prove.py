@@ -39,7 +39,7 @@ def test_cheap_bounds_lie_below_random_logits(K: int, L: int, reg: float, seed: 
     assert certificate.lower <= certificate.upper == reduction.value(best)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(2, 3), st.integers(2, 10), REGS, st.data())
 def test_searched_bounds_meet_the_search(K: int, L: int, reg: float, data: st.DataObject) -> None:
     samples = data.draw(st.one_of(st.integers(1, 4), st.tuples(*[st.integers(1, 4)] * K)))
