@@ -52,7 +52,7 @@ def test_searched_bounds_meet_the_search(K: int, L: int, reg: float, data: st.Da
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 8), st.integers(1, 8), REGS, st.integers(1, 7))
 def test_no_bound_exceeds_the_search(K: int, L: int, reg: float, width: int) -> None:
     problem = DeepUFM(K, L, reg, width=width)
