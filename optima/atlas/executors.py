@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
 
 from optima.model import positive_integer
-from optima.solve.sweep import _one_blas_thread as one_blas_thread
+from optima.solve.blas import one_blas_thread
 
 # Gives a fresh executor, and closes it at the end.
 Executors = Callable[[], AbstractContextManager[Executor]]

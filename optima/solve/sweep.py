@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import replace
 
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
 from optima.solution import Solution
+from optima.solve.blas import one_blas_thread
 from optima.solve.search import EFFORTS, solve
 from optima.solve.sweep_group import Group
 
@@ -89,7 +88,7 @@ def _all(tasks: list[list[DeepUFM]], seed: int, effort: str, workers: int) -> It
     if workers <= 1:
         yield from (_sweep_group(task, seed, effort) for task in tasks)
         return
-    with _one_blas_thread():
+    with one_blas_thread():
         pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
         try:
             yield from (
@@ -98,22 +97,6 @@ def _all(tasks: list[list[DeepUFM]], seed: int, effort: str, workers: int) -> It
             )
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Environment for processes started meanwhile, which read it when they load numpy."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _sweep_group(problems: list[DeepUFM], seed: int, effort: str) -> list[Solution]:
