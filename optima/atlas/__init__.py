@@ -2,8 +2,33 @@
 
 from optima.atlas.build import Progress, build
 from optima.atlas.executors import dask, processes
+from optima.atlas.grid import imbalanced
 from optima.atlas.record import Record
+from optima.atlas.runs import Runs
 from optima.atlas.store import Past, Store
+from optima.atlas.trained import Hyperparameters, Trained
+from optima.atlas.training import TrainingProgress, train
+from optima.atlas.training_diagram import TrainingCell, TrainingDiagram, training_diagram
 from optima.atlas.verify import Check, add, check
 
-__all__ = ["Check", "Past", "Progress", "Record", "Store", "add", "build", "check", "dask", "processes"]
+__all__ = [
+    "Check",
+    "Hyperparameters",
+    "Past",
+    "Progress",
+    "Record",
+    "Runs",
+    "Store",
+    "Trained",
+    "TrainingCell",
+    "TrainingDiagram",
+    "TrainingProgress",
+    "add",
+    "build",
+    "check",
+    "dask",
+    "imbalanced",
+    "processes",
+    "train",
+    "training_diagram",
+]

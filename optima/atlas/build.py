@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
-from optima.atlas.executors import Executors, lost_worker, processes
+from optima.atlas.executors import Executors, processes
 from optima.atlas.jobs import Job, jobs
 from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
+from optima.atlas.work import work
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.solve.search import EFFORTS
 
-# Times a job may lose its worker before the build gives up.
-LIVES = 12
 # A find lies at least this much (relative) below every named structure.
 FIND = 1e-9
 
@@ -52,6 +50,10 @@ class Progress:
         for record in records:
             if record.gain > (FIND if self.find is None else self.find.gain):
                 self.find = record
+
+    def count_lost(self) -> None:
+        """A worker died; its job is run again."""
+        self.lost += 1
 
     def __str__(self) -> str:
         words = f"{self.done} of {self.total} cells, {self.rate:.3g} a second"
@@ -94,7 +96,8 @@ def build(
     progress
         Called after each job.
 
-    Raises ValueError for relu models and an unknown effort, and RuntimeError when a job keeps losing its worker.
+    Raises ValueError for relu models and an unknown effort, and ConnectionError when a job keeps losing its worker or
+    a cluster its scheduler.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
@@ -104,45 +107,11 @@ def build(
     records = {problem: record for problem in bare if (record := store.get(problem)) is not None}
     waiting = jobs(grid, known, records, seed, effort, certify)
     state = Progress(sum(job.size for job in waiting))
-    lives = dict.fromkeys(range(len(waiting)), LIVES)
-    left = dict(enumerate(waiting))
-    while left:
-        with (executors or processes())() as executor:
-            broken = _run(executor, left, lives, store, state, progress or (lambda now: None))
-        if not broken:
-            break
+    tell = progress or (lambda now: None)
+
+    def take(job: Job, found: list[Record]) -> None:
+        state.count(found, store.put(found))
+        tell(state)
+
+    work(waiting, executors or processes(), take, state.count_lost)
     return state
-
-
-def _run(
-    executor: Executor,
-    left: dict[int, Job],
-    lives: dict[int, int],
-    store: Store,
-    state: Progress,
-    tell: Callable[[Progress], None],
-) -> bool:
-    """Run the jobs ``left`` and store what they find; True when the executor broke and another must go on."""
-    pending: dict[Future[list[Record]], int] = {executor.submit(Job.run, job): i for i, job in left.items()}
-    while pending:
-        for future in wait(pending, return_when=FIRST_COMPLETED).done:
-            number = pending.pop(future)
-            try:
-                records = future.result()
-            except BaseException as error:
-                if not lost_worker(error):
-                    raise
-                state.lost += 1
-                lives[number] -= 1
-                if lives[number] == 0:
-                    raise RuntimeError("a job lost its worker time after time; give the workers more memory") from error
-                try:
-                    pending[executor.submit(Job.run, left[number])] = number
-                except RuntimeError:
-                    # A pool that lost a process takes nothing more.
-                    return True
-            else:
-                state.count(records, store.put(records))
-                del left[number]
-                tell(state)
-    return False

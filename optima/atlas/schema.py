@@ -30,6 +30,20 @@ STEPS: tuple[str, ...] = (
         cell INTEGER PRIMARY KEY REFERENCES cell, lower REAL NOT NULL, words TEXT NOT NULL, data BLOB
     );
     """,
+    """
+    CREATE TABLE training (
+        id INTEGER PRIMARY KEY, problem TEXT NOT NULL, hyperparameters TEXT NOT NULL,
+        classes INTEGER NOT NULL, depth INTEGER NOT NULL, reg REAL NOT NULL, width INTEGER NOT NULL,
+        UNIQUE (problem, hyperparameters)
+    );
+    CREATE INDEX training_place ON training (classes, depth, reg);
+    CREATE TABLE run (
+        training INTEGER NOT NULL REFERENCES training, seed INTEGER NOT NULL, version TEXT NOT NULL,
+        ending TEXT NOT NULL, steps INTEGER NOT NULL, loss REAL, gradient REAL, structure TEXT NOT NULL, rank INTEGER,
+        polished_loss REAL, polished_structure TEXT, polished_rank INTEGER, verdict TEXT, means BLOB,
+        PRIMARY KEY (training, seed)
+    );
+    """,
 )
 
 
@@ -45,7 +59,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk has already rolled the transaction back.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

@@ -1,0 +1,115 @@
+"""Runs of gradient descent in an atlas file, beside its minima."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from optima.atlas.key import problem_of, problem_text
+from optima.atlas.store import Store
+from optima.atlas.trained import Hyperparameters, Trained, trainable
+from optima.model import DeepUFM
+
+_RUN = """
+    SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,
+        polished_loss, polished_structure, polished_rank, verdict, means, version
+    FROM run JOIN training ON training.id = run.training
+"""
+
+
+class Runs:
+    """The runs that an open atlas file holds, one for each problem, setting of the hyperparameters and seed.
+
+    A stored run is never replaced: the same run again ends at the same numbers.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._connection = store, store._connection
+
+    def put(self, runs: Iterable[Trained]) -> None:
+        """Store the runs, all or none of them; on the disk when this returns."""
+        with self._store._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                for run in runs:
+                    self._put(run)
+            except BaseException:
+                # A full disk has already rolled the transaction back.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _put(self, run: Trained) -> None:
+        means = None if run.means is None else np.ascontiguousarray(run.means, dtype="<f8").tobytes()
+        row = (run.seed, run.version, run.ending, run.steps, run.loss, run.gradient, run.structure, run.rank)
+        polished = (run.polished_loss, run.polished_structure, run.polished_rank, run.verdict)
+        self._connection.execute(
+            f"INSERT OR IGNORE INTO run VALUES ({','.join('?' * 14)})", (self._training(run), *row, *polished, means)
+        )
+
+    def _training(self, run: Trained) -> int:
+        key = (problem_text(trainable(run.problem)), run.hyperparameters.text)
+        place = (run.problem.classes, run.problem.depth, mean_reg(run.problem), run.problem.width)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO training (problem, hyperparameters, classes, depth, reg, width)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*key, *place),
+        )
+        query = "SELECT id FROM training WHERE problem = ? AND hyperparameters = ?"
+        return int(self._connection.execute(query, key).fetchone()[0])
+
+    def __len__(self) -> int:
+        with self._store._explained():
+            return int(self._connection.execute("SELECT count(*) FROM run").fetchone()[0])
+
+    def seeds(self, problem: DeepUFM, hyperparameters: Hyperparameters) -> set[int]:
+        """The seeds of the runs of a problem that are stored."""
+        return {run.seed for run in self.of(problem, hyperparameters)}
+
+    def of(
+        self, problem: DeepUFM, hyperparameters: Hyperparameters, seeds: Collection[int] | None = None
+    ) -> list[Trained]:
+        """The runs of a problem, those of some seeds or all, by seed."""
+        with self._store._explained():
+            rows = self._connection.execute(
+                f"{_RUN} WHERE problem = ? AND hyperparameters = ? ORDER BY seed",
+                (problem_text(trainable(problem)), hyperparameters.text),
+            )
+            return [run for run in map(_trained, rows) if seeds is None or run.seed in seeds]
+
+    def all(
+        self,
+        classes: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
+        regs: tuple[float, float] | None = None,
+    ) -> Iterator[Trained]:
+        """The runs that meet every condition given, by problem, hyperparameters and seed."""
+        clauses = ["1"]
+        values: list[int | float] = []
+        for column, allowed in (("classes", classes), ("depth", depths)):
+            if allowed is not None:
+                clauses.append(f"training.{column} IN ({','.join('?' * len(allowed))})")
+                values += list(allowed)
+        if regs is not None:
+            clauses.append("training.reg BETWEEN ? AND ?")
+            values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
+        order = "classes, depth, reg, width, problem, hyperparameters, seed"
+        with self._store._explained():
+            for row in self._connection.execute(f"{_RUN} WHERE {' AND '.join(clauses)} ORDER BY {order}", values):
+                yield _trained(row)
+
+
+def mean_reg(problem: DeepUFM) -> float:
+    """The regularisation, the geometric mean of several."""
+    if isinstance(problem.reg, float):
+        return problem.reg
+    return math.exp(sum(map(math.log, problem.regs)) / len(problem.regs))
+
+
+def _trained(row: tuple) -> Trained:
+    problem, hyperparameters = problem_of(row[0]), Hyperparameters.of(row[1])
+    means = None if row[13] is None else np.frombuffer(row[13], dtype="<f8").reshape(problem.classes, -1).astype(float)
+    return Trained(problem, hyperparameters, *row[2:13], means=means, version=row[14])

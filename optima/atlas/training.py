@@ -1,0 +1,185 @@
+"""Filling an atlas with runs of gradient descent: the seeds that are missing, trained by many workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from optima.atlas.executors import Executors, processes
+from optima.atlas.runs import Runs
+from optima.atlas.store import Store
+from optima.atlas.trained import Hyperparameters, Trained, trainable
+from optima.atlas.work import work
+from optima.model import DeepUFM, is_sequence, positive_integer
+from optima.train import train as descend
+from optima.train.initial import Initialisation
+
+# Numbers in the factors of the runs of a job: as many as the trainer works on at a time, so that a batch is full and
+# a kill loses little.
+BATCH = 2**17
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Runs that a worker trains as one array program: problems that differ in lambda only, each from these seeds."""
+
+    problems: tuple[DeepUFM, ...]
+    seeds: tuple[int, ...]
+    hyperparameters: Hyperparameters
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return len(self.problems) * len(self.seeds)
+
+    @property
+    def cost(self) -> int:
+        """Rough work: numbers in the factors of all runs."""
+        return self.size * _numbers(self.problems[0])
+
+    def run(self) -> list[Trained]:
+        """Train, and find the critical points."""
+        settings = self.hyperparameters
+        training = descend(
+            self.problems,
+            lr=settings.lr,
+            steps=settings.steps,
+            seeds=self.seeds,
+            init=settings.init,
+            scale=settings.scale,
+            rule=settings.rule,
+            tolerance=settings.tolerance,
+            record=False,
+        )
+        if settings.polish:
+            training = training.polished()
+        return [Trained.of(run, settings) for run in training.runs]
+
+
+@dataclass
+class TrainingProgress:
+    """How far training is: runs ``done`` of ``total``, and the part of the work that this was."""
+
+    total: int
+    work: int
+    done: int = 0
+    diverged: int = 0
+    lost: int = 0
+    finished: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def fraction(self) -> float:
+        """Part of the work that is done; a run of a wide network is more of it than one of a narrow network."""
+        return self.finished / self.work if self.work else 1.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time to the end at the rate so far."""
+        passed = time.monotonic() - self.began
+        return passed * (1 / self.fraction - 1) if self.finished else float("inf")
+
+    def count(self, job: TrainingJob, runs: Sequence[Trained]) -> None:
+        """Take what a job found."""
+        self.done += job.size
+        self.finished += job.cost
+        self.diverged += sum(run.diverged for run in runs)
+
+    def count_lost(self) -> None:
+        """A worker died; its job is run again."""
+        self.lost += 1
+
+    def __str__(self) -> str:
+        lost = f", {self.diverged} diverged" if self.diverged else ""
+        return f"{self.done} of {self.total} runs{lost}"
+
+
+def train(
+    store: Store,
+    problems: Iterable[DeepUFM],
+    hyperparameters: Hyperparameters | None = None,
+    seeds: int | Sequence[int] = 10,
+    executors: Executors | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> TrainingProgress:
+    r"""Gradient descent on the problems from every seed, as far as an atlas does not hold the runs.
+
+    .. math:: W_l \leftarrow W_l - \eta \nabla_{W_l} F, \quad H \leftarrow H - \eta \nabla_H F
+
+    from the starting points of :class:`optima.train.initial.Initialisation`. The runs are cut into jobs of about a
+    megabyte of factors; each is stored whole when it ends, so that a kill loses those in flight, and the same call
+    goes on. Neither the number of workers nor the other runs change where a run ends.
+
+    Parameters
+    ----------
+    problems
+        Models, each with a width; relu models too.
+    hyperparameters
+        How they are trained; default :class:`Hyperparameters` as it is.
+    seeds
+        The number of seeds (0, 1, ...), or the seeds.
+    executors
+        Where the jobs run, :func:`processes` or :func:`dask`; default one process for each core.
+    progress
+        Called after each job.
+
+    Raises ValueError and TypeError on bad input, and RuntimeError when a job keeps losing its worker.
+    """
+    settings = hyperparameters or Hyperparameters()
+    numbers = seed_list(seeds)
+    grid = list(dict.fromkeys(map(trainable, problems)))
+    for problem in grid:
+        # Bad settings are refused here, before any worker starts.
+        Initialisation(problem, settings.init, settings.scale)
+    runs = Runs(store)
+    waiting = cut({problem: _missing(runs, problem, settings, numbers) for problem in grid}, settings)
+    state = TrainingProgress(sum(job.size for job in waiting), sum(job.cost for job in waiting))
+    tell = progress or (lambda now: None)
+
+    def take(job: TrainingJob, found: list[Trained]) -> None:
+        runs.put(found)
+        state.count(job, found)
+        tell(state)
+
+    work(waiting, executors or processes(), take, state.count_lost)
+    return state
+
+
+def seed_list(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """0, 1, ... for a number of seeds, or the seeds themselves without repeats."""
+    if is_sequence(seeds):
+        return tuple(dict.fromkeys(positive_integer("seeds", seed, minimum=0) for seed in seeds))  # type: ignore[union-attr]
+    return tuple(range(positive_integer("seeds", seeds)))
+
+
+def _missing(runs: Runs, problem: DeepUFM, settings: Hyperparameters, seeds: Sequence[int]) -> tuple[int, ...]:
+    known = runs.seeds(problem, settings)
+    return tuple(seed for seed in seeds if seed not in known)
+
+
+def cut(missing: dict[DeepUFM, tuple[int, ...]], settings: Hyperparameters) -> list[TrainingJob]:
+    """Jobs that train each problem from its seeds, the longest first.
+
+    Problems with the same seeds and shapes share jobs where the factors are small.
+    """
+    kinds: dict[tuple, list[DeepUFM]] = {}
+    for problem, seeds in missing.items():
+        p = problem
+        if seeds:
+            kinds.setdefault((seeds, p.classes, p.depth, p.samples, p.width, p.loss, p.activation), []).append(problem)
+    jobs = []
+    for (seeds, *_), problems in kinds.items():
+        rows = max(1, BATCH // _numbers(problems[0]))
+        together = max(1, rows // len(seeds))
+        for first in range(0, len(problems), together):
+            part = tuple(problems[first : first + together])
+            jobs += [TrainingJob(part, seeds[low : low + rows], settings) for low in range(0, len(seeds), rows)]
+    return sorted(jobs, key=lambda job: -job.cost)
+
+
+def _numbers(problem: DeepUFM) -> int:
+    """Numbers in the factors of one run."""
+    assert problem.width is not None
+    hidden = (problem.depth - 1) * problem.width**2
+    return hidden + problem.width * (problem.classes + problem.labels.size)

@@ -1,0 +1,191 @@
+"""Where gradient descent ends, over two numbers of the model: the probability of each structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optima.atlas.build import build
+from optima.atlas.executors import Executors
+from optima.atlas.phase import AXES, label
+from optima.atlas.record import Record
+from optima.atlas.runs import Runs
+from optima.atlas.store import Store
+from optima.atlas.trained import Hyperparameters, Trained, trainable
+from optima.atlas.training import TrainingProgress, seed_list, train
+from optima.model import DeepUFM, one_of
+from optima.train import Share
+from optima.train.compare import shares
+
+# Stands for whatever structure the global minimum has.
+GLOBAL = "global"
+# Relative distance from the global minimum within which a run has reached it.
+REACHED = 1e-6
+COLLAPSE = "simplex"
+# The two counts of a table: by the structure where descent stopped, and by that of the critical point beyond.
+COUNTED = {False: "where descent ended", True: "where it was heading for"}
+
+
+@dataclass(frozen=True)
+class TrainingCell:
+    """The runs of one problem, and its global minimum as far as it is known (None for relu models)."""
+
+    problem: DeepUFM
+    runs: tuple[Trained, ...]
+    minimum: Record | None
+
+    def count(self, ending: str) -> int:
+        """Number of runs that are ``"converged"``, ``"out of steps"`` or ``"diverged"``."""
+        return sum(run.ending == ending for run in self.runs)
+
+    def shares(self, polished: bool) -> dict[str, Share]:
+        """Each structure at which runs ended, the most frequent first; diverged runs count as ``"diverged"``."""
+        return shares(run.end(polished)[0] for run in self.runs)
+
+    def share(self, structure: str, polished: bool) -> Share:
+        """How many of all runs ended at a structure, or (``"global"``) at the global minimum's loss."""
+        if structure == GLOBAL:
+            hits = sum(self._reached(run.end(polished)[1]) for run in self.runs)
+        else:
+            hits = sum(run.end(polished)[0] == structure for run in self.runs)
+        return Share(structure, hits, len(self.runs))
+
+    def _reached(self, loss: float | None) -> bool:
+        return self.minimum is not None and loss is not None and loss <= self.minimum.loss * (1 + REACHED)
+
+
+@dataclass(frozen=True)
+class TrainingDiagram:
+    """Where gradient descent ends.
+
+    Attributes
+    ----------
+    x, y
+        Names of the axes, two of ``AXES``.
+    columns, rows
+        Their values, ascending.
+    cells
+        One for each value of y and x, by row.
+    hyperparameters
+        How all were trained.
+    fixed
+        The numbers that do not vary.
+    """
+
+    x: str
+    y: str
+    columns: tuple[int | float, ...]
+    rows: tuple[int | float, ...]
+    cells: tuple[tuple[TrainingCell, ...], ...]
+    hyperparameters: Hyperparameters
+    fixed: Mapping[str, Any]
+
+    @property
+    def polished(self) -> bool:
+        """Whether the critical points are known."""
+        return self.hyperparameters.polish
+
+    @property
+    def flat(self) -> list[TrainingCell]:
+        """The cells, row after row."""
+        return [cell for row in self.cells for cell in row]
+
+    def structures(self, polished: bool) -> list[str]:
+        """All structures at which runs ended, the most frequent first."""
+        return list(shares(run.end(polished)[0] for cell in self.flat for run in cell.runs))
+
+    @property
+    def telling(self) -> str:
+        """The simplex, that is deep neural collapse, where any run ends there; else the most frequent end."""
+        ends = self.structures(self.polished)
+        return COLLAPSE if COLLAPSE in ends else ends[0]
+
+    def table(self) -> list[dict[str, Any]]:
+        """How many runs of each cell end at each structure, with 95 % Wilson intervals, for a file of data."""
+        return [
+            row
+            for polished in (False, True)
+            if self.polished or not polished
+            for cells, at_y in zip(self.cells, self.rows, strict=True)
+            for cell, at_x in zip(cells, self.columns, strict=True)
+            for row in self._rows(cell, {self.x: at_x, self.y: at_y}, polished)
+        ]
+
+    def _rows(self, cell: TrainingCell, place: dict[str, Any], polished: bool) -> Iterable[dict[str, Any]]:
+        minimum = cell.minimum
+        facts = {
+            "converged": cell.count("converged"),
+            "out_of_steps": cell.count("out of steps"),
+            "diverged": cell.count("diverged"),
+            "global_structure": None if minimum is None else label(minimum),
+            "global_loss": None if minimum is None else minimum.loss,
+            "least_loss": min((loss for run in cell.runs if (loss := run.end(polished)[1]) is not None), default=None),
+        }
+        names = self.structures(polished) + ([] if minimum is None else [GLOBAL])
+        for name in names:
+            yield {**place, "counted": COUNTED[polished], **_row(cell.share(name, polished)), **facts}
+
+
+def _row(share: Share) -> dict[str, Any]:
+    return {"structure": share.structure, **share.as_dict()}
+
+
+def training_diagram(
+    x: str,
+    y: str,
+    axes: Mapping[str, Sequence[int | float]],
+    fixed: Mapping[str, Any],
+    store: Store,
+    hyperparameters: Hyperparameters | None = None,
+    seeds: int | Sequence[int] = 10,
+    seed: int = 0,
+    effort: str = "quick",
+    executors: Executors | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> TrainingDiagram:
+    r"""The probability that gradient descent ends at each structure, over two numbers of the model.
+
+    .. math:: P(\text{structure}) = \frac{\#\{\text{seeds whose run ends there}\}}{\#\{\text{seeds}\}}
+
+    with 95 % Wilson intervals; runs that diverge, or are still going at the last step, are among the seeds.
+
+    Parameters
+    ----------
+    x, y
+        Two of ``"classes"``, ``"depth"``, ``"reg"``, ``"width"``, ``"samples"``.
+    axes
+        The values on each axis.
+    fixed
+        The other parameters of :class:`DeepUFM`: classes, depth, reg and width unless on an axis, and where wanted
+        samples, loss and activation.
+    store
+        Where runs and global minima are taken from and added to; the same call goes on after an interruption, and
+        another grid or more seeds train what is new.
+    hyperparameters, seeds
+        See :func:`optima.atlas.train`.
+    seed, effort
+        Of the search for the global minima.
+    executors, progress
+        See :func:`optima.atlas.train`.
+
+    Raises ValueError and TypeError on bad input.
+    """
+    one_of("x", x, AXES)
+    one_of("y", y, tuple(axis for axis in AXES if axis != x))
+    settings = hyperparameters or Hyperparameters()
+    numbers = seed_list(seeds)
+    columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
+    grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
+    flat = [problem for line in grid for problem in line]
+    linear = [problem for problem in flat if problem.activation == "linear"]
+    build(store, linear, seed, effort, executors=executors)
+    train(store, flat, settings, numbers, executors, progress)
+    runs = Runs(store)
+
+    def cell(problem: DeepUFM) -> TrainingCell:
+        minimum = store.get(problem) if problem.activation == "linear" else None
+        return TrainingCell(problem, tuple(runs.of(problem, settings, numbers)), minimum)
+
+    cells = tuple(tuple(map(cell, line)) for line in grid)
+    return TrainingDiagram(x, y, columns, rows, cells, settings, dict(fixed))
