@@ -63,6 +63,7 @@ def train(
     effort: options.EffortOption = options.Effort.quick,
     backend: Annotated[str, typer.Option(help="Array library: numpy, torch, cupy or jax.")] = "numpy",
     device: Annotated[str | None, typer.Option(help="Its device, such as cuda.")] = None,
+    threads: Annotated[str | None, typer.Option(help="Threads of numpy; default one for each core.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Store the state here; the same command goes on from it.")
     ] = None,
@@ -95,6 +96,7 @@ def train(
             record=False,
             backend=backend,
             device=device,
+            threads=None if threads is None else parse.integer(threads, "threads", 1),
             checkpoint=checkpoint,
             progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.structures.recognition import recognise
 from optima.train.arrays import Backend
+from optima.train.crew import Crew
 from optima.train.measures import class_means, measure
 from optima.train.network import Network, penalty, squared_norms
 from optima.train.rule import Rule
@@ -20,8 +22,10 @@ from optima.train.rule import Rule
 PER_DECADE = 10
 # Steps between two looks for divergence.
 GLANCE = 32
-# Bytes of factors that are worked on at a time on a CPU.
-CACHE = 2**20
+# Bytes of factors that are worth a thread of their own: where there are fewer, threads wait for one another.
+GRAIN = 2**16
+# Bytes of factors that a thread works on at a time, so that they stay in its cache.
+CACHE = 2**21
 # Logits beyond this size belong to no minimum: the learning rate is too large.
 LARGEST_LOGIT = 1e8
 
@@ -33,6 +37,16 @@ class Trial:
     problem: DeepUFM
     lr: float
     seed: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all trials: see :func:`optima.train.train`."""
+
+    steps: int
+    rule: Rule
+    tolerance: float
+    record: bool
 
 
 @dataclass
@@ -59,11 +73,8 @@ class Descent:
     ``active``. :meth:`run` goes on to the end from any state that :mod:`optima.train.checkpoint` stored.
     """
 
-    def __init__(
-        self, trials: list[Trial], steps: int, rule: Rule, tolerance: float, record: bool, backend: Backend
-    ) -> None:
-        self.trials, self.steps, self.rule, self.tolerance = trials, steps, rule, tolerance
-        self.record, self.backend = record, backend
+    def __init__(self, trials: list[Trial], settings: Settings, backend: Backend, crew: Crew) -> None:
+        self.trials, self.settings, self.backend, self.crew = trials, settings, backend, crew
         self.network = Network(trials[0].problem, backend)
         self.tracks = [Track() for _ in trials]
         self.step = 0
@@ -72,7 +83,7 @@ class Descent:
     def begin(self, starts: list[list[Array]]) -> None:
         """Put the starting points of the trials on the device."""
         batch = [self.backend.put(np.stack(column)) for column in zip(*starts, strict=True)]
-        self.resume(list(range(len(self.trials))), batch, self.rule.velocity(batch))
+        self.resume(list(range(len(self.trials))), batch, self.settings.rule.velocity(batch))
 
     def resume(self, active: list[int], batch: list[Any], velocity: list[Any]) -> None:
         """Go on with these trials from these factors and velocities."""
@@ -85,7 +96,7 @@ class Descent:
 
     def run(self, pause: Callable[[], None]) -> None:
         """To the end of all trials; ``pause`` is called every few steps, for progress and checkpoints."""
-        checks = check_steps(self.steps)
+        checks = check_steps(self.settings.steps)
         with np.errstate(all="ignore"):
             while self.active:
                 if self.step in checks and self.checked < self.step:
@@ -105,21 +116,22 @@ class Descent:
 
     def advance(self, count: int) -> None:
         """So many steps of every run still going, and nothing else."""
-        for part in self._parts():
-            for _ in range(count):
-                self.rule.step(self.network, *part)
+        self.crew.repeat(count, partial(self.settings.rule.step, self.network), self._parts())
         self.step += count
 
     def _parts(self) -> list[tuple[Any, ...]]:
-        """The batch, and on a CPU views of as many rows at a time as its cache holds; steps are done in place."""
+        """The batch, for numpy cut into views that fit the cache and keep all threads busy; steps are done in place."""
         whole = (self.batch, self.velocity, self.lr, self.regs)
         if self.backend.name != "numpy":
             return [whole]
-        rows = max(1, CACHE // sum(factor[0].nbytes for factor in self.batch))
-        cut = lambda arrays, first: [array[first : first + rows] for array in arrays]
+        runs, size = len(self.active), sum(factor.nbytes for factor in self.batch)
+        threads = max(1, min(self.crew.threads, size // GRAIN))
+        rounds = math.ceil(size / (threads * CACHE))
+        ends = np.linspace(0, runs, min(runs, threads * rounds) + 1).round().astype(int)
+        cut = lambda arrays, part: [array[part] for array in arrays]
         return [
-            (cut(self.batch, first), cut(self.velocity, first), self.lr[first : first + rows], cut(self.regs, first))
-            for first in range(0, len(self.active), rows)
+            (cut(self.batch, part), cut(self.velocity, part), self.lr[part], cut(self.regs, part))
+            for part in map(slice, ends[:-1], ends[1:])
         ]
 
     def _glance(self) -> None:
@@ -132,23 +144,27 @@ class Descent:
     def _check(self) -> None:
         """Record every run; those that have settled, and all of them at the last step, end here."""
         facts = self._facts()
-        endings = {}
-        for row, index in enumerate(self.active):
-            track, trial = self.tracks[index], self.trials[index]
-            if not np.isfinite([facts["loss"][row], facts["gradient_norm"][row]]).all():
-                endings[row] = "diverged"
-                continue
-            factors = [self.backend.get(factor[row, ...]) for factor in self.batch]
-            seen = {name: values[row] for name, values in facts.items()}
-            seen["step"] = np.asarray(float(self.step))
-            if self.record:
-                seen |= measure(trial.problem, factors)
-            track.records.append(seen)
-            if self._settled(track, trial.problem):
-                endings[row] = "converged"
-            elif self.step == self.steps:
-                endings[row] = "out of steps"
-        self._retire(endings)
+        endings = {row: self._seen(row, {name: values[row] for name, values in facts.items()}) for row in self._rows()}
+        self._retire({row: ending for row, ending in endings.items() if ending})
+
+    def _seen(self, row: int, facts: dict[str, Array]) -> str:
+        """Record one run; how it ended, or nothing."""
+        if not np.isfinite([facts["loss"], facts["gradient_norm"]]).all():
+            return "diverged"
+        track, problem = self.tracks[self.active[row]], self.trials[self.active[row]].problem
+        facts["step"] = np.asarray(float(self.step))
+        if self.settings.record:
+            facts |= measure(problem, self._factors(row))
+        track.records.append(facts)
+        if self._settled(track, problem):
+            return "converged"
+        return "out of steps" if self.step == self.settings.steps else ""
+
+    def _rows(self) -> range:
+        return range(len(self.active))
+
+    def _factors(self, row: int) -> list[Array]:
+        return [self.backend.get(factor[row, ...]) for factor in self.batch]
 
     def _facts(self) -> dict[str, Array]:
         """Loss, its parts, gradient norms and class-mean logits of the runs still going."""
@@ -173,7 +189,7 @@ class Descent:
     def _settled(self, track: Track, problem: DeepUFM) -> bool:
         """The convergence rule: see :func:`optima.train.train`."""
         now = track.records[-1]
-        if not now["relative_gradient"] <= self.tolerance:
+        if not now["relative_gradient"] <= self.settings.tolerance:
             return False
         since = [seen for seen in track.records if seen["step"] >= self.step / 2]
         if self.step == 0:
@@ -188,7 +204,7 @@ class Descent:
             track = self.tracks[self.active[row]]
             track.ending, track.step = ending, self.step
             if ending != "diverged":
-                track.factors = [self.backend.get(factor[row, ...]) for factor in self.batch]
-        left = [row for row in range(len(self.active)) if row not in endings]
+                track.factors = self._factors(row)
+        left = [row for row in self._rows() if row not in endings]
         keep = lambda arrays: [self.backend.take(array, left) for array in arrays] if left else []
         self.resume([self.active[row] for row in left], keep(self.batch), keep(self.velocity))

@@ -17,7 +17,8 @@ from optima.solution import problem_dict
 from optima.train import checkpoint as stored
 from optima.train.arrays import Backend
 from optima.train.compare import Comparison, compare
-from optima.train.descent import Descent, Trial
+from optima.train.crew import crew
+from optima.train.descent import Descent, Settings, Trial
 from optima.train.initial import Initialisation
 from optima.train.polish import polish
 from optima.train.rule import Rule
@@ -71,6 +72,7 @@ def train(
     record: bool = True,
     backend: str = "numpy",
     device: str | None = None,
+    threads: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Training:
@@ -108,6 +110,9 @@ def train(
         always are.
     backend, device
         Array library (``"numpy"``, ``"torch"``, ``"cupy"``, ``"jax"``) and its device.
+    threads
+        How many threads share out the runs, for numpy only; None is one for each core that the process may use. The
+        numbers are the same to the last bit whatever it is. During the call numpy's linear algebra is on one thread.
     checkpoint
         A file that is rewritten every 20 seconds and at the end. The same call with a file that is there goes on from
         it, and ends at the same numbers.
@@ -117,26 +122,27 @@ def train(
     Raises ValueError and TypeError on bad input. Source: garrod2025, section on experiments.
     """
     trials = _trials(problem, width, lr, seeds)
-    steps = positive_integer("steps", steps)
-    tolerance = positive_number("tolerance", tolerance)
-    rule = rule or Rule()
+    settings = Settings(
+        positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record
+    )
     library = Backend(backend, device)
     groups = _groups(trials)
     starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
-    fresh = lambda k: Descent([trials[i] for i in groups[k]], steps, rule, tolerance, record, library)
     session = _Session(
-        command=_command(trials, steps, init, scale, rule, tolerance, record, library) if checkpoint else {},
+        command=_command(trials, settings, init, scale, library) if checkpoint else {},
         path=None if checkpoint is None else _checked_path(checkpoint),
-        total=steps * len(groups),
+        total=settings.steps * len(groups),
         tell=progress,
     )
-    session.restore(fresh)
-    for k, start in enumerate(starts):
-        if k == len(session.descents):
-            session.descents.append(fresh(k))
-            session.descents[k].begin([make() for make in start])
-        session.descents[k].run(session.pause)
-        session.store()
+    with crew(threads, library) as hands:
+        fresh = lambda k: Descent([trials[i] for i in groups[k]], settings, library, hands)
+        session.restore(fresh)
+        for k, start in enumerate(starts):
+            if k == len(session.descents):
+                session.descents.append(fresh(k))
+                session.descents[k].begin([make() for make in start])
+            session.descents[k].run(session.pause)
+            session.store()
     return _training(trials, groups, session.descents)
 
 
@@ -173,7 +179,7 @@ class _Session:
     def _report(self) -> None:
         assert self.tell is not None
         latest = self.descents[-1]
-        done = (len(self.descents) - 1) * latest.steps + latest.step
+        done = (len(self.descents) - 1) * latest.settings.steps + latest.step
         if latest.active:
             self.tell(Progress(done, self.total, float(np.median(latest.losses()))))
 
@@ -227,24 +233,18 @@ def _starts(trials: list[Trial], init: str | ArrayLike, scale: float | None) -> 
 
 
 def _command(
-    trials: list[Trial],
-    steps: int,
-    init: str | ArrayLike,
-    scale: float | None,
-    rule: Rule,
-    tolerance: float,
-    record: bool,
-    library: Backend,
+    trials: list[Trial], settings: Settings, init: str | ArrayLike, scale: float | None, library: Backend
 ) -> dict[str, Any]:
     """All that the numbers depend on, for JSON."""
+    rule = settings.rule
     return {
         "trials": [[problem_dict(trial.problem), trial.lr, trial.seed] for trial in trials],
-        "steps": steps,
+        "steps": settings.steps,
         "init": init if isinstance(init, str) else np.asarray(init, dtype=np.float64).tolist(),
         "scale": scale,
         "rule": [rule.momentum, rule.nesterov, rule.decay],
-        "tolerance": tolerance,
-        "record": record,
+        "tolerance": settings.tolerance,
+        "record": settings.record,
         "backend": library.name,
         "device": library.device,
     }

@@ -12,7 +12,8 @@ from models import problems
 from optima import DeepUFM, solve, structure_losses, train
 from optima.train import Rule
 from optima.train.arrays import Backend
-from optima.train.descent import Descent, Track, Trial, check_steps
+from optima.train.crew import Crew
+from optima.train.descent import Descent, Settings, Track, Trial, check_steps
 from optima.train.initial import Initialisation
 
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)
@@ -128,7 +129,7 @@ def test_a_batch_in_which_all_runs_diverge_ends():
 
 def test_no_convergence_while_the_structure_changes():
     """A small gradient alone is not enough: the name must be the same at all checks since half the steps."""
-    descent = Descent([Trial(SMALL, 0.1, 0)], 100, Rule(), 1e-3, False, Backend())
+    descent = Descent([Trial(SMALL, 0.1, 0)], Settings(100, Rule(), 1e-3, False), Backend(), Crew())
     simplex = 5.0 * (np.eye(4) - 0.25)
     pairs = 5.0 * np.kron(np.eye(2), [[1.0, -1.0], [-1.0, 1.0]])
 
@@ -210,9 +211,15 @@ def test_bad_rules(settings_, sentence):
         Rule(**settings_)
 
 
+def same_to_the_bit(one, other):
+    assert [run.ending for run in one.runs] == [run.ending for run in other.runs]
+    for mine, theirs in zip(one.runs, other.runs, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(mine.factors, theirs.factors, strict=True))
+        assert all(np.array_equal(mine.history[name], theirs.history[name]) for name in theirs.history)
+
+
 def test_rows_worked_on_one_at_a_time_give_the_same_numbers(monkeypatch):
-    together = train(SMALL, lr=[0.2, 0.5], steps=50, seeds=2, rule=Rule(0.5))
+    settings_ = {"lr": [0.2, 0.5], "steps": 50, "seeds": 2, "rule": Rule(0.5)}
+    together = train(SMALL, **settings_)
     monkeypatch.setattr(import_module("optima.train.descent"), "CACHE", 1)
-    apart = train(SMALL, lr=[0.2, 0.5], steps=50, seeds=2, rule=Rule(0.5))
-    for one, other in zip(together.runs, apart.runs, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(one.factors, other.factors, strict=True))
+    same_to_the_bit(train(SMALL, **settings_), together)
