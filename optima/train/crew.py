@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from threading import Event
 from typing import Any
 
@@ -45,7 +46,7 @@ class Crew:
 
 @contextmanager
 def crew(threads: int | None, backend: Backend) -> Iterator[Crew]:
-    """So many threads for numpy, None for one on each core this process may use; other libraries have their own.
+    """So many threads for numpy, None for :func:`cores` of them; other libraries have their own.
 
     Meanwhile the linear algebra of numpy runs on one thread in each of them.
 
@@ -66,7 +67,9 @@ def crew(threads: int | None, backend: Backend) -> Iterator[Crew]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use; one in a worker process, whose siblings are at work on the others."""
+    if parent_process() is not None:
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -23,7 +23,7 @@ PER_DECADE = 10
 # Steps between two looks for divergence.
 GLANCE = 32
 # Bytes of factors that are worth a thread of their own: where there are fewer, threads wait for one another.
-GRAIN = 2**16
+GRAIN = 2**18
 # Bytes of factors that a thread works on at a time, so that they stay in its cache.
 CACHE = 2**21
 # Logits beyond this size belong to no minimum: the learning rate is too large.

@@ -111,8 +111,9 @@ def train(
     backend, device
         Array library (``"numpy"``, ``"torch"``, ``"cupy"``, ``"jax"``) and its device.
     threads
-        How many threads share out the runs, for numpy only; None is one for each core that the process may use. The
-        numbers are the same to the last bit whatever it is. During the call numpy's linear algebra is on one thread.
+        How many threads share out the runs, for numpy only; None is one for each core that the process may use, and
+        one in all in a worker process of :mod:`multiprocessing`. The numbers are the same to the last bit whatever it
+        is. During the call numpy's linear algebra is on one thread.
     checkpoint
         A file that is rewritten every 20 seconds and at the end. The same call with a file that is there goes on from
         it, and ends at the same numbers.

@@ -4,8 +4,10 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib import import_module
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -137,6 +139,11 @@ def test_the_default_is_every_core_of_the_process():
     with crew(None, Backend()) as hands:
         assert hands.threads == cores()
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def test_a_worker_process_takes_one():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert pool.submit(cores).result() == 1
 
 
 @pytest.mark.parametrize(
