@@ -9,7 +9,7 @@ from optima.atlas.store import Past, Store
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.atlas.training import TrainingProgress, train
 from optima.atlas.training_diagram import TrainingCell, TrainingDiagram, training_diagram
-from optima.atlas.verify import Check, add, check
+from optima.atlas.verify import Check, TrainedCheck, add, check, check_trained
 
 __all__ = [
     "Check",
@@ -20,12 +20,14 @@ __all__ = [
     "Runs",
     "Store",
     "Trained",
+    "TrainedCheck",
     "TrainingCell",
     "TrainingDiagram",
     "TrainingProgress",
     "add",
     "build",
     "check",
+    "check_trained",
     "dask",
     "imbalanced",
     "processes",

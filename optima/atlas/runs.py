@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,12 @@ _RUN = """
         polished_loss, polished_structure, polished_rank, verdict, means, version
     FROM run JOIN training ON training.id = run.training
 """
+
+# The fields of a run that are columns as they are, in the order of the query.
+_FIELDS = (
+    *("seed", "ending", "steps", "loss", "gradient", "structure", "rank"),
+    *("polished_loss", "polished_structure", "polished_rank", "verdict"),
+)
 
 
 class Runs:
@@ -112,4 +119,5 @@ def mean_reg(problem: DeepUFM) -> float:
 def _trained(row: tuple) -> Trained:
     problem, hyperparameters = problem_of(row[0]), Hyperparameters.of(row[1])
     means = None if row[13] is None else np.frombuffer(row[13], dtype="<f8").reshape(problem.classes, -1).astype(float)
-    return Trained(problem, hyperparameters, *row[2:13], means=means, version=row[14])
+    found: dict[str, Any] = dict(zip(_FIELDS, row[2:13], strict=True))
+    return Trained(problem, hyperparameters, means=means, version=row[14], **found)

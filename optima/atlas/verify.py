@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
+from optima.atlas.trained import Trained
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -24,6 +25,16 @@ class Check:
     objective: float
 
     @property
+    def problem(self) -> DeepUFM:
+        """The model."""
+        return self.record.problem
+
+    @property
+    def stored(self) -> float:
+        """The loss that is claimed."""
+        return self.record.loss
+
+    @property
     def error(self) -> float:
         """Relative difference of the two."""
         return abs(self.objective - self.record.loss) / abs(self.record.loss)
@@ -33,6 +44,35 @@ class Check:
         """Whether they agree up to rounding, and the loss is not under the certified bound."""
         bound = self.record.certificate
         return self.error <= AGREE and (bound is None or bound.lower <= self.objective * (1 + AGREE))
+
+
+@dataclass(frozen=True)
+class TrainedCheck:
+    """The loss that a run claims of its critical point, and the all-parameter objective at the logits there."""
+
+    problem: DeepUFM
+    stored: float
+    objective: float
+
+    @property
+    def error(self) -> float:
+        """Relative difference of the two."""
+        return abs(self.objective - self.stored) / abs(self.stored)
+
+    @property
+    def holds(self) -> bool:
+        """Whether they agree up to rounding."""
+        return self.error <= AGREE
+
+
+def check_trained(run: Trained) -> TrainedCheck | None:
+    """The loss of the critical point of a run again; None for runs without one and for relu networks.
+
+    Where descent stopped, the factors are not balanced, so that the logits alone do not give the loss.
+    """
+    if run.polished_loss is None or run.means is None or run.problem.activation != "linear":
+        return None
+    return TrainedCheck(run.problem, run.polished_loss, all_parameter_objective(run.problem, run.means))
 
 
 def check(record: Record) -> Check:

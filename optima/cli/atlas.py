@@ -6,8 +6,10 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +17,16 @@ import typer
 from rich.table import Table
 
 from optima.cli import options, parse
+from optima.cli import training_options as training_
+from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_reg, shown_sizes
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import console
-from optima.export import open_sink, short
+from optima.export import open_sink
 
 if TYPE_CHECKING:
-    from optima.atlas import Record, Store
+    from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
+    from optima.atlas.executors import Executors
+    from optima.model import DeepUFM
 
 app = typer.Typer(help="Optimal losses over large grids, in one file that grows with every run.")
 
@@ -30,6 +36,13 @@ DepthList = Annotated[str | None, typer.Option("--depths", help="Only these L: i
 RegRange = Annotated[str | None, typer.Option("--regs", help="Only this lambda, or this range lo:hi.")]
 StructureName = Annotated[str | None, typer.Option("--structure", help="Only this structure.")]
 RankNumber = Annotated[str | None, typer.Option("--rank", help="Only logits of this rank.")]
+
+
+class Imbalance(StrEnum):
+    """How the sizes of the classes fall from the largest to the smallest."""
+
+    long_tailed = "long-tailed"
+    step = "step"
 
 
 class Format(StrEnum):
@@ -45,13 +58,26 @@ class Format(StrEnum):
 
 @app.command("build")
 def build(
+    context: typer.Context,
     classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
     depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
     regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
     store: Annotated[Path, typer.Option(help="The atlas file; created or added to.")],
-    samples: Annotated[str, typer.Option(help="n per class: integers and ranges.")] = "1",
+    samples: Annotated[
+        list[str] | None,
+        typer.Option(help="n per class: a number, a range, or K sizes with commas; may be given several times."),
+    ] = None,
+    imbalance: Annotated[
+        str | None, typer.Option(help="Imbalance ratios, largest over smallest class: numbers and lo:hi:count.")
+    ] = None,
+    imbalance_type: Annotated[
+        Imbalance, typer.Option(help="Sizes n R^(-k/(K-1)), or n for half of the classes and n/R for the others.")
+    ] = Imbalance.long_tailed,
     widths: Annotated[str | None, typer.Option(help="Hidden widths d: integers and ranges; default wide.")] = None,
-    loss: options.LossOption = options.Loss.ce,
+    loss: Annotated[
+        list[options.Loss] | None,
+        typer.Option(help="Cross-entropy (default) or squared error; may be given twice for both."),
+    ] = None,
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
     certify: Annotated[bool, typer.Option("--certify", help="Prove a lower bound of each cell too.")] = False,
@@ -60,38 +86,83 @@ def build(
     scheduler: Annotated[
         str | None, typer.Option(help="Dask: tcp://HOST:PORT of a cluster, or local to start one here.")
     ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train each cell too, by gradient descent from many seeds; needs --widths.")
+    ] = False,
+    seeds: training_.Seeds = "10",
+    steps: training_.Steps = "20000",
+    lr: training_.LearningRate = "0.5",
+    init: training_.Init = "gaussian",
+    scale: training_.Scale = None,
+    momentum: training_.Momentum = 0.0,
+    nesterov: training_.Nesterov = False,
+    decay: training_.DecayOption = training_.Decay.coupled,
+    tolerance: training_.Tolerance = "1e-5",
+    polish: training_.Polish = True,
 ) -> None:
     """Solve the cells of a grid that the atlas lacks; repeat the command to go on after any interruption."""
-    from optima.atlas import Progress, Store, dask, processes
-    from optima.atlas import build as fill
-    from optima.model import DeepUFM
+    from optima.atlas import Store, dask, processes
+    from optima.atlas.grid import grid
 
-    axes = (parse.integers(classes, "classes", 2), parse.integers(depths, "depths", 1), parse.reals(regs, "regs"))
-    sizes = parse.integers(samples, "samples", 1)
-    free: list[int | None] = [None]
-    bounded = free if widths is None else [*parse.integers(widths, "widths", 1)]
-    problems = [
-        DeepUFM(K, L, reg, n, d, loss.value)
-        for K in axes[0]
-        for L in axes[1]
-        for reg in axes[2]
-        for n in sizes
-        for d in bounded
-    ]
+    if not train:
+        training_.refuse(context, training_.NAMES, "but nothing is trained; add --train")
+    elif widths is None:
+        raise ValueError("training needs networks of some width; pass --widths, such as 50,100,200")
+    if imbalance is None:
+        training_.refuse(context, ("imbalance_type",), "without a ratio; add --imbalance")
+    problems = grid(
+        parse.integers(classes, "classes", 2),
+        parse.integers(depths, "depths", 1),
+        parse.reals(regs, "regs"),
+        _sizes(samples or ["1"]),
+        [None] if widths is None else parse.integers(widths, "widths", 1),
+        [each.value for each in loss or [options.Loss.ce]],
+        [1.0] if imbalance is None else parse.reals(imbalance, "imbalance"),
+        imbalance_type.value,
+    )
+    settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
+    number, numbers = parse.integer(seed, "seed", 0), parse.integer(seeds, "seeds", 1)
     count = None if workers is None else parse.integer(workers, "workers", 1)
     executors = processes(count) if scheduler is None else dask(scheduler, count)
     options.check_output(store, force=True)
-    with Store(store, write=True) as atlas, resumable("repeat the command to go on"), bar("atlas") as tell:
+    with Store(store, write=True) as atlas, resumable("repeat the command to go on"):
+        _solve(atlas, problems, number, effort.value, certify, again, executors)
+        if train:
+            _train(atlas, problems, settings, numbers, executors)
+
+
+def _solve(
+    atlas: Store, problems: list[DeepUFM], seed: int, effort: str, certify: bool, again: bool, executors: Executors
+) -> None:
+    from optima.atlas import Progress
+    from optima.atlas import build as fill
+
+    with bar("atlas") as tell:
 
         def show(now: Progress) -> None:
             tell(now.done, now.total, str(now))
             if not sys.stderr.isatty():
                 print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
 
-        done = fill(
-            atlas, problems, parse.integer(seed, "seed", 0), effort.value, certify, again, executors, progress=show
-        )
-        print(f"{done.kept} cells solved or improved; {store} has {len(atlas)}")
+        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=show)
+    print(f"{done.kept} cells solved or improved; {atlas.path} has {len(atlas)}")
+
+
+def _train(atlas: Store, problems: list[DeepUFM], settings: Hyperparameters, seeds: int, executors: Executors) -> None:
+    from optima.atlas import Runs
+    from optima.atlas import train as descend
+
+    with bar("training") as tell:
+        done = descend(atlas, problems, settings, seeds, executors, training_.telling(tell))
+    print(f"{done.done} runs trained; {atlas.path} has {len(Runs(atlas))}")
+
+
+def _sizes(samples: list[str]) -> list[int | tuple[int, ...]]:
+    """Numbers of samples of all classes, and sizes of each; a comma separates classes, as in optima solve."""
+    found: list[int | tuple[int, ...]] = []
+    for text in samples:
+        found += [options.class_sizes(text)] if "," in text else parse.integers(text, "samples", 1)
+    return found
 
 
 @app.command("show")
@@ -104,18 +175,24 @@ def show(
     rank: RankNumber = None,
     rows: Annotated[int, typer.Option(help="Rows shown before the rest is left out.")] = 60,
     history: Annotated[bool, typer.Option("--history", help="The minima that were replaced too.")] = False,
+    trained: Annotated[bool, typer.Option("--trained", help="Where gradient descent ended, instead.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Cells of an atlas by number of classes, depth, lambda, structure and rank."""
     if rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")
+    if trained:
+        if structure is not None or rank is not None or history:
+            raise ValueError("--trained has no --structure, --rank or --history; pass --classes, --depths or --regs")
+        show_trained(store, _place(classes, depths, regs), rows, as_json)
+        return
     with _open(store) as atlas:
         chosen = _chosen(atlas, classes, depths, regs, structure, rank)
         if as_json:
             print(json.dumps({"cells": [_as_dict(atlas, record, history) for record in chosen]}, allow_nan=False))
             return
         table = Table(header_style="bold", title=str(store))
-        for head in ("K", "L", "reg", "n", "d", "loss", "rank"):
+        for head in ("K", "L", "reg", "n", "d", "objective", "loss", "rank"):
             table.add_column(head, justify="right", no_wrap=True)
         table.add_column("structure", no_wrap=True)
         for head in ("gap", "below catalogue"):
@@ -126,7 +203,7 @@ def show(
             if found.total() <= rows:
                 table.add_row(*_cells(record))
                 for past in atlas.history(record.problem) if history else []:
-                    table.add_row(*[""] * 5, f"was {past.loss:.10g}", str(past.rank), past.structure, "", "")
+                    table.add_row(*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure, "", "")
     console().print(table)
     if found.total() > rows:
         print(f"... {found.total() - rows} more cells; pass --rows N to see more")
@@ -143,10 +220,17 @@ def export(
     regs: RegRange = None,
     structure: StructureName = None,
     rank: RankNumber = None,
+    trained: Annotated[bool, typer.Option("--trained", help="The runs of gradient descent, instead.")] = False,
     force: options.Force = False,
 ) -> None:
     """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
     from optima.atlas.export import SCHEMA, batches, dataset
+
+    if trained:
+        if structure is not None or rank is not None or format is Format.netcdf:
+            raise ValueError("--trained has no --structure, --rank or netcdf; pass --classes, --depths or --regs")
+        export_trained(store, _place(classes, depths, regs), out, format.value, force)
+        return
 
     with _open(store) as atlas:
         chosen = _chosen(atlas, classes, depths, regs, structure, rank)
@@ -185,20 +269,21 @@ def page(
 @app.command("verify")
 def verify(store: File) -> None:
     """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs."""
-    from optima.atlas import check
+    from optima.atlas import Runs, check, check_trained
 
     with _open(store) as atlas, bar("verifying") as tell:
-        total, worst, wrong = len(atlas), 0.0, []
-        for done, record in enumerate(atlas.records(), 1):
-            result = check(record)
+        total, done, worst, wrong = len(atlas) + len(Runs(atlas)), 0, 0.0, []
+        again = (each for run in Runs(atlas).all() if (each := check_trained(run)) is not None)
+        results: Iterator[Check | TrainedCheck] = chain(map(check, atlas.records()), again)
+        for result in results:
+            done += 1
             worst = max(worst, result.error)
             if not result.holds:
                 wrong.append(result)
             tell(done, total, "")
     for result in wrong:
-        problem = result.record.problem
-        print(f"{problem}: stored {result.record.loss:.12g}, its weights have {result.objective:.12g}")
-    print(f"{total - len(wrong)} of {total} losses hold; largest relative difference {worst:.1e}")
+        print(f"{result.problem}: stored {result.stored:.12g}, its weights have {result.objective:.12g}")
+    print(f"{done - len(wrong)} of {done} losses hold; largest relative difference {worst:.1e}")
     if wrong:
         raise typer.Exit(1)
 
@@ -235,12 +320,15 @@ def _open(path: Path) -> Store:
 def _chosen(
     atlas: Store, classes: str | None, depths: str | None, regs: str | None, structure: str | None, rank: str | None
 ) -> Any:
-    return atlas.records(
+    number = None if rank is None else parse.integer(rank, "rank", 0)
+    return atlas.records(*_place(classes, depths, regs), structure, number)
+
+
+def _place(classes: str | None, depths: str | None, regs: str | None) -> Place:
+    return (
         None if classes is None else parse.integers(classes, "classes", 2),
         None if depths is None else parse.integers(depths, "depths", 1),
         None if regs is None else _range(regs),
-        structure,
-        None if rank is None else parse.integer(rank, "rank", 0),
     )
 
 
@@ -260,9 +348,9 @@ def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
 
 def _cells(record: Record) -> list[str]:
     problem = record.problem
-    reg = short(problem.reg) if isinstance(problem.reg, float) else "several"
-    samples = str(problem.samples) if problem.balanced else "several"
+    reg = shown_reg(problem)
+    samples = shown_sizes(problem)
     gap = "" if math.isnan(record.gap) else f"{record.gap:.1e}"
     gain = f"{100 * record.gain:.2g} %" if record.gain > 1e-9 else ""
-    head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or "")]
+    head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or ""), problem.loss]
     return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, gap, gain]

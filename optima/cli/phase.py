@@ -1,19 +1,24 @@
-"""``optima phase``: which structure is the global minimum, over two numbers of the model."""
+"""``optima phase``: which structure is the global minimum, or where training ends, over two numbers of the model."""
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optima.cli import options, parse
-from optima.cli.progress import resumable
+from optima.cli import training_options as training_
+from optima.cli.progress import bar, resumable
+from optima.cli.whole import check_pictures, write_picture, write_table
+
+if TYPE_CHECKING:
+    from optima.atlas import Store
 
 
 class Axis(StrEnum):
@@ -33,14 +38,33 @@ class Colour(StrEnum):
     rank = "rank"
 
 
+# Options of one kind of diagram only.
+_MINIMA = ("colour", "certify")
+_TRAINING = ("structure", "activation", *training_.NAMES)
+# What is drawn where nothing is said.
+_AXES = {False: (Axis.reg, Axis.depth), True: (Axis.width, Axis.reg)}
+_VALUES: dict[bool, dict[str, str | None]] = {
+    False: {"depth": "1:8", "reg": "1e-7:0.5:17", "width": None},
+    True: {"depth": "2", "reg": "2^-10:2^-6:5", "width": "15,30,50,70,100,140,200"},
+}
+
+
 def phase(
+    context: typer.Context,
     out: Annotated[list[Path], typer.Option(help="Picture to write (.pdf, .svg, .png); may be given several times.")],
-    x: Annotated[Axis, typer.Option(help="Horizontal axis.")] = Axis.reg,
-    y: Annotated[Axis, typer.Option(help="Vertical axis.")] = Axis.depth,
+    x: Annotated[Axis | None, typer.Option(help="Horizontal axis; default reg, of training width.")] = None,
+    y: Annotated[Axis | None, typer.Option(help="Vertical axis; default depth, of training reg.")] = None,
     classes: Annotated[str, typer.Option(help="K: a number, or integers and ranges a:b[:step] on an axis.")] = "10",
-    depth: Annotated[str, typer.Option(help="L, likewise.")] = "1:8",
-    reg: Annotated[str, typer.Option(help="lambda: a number, or numbers and lo:hi:count on an axis.")] = "1e-7:0.5:17",
-    width: Annotated[str | None, typer.Option(help="Hidden width d; default wide.")] = None,
+    depth: Annotated[str | None, typer.Option(help="L, likewise; default 1:8, of training 2.")] = None,
+    reg: Annotated[
+        str | None,
+        typer.Option(
+            help="lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5."
+        ),
+    ] = None,
+    width: Annotated[
+        str | None, typer.Option(help="Hidden width d; default wide, of training 15,30,50,70,100,140,200.")
+    ] = None,
     samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
     loss: options.LossOption = options.Loss.ce,
     colour: Annotated[Colour, typer.Option(help="Colours by structure or by rank.")] = Colour.structure,
@@ -50,18 +74,49 @@ def phase(
     effort: options.EffortOption = options.Effort.normal,
     workers: Annotated[str | None, typer.Option(help="Processes; default one for each core.")] = None,
     force: options.Force = False,
+    training: Annotated[
+        bool, typer.Option("--training", help="Where gradient descent ends instead: P(structure) over many seeds.")
+    ] = False,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            help="Of this one, such as pairs, or global: whatever is optimal; default simplex.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
+    activation: Annotated[
+        training_.Activation, typer.Option(help="Linear or relu.", rich_help_panel="Training")
+    ] = training_.Activation.linear,
+    seeds: training_.Seeds = "10",
+    steps: training_.Steps = "20000",
+    lr: training_.LearningRate = "0.5",
+    init: training_.Init = "gaussian",
+    scale: training_.Scale = None,
+    momentum: training_.Momentum = 0.0,
+    nesterov: training_.Nesterov = False,
+    decay: training_.DecayOption = training_.Decay.coupled,
+    tolerance: training_.Tolerance = "1e-5",
+    polish: training_.Polish = True,
 ) -> None:
-    """Draw a phase diagram with solved boundaries; the data go to CSV files beside the first picture."""
-    from optima.atlas import Store, processes
-    from optima.atlas.phase import phase_diagram
-    from optima.plot.phase import plot_phase
+    """Draw a phase diagram with solved boundaries; the data go to CSV files beside the first picture.
 
-    files = [*out, out[0].with_suffix(".csv"), out[0].with_name(f"{out[0].stem}-boundaries.csv")]
-    _check(out, files, force)
+    With --training each cell shows how often gradient descent ends at a structure, from many seeds.
+    """
+    if training:
+        training_.refuse(context, _MINIMA, "with --training, where it says nothing; leave it out")
+    else:
+        training_.refuse(context, _TRAINING, "but nothing is trained; add --training")
+    data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
+    check_pictures(out)
+    for path in (*out, *data):
+        options.check_output(path, force)
+    defaults = _VALUES[training]
+    x, y = x or _AXES[training][0], y or _AXES[training][1]
+    width = width or defaults["width"]
     given: dict[str, list[Any]] = {
         "classes": parse.integers(classes, "classes", 2),
-        "depth": parse.integers(depth, "depth", 1),
-        "reg": parse.reals(reg, "reg"),
+        "depth": parse.integers(depth or str(defaults["depth"]), "depth", 1),
+        "reg": parse.reals(reg or str(defaults["reg"]), "reg"),
         "width": [None] if width is None else [*parse.integers(width, "width", 1)],
         "samples": parse.integers(samples, "samples", 1),
     }
@@ -71,43 +126,98 @@ def phase(
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
     fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss.value}
     count = None if workers is None else parse.integer(workers, "workers", 1)
+    search = (parse.integer(seed, "seed", 0), effort.value)
+    if training:
+        settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
+        fixed |= {"activation": activation.value}
+        _check_structure(structure, given["classes"], activation.value)
+        number = parse.integer(seeds, "seeds", 1)
+        _training(out, data, (x.value, y.value), axes, fixed, store, settings, number, search, count, structure)
+    else:
+        _minima(out, data, (x.value, y.value), axes, fixed, store, search, certify, count, colour)
+    print("\n".join(map(str, [*out, *data])))
+
+
+def _minima(
+    out: list[Path],
+    data: list[Path],
+    names: tuple[str, str],
+    axes: dict[str, list[Any]],
+    fixed: dict[str, Any],
+    store: Path | None,
+    search: tuple[int, str],
+    certify: bool,
+    workers: int | None,
+    colour: Colour,
+) -> None:
+    from optima.atlas import processes
+    from optima.atlas.phase import phase_diagram
+    from optima.plot.phase import plot_phase
+
     tell = lambda line: print(line, file=sys.stderr, flush=True)
-    way_on = "repeat the command to go on" if store else "pass --store FILE to be able to go on"
-    with tempfile.TemporaryDirectory() as folder, resumable(way_on), Store(store or Path(folder) / "s", True) as atlas:
-        diagram = phase_diagram(
-            x.value,
-            y.value,
+    with _atlas(store) as atlas:
+        diagram = phase_diagram(*names, axes, fixed, atlas, *search, certify, processes(workers), tell)
+    figure = plot_phase(diagram, colour.value)
+    for path in out:
+        write_picture(figure, path)
+    write_table(data[0], diagram.table())
+    write_table(data[1], diagram.boundaries())
+
+
+def _training(
+    out: list[Path],
+    data: list[Path],
+    names: tuple[str, str],
+    axes: dict[str, list[Any]],
+    fixed: dict[str, Any],
+    store: Path | None,
+    settings: Any,
+    seeds: int,
+    search: tuple[int, str],
+    workers: int | None,
+    structure: str | None,
+) -> None:
+    from optima.atlas import processes, training_diagram
+    from optima.plot.training_phase import plot_training_diagram
+
+    with _atlas(store) as atlas, bar("training") as tell:
+        diagram = training_diagram(
+            *names,
             axes,
             fixed,
             atlas,
-            parse.integer(seed, "seed", 0),
-            effort.value,
-            certify,
-            processes(count),
-            tell,
+            settings,
+            seeds,
+            *search,
+            executors=processes(workers),
+            progress=training_.telling(tell),
         )
-    figure = plot_phase(diagram, colour.value)
+    figure = plot_training_diagram(diagram, structure)
     for path in out:
-        figure.savefig(path, dpi=200)
-    _write(files[-2], diagram.table())
-    _write(files[-1], diagram.boundaries())
-    print("\n".join(map(str, files)))
+        write_picture(figure, path)
+    write_table(data[0], diagram.table())
 
 
-def _check(out: Sequence[Path], files: Sequence[Path], force: bool) -> None:
-    from matplotlib.backend_bases import FigureCanvasBase
+def _check_structure(name: str | None, classes: list[int], activation: str) -> None:
+    """Raise ValueError, before anything is trained, for a structure that no run can end at."""
+    from optima.structures import named
 
-    known = FigureCanvasBase.get_supported_filetypes()
-    for path in out:
-        if path.suffix[1:] not in known:
-            raise ValueError(f"{path} has no ending that names a picture format; pass one of .pdf, .svg, .png")
-    for path in files:
-        options.check_output(path, force)
+    if name is None or name.startswith("unnamed") or any(named(name, K) for K in classes):
+        return
+    if name != "global":
+        raise ValueError(
+            f"structure is {name!r}, which does not exist at {classes[0]} classes; "
+            "pass global, or a name such as simplex or pairs"
+        )
+    if activation != "linear":
+        raise ValueError("the global minimum of a relu model is not known; pass the name of a structure")
 
 
-def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as stream:
-        if rows:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+@contextmanager
+def _atlas(store: Path | None) -> Iterator[Store]:
+    """The atlas file, or one for this call only; on Ctrl-C it is said how to go on."""
+    from optima.atlas import Store
+
+    way_on = "repeat the command to go on" if store else "pass --store FILE to be able to go on"
+    with tempfile.TemporaryDirectory() as folder, resumable(way_on), Store(store or Path(folder) / "s", True) as atlas:
+        yield atlas
