@@ -8,13 +8,14 @@ from typing import Any
 
 from optima.atlas.build import build
 from optima.atlas.executors import Executors
-from optima.atlas.phase import AXES, label
+from optima.atlas.phase import AXES
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.training import TrainingProgress, seed_list, train
 from optima.model import DeepUFM, one_of
+from optima.structures.recognition.result import UNNAMED
 from optima.train import Share
 from optima.train.compare import shares
 
@@ -34,6 +35,13 @@ class TrainingCell:
     problem: DeepUFM
     runs: tuple[Trained, ...]
     minimum: Record | None
+
+    @property
+    def global_structure(self) -> str | None:
+        """The structure of the global minimum, named as those of runs are; None where it is not known."""
+        if self.minimum is None:
+            return None
+        return f"{UNNAMED} (rank {self.minimum.rank})" if self.minimum.name == UNNAMED else self.minimum.name
 
     def count(self, ending: str) -> int:
         """Number of runs that are ``"converged"``, ``"out of steps"`` or ``"diverged"``."""
@@ -118,7 +126,7 @@ class TrainingDiagram:
             "converged": cell.count("converged"),
             "out_of_steps": cell.count("out of steps"),
             "diverged": cell.count("diverged"),
-            "global_structure": None if minimum is None else label(minimum),
+            "global_structure": cell.global_structure,
             "global_loss": None if minimum is None else minimum.loss,
             "least_loss": min((loss for run in cell.runs if (loss := run.end(polished)[1]) is not None), default=None),
         }

@@ -65,7 +65,7 @@ def phase(
     width: Annotated[
         str | None, typer.Option(help="Hidden width d; default wide, of training 15,30,50,70,100,140,200.")
     ] = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
+    samples: Annotated[str, typer.Option(help="Samples n per class; of training also K of them with commas.")] = "1",
     loss: options.LossOption = options.Loss.ce,
     colour: Annotated[Colour, typer.Option(help="Colours by structure or by rank.")] = Colour.structure,
     store: Annotated[Path | None, typer.Option(help="Atlas file that cells are taken from and added to.")] = None,
@@ -118,7 +118,7 @@ def phase(
         "depth": parse.integers(depth or str(defaults["depth"]), "depth", 1),
         "reg": parse.reals(reg or str(defaults["reg"]), "reg"),
         "width": [None] if width is None else [*parse.integers(width, "width", 1)],
-        "samples": parse.integers(samples, "samples", 1),
+        "samples": _samples(samples, training and Axis.samples not in (x, y)),
     }
     axes = {x.value: given[x.value], y.value: given[y.value]}
     for name, values in given.items():
@@ -196,6 +196,11 @@ def _training(
     for path in out:
         write_picture(figure, path)
     write_table(data[0], diagram.table())
+
+
+def _samples(text: str, one: bool) -> list[Any]:
+    """Numbers of samples, or where it is ``one`` problem's a number for each class."""
+    return [options.class_sizes(text)] if one and "," in text else list(parse.integers(text, "samples", 1))
 
 
 def _check_structure(name: str | None, classes: list[int], activation: str) -> None:

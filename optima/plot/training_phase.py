@@ -113,7 +113,7 @@ class _Picture:
             x,
             y,
         )
-        self.minima = [[_minimum(cell) for cell in row] for row in diagram.cells]
+        self.minima = [[cell.global_structure for cell in row] for row in diagram.cells]
         minima = {name for row in self.minima for name in row if name}
         # One global minimum everywhere is said once.
         self.several = len(minima) > 1
@@ -238,12 +238,6 @@ class _Picture:
             label = f"most runs {WORDS[ending]}"
             handles.append(Patch(facecolor="white", edgecolor="0.5", hatch=HATCHES[ending], label=label))
         return handles
-
-
-def _minimum(cell: TrainingCell) -> str | None:
-    from optima.atlas.phase import label
-
-    return None if cell.minimum is None else label(cell.minimum)
 
 
 def _words(structure: str) -> str:
