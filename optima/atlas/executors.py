@@ -7,12 +7,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
 
 from optima.model import positive_integer
 from optima.solve.blas import one_blas_thread
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Gives a fresh executor, and closes it at the end.
 Executors = Callable[[], AbstractContextManager[Executor]]
@@ -62,7 +66,8 @@ def _follow_parent() -> None:
 def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
     """The workers of the Dask cluster at ``tcp://HOST:PORT``, or of one started here with ``"local"``.
 
-    Raises ValueError when dask.distributed is missing or the scheduler does not answer.
+    Raises ValueError when dask.distributed is missing or the scheduler does not answer. A scheduler that dies later
+    shows as ConnectionError when a job is submitted.
     """
     try:
         import distributed
@@ -76,16 +81,35 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
             with one_blas_thread():
                 cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None)
             with cluster, distributed.Client(cluster) as client:
-                yield client.get_executor(pure=False)
+                # Replaces workers that die, also those that die while they start.
+                cluster.adapt(minimum=count, maximum=count)
+                yield _Cluster(client)
             return
         try:
             client = distributed.Client(scheduler, timeout=10)
         except (OSError, ValueError):
             raise ValueError(f"no Dask scheduler answers at {scheduler}; pass tcp://HOST:PORT or local") from None
         with client:
-            yield client.get_executor(pure=False)
+            yield _Cluster(client)
 
     return start
+
+
+class _Cluster(Executor):
+    """The executor of a Dask client, which refuses jobs when the scheduler is gone instead of keeping them for ever."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._executor = client, client.get_executor(pure=False)
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        if self._client.status == "running":
+            future = self._executor.submit(work, *arguments, **named)
+            # Asked once more: a job sent while the client reconnects is never answered.
+            if self._client.status == "running":
+                return future
+        raise ConnectionError(
+            "the Dask scheduler was lost; start it again and repeat the command, what is done is kept"
+        )
 
 
 def lost_worker(error: BaseException) -> bool:

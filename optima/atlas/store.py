@@ -91,7 +91,11 @@ class Store:
     def _check(self, write: bool) -> None:
         ask = lambda pragma: self._connection.execute(f"PRAGMA {pragma}").fetchone()[0]
         version, pages = version_of(self._connection), ask("page_count")
-        if pages and ask("application_id") != APPLICATION:
+        # Without tables it is an atlas whose first writer was stopped, or a new file.
+        blank = not version and not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if blank and not write:
+            raise ValueError(f"{self.path} is no atlas yet; pass a file written by optima atlas build")
+        if not blank and ask("application_id") != APPLICATION:
             raise ValueError(f"{self.path} is a database but not an atlas; pass a file written by optima atlas build")
         if version > len(STEPS):
             raise ValueError(f"{self.path} is an atlas of version {version}, newer than this optima; update optima")
@@ -121,6 +125,9 @@ class Store:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_FULL:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
+            if code == sqlite3.SQLITE_IOERR and not str(error.sqlite_errorname).endswith("READ"):
+                # A quota, a limit on the size of files, or a broken disk.
+                raise OSError(errno.EIO, str(error), str(self.path)) from None
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise ValueError(f"{self.path} is being written by another process; try again when it ends") from None
             if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):

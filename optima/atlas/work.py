@@ -27,7 +27,8 @@ def work(
 ) -> None:
     """Run the jobs and ``take`` each with its result, in this thread, in the order in which they end.
 
-    ``lost`` is called for every worker that dies. Raises RuntimeError when a job keeps losing its worker.
+    ``lost`` is called for every worker that dies. Raises ConnectionError when a job keeps losing its worker, or a
+    cluster its scheduler.
     """
     left = dict(enumerate(jobs))
     lives = dict.fromkeys(left, LIVES)
@@ -58,7 +59,10 @@ def _run(
                 lost()
                 lives[number] -= 1
                 if lives[number] == 0:
-                    raise RuntimeError("a job lost its worker time after time; give the workers more memory") from error
+                    words = (
+                        f"a job lost its worker {LIVES} times; give the workers more memory, then repeat the command"
+                    )
+                    raise ConnectionError(words) from error
                 try:
                     pending[executor.submit(_do, left[number])] = number
                 except RuntimeError:

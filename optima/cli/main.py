@@ -56,8 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _give_up_stdout()
         return _refuse("standard output was closed before the end; pass --out FILE to keep every row")
+    except ConnectionError as error:
+        return _refuse(str(error))
     except OSError as error:
         _give_up_stdout()
+        if error.filename:
+            return _refuse(f"writing {error.filename} failed ({error.strerror}); make room and repeat the command")
         return _refuse(f"writing failed ({error.strerror}); pass an output with more room")
     except (ValueError, TypeError) as error:
         return _refuse(str(error))
