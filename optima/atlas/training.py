@@ -128,10 +128,7 @@ def train(
     """
     settings = hyperparameters or Hyperparameters()
     numbers = seed_list(seeds)
-    grid = list(dict.fromkeys(map(trainable, problems)))
-    for problem in grid:
-        # Bad settings are refused here, before any worker starts.
-        Initialisation(problem, settings.init, settings.scale)
+    grid = checked(problems, settings)
     runs = Runs(store)
     waiting = cut({problem: _missing(runs, problem, settings, numbers) for problem in grid}, settings)
     state = TrainingProgress(sum(job.size for job in waiting), sum(job.cost for job in waiting))
@@ -144,6 +141,14 @@ def train(
 
     work(waiting, executors or processes(), take, state.count_lost)
     return state
+
+
+def checked(problems: Iterable[DeepUFM], hyperparameters: Hyperparameters) -> list[DeepUFM]:
+    """The problems without repeats. Raises ValueError for one that cannot be trained so, before any work."""
+    grid = list(dict.fromkeys(map(trainable, problems)))
+    for problem in grid:
+        Initialisation(problem, hyperparameters.init, hyperparameters.scale)
+    return grid
 
 
 def seed_list(seeds: int | Sequence[int]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from optima.atlas.record import Record
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
-from optima.atlas.training import TrainingProgress, seed_list, train
+from optima.atlas.training import TrainingProgress, checked, seed_list, train
 from optima.model import DeepUFM, one_of
 from optima.structures.recognition.result import UNNAMED
 from optima.train import Share
@@ -185,7 +185,7 @@ def training_diagram(
     numbers = seed_list(seeds)
     columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
-    flat = [problem for line in grid for problem in line]
+    flat = checked((problem for line in grid for problem in line), settings)
     linear = [problem for problem in flat if problem.activation == "linear"]
     build(store, linear, seed, effort, executors=executors)
     train(store, flat, settings, numbers, executors, progress)

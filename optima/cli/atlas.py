@@ -103,6 +103,7 @@ def build(
     """Solve the cells of a grid that the atlas lacks; repeat the command to go on after any interruption."""
     from optima.atlas import Store, dask, processes
     from optima.atlas.grid import grid
+    from optima.atlas.training import checked
 
     if not train:
         training_.refuse(context, training_.NAMES, "but nothing is trained; add --train")
@@ -121,6 +122,8 @@ def build(
         imbalance_type.value,
     )
     settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
+    if train:
+        checked(problems, settings)
     number, numbers = parse.integer(seed, "seed", 0), parse.integer(seeds, "seeds", 1)
     count = None if workers is None else parse.integer(workers, "workers", 1)
     executors = processes(count) if scheduler is None else dask(scheduler, count)
