@@ -51,6 +51,7 @@ class TrainingJob:
             rule=settings.rule,
             tolerance=settings.tolerance,
             record=False,
+            threads=1,
         )
         if settings.polish:
             training = training.polished()

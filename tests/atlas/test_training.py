@@ -1,12 +1,15 @@
 """Runs of gradient descent in an atlas: those of the trainer, each trained once, whatever interrupts."""
 
 import dataclasses
+import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
 
 from optima import DeepUFM
-from optima.atlas import Hyperparameters, Runs, Store, check_trained, train
+from optima.atlas import Hyperparameters, Runs, Store, check_trained, dask, processes, train
 from optima.atlas.training import cut
 from optima.train import train as descend
 
@@ -81,7 +84,7 @@ def test_how_runs_share_jobs_does_not_matter(tmp_path, thread, monkeypatch):
 
 
 def test_jobs_cover_what_is_missing_once():
-    missing = {problem: (0, 1, 2) for problem in PROBLEMS} | {PROBLEMS[0]: (), DeepUFM(10, 3, 0.1, 5, 300): (0, 4)}
+    missing = dict.fromkeys(PROBLEMS, (0, 1, 2)) | {PROBLEMS[0]: (), DeepUFM(10, 3, 0.1, 5, 300): (0, 4)}
     found = cut(missing, SETTINGS)
     pairs = [(problem, seed) for job in found for problem in job.problems for seed in job.seeds]
     assert sorted(map(str, pairs)) == sorted(str((p, seed)) for p, seeds in missing.items() for seed in seeds)
@@ -148,3 +151,33 @@ def test_hyperparameters_survive_as_text():
     settings = Hyperparameters(0.1, 7, "pairs", 0.25, 0.9, True, tolerance=1e-7, polish=False)
     assert Hyperparameters.of(settings.text) == settings
     assert Hyperparameters(lr=1).text == Hyperparameters(lr=1.0).text
+
+
+@pytest.mark.slow
+def test_one_process_two_and_dask_store_the_same_runs(tmp_path):
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    for name, executors in {"one": processes(1), "two": processes(2), "cluster": dask("local", 2)}.items():
+        with Store(tmp_path / name, write=True) as store:
+            train(store, PROBLEMS, SETTINGS, 3, executors)
+    found = []
+    for name in ("one", "two", "cluster"):
+        with Store(tmp_path / name) as store:
+            found.append(kept(store))
+    assert len(found[0]) == 12
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.slow
+def test_killed_workers_are_replaced(tmp_path):
+    killed = []
+
+    def kill(state):
+        if not killed:
+            (victim,) = multiprocessing.active_children()
+            os.kill(victim.pid, signal.SIGKILL)
+            killed.append(victim.pid)
+
+    with Store(tmp_path / "atlas.sqlite", write=True) as store:
+        state = train(store, PROBLEMS, SETTINGS, 3, processes(1), kill)
+        assert state.lost
+        assert (state.done, len(Runs(store))) == (12, 12)
