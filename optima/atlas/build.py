@@ -39,6 +39,11 @@ class Progress:
         return self.done / max(time.monotonic() - self.began, 1e-9)
 
     @property
+    def fraction(self) -> float:
+        """Part of the cells that is done."""
+        return self.done / self.total if self.total else 1.0
+
+    @property
     def seconds_left(self) -> float:
         """Time to the end at the rate so far."""
         return (self.total - self.done) / self.rate if self.done else float("inf")

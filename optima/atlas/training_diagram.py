@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optima.atlas.build import build
+from optima.atlas.build import Progress, build
 from optima.atlas.executors import Executors
 from optima.atlas.phase import AXES
 from optima.atlas.record import Record
@@ -150,7 +150,7 @@ def training_diagram(
     seed: int = 0,
     effort: str = "quick",
     executors: Executors | None = None,
-    progress: Callable[[TrainingProgress], None] | None = None,
+    progress: Callable[[Progress | TrainingProgress], None] | None = None,
 ) -> TrainingDiagram:
     r"""The probability that gradient descent ends at each structure, over two numbers of the model.
 
@@ -174,8 +174,10 @@ def training_diagram(
         See :func:`optima.atlas.train`.
     seed, effort
         Of the search for the global minima.
-    executors, progress
+    executors
         See :func:`optima.atlas.train`.
+    progress
+        Called after each job, first of the search and then of training.
 
     Raises ValueError and TypeError on bad input.
     """
@@ -187,7 +189,7 @@ def training_diagram(
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
     flat = checked((problem for line in grid for problem in line), settings)
     linear = [problem for problem in flat if problem.activation == "linear"]
-    build(store, linear, seed, effort, executors=executors)
+    build(store, linear, seed, effort, executors=executors, progress=progress)
     train(store, flat, settings, numbers, executors, progress)
     runs = Runs(store)
 

@@ -137,17 +137,10 @@ def build(
 def _solve(
     atlas: Store, problems: list[DeepUFM], seed: int, effort: str, certify: bool, again: bool, executors: Executors
 ) -> None:
-    from optima.atlas import Progress
     from optima.atlas import build as fill
 
     with bar("atlas") as tell:
-
-        def show(now: Progress) -> None:
-            tell(now.done, now.total, str(now))
-            if not sys.stderr.isatty():
-                print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
-
-        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=show)
+        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=training_.telling(tell))
     print(f"{done.kept} cells solved or improved; {atlas.path} has {len(atlas)}")
 
 

@@ -80,7 +80,7 @@ def phase(
     structure: Annotated[
         str | None,
         typer.Option(
-            help="Of this one, such as pairs, or global: whatever is optimal; default simplex.",
+            help="Whose probability: a name, or global for the optimal one; default simplex, if any run ends there.",
             rich_help_panel="Training",
         ),
     ] = None,

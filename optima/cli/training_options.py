@@ -12,7 +12,7 @@ from optima.cli import parse
 from optima.cli.train import Activation, Decay
 
 if TYPE_CHECKING:
-    from optima.atlas import Hyperparameters, TrainingProgress
+    from optima.atlas import Hyperparameters, Progress, TrainingProgress
 
 __all__ = ["NAMES", "Activation", "Decay", "hyperparameters", "refuse", "telling"]
 
@@ -74,10 +74,10 @@ def refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is given {why}")
 
 
-def telling(tell: Callable[[float, float, str], None]) -> Callable[[TrainingProgress], None]:
+def telling(tell: Callable[[float, float, str], None]) -> Callable[[Progress | TrainingProgress], None]:
     """Progress to a bar, or where there is no terminal for one a line at a time."""
 
-    def show(now: TrainingProgress) -> None:
+    def show(now: Progress | TrainingProgress) -> None:
         tell(now.fraction, 1.0, str(now))
         if not sys.stderr.isatty():
             print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)

@@ -36,7 +36,7 @@ def test_pictures_data_and_store(call, near, tmp_path):
     assert code == 2
     assert "exists; pass another name, or --force" in err
     code, _, err = call(*command, "--force", "--structure", "global")
-    assert (code, err) == (0, ""), "nothing is left to train"
+    assert (code, err) == (0, ""), "nothing is left to do"
 
 
 def test_class_sizes_and_other_axes(call, near, tmp_path):
