@@ -7,13 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from optima.atlas.ties import Branch, crossing
+from optima.atlas.ties import SAME, Branch, change
 from optima.model import Array
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3
-# Relative difference of losses up to which two branches are taken for one minimum, which both have run into.
-SAME = 1e-7
 
 # Ends in log lambda, and the number of the lowest branch between them.
 Run = tuple[float, float, int]
@@ -33,7 +31,9 @@ def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]
     changes: list[tuple[float, int, int]] = []
     for i in range(len(logs) - 1):
         changes += _changes(branches, depth, float(logs[i]), float(logs[i + 1]), winner[i], winner[i + 1])
-    ends = [float(logs[0]), *(at for at, _, _ in changes), float(logs[-1])]
+    # A bifurcation may lie a little before the neighbours between which it was seen.
+    inner = np.maximum.accumulate([float(logs[0]), *(at for at, _, _ in changes)]).tolist()
+    ends = [*inner, float(logs[-1])]
     winners = [winner[0], *(second for _, _, second in changes)]
     return [(low, high, winner) for (low, high), winner in zip(pairwise(ends), winners, strict=True)]
 
@@ -44,7 +44,7 @@ def _changes(
     """Where the lowest branch changes, and from which to which, given the lowest at both ends."""
     if first == second:
         return []
-    solved = crossing(branches[first], branches[second], low, high, depth=depth)
+    solved, _ = change(branches[first], branches[second], low, high, depth=depth)
     at = (low + high) / 2 if solved is None else solved
     losses = np.array([branch.loss(depth, at) for branch in branches])
     middle = _lowest(losses)

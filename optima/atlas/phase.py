@@ -16,7 +16,7 @@ from optima.atlas.envelope import envelope
 from optima.atlas.executors import Executors
 from optima.atlas.record import Record
 from optima.atlas.store import Store
-from optima.atlas.ties import BETWEEN, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.atlas.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
 from optima.model import DeepUFM, one_of, shown
 from optima.reduction import Reduction
 from optima.solve.search import solve
@@ -221,11 +221,26 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
         return [], [tie]
     problem = dataclasses.replace(first.problem, reg=math.exp(tie.at))
     middle = Record.of(solve(problem, seed, "quick", starts=[first.means, second.means]))
-    if tie.known_by != BETWEEN and middle.loss >= tie.loss * (1 - THIRD):
+    if tie.known_by == BETWEEN or middle.loss < tie.loss * (1 - THIRD):
+        left, before = _between(first, middle, seed, room - 1)
+        right, after = _between(middle, second, seed, room - 1)
+        return [*left, middle, *right], [*before, *after]
+    if tie.known_by == BIFURCATION:
         return [], [tie]
-    left, before = _between(first, middle, seed, room - 1)
-    right, after = _between(middle, second, seed, room - 1)
-    return [*left, middle, *right], [*before, *after]
+    # A code that was followed to the tie may have become another on its way.
+    near = [Branch.of(record).at(problem) for record in (first, second)]
+    if [label(record) for record in near] == [label(first), label(second)]:
+        return [], [tie]
+    there = dataclasses.replace(tie, first=near[0], second=near[1])
+    return [], [*_parted(first, near[0]), there, *_parted(near[1], second)]
+
+
+def _parted(first: Record, second: Record) -> list[Tie]:
+    """The bifurcation between two names of one code that was followed."""
+    if label(first) == label(second):
+        return []
+    ends = (math.log(Reduction(record.problem).reg) for record in (first, second))
+    return [tie_in_reg(first, second, *ends)]
 
 
 def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | None) -> list[Phase]:

@@ -1,23 +1,24 @@
-"""Where two minima have the same loss, in lambda and in real depth, for structures with a name and codes without."""
+"""Where two minima have the same loss or become one, in lambda and in real depth, with a name or without."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 
 from optima.atlas.record import Record
-from optima.model import Array
+from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, exponent
 from optima.solve import boundary, boundary_depth
-from optima.solve.rung import descend
-from optima.solve.rung_objective import RungObjective
+from optima.solve.rung import Batch, balanced, descend
+from optima.solve.rung_objective import RungObjective, gauge
 from optima.solve.scale import best_scales
 from optima.solve.starts import best_scale, from_products
 from optima.structures import Structure, named
+from optima.structures.recognition import recognise
 
 # Steps and gradient norm of the descent that follows a code to another lambda or depth.
 STEPS, TOLERANCE = 2000, 1e-9
@@ -25,8 +26,10 @@ STEPS, TOLERANCE = 2000, 1e-9
 TIED = 1e-6
 # How far, relative, a structure whose best scale is zero is put above the zero logits.
 LOST = 1e-6
+# Relative difference of losses up to which two branches are taken for one minimum, which both have run into.
+SAME = 1e-9
 # How the place of a tie is known.
-CLOSED_FORM, FOLLOWED, BETWEEN = "closed form", "minima followed", "between cells"
+CLOSED_FORM, FOLLOWED, BIFURCATION, BETWEEN = "closed form", "minima followed", "bifurcation", "between cells"
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,52 @@ class Branch:
             # A structure of scale zero is the zero logits; it must not win under another name.
             gone = (best.scales == 0).all(axis=0) & bool(self.structure.blocks())
             return np.where(gone, best.loss * (1 + LOST), best.loss)
-        base, p = self.objective, np.full(reg.shape, float(exponent(depth)))
-        here = RungObjective(base.loss, reg, p, base.column, base.weight)
-        starts, _ = best_scale(here, np.repeat(self.factors, reg.size, axis=0), 4)
-        ends = descend(here, starts, STEPS, TOLERANCE)
+        ends = self._followed(self._objective(depth, reg))
         return np.where(ends.dropped, np.inf, ends.loss)
+
+    def _objective(self, depth: float, reg: Array) -> RungObjective:
+        base = self.objective
+        return RungObjective(base.loss, reg, np.full(reg.shape, float(exponent(depth))), base.column, base.weight)
+
+    def _followed(self, here: RungObjective) -> Batch:
+        """Descents from the code, which keep its symmetries, to stationary points of other problems."""
+        starts, _ = best_scale(here, np.repeat(self.factors, here.reg.size, axis=0), 4)
+        return descend(here, starts, STEPS, TOLERANCE)
+
+    def curvature(self, depth: float, log_reg: float) -> float:
+        """Smallest eigenvalue of the Hessian outside rotations, where the code is followed to; nan where it ends."""
+        here = self._objective(depth, np.array([math.exp(log_reg)]))
+        ends = self._followed(here)
+        if ends.dropped[0]:
+            return math.nan
+        point = ends.factors[0]
+        flat = gauge(point)
+        hessian = here.hessian(point)
+        # Rotations go above all other eigenvalues.
+        lifted = hessian + np.linalg.norm(hessian) * (flat @ flat.T)
+        return float(np.linalg.eigvalsh(lifted)[0])
+
+    def at(self, problem: DeepUFM) -> Record:
+        """The code followed to another lambda or integer depth, under the name that it has there."""
+        reduction = Reduction(problem)
+        if self.structure is not None:
+            return self.record
+        here = self._objective(float(problem.depth), np.array([reduction.reg]))
+        factors = balanced(self._followed(here).factors)[0]
+        factors[1] *= self.objective.column[:, None]
+        means = factors[0] @ factors[1].T
+        name = str(recognise(means, loss=problem.loss))
+        return replace(
+            self.record, problem=problem, factors=factors, loss=reduction.value(means), structure=name, certificate=None
+        )
 
 
 @dataclass(frozen=True)
 class Tie:
     """Where the global minimum passes from ``first`` to ``second``, at log lambda or at real depth ``at``.
 
-    ``loss`` is that of both there, infinite where the tie was not solved.
+    ``loss`` is that of both there, infinite where the tie was not solved. At a bifurcation the two are one minimum,
+    which loses its symmetry there.
     """
 
     first: Record
@@ -126,13 +163,26 @@ def _tie(
     depth: float | None = None,
     log_reg: float | None = None,
 ) -> Tie:
-    """The one root of a closed form, else the crossing of the branches, else the middle."""
+    """The one root of a closed form, else the crossing or the bifurcation of the branches, else the middle."""
     at: float | None
-    at, known_by = (roots[0], CLOSED_FORM) if len(roots) == 1 else (crossing(A, B, low, high, depth, log_reg), FOLLOWED)
+    if len(roots) == 1:
+        at, known_by = roots[0], CLOSED_FORM
+    else:
+        at, known_by = change(A, B, low, high, depth, log_reg)
     if at is None:
         return Tie(A.record, B.record, (low + high) / 2, BETWEEN)
-    loss = A.loss(*((depth, at) if depth is not None else (at, log_reg)))  # type: ignore[arg-type]
-    return Tie(A.record, B.record, at, known_by, loss)
+    place = (depth, at) if depth is not None else (at, log_reg)
+    return Tie(A.record, B.record, at, known_by, min(branch.loss(*place) for branch in (A, B)))  # type: ignore[arg-type]
+
+
+def change(
+    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
+) -> tuple[float | None, str]:
+    """Where one branch takes over from the other, as :func:`crossing` or :func:`bifurcation`, and which of them."""
+    at = crossing(A, B, low, high, depth, log_reg)
+    if at is not None:
+        return at, FOLLOWED
+    return bifurcation(A, B, low, high, depth, log_reg), BIFURCATION
 
 
 def crossing(
@@ -140,13 +190,54 @@ def crossing(
 ) -> float | None:
     """Where two branches cross between two ends, in log lambda at a given depth or in depth; None where they do not."""
 
+    difference = _difference(A, B, depth, log_reg)
+    ends = difference(low), difference(high)
+    # Branches that are one minimum at an end differ there by noise.
+    if ends[0] * ends[1] >= 0 or min(map(abs, ends)) <= SAME:
+        return None
+    at = float(brentq(difference, low, high, xtol=1e-12, rtol=1e-12))
+    return at if abs(difference(at)) <= TIED else None
+
+
+def bifurcation(
+    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
+) -> float | None:
+    r"""Where a branch loses its symmetry to another that begins there: the root of its smallest curvature.
+
+        .. math:: \lambda_{\min}
+    abla^2 F|_{	ext{outside rotations}} = 0
+
+        None where neither branch has one between the two ends, or a little beyond them.
+    """
+    if A.record.rank != B.record.rank or A.record.rank == 0:
+        return None
+    difference = _difference(A, B, depth, log_reg)
+    ends = difference(low), difference(high)
+    # The symmetric branch is the higher one where the two differ.
+    parted = max(ends, key=abs)
+    if min(map(abs, ends)) > TIED or not abs(parted) > SAME or not math.isfinite(parted):
+        return None
+    symmetric = A if parted > 0 else B
+
+    def curvature(x: float) -> float:
+        return symmetric.curvature(*((depth, x) if depth is not None else (x, log_reg)))  # type: ignore[arg-type]
+
+    # Close to the bifurcation the losses differ too little to see on which side of it an end lies.
+    width = high - low
+    if ends[0] == parted:
+        high += width
+    else:
+        low -= width
+    if not curvature(low) * curvature(high) < 0:
+        return None
+    return float(brentq(curvature, low, high, xtol=1e-9, rtol=1e-12))
+
+
+def _difference(A: Branch, B: Branch, depth: float | None, log_reg: float | None) -> Callable[[float], float]:
     def difference(x: float) -> float:
         place = (depth, x) if depth is not None else (x, log_reg)
         a, b = (branch.loss(*place) for branch in (A, B))  # type: ignore[arg-type]
         # A branch that ended has lost.
         return (a - b) / (a + b) if math.isfinite(a + b) else float(math.isinf(a)) - float(math.isinf(b))
 
-    if difference(low) * difference(high) >= 0:
-        return None
-    at = float(brentq(difference, low, high, xtol=1e-12, rtol=1e-12))
-    return at if abs(difference(at)) <= TIED else None
+    return difference
