@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -89,10 +90,22 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
             client = distributed.Client(scheduler, timeout=10)
         except (OSError, ValueError):
             raise ValueError(f"no Dask scheduler answers at {scheduler}; pass tcp://HOST:PORT or local") from None
-        with client:
+        with _quiet_client(), client:
             yield _Cluster(client)
 
     return start
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Without the log of the Dask client, which puts tracebacks where this program has a sentence."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 class _Cluster(Executor):

@@ -1,11 +1,6 @@
 """Building an atlas: only what is missing, the same values whoever computes them, nothing lost to kills."""
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
-import time
 from itertools import chain
 
 import numpy as np
@@ -123,71 +118,6 @@ def test_one_process_two_and_dask_store_the_same(tmp_path, grid):
     one = values(tmp_path / "one")
     assert len(one) == len(grid)
     assert all(values(tmp_path / name) == one for name in ways)
-
-
-BUILD = """
-import sys
-from optima import DeepUFM
-from optima.atlas import Store, build, processes
-if __name__ == "__main__":
-    grid = [DeepUFM(K, L, reg) for K in range(3, 7) for L in (2, 3) for reg in (1e-3, 1e-2)]
-    with Store(sys.argv[1], write=True) as store:
-        build(store, grid, effort="quick", executors=processes(2), progress=lambda now: print(now.done, flush=True))
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_build_loses_only_the_jobs_in_flight(tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(BUILD)
-    command = [sys.executable, str(script)]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    with subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True) as running:
-        done = int(running.stdout.readline())
-        running.send_signal(signal.SIGKILL)
-    assert done <= len(values(tmp_path / "killed")) < len(values(tmp_path / "whole"))
-    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
-    assert values(tmp_path / "killed") == values(tmp_path / "whole")
-
-
-@pytest.mark.slow
-def test_killed_workers_are_replaced(tmp_path, grid):
-    import multiprocessing
-
-    with Store(tmp_path / "calm", write=True) as store:
-        build(store, grid, effort="quick", executors=processes(1))
-    killed = []
-
-    def kill(state):
-        if not killed:
-            victim = multiprocessing.active_children()[0]
-            os.kill(victim.pid, signal.SIGKILL)
-            killed.append(victim.pid)
-            time.sleep(0.5)
-
-    with Store(tmp_path / "shot", write=True) as store:
-        state = build(store, grid, effort="quick", executors=processes(1), progress=kill)
-    assert killed
-    assert state.lost
-    assert values(tmp_path / "shot") == values(tmp_path / "calm")
-
-
-@pytest.mark.slow
-def test_workers_of_a_cluster_that_die_are_replaced(tmp_path):
-    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-    grid = [DeepUFM(K, L, reg) for K in range(3, 6) for L in (2, 3) for reg in (1e-3, 1e-2)]
-    with Store(tmp_path / "calm", write=True) as store:
-        build(store, grid, effort="quick", executors=processes(1))
-
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
-
-        def kill(state):
-            alive = [nanny for nanny in cluster.workers.values() if nanny.pid]
-            os.kill(alive[state.done % len(alive)].pid, signal.SIGKILL)
-
-        with Store(tmp_path / "shot", write=True) as store:
-            build(store, grid, effort="quick", executors=dask(cluster.scheduler_address), progress=kill)
-    assert values(tmp_path / "shot") == values(tmp_path / "calm")
 
 
 def test_records_of_a_sweep_need_little_room(solution):

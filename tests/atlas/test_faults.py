@@ -167,7 +167,7 @@ def test_two_processes_read_while_two_write_in_turns(path):
         assert reader.stdout.readline() == "ready\n"
     writers = [python(WRITER, path, 10, turns) for _ in range(2)]
     for process in (*readers, *writers):
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=300)
         assert process.returncode == 0
         if process in readers:
             seen = list(map(int, said.split()))
