@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,10 @@ from matplotlib.figure import Figure
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
+
+# A circle of this area, in square points, stands for all runs at a point.
+AREA = 160
+CIRCLE: dict[str, Any] = {"facecolor": "#9fb4cf", "edgecolor": "#00204c", "linewidth": 0.6}
 
 
 def _make(place: Workplace) -> None:
@@ -59,10 +64,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
     right.set_xlabel("regularisation $\\lambda$")
     right.set_title(f"$d = {rows[-1]['width']}$", fontsize=10)
     figure.legend(*left.get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center", ncols=2)
-    row = rows[0]
+    row, count = rows[0], len(next(iter(cells(rows, WIDTH).values())))
     figure.suptitle(
         f"Rank of the critical point that gradient descent was heading for "
-        f"($K = {row['classes']}$, $n = {row['samples']}$, $L = {row['depth']}$)",
+        f"($K = {row['classes']}$, $n = {row['samples']}$, $L = {row['depth']}$; {count} runs at each point)",
         fontsize=10,
     )
     return figure
@@ -73,10 +78,9 @@ def _draw_ranks(axes: Axes, points: dict[float, list[Row]]) -> None:
     means = [float(np.mean(_ranks(found))) for found in points.values()]
     for place, found in points.items():
         for rank, count in Counter(_ranks(found)).items():
-            size = 160 * count / len(found)
-            axes.scatter(place, rank, s=size, facecolor="#9fb4cf", edgecolor="#00204c", linewidth=0.6, zorder=2)
+            axes.scatter(place, rank, s=AREA * count / len(found), zorder=2, **CIRCLE)
     axes.plot(list(points), means, color="black", marker="_", markersize=9, linewidth=1.2, zorder=3, label="mean rank")
-    axes.scatter([], [], s=80, facecolor="#9fb4cf", edgecolor="#00204c", linewidth=0.6, label="half of the runs")
+    axes.scatter([], [], s=AREA / 2, label="half of the runs (area: how many runs)", **CIRCLE)
 
 
 figure = Reproduction("garrod2025.fig5", "the rank that training ends at, against width and against lambda", _make)
