@@ -215,7 +215,7 @@ class _Picture:
         settings, seeds = diagram.hyperparameters, len(diagram.flat[0].runs)
         axes.set_title(
             f"P({_words(self.structure)}) after gradient descent at {', '.join(fixed)}{relu}\n"
-            f"{seeds} seeds a cell, learning rate {settings.lr:g}, at most {_plain(settings.steps)} steps,\n"
+            f"{seeds} seeds a cell, learning rate {settings.lr:g}, at most ${_plain(settings.steps)}$ steps,\n"
             f"by {'the critical points that runs were heading for' if self.polished else 'where the runs stopped'}",
             fontsize=9,
         )
@@ -227,11 +227,11 @@ class _Picture:
         if any(self.rival(cell) for cell in self.diagram.flat):
             handles.append(note("upper left: commonest end,\nwhere it is another one"))
         if self.several:
-            handles.append(note("upper right, boxed: global minimum"))
+            handles.append(note("upper right, boxed: global minimum,\nas far as it is known"))
         if self.letters:
             handles.append(note("\n".join(f"    {letter}  {name}" for name, letter in self.letters.items())))
         if self.everywhere is not None:
-            handles.append(note(f"global minimum of every cell:\n    {self.everywhere}"))
+            handles.append(note(f"global minimum of every cell,\nas far as it is known:\n    {self.everywhere}"))
         if self.several:
             handles.append(Line2D([], [], color="black", linewidth=1.8, label="global minimum changes"))
         for ending in self.hatched:

@@ -1,6 +1,9 @@
 """Where training ends over two numbers: the counts, and the picture."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 
@@ -131,3 +134,17 @@ def test_bad_axes(diagram_of):
         diagram_of(None, {"lr": [1], "reg": [0.1]})
     with pytest.raises(ValueError, match="the width is not given"):
         diagram_of(None, {"depth": [1], "reg": [0.1]}, {"classes": 3})
+
+
+def test_the_shipped_diagram_agrees_with_the_shipped_figure():
+    """Two commands, the same runs: the diagram in examples at lambda = 2^-10, and the sweep over widths of Figure 2."""
+    folder = Path(__file__).parents[2] / "examples"
+    figure, diagram = (pd.read_csv(folder / f"{name}.csv") for name in ("garrod2025.fig2", "phase_training"))
+    row = diagram[(diagram.reg == 2.0**-10) & (diagram.structure == "simplex")]
+    sweep = figure[figure["sweep"] == "width"]
+    both = row.merge(sweep, on=["width", "counted"], suffixes=("", "_figure"))
+    assert len(both) == 2 * len(set(diagram.width) & set(sweep.width)) >= 10
+    assert list(both["count"]) == list(both.count_figure)
+    assert list(both.converged) == list(both.converged_figure)
+    assert list(both.low) == pytest.approx(list(both.low_figure))
+    assert both["count"].max() > both["count"].min()
