@@ -25,7 +25,7 @@ MODULES = {
 class Backend:
     """An array library and the device its arrays live on; None is the library's own choice.
 
-    Raises ValueError for an unknown library, and ImportError where it is not installed.
+    Raises ValueError for a library that is unknown or not installed, and for a device of one that has none.
     """
 
     name: str = "numpy"

@@ -37,7 +37,7 @@ def store(path: Path, command: dict[str, Any], descents: list[Descent]) -> None:
 def restore(path: Path, command: dict[str, Any], fresh: Callable[[int], Descent]) -> list[Descent]:
     """The descents stored in a file, none where there is no file; ``fresh(k)`` makes the k-th, not begun.
 
-    Raises ValueError when the file is not a checkpoint, or one of another command.
+    Raises ValueError when the file is not a checkpoint, or one of another command, and OSError when it cannot be read.
     """
     if not path.exists():
         return []
@@ -47,7 +47,10 @@ def restore(path: Path, command: dict[str, Any], fresh: Callable[[int], Descent]
         data = json.loads(str(arrays.pop("text")))
         if data["format"] != FORMAT:
             raise KeyError("format")
+    except OSError:
+        raise
     except Exception:
+        # Whatever numpy, zipfile and json raise on a file that is something else.
         raise ValueError(f"{path} is not a training checkpoint; pass a new file, or one that training wrote") from None
     if data["command"] != command:
         changed = sorted(key for key in command if data["command"].get(key) != command[key])

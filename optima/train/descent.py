@@ -191,9 +191,9 @@ class Descent:
         now = track.records[-1]
         if not now["relative_gradient"] <= self.settings.tolerance:
             return False
-        since = [seen for seen in track.records if seen["step"] >= self.step / 2]
         if self.step == 0:
             return bool(now["gradient_norm"] == 0)
+        since = [seen for seen in track.records if seen["step"] >= self.step / 2]
         return len({recognise(seen["means"], loss=problem.loss).name for seen in since}) == 1
 
     def _retire(self, endings: dict[int, str]) -> None:

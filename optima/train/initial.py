@@ -44,7 +44,7 @@ class Initialisation:
     def __post_init__(self) -> None:
         if self.scale is not None:
             positive_number("scale", self.scale)
-        if self.kind != "gaussian" if isinstance(self.kind, str) else True:
+        if not self._is("gaussian"):
             if self.problem.activation != "linear":
                 raise ValueError("this initialisation needs activation='linear'; pass init='gaussian'")
             self._means(np.random.default_rng(0))
@@ -52,13 +52,16 @@ class Initialisation:
     def factors(self, seed: int) -> list[Array]:
         """The starting point of a seed; equal seeds give equal points."""
         rng = np.random.default_rng(seed)
-        if isinstance(self.kind, str) and self.kind == "gaussian":
+        if self._is("gaussian"):
             return self._gaussian(rng, 1.0 if self.scale is None else self.scale)
         lifted = Reduction(self.problem).lift(self._means(rng), rng=rng)
-        if isinstance(self.kind, str) and self.kind in KINDS:
+        if self._is(*KINDS):
             return lifted
         noise = self._gaussian(rng, NEAR if self.scale is None else self.scale)
         return [factor + step for factor, step in zip(lifted, noise, strict=True)]
+
+    def _is(self, *kinds: str) -> bool:
+        return isinstance(self.kind, str) and self.kind in kinds
 
     def _gaussian(self, rng: np.random.Generator, scale: float) -> list[Array]:
         problem = self.problem

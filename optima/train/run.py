@@ -35,7 +35,7 @@ class Run:
         ``gradient_norm``, ``relative_gradient``, class-mean logits ``means`` (K, K), and those of
         :func:`optima.train.measures.measure`.
     polished
-        What :meth:`optima.train.Training.polish` found, or None.
+        What :meth:`optima.train.Training.polished` found, or None.
     """
 
     problem: DeepUFM
@@ -78,9 +78,12 @@ class Run:
     @property
     def means(self) -> Array:
         """Class-mean logits M at the end, shape (K, K). Raises ValueError for a diverged run."""
+        self._require_end()
+        return np.asarray(self.history["means"][-1])
+
+    def _require_end(self) -> None:
         if self.diverged:
             raise ValueError("a diverged run has no final logits; pass a smaller learning rate")
-        return np.asarray(self.history["means"][-1])
 
     @cached_property
     def recognition(self) -> Recognition:
@@ -99,13 +102,9 @@ class Run:
 
     @cached_property
     def singular_values(self) -> Array:
-        """The K largest singular values of Z in R^{K x N}, descending, dying ones included."""
-        from optima.train.arrays import Backend
-        from optima.train.network import Network
-
-        network = Network(self.problem, Backend())
-        logits = network.logits([factor[None] for factor in self.factors])[0]
-        return np.linalg.svd(logits, compute_uv=False)
+        """The singular values of Z in R^{K x N}, descending, dying ones included. Raises ValueError like ``means``."""
+        self._require_end()
+        return np.asarray(np.linalg.svd(self.problem.logits(self.factors), compute_uv=False), dtype=np.float64)
 
     @cached_property
     def spectra(self) -> Array:

@@ -15,6 +15,7 @@ from test_trainer import RULES, same_to_the_bit
 from threadpoolctl import threadpool_info
 
 from optima import DeepUFM, train
+from optima.cli import main
 from optima.train.arrays import Backend
 from optima.train.crew import Crew, cores, crew
 
@@ -153,6 +154,15 @@ def test_a_worker_process_takes_one():
 def test_bad_input(changes, sentence):
     with pytest.raises((ValueError, TypeError), match=sentence):
         train(SMALL, steps=2, seeds=1, **changes)
+
+
+def test_on_the_command_line(capsys):
+    problem = ["--classes", "4", "--depth", "2", "--width", "5", "--reg", "2^-6"]
+    command = ["train", *problem, "--steps", "30", "--seeds", "3", "--json", "--threads"]
+    printed = [(main([*command, threads]), capsys.readouterr().out) for threads in ("1", "2")]
+    assert printed[0] == printed[1]
+    assert main([*command, "0"]) != 0
+    assert "threads" in capsys.readouterr().err
 
 
 def test_other_libraries_have_threads_of_their_own():
