@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,9 @@ from optima.cli.progress import bar, resumable
 from optima.cli.whole import check_pictures, write_picture, write_table
 
 if TYPE_CHECKING:
-    from optima.atlas import Store
+    from matplotlib.figure import Figure
+
+    from optima.atlas import Hyperparameters, Store
 
 
 class Axis(StrEnum):
@@ -126,76 +129,81 @@ def phase(
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
     fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss.value}
     count = None if workers is None else parse.integer(workers, "workers", 1)
-    search = (parse.integer(seed, "seed", 0), effort.value)
+    asked = _Asked((x.value, y.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
     if training:
-        settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
-        fixed |= {"activation": activation.value}
         _check_structure(structure, given["classes"], activation.value)
-        number = parse.integer(seeds, "seeds", 1)
-        _training(out, data, (x.value, y.value), axes, fixed, store, settings, number, search, count, structure)
+        fixed["activation"] = activation.value
+        settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
+        figure, tables = _training(asked, settings, parse.integer(seeds, "seeds", 1), structure)
     else:
-        _minima(out, data, (x.value, y.value), axes, fixed, store, search, certify, count, colour)
+        figure, tables = _minima(asked, certify, colour)
+    for path in out:
+        write_picture(figure, path)
+    for path, rows in zip(data, tables, strict=True):
+        write_table(path, rows)
     print("\n".join(map(str, [*out, *data])))
 
 
-def _minima(
-    out: list[Path],
-    data: list[Path],
-    names: tuple[str, str],
-    axes: dict[str, list[Any]],
-    fixed: dict[str, Any],
-    store: Path | None,
-    search: tuple[int, str],
-    certify: bool,
-    workers: int | None,
-    colour: Colour,
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """The diagram that the options describe, of whichever kind."""
+
+    names: tuple[str, str]
+    axes: dict[str, list[Any]]
+    fixed: dict[str, Any]
+    store: Path | None
+    seed: int
+    effort: str
+    workers: int | None
+
+
+# A picture, and the rows of each file of data.
+Drawn = tuple["Figure", list[list[dict[str, Any]]]]
+
+
+def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
     from optima.atlas import processes
     from optima.atlas.phase import phase_diagram
     from optima.plot.phase import plot_phase
 
     tell = lambda line: print(line, file=sys.stderr, flush=True)
-    with _atlas(store) as atlas:
-        diagram = phase_diagram(*names, axes, fixed, atlas, *search, certify, processes(workers), tell)
-    figure = plot_phase(diagram, colour.value)
-    for path in out:
-        write_picture(figure, path)
-    write_table(data[0], diagram.table())
-    write_table(data[1], diagram.boundaries())
+    x, y = asked.names
+    with _atlas(asked.store) as atlas:
+        diagram = phase_diagram(
+            x,
+            y,
+            asked.axes,
+            asked.fixed,
+            atlas,
+            asked.seed,
+            asked.effort,
+            certify,
+            processes(asked.workers),
+            tell,
+        )
+    return plot_phase(diagram, colour.value), [diagram.table(), diagram.boundaries()]
 
 
-def _training(
-    out: list[Path],
-    data: list[Path],
-    names: tuple[str, str],
-    axes: dict[str, list[Any]],
-    fixed: dict[str, Any],
-    store: Path | None,
-    settings: Any,
-    seeds: int,
-    search: tuple[int, str],
-    workers: int | None,
-    structure: str | None,
-) -> None:
+def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: str | None) -> Drawn:
     from optima.atlas import processes, training_diagram
     from optima.plot.training_phase import plot_training_diagram
 
-    with _atlas(store) as atlas, bar("training") as tell:
+    x, y = asked.names
+    with _atlas(asked.store) as atlas, bar("training") as tell:
         diagram = training_diagram(
-            *names,
-            axes,
-            fixed,
+            x,
+            y,
+            asked.axes,
+            asked.fixed,
             atlas,
             settings,
             seeds,
-            *search,
-            executors=processes(workers),
-            progress=training_.telling(tell),
+            asked.seed,
+            asked.effort,
+            processes(asked.workers),
+            training_.telling(tell),
         )
-    figure = plot_training_diagram(diagram, structure)
-    for path in out:
-        write_picture(figure, path)
-    write_table(data[0], diagram.table())
+    return plot_training_diagram(diagram, structure), [diagram.table()]
 
 
 def _samples(text: str, one: bool) -> list[Any]:
