@@ -7,14 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from optima.atlas.ties import SAME, Branch, change
+from optima.atlas.ties import BETWEEN, SAME, Branch, change
 from optima.model import Array
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3
 
-# Ends in log lambda, and the number of the lowest branch between them.
-Run = tuple[float, float, int]
+# Ends in log lambda, the number of the lowest branch between them, and how the lower end is known ("" at the first).
+Run = tuple[float, float, int, str]
+# Where in log lambda the lowest branch changes, from which to which, and how the place is known.
+Change = tuple[float, int, int, str]
 
 
 def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]:
@@ -28,29 +30,29 @@ def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]
     """
     losses = np.array([branch.losses(depth, logs) for branch in branches])
     winner = [_lowest(column) for column in losses.T]
-    changes: list[tuple[float, int, int]] = []
+    changes: list[Change] = []
     for i in range(len(logs) - 1):
         changes += _changes(branches, depth, float(logs[i]), float(logs[i + 1]), winner[i], winner[i + 1])
     # A bifurcation may lie a little before the neighbours between which it was seen.
-    inner = np.maximum.accumulate([float(logs[0]), *(at for at, _, _ in changes)]).tolist()
+    inner = np.maximum.accumulate([float(logs[0]), *(at for at, *_ in changes)]).tolist()
     ends = [*inner, float(logs[-1])]
-    winners = [winner[0], *(second for _, _, second in changes)]
-    return [(low, high, winner) for (low, high), winner in zip(pairwise(ends), winners, strict=True)]
+    began = [(winner[0], ""), *((second, known_by) for _, _, second, known_by in changes)]
+    return [(low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
 def _changes(
     branches: Sequence[Branch], depth: float, low: float, high: float, first: int, second: int
-) -> list[tuple[float, int, int]]:
+) -> list[Change]:
     """Where the lowest branch changes, and from which to which, given the lowest at both ends."""
     if first == second:
         return []
-    solved, _ = change(branches[first], branches[second], low, high, depth=depth)
-    at = (low + high) / 2 if solved is None else solved
+    solved, known_by = change(branches[first], branches[second], low, high, depth=depth)
+    at, known_by = ((low + high) / 2, BETWEEN) if solved is None else (solved, known_by)
     losses = np.array([branch.loss(depth, at) for branch in branches])
     middle = _lowest(losses)
     lower = losses[middle] < min(losses[first], losses[second]) * (1 - SAME)
     if high - low < NARROW or (solved is not None and not lower):
-        return [(at, first, second)]
+        return [(at, first, second, known_by)]
     left = _changes(branches, depth, low, at, first, middle)
     return left + _changes(branches, depth, at, high, middle, second)
 

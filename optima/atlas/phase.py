@@ -40,13 +40,15 @@ SAMPLED = 40
 class Phase:
     """A piece of a row between two ends, ties or those of the axis: log lambda, depth, or the number of the cell.
 
-    ``row`` is the number of the row, between two of them a fraction.
+    ``row`` is the number of the row, between two of them a fraction. ``known_by`` says how the lower end is known;
+    it is empty at the end of the axis.
     """
 
     row: float
     low: float
     high: float
     record: Record
+    known_by: str = ""
 
     @property
     def label(self) -> str:
@@ -250,8 +252,8 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
     place = lambda record: math.log(Reduction(record.problem).reg) if along == "reg" else float(record.problem.depth)
     half = 0.5 if along == "depth" else 0.0
     ends = [place(line[0]) - half, *(tie.at for tie in ties), place(line[-1]) + half]
-    records = [line[0], *(tie.second for tie in ties)]
-    return [Phase(row, low, high, record) for (low, high), record in zip(pairwise(ends), records, strict=True)]
+    began = [(line[0], ""), *((tie.second, tie.known_by) for tie in ties)]
+    return [Phase(row, low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
 def _with_real_depths(
@@ -288,10 +290,11 @@ def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, par
     logs = np.unique([*np.linspace(ends[0], ends[-1], SAMPLED), *ends, *middles])
     runs = envelope(candidates, depth + part, logs)
     merged: list[Phase] = []
-    for low, high, winner in runs:
-        phase = Phase(math.floor(row[0].row) + part, low, high, candidates[winner].record)
+    for low, high, winner, known_by in runs:
+        phase = Phase(math.floor(row[0].row) + part, low, high, candidates[winner].record, known_by)
         if merged and merged[-1].label == phase.label:
-            phase = dataclasses.replace(phase, low=merged.pop().low)
+            before = merged.pop()
+            phase = dataclasses.replace(phase, low=before.low, known_by=before.known_by)
         merged.append(phase)
     return merged
 

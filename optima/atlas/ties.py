@@ -28,6 +28,8 @@ TIED = 1e-6
 LOST = 1e-6
 # Relative difference of losses up to which two branches are taken for one minimum, which both have run into.
 SAME = 1e-9
+# How far in log lambda or depth beyond two points that seem to enclose it a bifurcation is looked for.
+REACH = 0.01
 # How the place of a tie is known.
 CLOSED_FORM, FOLLOWED, BIFURCATION, BETWEEN = "closed form", "minima followed", "bifurcation", "between cells"
 
@@ -223,7 +225,7 @@ def bifurcation(
         return symmetric.curvature(*((depth, x) if depth is not None else (x, log_reg)))  # type: ignore[arg-type]
 
     # Close to the bifurcation the losses differ too little to see on which side of it an end lies.
-    width = high - low
+    width = max(high - low, REACH)
     if ends[0] == parted:
         high += width
     else:

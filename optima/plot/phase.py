@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from optima.atlas.ties import BETWEEN, BIFURCATION
 from optima.model import Array, DeepUFM
+from optima.plot.tie_labels import Segment, label_ties
 from optima.reduction import Reduction
 
 if TYPE_CHECKING:
@@ -35,8 +37,12 @@ ROOM = 0.045
 SHALLOW = 0.2
 # By how much, in rows, a piece goes beyond its upper end.
 OVERLAP = 0.02
+# How a boundary is drawn that is no tie of two minima, and what the legend calls it.
+DASHES = {BIFURCATION: (0, (4, 2)), BETWEEN: (0, (1, 1.5))}
+LINES = {BIFURCATION: "bifurcation: one minimum\nloses its symmetry", BETWEEN: "between two cells, not solved"}
 
 Pair = tuple[float, float]
+Pairing = tuple[str, str]
 
 NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
 NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
@@ -54,7 +60,8 @@ def plot_phase(diagram: Diagram, colour: str = "structure") -> Figure:
     certified = picture.draw_certified()
     picture.draw_numbers()
     picture.finish()
-    _legend(figure, styles, theorem, certified)
+    _legend(figure, styles, theorem, certified, picture.drawn)
+    label_ties(picture.axes, picture.segments, picture.words)
     return figure
 
 
@@ -67,6 +74,10 @@ class _Picture:
         self.strips = diagram.strips
         self.low, self.high = self.strips[0][0].low, self.strips[0][-1].high
         self.joined = any(low[0].row + 1 > high[0].row for low, high in pairwise(self.strips))
+        # The boundaries, by what ties there, what that is called in full and in short, and how they are known.
+        self.segments: dict[Pairing, list[Segment]] = {}
+        self.words: dict[Pairing, tuple[str, str]] = {}
+        self.drawn: set[str] = set()
         # Beyond the first and the last row.
         self.rim = 0.3 if self.joined else 0.5
 
@@ -115,8 +126,8 @@ class _Picture:
         for low, high in pairwise(self.strips):
             half = (high[0].row - low[0].row) / 2
             if self.near(low, high) and self.alike(low, high):
-                for a, b in zip(low[1:], high[1:], strict=True):
-                    self._line((a.low, b.low), (a.row, b.row))
+                for before, a, b in zip(low, low[1:], high[1:], strict=False):
+                    self._tie(before, a, (a.low, b.low), (a.row, b.row))
             else:
                 self._ends(low, 0, half)
                 self._ends(high, -half, 0)
@@ -127,7 +138,7 @@ class _Picture:
     def _ends(self, strip: Sequence[Phase], below: float, above: float) -> None:
         for before, after in pairwise(strip):
             if before.label != after.label:
-                self._line((after.low,) * 2, (after.row + below, after.row + above))
+                self._tie(before, after, (after.low,) * 2, (after.row + below, after.row + above))
 
     def _step(self, low: Sequence[Phase], high: Sequence[Phase]) -> None:
         """Across the rows, where the phases of two near strips differ."""
@@ -136,7 +147,25 @@ class _Picture:
             for b in high:
                 ends = max(a.low, b.low), min(a.high, b.high)
                 if ends[0] < ends[1] and a.label != b.label:
-                    self._line(ends, (row, row))
+                    self._tie(a, b, ends, (row, row), "")
+
+    def _tie(self, a: Phase, b: Phase, values: Pair, rows: Pair, known_by: str | None = None) -> None:
+        """A piece of the boundary of two phases; how it is known says the second."""
+        known_by = b.known_by if known_by is None else known_by
+        self._line(values, rows, linestyle=DASHES.get(known_by, "solid"))
+        self.drawn.add(known_by)
+        pairing = (a.label, b.label) if a.label < b.label else (b.label, a.label)
+        points = zip(self.along(values).tolist(), rows, strict=True)
+        segment = tuple(point if self.across_y else point[::-1] for point in points)
+        self.segments.setdefault(pairing, []).append(segment)
+        numbers = self.number(a), self.number(b)
+        short = " = ".join(numbers) if numbers[0] != numbers[1] else ""
+        self.words.setdefault(pairing, (f"{a.label} = {b.label}", short))
+
+    def number(self, phase: Phase) -> str:
+        """What stands for a kind in the picture: its number in the legend, or its rank."""
+        kind = _kind(phase.record, self.colour)
+        return str(phase.record.rank if self.colour == "rank" else list(self.styles).index(kind) + 1)
 
     def _line(self, values: Sequence[float] | Array, rows: Sequence[float] | Array, **style: object) -> None:
         points = (self.along(values), np.asarray(rows))
@@ -177,13 +206,14 @@ class _Picture:
         for row, cells in enumerate(self.diagram.cells):
             certified = np.array([record.gap <= CERTIFIED for record in cells])
             places = np.where(certified, self._places(cells), np.nan)
-            self._line(places, np.full(len(cells), float(row)), linewidth=1.1, marker="o", markersize=2.2)
+            self._line(
+                places, np.full(len(cells), float(row)), linewidth=1.1, marker="o", markersize=2.2, clip_on=False
+            )
             drawn |= bool(certified.any())
         return drawn
 
     def draw_numbers(self) -> None:
         """A number in every connected region that has room for one."""
-        kinds = list(self.styles)
         for region in self._regions():
             widest = max(phase.high - phase.low for phase in region)
             wide = [phase for phase in region if phase.high - phase.low > 0.8 * widest]
@@ -191,12 +221,10 @@ class _Picture:
             if widest < ROOM * (self.high - self.low) or tall < SHALLOW:
                 continue
             phase = wide[len(wide) // 2]
-            kind = _kind(phase.record, self.colour)
-            number = str(phase.record.rank if self.colour == "rank" else kinds.index(kind) + 1)
             middle = float(self.along(((phase.low + phase.high) / 2,))[0])
             x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-            self.axes.text(x, y, number, ha="center", va="center", fontsize=7.5, bbox=box)
+            self.axes.text(x, y, self.number(phase), ha="center", va="center", fontsize=7.5, bbox=box)
 
     def _regions(self) -> list[list[Phase]]:
         """Phases of one kind that touch, by row."""
@@ -289,7 +317,7 @@ def _number(value: float) -> str:
     return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
 
 
-def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool) -> None:
+def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool, lines: set[str]) -> None:
     handles: list = []
     for number, (kind, style) in enumerate(styles.items(), 1):
         words = f"{number}  {style['label']}" if "label" in style else kind
@@ -298,6 +326,9 @@ def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: b
         note = "simplex excluded\nby theorem 1"
         handles.append(Patch(facecolor="0.6", hatch=THEOREM, edgecolor="white", label=note))
     handles.append(Line2D([], [], color="black", linewidth=0.9, label="tie of two minima"))
+    for known_by in sorted(lines & set(LINES)):
+        style = {"linestyle": DASHES[known_by], "linewidth": 0.9, "color": "black"}
+        handles.append(Line2D([], [], label=LINES[known_by], **style))
     if certified:
         note = f"certified within {100 * CERTIFIED:g} %"
         handles.append(Line2D([], [], color="black", linewidth=1.1, marker="o", markersize=2.2, label=note))

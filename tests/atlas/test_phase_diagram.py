@@ -9,7 +9,18 @@ from optima import DeepUFM, Reduction, best_scales, boundary, boundary_depth, so
 from optima.atlas import Record, Store
 from optima.atlas.envelope import envelope
 from optima.atlas.phase import phase_diagram
-from optima.atlas.ties import BETWEEN, CLOSED_FORM, FOLLOWED, Branch, crossing, tie_in_depth, tie_in_reg
+from optima.atlas.record import split
+from optima.atlas.ties import (
+    BETWEEN,
+    BIFURCATION,
+    CLOSED_FORM,
+    FOLLOWED,
+    Branch,
+    change,
+    crossing,
+    tie_in_depth,
+    tie_in_reg,
+)
 from optima.structures import named
 
 
@@ -75,7 +86,7 @@ def test_a_structure_of_scale_zero_is_the_zero_logits():
     zero, pairs = (record(name, DeepUFM(4, 3, reg)) for name, reg in (("zero", 0.3), ("pairs", 0.01)))
     branches = [Branch.of(pairs), Branch.of(zero)]
     runs = envelope(branches, 3.0, np.log([0.01, 0.1, 0.3, 1.0]))
-    assert [winner for _, _, winner in runs] == [0, 1]
+    assert [winner for _, _, winner, _ in runs] == [0, 1]
     assert math.exp(runs[0][1]) == pytest.approx(boundary("zero", "pairs", 4, 3)[0], rel=1e-9)
 
 
@@ -84,7 +95,7 @@ def test_branches_that_run_into_one_minimum_do_not_alternate(four):
 
     twin = dataclasses.replace(four[1], structure="unnamed (rank)")
     runs = envelope([Branch.of(four[1]), Branch.of(twin)], 2.3, np.log(np.geomspace(1e-4, 5e-2, 20)))
-    assert [winner for _, _, winner in runs] == [0]
+    assert [winner for _, _, winner, _ in runs] == [0]
 
 
 def test_the_envelope_is_the_least_of_a_fine_grid(four):
@@ -92,10 +103,46 @@ def test_the_envelope_is_the_least_of_a_fine_grid(four):
     for depth in (1.7, 2.0, 2.2):
         runs = envelope(branches, depth, np.log(np.geomspace(1e-6, 5e-2, 12)))
         for x in np.linspace(math.log(1e-6), math.log(5e-2), 57):
-            winner = next(w for low, high, w in runs if low <= x <= high)
+            winner = next(w for low, high, w, _ in runs if low <= x <= high)
             losses = [branch.loss(depth, x) for branch in branches]
             assert losses[winner] <= min(losses) * (1 + 1e-6)
     assert crossing(*branches, math.log(1e-6), math.log(1e-5), depth=2.0) is None
+
+
+@pytest.fixture(scope="module")
+def tetrahedral():
+    """K = 16, L = 3: the truncated tetrahedron with caps, and what it becomes when it loses its symmetry."""
+    corners = {(3, 1, 1), (1, 3, 1), (1, 1, 3)}
+    signs = [(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]
+    caps = [np.multiply((-1.9, -1.9, -1.9), sign) for sign in signs]
+    code = np.array([*(np.multiply(corner, sign) for corner in sorted(corners) for sign in signs), *caps], dtype=float)
+    bent = code + 0.3 * np.random.default_rng(0).standard_normal(code.shape)
+    branches = []
+    for points, reg in ((code, 0.055), (bent, 0.068)):
+        problem = DeepUFM(16, 3, reg)
+        means = points @ points.T
+        branch = Branch.of(Record(problem, split(problem, means), math.inf, "unnamed", math.nan, "", "", 0, "quick"))
+        branches.append(Branch.of(branch.at(problem)))
+    return branches
+
+
+def test_a_minimum_that_loses_its_symmetry(tetrahedral):
+    low, high = math.log(0.05), math.log(0.085)
+    at, known_by = change(*tetrahedral, low, high, depth=3.0)
+    assert known_by == BIFURCATION
+    assert change(*reversed(tetrahedral), low, high, depth=3.0) == (pytest.approx(at, abs=1e-7), BIFURCATION)
+    parted = [np.subtract(*(branch.loss(3.0, at + step) for branch in tetrahedral)) for step in (-0.05, 0.02, 0.04)]
+    assert parted[0] == pytest.approx(0, abs=1e-9)
+    # Quadratic beyond it.
+    assert parted[2] / parted[1] == pytest.approx(4, rel=0.1)
+    assert parted[1] > 1e-7
+
+
+def test_no_bifurcation_where_there_is_none(tetrahedral):
+    symmetric, bent = tetrahedral
+    assert change(symmetric, symmetric, math.log(0.05), math.log(0.085), depth=3.0)[0] is None
+    assert change(symmetric, bent, math.log(0.045), math.log(0.05), depth=3.0)[0] is None
+    assert change(symmetric, bent, math.log(0.075), math.log(0.08), depth=3.0)[0] is None
 
 
 def test_the_rows_of_a_diagram(diagram):

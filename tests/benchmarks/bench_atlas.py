@@ -2,6 +2,8 @@
 
 python tests/benchmarks/bench_atlas.py --cells 1000000
 python tests/benchmarks/bench_atlas.py --classes 2:20 --depths 1:10 --regs 1e-8:1e-1:29 --against-cold 100 --workers 2
+
+Seconds of processor are those of all processes together, what to go by on a machine that does other work too.
 """
 
 from __future__ import annotations
@@ -10,9 +12,15 @@ import argparse
 import itertools
 import os
 import platform
+import resource
+import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +43,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    print(f"{date.today()}, {machine}, SQLite {sqlite3.sqlite_version}; load before: {load}\n")
     print("| measured | |\n|---|---:|")
     with tempfile.TemporaryDirectory() as folder:
         if options.cells:
@@ -52,15 +63,35 @@ def store_rate(path: Path, count: int) -> None:
         for start in range(0, count, BATCH):
             store.put(itertools.islice(cells, min(BATCH, count - start)))
         seconds = time.perf_counter() - begun
+        closing = time.perf_counter()
     print(f"| cells stored a second, of {count} | {count / seconds:.0f} |")
+    print(f"| seconds to close the file | {time.perf_counter() - closing:.2f} |")
     print(f"| bytes a cell, K = 20, rank 4 | {path.stat().st_size / count:.0f} |")
+    last = next(itertools.islice(made_up(), count - 1, None)).problem
     begun = time.perf_counter()
     with Store(path) as store:
         opened = time.perf_counter()
-        assert store.get(next(made_up()).problem) is not None
+        assert store.get(last) is not None
         found = time.perf_counter()
+        reg = float(last.regs[0])
+        assert len(list(store.records(classes=[20], depths=[last.depth], regs=(reg, reg)))) == 1
+        queried = time.perf_counter()
     print(f"| seconds to open | {opened - begun:.4f} |")
     print(f"| seconds to look one cell up | {found - opened:.4f} |")
+    print(f"| seconds to query it by classes, depth and lambda | {queried - found:.4f} |")
+    show = ("atlas", "show", str(path), "--classes", "20", "--depths", str(last.depth), "--regs", repr(reg))
+    for what, arguments in (("optima atlas show, of one cell", show), ("optima --version", ("--version",))):
+        begun, before = time.perf_counter(), processor()
+        command = [sys.executable, "-c", "import sys; from optima.cli.main import main; sys.exit(main())", *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        print(f"| seconds of `{what}` | {time.perf_counter() - begun:.2f} |")
+        print(f"| seconds of processor of it | {processor() - before:.2f} |")
+
+
+def processor() -> float:
+    """Seconds of processor of this process and of the children that have ended."""
+    usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in usage)
 
 
 def made_up() -> Iterator[Record]:
@@ -81,10 +112,11 @@ def build_rate(path: Path, options: argparse.Namespace) -> None:
         for reg in parse.reals(options.regs, "regs")
     ]
     with Store(path, write=True) as store:
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), processor()
         build(store, problems, options.seed, executors=processes(options.workers))
-        seconds = time.perf_counter() - begun
+        seconds, used = time.perf_counter() - begun, processor() - before
         print(f"| seconds for {len(problems)} cells on {options.workers} processes | {seconds:.0f} |")
+        print(f"| seconds of processor for each of them | {used / options.workers:.0f} |", flush=True)
         rng = np.random.default_rng(options.seed)
         sample = rng.choice(len(problems), min(options.against_cold, len(problems)), replace=False)
         excess = []
