@@ -70,7 +70,7 @@ def _rest(runs: Sequence[Run]) -> str:
     if not going:
         return text
     steps = max(run.steps for run in going)
-    return f"{text}; over the second half of the {steps} steps the others' loss fell by up to {_fall(going):.1g} %"
+    return f"{text}; in the second half of {steps:,} steps losses of the rest fell by up to {_fall(going):.1g} %"
 
 
 def _fall(runs: Sequence[Run]) -> float:
