@@ -1,6 +1,9 @@
 """Steps per second of the trainer against plain PyTorch loops of the same maths; writes a Markdown table.
 
 python tests/benchmarks/bench_train.py --out tests/benchmarks/bench_train.md
+OPENBLAS_CORETYPE=Haswell python tests/benchmarks/bench_train.py --out tests/benchmarks/bench_train_avx2.md
+
+The second holds numpy to its AVX2 kernels, whose speed is near to that of PyTorch's products on AMD processors.
 
 The loops train one seed each, as a script would: one with autograd and torch.optim.SGD, one with the gradients written
 out, both on one thread. All is in double precision. On a CPU the trainer is timed on one core, and then on all. With
