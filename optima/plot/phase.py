@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ ROOM = 0.045
 SHALLOW = 0.2
 # By how much, in rows, a piece goes beyond its upper end.
 OVERLAP = 0.02
+# Rows that the boundaries of one kind must span to be in the legend.
+SEEN = 0.1
 # How a boundary is drawn that is no tie of two minima, and what the legend calls it.
 DASHES = {BIFURCATION: (0, (4, 2)), BETWEEN: (0, (1, 1.5))}
 LINES = {BIFURCATION: "bifurcation: one minimum\nloses its symmetry", BETWEEN: "between two cells, not solved"}
@@ -77,7 +80,8 @@ class _Picture:
         # The boundaries, by what ties there, what that is called in full and in short, and how they are known.
         self.segments: dict[Pairing, list[Segment]] = {}
         self.words: dict[Pairing, tuple[str, str]] = {}
-        self.drawn: set[str] = set()
+        # Rows that the boundaries of each kind span.
+        self.drawn: defaultdict[str, float] = defaultdict(float)
         # Beyond the first and the last row.
         self.rim = 0.3 if self.joined else 0.5
 
@@ -153,7 +157,7 @@ class _Picture:
         """A piece of the boundary of two phases; how it is known says the second."""
         known_by = b.known_by if known_by is None else known_by
         self._line(values, rows, linestyle=DASHES.get(known_by, "solid"))
-        self.drawn.add(known_by)
+        self.drawn[known_by] += rows[1] - rows[0]
         pairing = (a.label, b.label) if a.label < b.label else (b.label, a.label)
         points = zip(self.along(values).tolist(), rows, strict=True)
         segment = tuple(point if self.across_y else point[::-1] for point in points)
@@ -220,7 +224,9 @@ class _Picture:
             tall = region[-1].row - region[0].row + (self.rim if not self.joined else 0)
             if widest < ROOM * (self.high - self.low) or tall < SHALLOW:
                 continue
-            phase = wide[len(wide) // 2]
+            # Off the rows, where the marks of certified cells are.
+            clear = [phase for phase in wide if self.joined and 0.2 < phase.row % 1 < 0.8] or wide
+            phase = clear[len(clear) // 2]
             middle = float(self.along(((phase.low + phase.high) / 2,))[0])
             x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
@@ -317,7 +323,9 @@ def _number(value: float) -> str:
     return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
 
 
-def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool, lines: set[str]) -> None:
+def _legend(
+    figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool, lines: Mapping[str, float]
+) -> None:
     handles: list = []
     for number, (kind, style) in enumerate(styles.items(), 1):
         words = f"{number}  {style['label']}" if "label" in style else kind
@@ -326,7 +334,7 @@ def _legend(figure: Figure, styles: dict[str, dict], theorem: bool, certified: b
         note = "simplex excluded\nby theorem 1"
         handles.append(Patch(facecolor="0.6", hatch=THEOREM, edgecolor="white", label=note))
     handles.append(Line2D([], [], color="black", linewidth=0.9, label="tie of two minima"))
-    for known_by in sorted(lines & set(LINES)):
+    for known_by in (known_by for known_by in LINES if lines[known_by] > SEEN):
         style = {"linestyle": DASHES[known_by], "linewidth": 0.9, "color": "black"}
         handles.append(Line2D([], [], label=LINES[known_by], **style))
     if certified:

@@ -21,8 +21,13 @@ SIZE = 6.0
 BOX = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 # Where along a boundary a label is tried, in this order.
 PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.12, 0.88)
-# Share of the length of a label by which the boundary may bend away from it, and that stays free at its ends.
-BEND, FREE = 0.04, 0.06
+# Share of the length of a label by which the boundary may bend away from it.
+BEND = 0.04
+# Heights of a line of text by which a label is moved off its boundary, and how long the boundary must be, in lengths
+# of the label: one that is covered is still to be seen at both ends.
+SHIFTS = ((0.0, 1.4), (0.85, 1.0), (-0.85, 1.0))
+# Half the height of a label in lines of text.
+TALL = 0.7
 # Pixels that stay free around other texts.
 MARGIN = 5.0
 # Digits of the pixels by which ends of segments are told apart.
@@ -94,17 +99,19 @@ def _placed(axes: Axes, curve: Array, words: str, obstacles: Array, taken: list[
     }
     text = axes.text(0, 0, words, fontsize=SIZE, bbox=BOX, **style)
     text.set_in_layout(False)
-    width = text.get_window_extent().width * (1 + 2 * FREE)
+    width = text.get_window_extent().width
     points = dense(curve)
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    for place in PLACES:
-        low, high = place * along[-1] - width / 2, place * along[-1] + width / 2
-        if low < 0 or high > along[-1]:
-            continue
-        under = points[(along >= low) & (along <= high)]
-        rest = points[(along < low) | (along > high)]
-        if _straight(under, width) and _fits(axes, text, under, np.concatenate([obstacles, rest]), taken):
-            return True
+    for shift, least in SHIFTS:
+        for place in PLACES if along[-1] >= least * width else ():
+            low, high = place * along[-1] - width / 2, place * along[-1] + width / 2
+            if low < 0 or high > along[-1]:
+                continue
+            under = points[(along >= low) & (along <= high)]
+            rest = points[(along < low) | (along > high)]
+            blocked = np.concatenate([obstacles, rest])
+            if _straight(under, width) and _fits(axes, text, under, shift, blocked, taken):
+                return True
     text.remove()
     return False
 
@@ -115,23 +122,25 @@ def _straight(points: Array, width: float) -> bool:
     return bool(np.abs((points - points[0]) @ normal).max() <= BEND * width)
 
 
-def _fits(axes: Axes, text: Text, under: Array, obstacles: Array, taken: list[Bbox]) -> bool:
-    """Move the text onto the points under it; whether it covers nothing there."""
+def _fits(axes: Axes, text: Text, under: Array, shift: float, obstacles: Array, taken: list[Bbox]) -> bool:
+    """Move the text onto the points, or beside them; whether nothing is there, nor between the text and the points."""
+    line = SIZE * axes.get_figure(root=True).dpi / 72  # type: ignore[union-attr]
     chord = under[-1] - under[0]
-    angle = math.degrees(math.atan2(chord[1], chord[0]))
+    length = np.linalg.norm(chord)
+    frame = np.array([chord, [-chord[1], chord[0]]]).T / length
+    centre = (under[0] + under[-1]) / 2
     # Never upside down.
-    text.set_rotation((angle + 90) % 180 - 90)
-    middle = under.mean(axis=0)
-    x, y = axes.transAxes.inverted().transform(middle).tolist()
+    text.set_rotation((math.degrees(math.atan2(chord[1], chord[0])) + 90) % 180 - 90)
+    x, y = axes.transAxes.inverted().transform(centre + shift * line * frame[:, 1]).tolist()
     text.set_position((x, y))
-    extent = text.get_window_extent()
-    # In the frame of the text.
-    turn = math.radians(text.get_rotation())
-    frame = (obstacles - middle) @ np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    half = np.array([np.linalg.norm(chord) / 2, SIZE * axes.get_figure(root=True).dpi / 72 * 0.7])  # type: ignore[union-attr]
-    if np.any(np.all(np.abs(frame) < half, axis=1)) or any(extent.overlaps(other) for other in taken):
+    low, high = sorted((0.0, shift))
+    low, high = (low - (TALL if shift <= 0 else 0.1)) * line, (high + (TALL if shift >= 0 else 0.1)) * line
+    along, beside = ((obstacles - centre) @ frame).T
+    extent, inside = text.get_window_extent(), axes.get_window_extent()
+    if np.any((np.abs(along) < length / 2) & (low < beside) & (beside < high)):
         return False
-    inside = axes.get_window_extent()
+    if any(extent.overlaps(other) for other in taken):
+        return False
     if not (inside.x0 <= extent.x0 and extent.x1 <= inside.x1 and inside.y0 <= extent.y0 and extent.y1 <= inside.y1):
         return False
     taken.append(extent)
