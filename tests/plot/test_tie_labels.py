@@ -76,3 +76,12 @@ def test_a_curve_that_bends_has_no_label(axes):
     zigzag = [(1e-3 * 1.1**i, 5 + 0.4 * (-1) ** i) for i in range(30)]
     label_ties(axes, {("a", "b"): line(*zigzag)}, {("a", "b"): (LONG, SHORT)})
     assert words(axes) == []
+
+
+def test_labels_of_two_boundaries_close_together_stand_on_their_own_sides(axes):
+    heights = {("a", "b"): 5.0, ("b", "c"): 5.15}
+    boundaries = {pairing: line((2e-4, height), (0.8, height)) for pairing, height in heights.items()}
+    label_ties(axes, boundaries, {("a", "b"): ("below", ""), ("b", "c"): ("above", "")})
+    places = {text.get_text(): axes.transAxes.transform(text.get_position())[1] for text in axes.texts}
+    lines = [axes.transData.transform((1e-2, height))[1] for height in heights.values()]
+    assert places["below"] < lines[0] < lines[1] < places["above"]
