@@ -77,7 +77,9 @@ def main() -> None:
     print(f"predicted with free features: {best.structure}, loss {best.loss:.6g}")
     figure = plt.figure(figsize=(11.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3)
-    predicted = [np.linalg.svd(factor, compute_uv=False)[:CLASSES] for factor in best.factors()[:-1]]
+    title = f"optimum with free features: {best.structure.split(' (')[0]}, rank {best.rank}"
+    # The same for both matrices of the head, whose decay is equal.
+    predicted = np.linalg.svd(best.factors()[0], compute_uv=False)[:CLASSES]
     for row, ufm in enumerate((True, False)):
         head, means, accuracy = train(ufm)
         name = "UFM-style decay" if ufm else "standard decay"
@@ -89,7 +91,7 @@ def main() -> None:
         draw_logits_of(panels[row, 1], means)
         panels[row, 1].set_title(f"mean logits of the network: {seen.name}, rank {seen.rank}", fontsize=9)
         draw_logits_of(panels[row, 2], best.means)
-        panels[row, 2].set_title(f"predicted optimum: {best.structure.split(' (')[0]}, rank {best.rank}", fontsize=9)
+        panels[row, 2].set_title(title, fontsize=9)
     figure.suptitle(
         f"Digits, {SAMPLES} images per class, linear head of depth {DEPTH} and width {WIDTH} on an MLP", fontsize=10
     )
@@ -97,21 +99,14 @@ def main() -> None:
         figure.savefig(HERE / f"digits.{ending}", dpi=150)
 
 
-def draw_spectra(axes: plt.Axes, found: list[np.ndarray], predicted: list[np.ndarray], relative: bool) -> None:
+def draw_spectra(axes: plt.Axes, found: list[np.ndarray], predicted: np.ndarray, relative: bool) -> None:
     """Singular values of each head matrix, and those predicted; relative to the largest where the scale is free."""
     unit = lambda values: values[0] if relative else 1.0
     index = np.arange(1, CLASSES + 1)
-    for number, (values, ideal, marker) in enumerate(zip(found, predicted, "os^v", strict=False), start=1):
+    for number, (values, marker) in enumerate(zip(found, "os^v", strict=False), start=1):
         axes.plot(index, values / unit(values), marker, color="#00204c", markerfacecolor="white", label=f"$W_{number}$")
-        axes.plot(
-            index,
-            ideal / unit(ideal),
-            "_",
-            color="#a17000",
-            markersize=16,
-            markeredgewidth=2,
-            label="predicted" if number == 1 else None,
-        )
+    levels = predicted / unit(predicted)
+    axes.plot(index, levels, "_", color="#a17000", markersize=16, markeredgewidth=2, label="free features", zorder=1)
     axes.set(xlabel="index", ylabel="singular value" + " / largest" * relative, ylim=(-0.05, None))
     axes.set_xticks(index)
     axes.legend(fontsize=8, frameon=False)
