@@ -146,7 +146,8 @@ def phase_diagram(
 
     A grid of cells is solved by :func:`optima.atlas.build`. With lambda on an axis, every two neighbours in lambda
     whose structures differ are followed to their tie; there the problem is solved once more, from both, and a third
-    structure found below them opens two boundaries in place of one. With depth but not lambda on an axis the ties are
+    structure found below them opens two boundaries in place of one. Where a code loses its symmetry the boundary is the
+    bifurcation, the zero of its smallest curvature. With depth but not lambda on an axis the ties are
     at real depths between the integers. Phases thinner than the first grid that have one neighbour on both sides
     are not seen.
 
