@@ -15,15 +15,21 @@
 # 3. With $M=\sum t_i^{L+1}u_iu_i^\top$, $t_1\ge\dots\ge t_m$: $c\sum t_i-\langle D,M\rangle$ is concave in $t$, least
 #    at a vertex of the ordered box, and $\langle D,M\rangle=\lambda_2\operatorname{tr}D+(\lambda_1-\lambda_2)u_1^\top
 #    Du_1-(\lambda_2-\lambda_3)u_3^\top Du_3$.
-# 4. Relabelling and sign bring $u_1$ to an angle in $[0,\frac\pi6]$ for $K=3$, and to a direction $(1,a,b)$, $1\ge a\ge
-#    b\ge0$, for $K=4$ (balanced).
-# 5. Within an angle $\alpha\le\frac\pi2$ of $u$ the largest $v^\top Dv$ is at most a sinusoid's; $u_3$ turns at most
-#    $\sqrt{1+\tan^2(\text{latitude})}\le\sqrt2$ times as far as $u_1$.
+# 4. Relabelling and sign bring $u_1$ to an angle in $[0,\frac\pi6]$ for $K=3$, and for $K=4$ (balanced) $u_1$ or, just
+#    as well, $u_3$ to a direction $(1,a,b)$, $1\ge a\ge b\ge0$: $u_1$ in chart 0, which needs only
+#    $\lambda_1-\lambda_2\ge\lambda_2-\lambda_3$, and $u_3$ in chart 1, which needs only the others.
+# 5. Within an angle $\alpha\le\frac\pi2$ of $u$ the largest $v^\top Dv$ is at most a sinusoid's; in chart 0 $u_3$, in
+#    chart 1 $u_1$ turns at most $\sqrt{1+\tan^2(\text{latitude})}\le\sqrt2$ times as far as the direction $(1,a,b)$.
 # 6. Dropping a $t_i\le(c/A)^{2/(L-1)}$, $A^2=2\sum_cw_c^2/\nu_c$, does not raise $f$ ($L\ge2$).
 # 7. For $M=t^{L+1}uu^\top$ and $d>0$: $f\ge\sum_cw_cH(p_c)-\max_uu^\top Qu+ct-dt^{L+1}$,
 #    $Q=\sum_c\frac{g_cg_c^\top}{4\nu_cd}$.
 # 8. Balanced: $f\ge\min_{x\ge0}\log(1+\mu(K-1)e^{-x/(K-1)})+cx^p$, which is a problem of two classes; on an interval it
 #    is bounded by a tangent plus a chord.
+# 9. With $X$ the sinusoid's largest value of 5 about $u_1$ and $Z$ the least one about $u_3$, a box has the bound
+#    $$F(D)=\varphi(D)+\min_t\Bigl[c\sum t_i-\lambda_2\operatorname{tr}D-(\lambda_1-\lambda_2)X(D)
+#      +(\lambda_2-\lambda_3)Z(D)\Bigr],$$
+#    $t$ over the vertices, and $F$ is concave: the best bound is a concave maximisation. It may be softened to find
+#    $D$.
 #
 # **Sources.** Weyl's monotonicity, Gibbs' variational principle, weak duality and Jensen's inequality are textbook; the
 # form and its use are those of this project's theory, section 5.
@@ -31,7 +37,7 @@
 # Cells say **proof**, **check** (exact) or **check in floating point** (random points).
 
 # %%
-"""The convex-plus-concave form: duality, directions, thin values, lines and one direction."""
+"""The convex-plus-concave form: duality, directions, thin values, lines, one direction and the best D."""
 
 import itertools
 
@@ -144,7 +150,16 @@ check_product()
 # permutations of the axes, which bring any direction to $u_1\ge u_2\ge u_3\ge0$. The other directions follow from $u_1$
 # up to signs: one angle $\psi\in[0,\pi]$ in space.
 #
-# **Check**: the groups, exactly; and that the arc $[0,\frac\pi6]$ is enough, while a shorter one is not.
+# Nothing here depends on $u_1$ belonging to the largest eigenvalue: for $K=4$ a relabelling brings $u_3$ into the
+# triangle instead, and $u_1$, across it, has the angle $\psi$. So every $M$ has, up to relabelling, coordinates in both
+# charts, and may be left out of one of them. The rule keeps it in chart 0 where $\lambda_1+\lambda_3-2\lambda_2\ge0$,
+# and in chart 1 elsewhere. On a box this number is largest at
+# $(\overline\lambda_1,\underline\lambda_2,\overline\lambda_3)$ and least at
+# $(\underline\lambda_1,\overline\lambda_2,\underline\lambda_3)$: a box of chart 0 is empty when the first is negative,
+# one of chart 1 when the second is positive. A tolerance for rounding leaves some matrices in both charts.
+#
+# **Check**: the groups, exactly; that the arc $[0,\frac\pi6]$ is enough, while a shorter one is not; in integers, that
+# all 48 symmetries bring every direction into the triangle, and that no matrix is lost with the empty boxes.
 
 # %%
 root = sp.sqrt
@@ -185,6 +200,33 @@ def check_arc(end):
 
 check_arc(np.pi / 6)
 
+
+def check_triangle(moves=cube):
+    """Some of ``moves`` brings each direction of space, be it u_1 or u_3, into 1 >= a >= b >= 0."""
+    group = np.array([np.array(move, dtype=int) for move in moves])
+    for u in itertools.product(range(-3, 4), repeat=3):
+        x, y, z = (group @ np.array(u)).T
+        assert np.any((x >= y) & (y >= z) & (z >= 0)), "a direction is not reached"
+
+
+check_triangle()
+
+
+def check_charts(largest=lambda low, high: high[0] + high[2] - 2 * low[1]):
+    """No chart needs a matrix of its empty boxes, where lambda_1 + lambda_3 - 2 lambda_2 is ``largest`` at most."""
+    ends = [(low, high) for low in range(4) for high in range(low, 4)]
+    for box in itertools.product(ends, repeat=3):
+        low, high = zip(*box, strict=True)
+        least = low[0] + low[2] - 2 * high[1]
+        for first, second, third in itertools.product(*(range(low, high + 1) for low, high in box)):
+            if first >= second >= third:
+                value = first + third - 2 * second
+                assert value < 0 or largest(low, high) >= 0, "chart 0 loses a matrix"
+                assert value >= 0 or least <= 0, "chart 1 loses a matrix"
+
+
+check_charts()
+
 # %% [markdown]
 # ## 5. Caps
 # **Proof.** The largest $u^\top Du=\bar d+x\cos2\theta+y\sin2\theta$ on an arc is at an end or at the peak. In space a
@@ -196,7 +238,9 @@ check_arc(np.pi / 6)
 # u_1|^2=\dot\beta^2+\cos^2\beta\,\dot\phi^2$ and $|\dot
 # u_3|^2=(\cos\psi\cos\beta\,\dot\phi+\sin\psi\,\dot\beta)^2+\sin^2\beta\,\dot\phi^2\le(1+\tan^2\beta)|\dot u_1|^2$;
 # $\tan\beta=\frac b{\sqrt{1+a^2}}\le1$. The great circle from the middle to a point of the box is a straight line in
-# $(a,b)$, so it stays in the box; then $\psi$ turns $u_3$ by at most half its range.
+# $(a,b)$, so it stays in the box; then $\psi$ turns $u_3$ by at most half its range. Only that $u_3$ is across $u_1$
+# was used, so in chart 1 $u_1$ and $u_3$ change places: $u_3$ stays in the cap of the rectangle, and $u_1$ turns at
+# most $\sqrt{1+\tan^2\beta}$ times as far, plus half the range of $\psi$.
 #
 # **Check**: the speeds; and the cap's bound in floating point.
 
@@ -248,6 +292,12 @@ check_cap()
 # raises it by at most $As_i$ and lowers the penalty by $cs_i^p$. With $s=t^{(L+1)/2}$, $ct\ge At^{(L+1)/2}$ iff
 # $t^{(L-1)/2}\le\frac cA$. Smaller ones are thin, too, and are dropped with it: the bound of the box with those $t$ at
 # zero holds for the whole box. When all are dropped, $f\ge\log(1+\mu(K-1))\sum w_c$.
+#
+# All cuts together: dropping the thin values of a global minimiser leaves one without any, and by 4 one whose $M$, in
+# the chart that needs it, lies in the first box. No cut removes this $M$: its $t$ are ordered, their sum is at most
+# $\tau$ and, where a range of $t_i$ is thin, its $t_i$ is zero; its chart does not change, as $M$ does not; and a split
+# keeps it in a half. So it lies in a leaf, whose bound is at most the minimum, as is then the least bound of all
+# leaves.
 #
 # **Check**: the threshold, and the norm.
 
@@ -335,3 +385,72 @@ def check_one_direction(rate=1.0):
 
 
 check_one_direction()
+
+# %% [markdown]
+# ## 9. The best multiplier of a box
+# **Proof.** $\varphi$ is concave: a minimum of functions linear in $D$. In the frame of the middle of the box, with
+# $\hat D$ for $D$ and $J$ the axes across $u$,
+# $$X(D)=\max_{0\le s\le\alpha}\cos^2s\,\hat D_{uu}+\sin2s\,|\hat D_{uJ}|+\sin^2s\,\lambda_{\max}(\hat D_{JJ})$$
+# is a maximum of convex functions of $D$, since $\sin2s\ge0$ for $s\le\alpha\le\frac\pi2$, and norms and largest
+# eigenvalues are convex. $Z(D)=-X_3(-D)$ is concave. At the vertices $\lambda_1\ge\lambda_2\ge\lambda_3$, so the
+# bracket is concave, and with it the minimum and $F$. By 2, 3 and 5 every $D\succ0$ gives a bound.
+#
+# Softened: for $v$ numbers $g_i$ the function $-\frac1\beta\log\sum e^{-\beta g_i}$ is concave, increases with each
+# $g_i$, is at most $\min g$, and, as no term exceeds the largest, at least $\min g-\frac{\log v}\beta$.
+# $\sqrt{|a|^2+e^2}$ is convex and between $|a|$ and $|a|+e$; in place of both norms ($\lambda_{\max}$ in the plane is
+# half the trace plus a norm) it raises $X$ by at most $e\max_s(\sin2s+\sin^2s)=\frac{1+\sqrt5}2e$, and lowers $Z$ so.
+# The softened function is thus concave, at most $F$, and with $e=\frac1{\beta\overline\lambda_1}$ at least
+# $F-\frac1\beta(\log v+\frac{1+\sqrt5}2)$. It only chooses $D$: the bound is $F(D)$ itself, so nothing of the softening
+# enters it.
+#
+# **Check**: the softened norm is convex, and the largest $\sin2s+\sin^2s$. **Check in floating point**: $F-\varphi$ is
+# concave, and the logarithm is within $\frac{\log v}\beta$ of the minimum.
+
+# %%
+a, b, e = sp.symbols("a b e", positive=True)
+bent = sp.hessian(sp.sqrt(a**2 + b**2 + e**2), (a, b))
+assert sp.simplify(bent.det() - e**2 / (a**2 + b**2 + e**2) ** 2) == 0
+assert sp.simplify(bent.trace() - (a**2 + b**2 + 2 * e**2) / (a**2 + b**2 + e**2) ** sp.Rational(3, 2)) == 0
+wave = sp.sin(2 * t) + sp.sin(t) ** 2
+assert sp.simplify(sp.expand_trig(wave - (1 + root(5) * sp.sin(2 * t - sp.atan(sp.Rational(1, 2)))) / 2)) == 0
+
+
+def cap_most(D, angle):
+    """X for u the first axis."""
+    own, across = D[0, 0], np.linalg.norm(D[0, 1:])
+    other = np.linalg.eigvalsh(D[1:, 1:])[-1]
+    half = 0.5 * (own - other)
+    twice = min(2 * angle, np.arctan2(across, half))
+    return 0.5 * (own + other) + half * np.cos(twice) + across * np.sin(twice)
+
+
+def box_least(D, penalty, eigen, angles, side):
+    """F - phi, from the penalties and eigenvalues at the vertices and the angles of both caps."""
+    X, Z = cap_most(D, angles[0]), side * cap_most(side * D[::-1, ::-1], angles[1])
+    turned = (eigen[:, 0] - eigen[:, 1]) * X - (eigen[:, 1] - eigen[:, 2]) * Z
+    return np.min(penalty - eigen[:, 1] * np.trace(D) - turned)
+
+
+def check_concave(side=-1):
+    """F - phi is concave along segments; ``side`` is -1 for the least value in the cap of u_3, 1 for the most."""
+    for _ in range(300):
+        box = rng.exponential(size=8), np.sort(rng.exponential(size=(8, 3)))[:, ::-1], rng.uniform(0, np.pi / 2, 2)
+        ends = rng.normal(size=(2, 3, 3))
+        ends = ends @ ends.swapaxes(1, 2)
+        mean = 0.5 * sum(box_least(D, *box, side) for D in ends)
+        assert box_least(ends.mean(axis=0), *box, side) >= mean - 1e-9, "not concave"
+
+
+check_concave()
+
+
+def check_softened(share=1.0):
+    """The softened minimum of v numbers is at most the minimum and at least that less ``share`` log(v) / beta."""
+    for spread in (0.0, 1e-3, 1.0, 30.0):
+        beta, numbers = 10 ** rng.uniform(-2, 2), spread * rng.normal(size=16)
+        soft = numbers.min() - np.log(np.sum(np.exp(-beta * (numbers - numbers.min())))) / beta
+        assert soft <= numbers.min() + 1e-12
+        assert soft >= numbers.min() - share * np.log(16) / beta - 1e-12 * (1 + 1 / beta), "softened too far"
+
+
+check_softened()
