@@ -432,6 +432,18 @@ CONTROLS = {
         lambda d: {"end": sp.pi.evalf() / 6},
         lambda d: {"end": sp.pi.evalf() / 7},
     ),
+    "directions of four classes need reflections": (
+        "convex_concave",
+        "check_triangle",
+        lambda d: {"moves": d["cube"]},
+        lambda d: {"moves": [move for move in d["cube"] if move.det() == 1]},
+    ),
+    "a chart's boxes are empty by their extreme eigenvalues": (
+        "convex_concave",
+        "check_charts",
+        lambda d: {"largest": lambda low, high: high[0] + high[2] - 2 * low[1]},
+        lambda d: {"largest": lambda low, high: high[0] + high[2] - low[1] - high[1]},
+    ),
     "the frame turns sqrt(1 + tan^2) times as fast": (
         "convex_concave",
         "check_speed",
@@ -455,6 +467,18 @@ CONTROLS = {
         "check_line",
         lambda d: {"second": 1},
         lambda d: {"second": 0},
+    ),
+    "bounds are concave in D by the least value about the third direction": (
+        "convex_concave",
+        "check_concave",
+        lambda d: {"side": -1},
+        lambda d: {"side": 1},
+    ),
+    "a softened minimum loses log(v) / beta": (
+        "convex_concave",
+        "check_softened",
+        lambda d: {"share": 1.0},
+        lambda d: {"share": 0.9},
     ),
     "one direction needs the whole sum of singular values": (
         "convex_concave",

@@ -13,16 +13,25 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual
+from optima.certify.dual import FitDual, Trace, newton_step
+from optima.certify.pieces import Pieces, Softened
 from optima.certify.tree import Tree
 from optima.model import Array
 
 # Boxes bounded together.
 BATCH = 4096
-# Newton steps on D for a box, from the D of its parent; the first box gets more.
+# Newton steps on E for a box at each hardness, from the E of its parent; the first box gets more.
 IMPROVE, FIRST = 12, 60
-# Times that the linearisation is moved towards the matrix where the bound of a box is attained.
-ROUNDS = 2
+# The minimum over vertices is softened by target / hardness, one after another; at 0 the middle takes its place, and
+# the last ones are for boxes that lack less than CLOSE / hardness of the target.
+HARDNESS = (0.0, 30.0, 300.0, 3e3, 3e5, 3e7)
+CLOSE = 3e3
+# The gain of a split is foreseen at this hardness, or at a softness of what a box lacks where that is harder.
+FORESIGHT = 30.0
+# The least gain that counts, as a part of what a box lacks, and the least it is taken to lack, of the target.
+LEAST, SHARPEST = 1e-4, 1e-9
+# Weight of the width of a box beside the gains, so that no coordinate is split for ever.
+EVENLY = 0.2
 
 
 class Boxes(Protocol):
@@ -44,17 +53,15 @@ class Boxes(Protocol):
     def reduced(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Smaller boxes with the same minimum."""
 
-    def root_of_middle(self, low: Array, high: Array) -> Array:
-        """S (N, m, m), invertible, with S S^T the matrix M at which a box is linearised."""
+    def middle(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Frame F (N, m, m) and scale r (N, m): F diag(r^2) F^T is about the matrix in the middle of each box."""
 
-    def least(self, D: Array, low: Array, high: Array) -> Array:
-        """Lower bound of penalty - <D, M> on boxes."""
+    def pieces(self, low: Array, high: Array, back: Array) -> Pieces:
+        """Lower bound of penalty - <D, M> on boxes as a function of E, with D = back^T E back, back (N, m, m)."""
 
-    def worst(self, D: Array, low: Array, high: Array) -> Array:
-        """About the matrices (N, m, m) at which the bounds of boxes are attained."""
-
-    def looseness(self, D: Array, low: Array, high: Array) -> Array:
-        """How much each coordinate loosens the bound, shape (N, d)."""
+    @property
+    def chart(self) -> int | None:
+        """Number of a coordinate to be split once and first, if there is one."""
 
     def lines(self, high: Array) -> NDArray[np.bool_]:
         """Boxes of rank one, which :meth:`line_bound` is for."""
@@ -67,7 +74,25 @@ class Boxes(Protocol):
         """Boxes that hold zero only."""
 
     def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
-        """Bounds (N,), multipliers (N, m, m) and looseness (N, d) of such boxes."""
+        """Bounds (N,), multipliers (N, m, m) and what each coordinate loosens (N, d) of such boxes."""
+
+
+@dataclass
+class Point:
+    """Boxes bounded at E: S (N, m, m) and its inverse, what is added to phi, E, inner points and bounds."""
+
+    S: Array
+    back: Array
+    pieces: Pieces
+    E: Array
+    x: Array
+    bound: Array
+
+    def take(self, rows: NDArray) -> Point:
+        """Some boxes."""
+        arrays = (self.S, self.back, self.E, self.x, self.bound)
+        S, back, E, x, bound = (array[rows] for array in arrays)
+        return Point(S, back, self.pieces.take(rows), E, x, bound)
 
 
 @dataclass
@@ -98,8 +123,8 @@ class BranchAndBound:
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
-    reaches the target; otherwise it is split in the middle of its loosest coordinate. ``bound`` is the least bound
-    of all boxes, open or closed, capped by the target: valid at any time.
+    reaches the target; otherwise it is split in the middle of the coordinate that promises most. ``bound`` is the
+    least bound of all boxes, open or closed, capped by the target: valid at any time.
     """
 
     def __init__(self, boxes: Boxes, dual: FitDual, target: float) -> None:
@@ -151,15 +176,12 @@ class BranchAndBound:
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         parent = self.open.take(chosen)
-        rows = np.arange(parent.node.size)
-        axis = parent.axis
-        middle = 0.5 * (parent.low[rows, axis] + parent.high[rows, axis])
-        child = self.tree.split(parent.node, axis)
-        lower, upper = parent.take(rows), parent.take(rows)
-        lower.high[rows, axis] = middle
-        upper.low[rows, axis] = middle
-        lower.node, upper.node = child, child + 1
-        both = lower.join(upper)
+        child = self.tree.split(parent.node, parent.axis)
+        halves = [parent.take(np.arange(parent.node.size)) for _ in range(2)]
+        corners = _halves(parent, parent.axis)
+        for i, (half, (low, high)) in enumerate(zip(halves, corners, strict=True)):
+            half.node, half.low, half.high = child + i, low, high
+        both = halves[0].join(halves[1])
         kept = ~self.boxes.empty(both.low, both.high) & (self.boxes.least_penalty(both.low) < self.target)
         both = both.take(kept)
         both.low, both.high = self.boxes.reduced(both.low, both.high)
@@ -170,36 +192,70 @@ class BranchAndBound:
         """The boxes with their bounds, less those that are closed."""
         if not boxes.node.size:
             return boxes
-        S = self.boxes.root_of_middle(boxes.low, boxes.high)
-        inverse: Array = np.linalg.inv(S).astype(float)
-        E, x = self.dual.improve(S, boxes.E, boxes.x, steps)
-        E, x, D, new = self._at(boxes, S, inverse, E, x)
-        mean = np.broadcast_to(np.eye(E.shape[1]), E.shape).copy()
-        for turn in range(ROUNDS):
-            rows = np.flatnonzero(new < self.target)
-            if not rows.size:
-                break
-            part, to, back = boxes.take(rows), S[rows], inverse[rows]
-            worst = back @ self.boxes.worst(D[rows], part.low, part.high) @ np.swapaxes(back, 1, 2)
-            mean[rows] += (worst - mean[rows]) / (turn + 2)
-            trial = self._at(part, to, back, *self.dual.improve(to, E[rows], x[rows], IMPROVE, mean[rows]))
-            up = trial[3] > new[rows]
-            for kept, found in zip((E, x, D, new), trial, strict=True):
-                kept[rows[up]] = found[up]
-        looseness = self.boxes.looseness(D, boxes.low, boxes.high)
-        self._bound_lines(boxes, D, new, looseness)
-        new[self.boxes.points(boxes.high)] = self.boxes.zero_value
-        bound = np.maximum(boxes.bound, np.where(np.isfinite(new), new, -np.inf))
+        point = self._raised(boxes, steps)
+        promise = self._promise(boxes, point)
+        D = np.swapaxes(point.back, 1, 2) @ point.E @ point.back
+        bound = point.bound
+        self._bound_lines(boxes, D, bound, promise)
+        bound[self.boxes.points(boxes.high)] = self.boxes.zero_value
+        bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, D)
         self.visited += boxes.node.size
-        done = Open(boxes.node, boxes.low, boxes.high, E, x, bound, np.argmax(looseness, axis=1))
+        done = Open(boxes.node, boxes.low, boxes.high, point.E, point.x, bound, np.argmax(promise, axis=1))
         return done.take(bound < self.target)
 
-    def _at(self, boxes: Open, S: Array, inverse: Array, E: Array, x: Array) -> tuple[Array, Array, Array, Array]:
-        """E, the inner points, D and the bound of each box at E."""
-        phi, x = self.dual.bound(S, E, x)
-        D = np.swapaxes(inverse, 1, 2) @ E @ inverse
-        return E, x, D, phi + self.boxes.least(D, boxes.low, boxes.high)
+    def _raised(self, boxes: Open, steps: int) -> Point:
+        """The bounds of boxes, raised by ascents on E until they reach the target or no more is to be had."""
+        frame, scale = self.boxes.middle(boxes.low, boxes.high)
+        S, back = frame * scale[:, None, :], np.swapaxes(frame / scale[:, None, :], 1, 2)
+        pieces = self.boxes.pieces(boxes.low, boxes.high, back)
+        phi, x = self.dual.bound(S, boxes.E, boxes.x)
+        found = Point(S, back, pieces, boxes.E.copy(), x, phi + pieces.least(boxes.E))
+        for hard in HARDNESS:
+            missing = np.maximum((self.target - found.bound) / self.target, SHARPEST)
+            rows = np.flatnonzero((found.bound < self.target) & (missing * hard < CLOSE))
+            if not rows.size:
+                continue
+            part = found.take(rows)
+            rest = Softened(part.pieces, np.full(rows.size, hard / self.target)) if hard else Trace(self.dual.basis)
+            E, x = self.dual.improve(part.S, part.E, part.x, steps, rest)
+            phi, x = self.dual.bound(part.S, E, x)
+            bound = phi + part.pieces.least(E)
+            up = bound > part.bound
+            found.E[rows[up]], found.x[rows[up]], found.bound[rows[up]] = E[up], x[up], bound[up]
+        return found
+
+    def _promise(self, boxes: Open, point: Point) -> Array:
+        """How much a split along each coordinate is expected to raise the bounds of both halves, shape (N, d).
+
+        The sum of the logarithms of both gains, as one Newton step on E foresees them.
+        """
+        out = np.full(boxes.low.shape, -np.inf)
+        rows = np.flatnonzero(point.bound < self.target)
+        if not rows.size:
+            return out
+        boxes, point = boxes.take(rows), point.take(rows)
+        missing = np.maximum(self.target - point.bound, SHARPEST * self.target)
+        beta = np.maximum(FORESIGHT / self.target, 1 / missing)
+        fit = self.dual.expansion(point.S, point.E, point.x)
+        low, high = self.boxes.root()
+        whole = np.maximum(high - low, 1e-300)
+        here = _foreseen(Softened(point.pieces, beta), point.E, fit)
+        for axis in range(boxes.low.shape[1]):
+            score = np.zeros(rows.size)
+            for low, high in _halves(boxes, axis):
+                empty = self.boxes.empty(low, high)
+                low, high = self.boxes.reduced(low, high)
+                half = Softened(self.boxes.pieces(low, high, point.back), beta)
+                gain = np.nan_to_num((_foreseen(half, point.E, fit) - here) / missing)
+                score += np.log(np.where(empty, 1.0, np.clip(gain, LEAST, 1.0)))
+            width = boxes.high[:, axis] - boxes.low[:, axis]
+            score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])
+            out[rows, axis] = np.where(width > 0, score, -np.inf)
+        chart = self.boxes.chart
+        if chart is not None:
+            out[rows, chart] = np.where(boxes.high[:, chart] - boxes.low[:, chart] == 1, np.inf, -np.inf)
+        return out
 
     def _bound_lines(self, boxes: Open, D: Array, new: Array, looseness: Array) -> None:
         """Put in place the better bounds of boxes of rank one, with their D and looseness."""
@@ -232,3 +288,19 @@ class BranchAndBound:
         self.open = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__))
         self.tree = Tree.from_arrays(state)
         self.visited, self.seconds = int(state["numbers"][1]), float(state["numbers"][2])
+
+
+def _halves(boxes: Open, axis: int | NDArray[np.int64]) -> list[tuple[Array, Array]]:
+    """Corners of the lower and of the upper half of each box along a coordinate."""
+    rows = np.arange(boxes.node.size)
+    middle = 0.5 * (boxes.low[rows, axis] + boxes.high[rows, axis])
+    low, high = boxes.low.copy(), boxes.high.copy()
+    low[rows, axis] = high[rows, axis] = middle
+    return [(boxes.low.copy(), high), (low, boxes.high.copy())]
+
+
+def _foreseen(rest: Softened, E: Array, fit: tuple[Array, Array]) -> Array:
+    """rest(E) plus what a Newton step on phi + rest would gain were it quadratic."""
+    more, bent = rest.expansion(E)
+    slope = fit[0] + more
+    return rest.value(E) + 0.5 * np.einsum("nk,nk->n", slope, newton_step(slope, fit[1] + bent))

@@ -11,8 +11,10 @@ so the bounds hold for any E > 0 and any x. Source: derivations/convex_concave.p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.certify.form import ConvexConcave, centred_basis
 from optima.model import Array
@@ -25,6 +27,39 @@ SHRINK, GROW = 0.2, 5.0
 SINGULAR = 1e-5
 # Relative gain of a step on E that ends the improvement.
 LITTLE = 1e-4
+
+
+class Rest(Protocol):
+    """A smooth concave function of E (N, m, m), to be added to phi."""
+
+    def take(self, rows: NDArray) -> Rest:
+        """The function of some boxes."""
+
+    def value(self, E: Array) -> Array:
+        """Values (N,)."""
+
+    def expansion(self, E: Array) -> tuple[Array, Array]:
+        """Gradient (N, k) and negative curvature (N, k, k) in the coordinates of the basis."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """- tr E, so that h is linearised at M = 1."""
+
+    basis: Array
+
+    def take(self, rows: NDArray) -> Trace:
+        """The same for all boxes."""
+        return self
+
+    def value(self, E: Array) -> Array:
+        """Values (N,)."""
+        return -np.einsum("naa->n", E)
+
+    def expansion(self, E: Array) -> tuple[Array, Array]:
+        """Gradient, and no curvature."""
+        k = len(self.basis)
+        return np.broadcast_to(-np.einsum("kaa->k", self.basis), (len(E), k)), np.zeros((len(E), k, k))
 
 
 @dataclass(frozen=True)
@@ -54,27 +89,23 @@ class FitDual:
         basis[np.arange(i.size), i, j] = basis[np.arange(i.size), j, i] = 1.0
         return cls(rival, np.asarray(form.weight), np.asarray(form.count), form.rivals, basis, least)
 
-    def improve(self, S: Array, E: Array, x: Array, steps: int, mean: Array | None = None) -> tuple[Array, Array]:
-        """Newton steps towards the E that maximises phi - <E, mean>; each goes uphill, until little is gained.
-
-        ``mean`` (N, m, m), by default the identity, is the matrix at which h is to be linearised, in the coordinates
-        of x.
-        """
+    def improve(self, S: Array, E: Array, x: Array, steps: int, rest: Rest) -> tuple[Array, Array]:
+        """Newton steps towards the E that maximises phi + ``rest``; each goes uphill, until little is gained."""
         # A step that overflows is not uphill, and refused.
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._improve(S, E, x, steps, np.broadcast_to(np.eye(E.shape[1]), E.shape) if mean is None else mean)
+            return self._improve(S, E, x, steps, rest)
 
-    def _improve(self, S: Array, E: Array, x: Array, steps: int, mean: Array) -> tuple[Array, Array]:
+    def _improve(self, S: Array, E: Array, x: Array, steps: int, rest: Rest) -> tuple[Array, Array]:
         E, x = E.copy(), x.copy()
-        value, x = self._dual_value(S, E, x, mean)
+        value, x = self._total(S, E, x, rest)
         going = np.arange(len(E))
         for _ in range(steps):
             before = value[going]
-            step = self._step(self._scaled(S[going]), E[going], x[going], mean[going])
+            step = self._step(S[going], E[going], x[going], rest.take(going))
             pending, step_of = going, step
             for shorten in (None, 1.0, 0.2, 0.04):
                 trial = self._moved(E[pending], step_of, shorten)
-                reached, inner = self._dual_value(S[pending], trial, x[pending], mean[pending])
+                reached, inner = self._total(S[pending], trial, x[pending], rest.take(pending))
                 up = reached > value[pending]
                 rows = pending[up]
                 E[rows], x[rows], value[rows] = trial[up], inner[up], reached[up]
@@ -86,9 +117,9 @@ class FitDual:
                 break
         return E, x
 
-    def _dual_value(self, S: Array, E: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+    def _total(self, S: Array, E: Array, x: Array, rest: Rest) -> tuple[Array, Array]:
         phi, x = self.bound(S, E, x)
-        return phi - np.einsum("nab,nab->n", E, mean), x
+        return phi + rest.value(E), x
 
     def bound(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Valid lower bounds of phi (N,), and inner points (N, C, m), from inner points x."""
@@ -112,19 +143,20 @@ class FitDual:
         """d_cj in the coordinates of x, shape (N, C, J, m)."""
         return np.einsum("cja,nab->ncjb", self.rival, S, optimize=True)
 
-    def _step(self, rival: Array, E: Array, x: Array, mean: Array) -> Array:
-        """Newton step (N, m, m) of phi(E) - <E, mean>."""
-        hessian = self._inner(rival, E, x)[2]
+    def expansion(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
+        """Gradient (N, k) and negative curvature (N, k, k) of phi in the basis, from inner points x."""
+        hessian = self._inner(self._scaled(S), E, x)[2]
         pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
-        slope = 0.5 * np.einsum("nkca,nca->nk", pull, x) - np.einsum("kab,nab->nk", self.basis, mean)
         solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
-        N, k = slope.shape
-        curvature = pull.reshape(N, k, -1) @ np.swapaxes(solved.reshape(N, k, -1), 1, 2)
-        size = np.sqrt(np.maximum(np.einsum("nkk->nk", curvature), 1e-300))
-        curvature = curvature / (size[:, :, None] * size[:, None, :]) + 1e-12 * np.eye(k)
-        with np.errstate(over="ignore", invalid="ignore"):
-            step = np.linalg.solve(curvature, (slope / size)[..., None])[..., 0] / size
-            return np.tensordot(np.nan_to_num(step), self.basis, axes=1)
+        N, k = pull.shape[:2]
+        return 0.5 * np.einsum("nkca,nca->nk", pull, x), pull.reshape(N, k, -1) @ np.swapaxes(
+            solved.reshape(N, k, -1), 1, 2
+        )
+
+    def _step(self, S: Array, E: Array, x: Array, rest: Rest) -> Array:
+        """Newton step (N, m, m) of phi + rest."""
+        (slope, curvature), (more, bent) = self.expansion(S, E, x), rest.expansion(E)
+        return np.tensordot(newton_step(slope + more, curvature + bent), self.basis, axes=1)
 
     def _minimise(self, rival: Array, E: Array, x: Array) -> Array:
         """Damped Newton steps on every x_c, until all decrements of a box are at rounding."""
@@ -180,3 +212,11 @@ class FitDual:
         moved = (half * (1 + values)[:, None, :]) @ np.swapaxes(half, 1, 2)
         trace = np.einsum("naa->n", moved)[:, None, None]
         return moved + (SINGULAR * trace + self.least) * np.eye(E.shape[1])
+
+
+def newton_step(slope: Array, curvature: Array) -> Array:
+    """Newton steps (N, k) of concave functions with negative curvatures (N, k, k), zero where they overflow."""
+    size = np.sqrt(np.maximum(np.einsum("nkk->nk", curvature), 1e-300))
+    scaled = curvature / (size[:, :, None] * size[:, None, :]) + 1e-12 * np.eye(slope.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.nan_to_num(np.linalg.solve(scaled, (slope / size)[..., None])[..., 0] / size)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from optima.certify.branch import BranchAndBound
-from optima.certify.prove import prove
+from optima.certify.check.search import MOST_IN_BALLS
+from optima.certify.prove import PARTS, prove
 from optima.model import DeepUFM, positive_number
 from optima.solution import Solution
 from optima.solve.search import solve
@@ -20,6 +21,7 @@ def certify(
     memory: float = 4.0,
     checkpoint: str | Path | None = None,
     progress: Callable[[BranchAndBound], None] | None = None,
+    intervals: bool = False,
 ) -> Solution:
     r"""The best minimum known, with a certificate of how far from it the global minimum can be.
 
@@ -35,6 +37,8 @@ def certify(
         File in which an interrupted proof is kept (also on Ctrl-C), and from which the same call goes on.
     progress
         Called with the running search: its ``bound``, ``target``, ``visited`` boxes and ``seconds``.
+    intervals
+        Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
     Raises ValueError for relu models, and for a gap outside (0, 1).
     Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
@@ -46,5 +50,6 @@ def certify(
     solution = problem if isinstance(problem, Solution) else solve(problem)
     path = None if checkpoint is None else Path(checkpoint)
     tell = progress or (lambda search: None)
-    proof = prove(solution.problem, solution.means, gap, seconds, memory, path, tell)
+    most_classes = MOST_IN_BALLS if intervals else max(PARTS)
+    proof = prove(solution.problem, solution.means, gap, seconds, memory, path, tell, most_classes)
     return replace(solution, proof=proof)

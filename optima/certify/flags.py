@@ -1,15 +1,10 @@
 r"""Boxes of matrices M = sum_i t_i^(L+1) u_i u_i^T in one, two and three dimensions (K = 2, 3, 4).
 
 Coordinates: t_1 >= ... >= t_m (so c tr M^q = c sum t_i is linear), then the directions. In the plane u_1 has an angle
-theta; in space u_1 is parallel to (1, a, b) and u_3 is at angle psi from the frame below. Relabelling classes and
-changing signs bring theta into [0, pi/6] and (a, b) into 1 >= a >= b >= 0 when the classes count alike.
-
-With x = u_1^T D u_1 and z = u_3^T D u_3,
-
-.. math:: \langle D, M\rangle = \lambda_2 \operatorname{tr} D + (\lambda_1 - \lambda_2) x - (\lambda_2 - \lambda_3) z
-
-so for fixed directions c sum t_i - <D, M> is concave in t, and its least value over a box is at a corner; directions
-enter only through the ranges of x and z. Source: derivations/convex_concave.py.
+theta. In space there are two charts. Where lambda_1 - lambda_2 >= lambda_2 - lambda_3 (chart 0), u_1 is parallel to
+(1, a, b) and u_3 is at angle psi from the frame below; elsewhere (chart 1) u_3 and u_1 change places, since u_1 hardly
+matters where lambda_1 is close to lambda_2. Relabelling classes and changing signs bring theta into [0, pi/6] and
+(a, b) into 1 >= a >= b >= 0 when the classes count alike. Source: derivations/convex_concave.py.
 """
 
 from __future__ import annotations
@@ -23,8 +18,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual
+from optima.certify.dual import FitDual, Trace
 from optima.certify.form import ConvexConcave
+from optima.certify.pieces import Cap, Pieces
 from optima.model import Array
 
 # Smallest ratio of the eigenvalues of the matrix at which a box is linearised.
@@ -33,6 +29,8 @@ FLOOR = 1e-20
 LINE_FACTORS = (1.0, 64.0)
 # Relative gain at which its improvement ends: what is left stays on every line of rank one.
 LINE_LITTLE = 1e-12
+# Relative rounding of eigenvalues, within which a matrix is looked for in both charts.
+ALMOST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,19 +59,32 @@ class Flags:
             low.append(0.0)
             high.append(np.pi / 6 if self.form.balanced else np.pi)
         if m == 3:
-            low += [0.0, 0.0, 0.0]
-            high += [1.0, 1.0, np.pi]
+            low += [0.0, 0.0, 0.0, 0.0]
+            high += [1.0, 1.0, np.pi, 1.0]
         return np.array(low), np.array(high)
 
     def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes without ordered t, or outside the directions needed."""
         m = self.dimension
         out: NDArray[np.bool_] = np.any(high[:, : m - 1] < low[:, 1:m], axis=1)
-        return out | (high[:, 3] < low[:, 4]) if m == 3 else out
+        return out | (high[:, 3] < low[:, 4]) | self._in_other_chart(low, high) if m == 3 else out
+
+    def _in_other_chart(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Boxes whose matrices, beyond rounding, all belong into the other chart."""
+        least, most = self.eigenvalues(low[:, :3]), self.eigenvalues(high[:, :3])
+        slack = ALMOST * most[:, 0]
+        third = most[:, 0] + most[:, 2] - 2 * least[:, 1] < -slack
+        first = least[:, 0] + least[:, 2] - 2 * most[:, 1] > slack
+        return np.where(_about_third(low), first, third & (high[:, 6] <= 0.5))
 
     def least_penalty(self, low: Array) -> Array:
         """c sum t_i at the lower corner."""
         return self.form.strength * low[:, : self.dimension].sum(axis=1)
+
+    @property
+    def chart(self) -> int | None:
+        """Number of the coordinate that tells the charts, to be split once and first."""
+        return 6 if self.dimension == 3 else None
 
     def eigenvalues(self, t: Array) -> Array:
         """lambda_i = t_i^(L+1)."""
@@ -85,6 +96,8 @@ class Flags:
         point = 0.5 * (low + high)
         values = 0.5 * (self.eigenvalues(low[:, :m]) + self.eigenvalues(high[:, :m]))
         point[:, :m] = values**self.form.q
+        if self.chart is not None:
+            point[:, self.chart] = low[:, self.chart]
         return point
 
     @property
@@ -100,7 +113,7 @@ class Flags:
         return (self.form.strength / slope) ** (2 / (self.form.depth - 1))
 
     def reduced(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Smaller boxes with the same minimum, where that is below the largest penalty allowed.
+        """Smaller boxes that keep every global minimum without thin values.
 
         Order and the largest sum cut values of t off, then a t that is thin on all of the box is zero.
         """
@@ -117,24 +130,35 @@ class Flags:
         thin[:, :m] = high[:, :m] <= self.thin
         return np.where(thin, 0.0, low), np.where(thin, 0.0, high)
 
-    def root_of_middle(self, low: Array, high: Array) -> Array:
-        """S (N, m, m), invertible, with S S^T about the matrix in the middle of each box.
+    def middle(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Frame F (N, m, m) and scale r (N, m) with F diag(r^2) F^T about the matrix in the middle of each box.
 
-        An eigenvalue that is zero on the whole box gets what turning half way to the edge of the box moves there.
+        Each eigenvalue counts with what turning half way to the edge of the box moves there from larger ones.
         """
         m = self.dimension
         point = self.reference(low, high)
         values = np.minimum.accumulate(self.eigenvalues(point[:, :m]), axis=1)
         if m == 2:
-            turned = np.sin(0.25 * (high[:, 2] - low[:, 2])) ** 2
-            values[:, 1] = np.where(high[:, 1] > 0, values[:, 1], values[:, 0] * turned)
+            values[:, 1] += values[:, 0] * np.sin(0.25 * (high[:, 2] - low[:, 2])) ** 2
         if m == 3:
-            reach, turn = self._turns(low, high)
-            first, last = np.sin(0.5 * reach) ** 2, np.sin(0.5 * turn) ** 2
-            values[:, 1] = np.where(high[:, 1] > 0, values[:, 1], values[:, 0] * first)
-            values[:, 2] = np.where(high[:, 2] > 0, values[:, 2], values[:, 0] * first + values[:, 1] * last)
+            first, third = (np.sin(0.5 * angle) ** 2 for angle in self._turns(low, high))
+            values[:, 2] += values[:, 0] * np.minimum(first, third) + values[:, 1] * third
+            values[:, 1] += values[:, 0] * first
         values = np.maximum(values, np.maximum(1e-100, FLOOR * values[:, :1]))
-        return self._frame(point) * np.sqrt(values)[:, None, :]
+        return self._frame(point), np.sqrt(values)
+
+    def pieces(self, low: Array, high: Array, back: Array) -> Pieces:
+        """The least penalty - <D, M> on (reduced) boxes as a function of E, with D = back^T E back, back (N, m, m)."""
+        m = self.dimension
+        t = np.stack(list(ordered_vertices(low[:, :m], high[:, :m])), axis=1)
+        caps: tuple[Cap, ...] = ()
+        if m == 2:
+            caps = (Cap(0, 1, 0.5 * (high[:, 2] - low[:, 2])),)
+        if m == 3:
+            first, third = self._turns(low, high)
+            caps = (Cap(0, 1, first), Cap(2, -1, third))
+        turn = back @ self._frame(self.reference(low, high))
+        return Pieces(self.form.strength * t.sum(axis=2), self.eigenvalues(t), turn, caps)
 
     @property
     def zero_value(self) -> float:
@@ -163,7 +187,9 @@ class Flags:
         frame = self._frame(self.reference(low, high))
         size = np.sqrt(0.5 * (self.eigenvalues(low[:, :1]) + self.eigenvalues(high[:, :1])))[:, :, None]
         S = frame[:, :, :1] * np.maximum(size, 1e-50)
-        E, x = self._line.improve(S, np.ones((len(low), 1, 1)), np.zeros((len(low), self.form.classes, 1)), 60)
+        E, x = self._line.improve(
+            S, np.ones((len(low), 1, 1)), np.zeros((len(low), self.form.classes, 1)), 60, Trace(self._line.basis)
+        )
         tried = [self._line_bound_at(low, high, frame, S, factor * E, x) for factor in LINE_FACTORS]
         bounds, multipliers, loose = (np.stack(parts) for parts in zip(*tried, strict=True))
         best, rows = np.argmax(bounds, axis=0), np.arange(len(low))
@@ -194,17 +220,6 @@ class Flags:
         full = FitDual.of(self.form, 1e-12 * self.top * self.form.strength)
         return replace(full, basis=np.ones((1, 1, 1)), little=LINE_LITTLE)
 
-    def looseness(self, D: Array, low: Array, high: Array) -> Array:
-        """What c sum t_i - <D, M> falls below its middle along each coordinate alone, shape (N, d)."""
-        middle = self.reference(low, high)
-        here = self.least(D, middle, middle)
-        out = np.empty_like(middle)
-        for axis in range(middle.shape[1]):
-            start, end = middle.copy(), middle.copy()
-            start[:, axis], end[:, axis] = low[:, axis], high[:, axis]
-            out[:, axis] = here - self.least(D, start, end)
-        return out
-
     def _frame(self, point: Array) -> Array:
         if self.dimension == 1:
             return np.ones((len(point), 1, 1))
@@ -215,41 +230,10 @@ class Flags:
         up = np.array([0.0, 0.0, 1.0]) - first[:, 2:] * first
         up /= np.linalg.norm(up, axis=1, keepdims=True)
         side = np.cross(up, first)
-        c, s = np.cos(point[:, 5:]), np.sin(point[:, 5:])
+        c, s = np.cos(point[:, 5:6]), np.sin(point[:, 5:6])
         third = c * side + s * up
-        return np.stack([first, np.cross(third, first), third], axis=2)
-
-    def least(self, D: Array, low: Array, high: Array) -> Array:
-        """Lower bound of c sum t_i - <D, M> on each (reduced) box, shape (N,)."""
-        trace = np.einsum("naa->n", D)
-        most, least = self._ranges(D, low, high)
-        best = np.full(len(D), np.inf)
-        for t in ordered_vertices(low[:, : self.dimension], high[:, : self.dimension]):
-            eigen = self.eigenvalues(t)
-            best = np.minimum(best, self.form.strength * t.sum(axis=1) - _largest_product(eigen, trace, most, least))
-        return best
-
-    def worst(self, D: Array, low: Array, high: Array) -> Array:
-        """About the matrix (N, m, m) at which c sum t_i - <D, M> is least on each box, with the middle directions."""
-        m = self.dimension
-        frame = self._frame(self.reference(low, high))
-        energy = np.einsum("nai,nab,nbi->ni", frame, D, frame)
-        ends = np.stack([low[:, :m], high[:, :m]])
-        values = self.eigenvalues(ends)
-        cost = self.form.strength * ends - energy * values
-        chosen = np.where(cost[0] < cost[1], values[0], values[1])
-        return (frame * chosen[:, None, :]) @ np.swapaxes(frame, 1, 2)
-
-    def _ranges(self, D: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """Largest u_1^T D u_1 and least u_3^T D u_3 over each box (zero where there is no such direction)."""
-        zero = np.zeros(len(D))
-        if self.dimension == 1:
-            return D[:, 0, 0], zero
-        if self.dimension == 2:
-            return _plane_largest(D, low[:, 2], high[:, 2]), zero
-        frame = self._frame(0.5 * (low + high))
-        reach, turn = self._turns(low, high)
-        return _cap_largest(D, frame[:, :, 0], reach), -_cap_largest(-D, frame[:, :, 2], turn)
+        frame = np.stack([first, np.cross(third, first), third], axis=2)
+        return np.where(_about_third(point)[:, None, None], frame[:, :, ::-1], frame)
 
     def _turns(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Largest angles of u_1 and of u_3 from their directions in the middle of a box."""
@@ -258,7 +242,14 @@ class Flags:
         corners = [np.stack([p[:, 3], q[:, 4]], axis=1) for p in (low, high) for q in (low, high)]
         reach = np.max([_angle(middle, direction(corner)) for corner in corners], axis=0)
         # The frame turns at most sqrt 2 times as fast as u_1 moves (its latitude stays below 45 degrees).
-        return reach, np.minimum(np.sqrt(2) * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+        turn = np.minimum(np.sqrt(2) * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+        third = _about_third(low)
+        return np.where(third, turn, reach), np.where(third, reach, turn)
+
+
+def _about_third(low: Array) -> NDArray[np.bool_]:
+    """Which boxes of four classes are in the chart of u_3."""
+    return np.asarray(low[:, 6] >= 0.5)
 
 
 def _least_turning(first: Array, second: Array, half: Array) -> Array:
@@ -289,39 +280,3 @@ def ordered_vertices(low: Array, high: Array) -> Iterator[Array]:
         t = np.where(corner, high, low)
         yield np.maximum.accumulate(t[:, ::-1], axis=1)[:, ::-1]
         yield np.minimum.accumulate(t, axis=1)
-
-
-def _largest_product(eigen: Array, trace: Array, most: Array, least: Array) -> Array:
-    """Largest <D, M> for eigenvalues (N, m) in order, u_1^T D u_1 at most ``most``, u_3^T D u_3 at least ``least``."""
-    if eigen.shape[1] == 1:
-        return eigen[:, 0] * trace
-    total = eigen[:, 1] * trace + (eigen[:, 0] - eigen[:, 1]) * most
-    return total - (eigen[:, 1] - eigen[:, 2]) * least if eigen.shape[1] == 3 else total
-
-
-def _plane_largest(D: Array, low: Array, high: Array) -> Array:
-    """Largest u^T D u for u at an angle in [low, high]."""
-    mean, dx, dy = 0.5 * (D[:, 0, 0] + D[:, 1, 1]), 0.5 * (D[:, 0, 0] - D[:, 1, 1]), D[:, 0, 1]
-    size, peak = np.hypot(dx, dy), np.arctan2(dy, dx)
-    start, end = 2 * low - peak, 2 * high - peak
-    within = np.ceil(start / (2 * np.pi)) * 2 * np.pi <= end
-    return mean + size * np.where(within, 1.0, np.maximum(np.cos(start), np.cos(end)))
-
-
-def _cap_largest(D: Array, u: Array, angle: Array) -> Array:
-    """Upper bound of v^T D v for v within an angle of u in space.
-
-    v = cos(phi) u + sin(phi) w: at most cos^2 u^T D u + sin(2 phi) |P D u| + sin^2 (largest eigenvalue of P D P).
-    """
-    Du = np.einsum("nab,nb->na", D, u)
-    own = np.einsum("na,na->n", u, Du)
-    cross = np.linalg.norm(Du - own[:, None] * u, axis=1)
-    # The eigenvalues of P D P on the plane: from its trace and its second invariant.
-    trace = np.einsum("naa->n", D) - own
-    square = np.einsum("nab,nab->n", D, D) - own**2 - 2 * cross**2
-    other = 0.5 * (trace + np.sqrt(np.maximum(2 * square - trace**2, 0.0)))
-    half = 0.5 * (own - other)
-    peak = np.arctan2(cross, half)
-    at = np.minimum(2 * angle, np.pi)
-    value = np.where(at >= peak, np.hypot(half, cross), half * np.cos(at) + cross * np.sin(at))
-    return 0.5 * (own + other) + value

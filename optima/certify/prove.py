@@ -20,10 +20,8 @@ from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
 from optima.solve.scale import best_scales
 
-# Classes up to which the matrices M are searched box by box, when all classes count alike.
-MOST_SEARCHED = 4
-# Classes of the subproblem whose minimum bounds larger ones, and the gap to which that is found.
-SUBSAMPLED, PART_GAP = 3, 1e-4
+# Classes of the problems whose minima bound larger ones, and the gaps to which those are found.
+PARTS = {3: 1e-4, 4: 1e-2}
 # Relative rounding of closed forms.
 ROUNDING = 1e-12
 # Effort of the bound that every solution carries.
@@ -52,14 +50,15 @@ def prove(
     memory: float = 4.0,
     checkpoint: Path | None = None,
     progress: Callable[[BranchAndBound], None] = lambda search: None,
+    most_classes: int = 4,
 ) -> Certificate:
     r"""Lower bound of the minimum, as close to the loss of ``means`` as time allows.
 
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
     Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
-    searched box by box in M. Four and more of one size are bounded by one direction (Jensen) and by the search of a
-    problem of three classes too, and the best bound counts; more of several sizes by the three largest classes alone.
+    searched box by box in M. More of one size are bounded by one direction (Jensen) and by searches of problems of
+    three and of four classes, and the best bound counts; more of several sizes by the three largest classes alone.
 
     Parameters
     ----------
@@ -71,6 +70,8 @@ def prove(
         File in which an interrupted search is kept, and from which it goes on.
     progress
         Called with the search after each batch of boxes.
+    most_classes
+        The largest problem searched, 3 or 4; those of 3 can be checked in interval arithmetic.
 
     Source: derivations/convex_concave.py, derivations/subsampling_bound.py, derivations/squared_error.py.
     """
@@ -80,18 +81,20 @@ def prove(
     if problem.depth == 1:
         return _depth_one(problem, means, upper)
     form = ConvexConcave.of(problem)
-    if problem.classes <= SUBSAMPLED:
+    fewest = min(PARTS)
+    if problem.classes <= fewest:
         return _searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress)
     if not problem.balanced:
-        chosen = np.argsort(-problem.class_sizes, kind="stable")[:SUBSAMPLED].astype(np.int64)
+        chosen = np.argsort(-problem.class_sizes, kind="stable")[:fewest].astype(np.int64)
         part = form.restrict(chosen.tolist())
         return _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress, chosen)
     found = [_one_direction(problem, means, upper)]
-    part, whole = form.subsample(SUBSAMPLED), problem.classes <= MOST_SEARCHED
-    kept = None if whole else checkpoint
-    found.append(_searched(problem, means, upper, part, PART_GAP, seconds, memory, kept, progress))
-    if whole:
-        found.append(_searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress))
+    sizes = [classes for classes in PARTS if classes <= most_classes]
+    for classes in sizes:
+        whole, last = classes == problem.classes, classes == sizes[-1]
+        part, aim = (form, gap) if whole else (form.subsample(classes), max(gap, PARTS[classes]))
+        kept, left = checkpoint if last else None, seconds - sum(proof.seconds for proof in found)
+        found.append(_searched(problem, means, upper, part, aim, left, memory, kept, progress))
     return max(found, key=lambda certificate: certificate.lower)
 
 

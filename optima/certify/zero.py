@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.certify.bounds import one_direction, search_of
 from optima.certify.form import ConvexConcave
-from optima.certify.prove import MOST_SEARCHED, SUBSAMPLED
+from optima.certify.prove import PARTS
 from optima.model import DeepUFM, positive_number
 from optima.solve.search import solve
 
@@ -35,8 +35,8 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
     .. math:: f(Z) \ge f(0) = \log K \quad \text{for all } Z
 
     The minimum is increasing in reg, so both sets are intervals. Proofs search boxes of matrices for two to four
-    classes, and for more the mean over three of them; where a singular value is thin (t^((L-1)/2) <= c / A) it is
-    better dropped, which settles the neighbourhood of zero exactly.
+    classes, and for more the means over three and four of them; where a singular value is thin (t^((L-1)/2) <= c / A)
+    it is better dropped, which settles the neighbourhood of zero exactly.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
     while high / low > 1 + tolerance:
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if _certified(problem, middle) else (middle, high)
-    parts = "all matrices" if problem.classes <= MOST_SEARCHED else f"means over {SUBSAMPLED} classes"
+    most = max(PARTS)
+    parts = "all matrices" if problem.classes <= most else f"means over at most {most} classes"
     return ZeroThreshold(high, refuted, beaten_by, f"branch and bound over {parts}, in floating point")
 
 
@@ -85,8 +86,8 @@ def _better_than_zero(problem: DeepUFM, reg: float) -> str:
 
 def _certified(problem: DeepUFM, reg: float) -> bool:
     form = ConvexConcave.of(replace(problem, reg=reg))
-    parts = [form] if problem.classes <= MOST_SEARCHED else [one_direction(form), form.subsample(SUBSAMPLED)]
-    for part in parts:
+    whole = problem.classes <= max(PARTS)
+    for part in [form] if whole else [one_direction(form), *map(form.subsample, PARTS)]:
         search = search_of(part, part.zero_fit, 0.0)
         search.run(SECONDS)
         if search.done:

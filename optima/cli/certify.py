@@ -27,7 +27,7 @@ def certify(
     effort: options.EffortOption = options.Effort.normal,
     verify: Annotated[bool, typer.Option("--verify", help="Check the certificate by independent code.")] = False,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Check it in interval arithmetic (at most three classes).")
+        bool, typer.Option("--intervals", help="Check it in interval arithmetic; searches at most three classes.")
     ] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Keep an interrupted proof here; the same command goes on from it.")
@@ -56,7 +56,7 @@ def certify(
             words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.visited} boxes, {rate:.0f}/s"
             tell(min(search.seconds, 60 * limit), 60 * limit, words)
 
-        solution = prove(solution, aim, limit, room, checkpoint, show)
+        solution = prove(solution, aim, limit, room, checkpoint, show, intervals)
     checked = solution.certificate.verify(intervals) if verify or intervals else None
     if save is not None:
         solution.save(save)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, certify, solve, train
 from optima.certify.bounds import one_direction, search_of, upper_bound
-from optima.certify.dual import FitDual
+from optima.certify.dual import FitDual, Trace
 from optima.certify.flags import Flags, direction, ordered_vertices
 from optima.certify.form import ConvexConcave, centred_basis
 from optima.certify.prove import cheap_certificate, prove
@@ -187,6 +187,8 @@ def random_boxes(boxes: Flags, rng: np.random.Generator, count: int) -> tuple[np
     ends = np.sort(rng.uniform(size=(2, count, low.size)) ** 0.5, axis=0)
     ends[1] = np.minimum(ends[1], ends[0] + 0.2)
     boxed = low + ends * (high - low)
+    if boxes.chart is not None:
+        boxed[:, :, boxes.chart] = np.array([[0.0, 1.0], [0.0, 0.5], [0.5, 1.0]])[rng.integers(0, 3, count)].T
     keep = ~boxes.empty(*boxed)
     low, high = boxes.reduced(boxed[0][keep], boxed[1][keep])
     ordered = np.all(np.diff(low[:, : boxes.dimension], axis=1) <= 0, axis=1)
@@ -208,9 +210,9 @@ def test_boxes_bound_every_matrix_in_them(K: int) -> None:
     for start, end in zip(low, high, strict=True):
         root = rng.standard_normal((m, m))
         D = root @ root.T + 1e-6 * np.eye(m)
-        bound = boxes.least(D[None], start[None], end[None])[0]
+        bound = boxes.pieces(start[None], end[None], np.eye(m)[None]).least(D[None])[0]
         for _ in range(20):
-            point = rng.uniform(start, end)
+            point = np.concatenate([rng.uniform(start, end)[:6], start[6:]])
             point[:m] = np.sort(point[:m])[::-1]
             if np.any(point[:m] < start[:m] - 1e-12) or np.any(point[:m] > end[:m] + 1e-12):
                 continue
@@ -258,7 +260,7 @@ def test_the_dual_bounds_the_fit(K: int) -> None:
     dual = FitDual.of(form, 1e-14)
     m, basis, count = K - 1, centred_basis(K), np.asarray(form.count)
     S = rng.standard_normal((40, m, m)) * rng.exponential(2, size=(40, 1, 1)) + 0.1 * np.eye(m)
-    E, x = dual.improve(S, np.broadcast_to(np.eye(m), (40, m, m)), np.zeros((40, K, m)), 60)
+    E, x = dual.improve(S, np.broadcast_to(np.eye(m), (40, m, m)), np.zeros((40, K, m)), 60, Trace(dual.basis))
     phi, x = dual.bound(S, E, x)
     for i in range(40):
         y = x[i] @ S[i].T
@@ -301,15 +303,15 @@ def test_an_interrupt_leaves_the_search_whole() -> None:
     search = search_of(ConvexConcave.of(problem), solve(problem, effort="quick").loss, 0.05)
     search.run(np.inf, 300)
     size, bound = len(search.tree), search.bound
-    least = search.boxes.least
+    reduced = search.boxes.reduced
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    object.__setattr__(search.boxes, "least", interrupted)
+    object.__setattr__(search.boxes, "reduced", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search.run(np.inf, 10**6)
-    object.__setattr__(search.boxes, "least", least)
+    object.__setattr__(search.boxes, "reduced", reduced)
     assert (len(search.tree), search.bound) == (size, bound)
     assert np.all(search.tree.axis[search.open.node] == -1)
 

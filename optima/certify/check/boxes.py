@@ -1,7 +1,9 @@
 """The tree of boxes of a branch and bound: that its leaves cover the root, and their corners.
 
 A box holds the matrices M = sum_i t_i^(L+1) u_i u_i^T with t_1 >= ... >= t_m and directions u within ranges of the
-coordinates: (t_1) for two classes, (t_1, t_2, theta) for three, (t_1, t_2, t_3, a, b, psi) for four.
+coordinates: (t_1) for two classes, (t_1, t_2, theta) for three, (t_1, t_2, t_3, a, b, psi, chart) for four. There the
+lower half of chart has u_1 along (1, a, b) and the matrices with lambda_1 - lambda_2 >= lambda_2 - lambda_3, the upper
+half u_3 along it and the others; a box across both holds all matrices, with u_1 along (1, a, b).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from optima.model import Array
 
 # Classes whose matrices are searched.
 MOST_CLASSES = 4
+# Relative rounding of eigenvalues, within which a matrix belongs into both halves of chart.
+CHART_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Tree:
         boxes = Boxes(np.tile(low, (N, 1)), np.tile(high, (N, 1)), np.zeros(N), np.zeros(N, dtype=bool))
         nodes = np.zeros(1, dtype=np.int64)
         while True:
-            _cut(boxes, nodes, instance.order, top, thin)
+            _cut(boxes, nodes, instance, top, thin)
             nodes = nodes[axis[nodes] >= 0]
             if not nodes.size:
                 return cls(boxes, multiplier, parent, np.flatnonzero(axis < 0))
@@ -102,8 +106,9 @@ def thinnest(instance: Instance, numbers: Numbers) -> float:
     return numbers.low(numbers.power(ratio, numbers.ratio(2, instance.depth - 1)))
 
 
-def _cut(boxes: Boxes, nodes: NDArray[np.int64], order: int, top: float, thin: float) -> None:
+def _cut(boxes: Boxes, nodes: NDArray[np.int64], instance: Instance, top: float, thin: float) -> None:
     """Cut boxes down, in place, to what may hold the best: t ordered, their sum at most top, none thin; a >= b."""
+    order = instance.order
     low, high = boxes.low[nodes], boxes.high[nodes]
     t, most = low[:, :order], high[:, :order]
     t[:] = np.maximum.accumulate(t[:, ::-1], axis=1)[:, ::-1]
@@ -114,12 +119,26 @@ def _cut(boxes: Boxes, nodes: NDArray[np.int64], order: int, top: float, thin: f
     if order == 3:
         low[:, 3] = np.maximum(low[:, 3], low[:, 4])
         high[:, 4] = np.minimum(high[:, 4], high[:, 3])
-        empty |= np.any(high[:, 3:5] < low[:, 3:5], axis=1)
+        empty |= np.any(high[:, 3:5] < low[:, 3:5], axis=1) | _of_other_chart(low, high, instance.depth)
     # The t are ordered, so those that are thin are the last ones.
     dropped = most <= thin
     t[dropped] = most[dropped] = 0.0
     boxes.low[nodes], boxes.high[nodes], boxes.empty[nodes] = low, high, empty
     boxes.spent[nodes] = np.maximum(boxes.spent[nodes], total)
+
+
+def about_third(low: Array) -> NDArray[np.bool_]:
+    """Which boxes of four classes have u_3 along (1, a, b)."""
+    return np.asarray(low[:, 6] >= 0.5)
+
+
+def _of_other_chart(low: Array, high: Array, depth: int) -> NDArray[np.bool_]:
+    """Boxes whose matrices, beyond rounding, all belong into the other half of chart."""
+    least, most = (t[:, :3] ** (depth + 1) for t in (low, high))
+    slack = CHART_ROUNDING * most[:, 0]
+    third = most[:, 0] + most[:, 2] - 2 * least[:, 1] < -slack
+    first = least[:, 0] + least[:, 2] - 2 * most[:, 1] > slack
+    return np.where(about_third(low), first, third & (high[:, 6] <= 0.5))
 
 
 def root(instance: Instance, top: float) -> tuple[Array, Array]:
@@ -131,7 +150,7 @@ def root(instance: Instance, top: float) -> tuple[Array, Array]:
     if m == 3:
         if not instance.balanced:
             raise Refuted("four classes are searched only when they are balanced")
-        high += [1.0, 1.0, np.pi]
+        high += [1.0, 1.0, np.pi, 1.0]
     return np.zeros(len(high)), np.array(high)
 
 

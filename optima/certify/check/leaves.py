@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.certify.check.arithmetic import Floats
-from optima.certify.check.boxes import Boxes, vertices
+from optima.certify.check.boxes import Boxes, about_third, vertices
 from optima.certify.check.inner import shares
 from optima.certify.check.instance import Instance, rival_differences
 from optima.model import Array
@@ -152,7 +152,10 @@ def most_on_arc(Q: Array, low: Array, high: Array) -> Array:
 
 
 def caps(low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
-    """Middle u_1 and u_3 (N, 3) of boxes of frames in space, and the largest angles from them."""
+    """Middle u_1 and u_3 (N, 3) of boxes of frames in space, and the largest angles from them.
+
+    Written for u_1 along (1, a, b) and u_3 across it at the angle psi; in the other chart they change places.
+    """
     middle = 0.5 * (low + high)
     first = _unit(middle[:, 3], middle[:, 4])
     # A cone about the middle cuts the plane (1, a, b) in a convex set, which holds a box when it holds its corners.
@@ -165,7 +168,15 @@ def caps(low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
     north = np.cross(first, east)
     third = np.cos(middle[:, 5, None]) * east + np.sin(middle[:, 5, None]) * north
     slant = np.sqrt(1 + high[:, 4] ** 2 / (1 + low[:, 3] ** 2))
-    return first, third, reach, np.minimum(slant * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+    turn = np.minimum(slant * reach + 0.5 * (high[:, 5] - low[:, 5]), np.pi / 2)
+    swapped = about_third(low)
+    wide = swapped[:, None]
+    return (
+        np.where(wide, third, first),
+        np.where(wide, first, third),
+        np.where(swapped, turn, reach),
+        np.where(swapped, reach, turn),
+    )
 
 
 def _unit(a: Array, b: Array) -> Array:
