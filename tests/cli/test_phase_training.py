@@ -83,11 +83,21 @@ def test_a_picture_that_fails_leaves_nothing_behind(call, near, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+# Ctrl-C may be ignored by the parent, and so by its children.
+INTERRUPTIBLE = """
+import signal, sys
+import optima.cli
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(optima.cli.main())
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no interrupts to send")
 def test_an_interrupted_diagram_goes_on(tmp_path):
     wanted = ["--store", "atlas.sqlite", "--out", "ends.png", "--workers", "1"]
-    command = [sys.executable, "-m", "optima", "phase", *GRID, "--width", "4,60,70", *wanted]
+    command = [sys.executable, "-c", INTERRUPTIBLE, "phase", *GRID, "--width", "4,60,70", *wanted]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
         next(line for line in running.stderr if "of 18 runs" in line)
         running.send_signal(signal.SIGINT)

@@ -109,6 +109,15 @@ def test_one_failure_ends_all_threads():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("optima-train")]
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Ctrl-C may be ignored by the parent, and so here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_ctrl_c_ends_all_threads_and_the_checkpoint_goes_on(threads, tmp_path, monkeypatch):
     """An interrupt in the midst of a block of steps; the same call then ends at the numbers of an undisturbed one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,9 @@ from matplotlib.figure import Figure
 from optima.claims.evidence import Grid, Lines
 
 COLOURS = ["#31688e", "#fde725", "#35b779", "#b73779", "#f98e08", "#8c8c8c", "#5e3c99", "#a6611a"]
+# Curves are told apart without colour, too (Okabe and Ito's colours).
+CURVES = [("#000000", "-", "o"), ("#D55E00", "--", "s"), ("#0072B2", "-.", "^"), ("#009E73", ":", "D")]
+OPACITY = 0.75
 
 
 def png(exhibit: Lines | Grid) -> bytes:
@@ -31,8 +35,8 @@ def png(exhibit: Lines | Grid) -> bytes:
 
 
 def _draw_lines(axes: Axes, exhibit: Lines) -> None:
-    for label, (x, y) in exhibit.curves.items():
-        axes.plot(x, y, marker=".", label=label)
+    for (label, (x, y)), (colour, line, marker) in zip(exhibit.curves.items(), itertools.cycle(CURVES), strict=False):
+        axes.plot(x, y, color=colour, linestyle=line, marker=marker, markersize=4, label=label)
     if "x" in exhibit.log:
         axes.set_xscale("log")
     if "y" in exhibit.log:
@@ -46,7 +50,7 @@ def _draw_grid(axes: Axes, exhibit: Grid) -> None:
     colours = ListedColormap([COLOURS[i % len(COLOURS)] for i in range(len(exhibit.labels))])
     shown = np.ma.masked_less(values, 0)
     axes.imshow(
-        shown, origin="lower", aspect="auto", cmap=colours, vmin=-0.5, vmax=len(exhibit.labels) - 0.5, alpha=0.75
+        shown, origin="lower", aspect="auto", cmap=colours, vmin=-0.5, vmax=len(exhibit.labels) - 0.5, alpha=OPACITY
     )
     axes.set_xticks(range(len(exhibit.columns)), [str(c) for c in exhibit.columns], fontsize=8)
     axes.set_yticks(range(len(exhibit.rows)), [str(r) for r in exhibit.rows], fontsize=8)
@@ -54,5 +58,5 @@ def _draw_grid(axes: Axes, exhibit: Grid) -> None:
     for i, row in enumerate(exhibit.text or []):
         for j, text in enumerate(row):
             axes.text(j, i, text, ha="center", va="center", fontsize=5)
-    handles = [axes.plot([], [], "s", color=colours(i))[0] for i in range(len(exhibit.labels))]
+    handles = [axes.plot([], [], "s", color=colours(i), alpha=OPACITY)[0] for i in range(len(exhibit.labels))]
     axes.legend(handles, exhibit.labels, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
