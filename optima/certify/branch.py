@@ -61,7 +61,10 @@ class Boxes(Protocol):
 
     @property
     def chart(self) -> int | None:
-        """Number of a coordinate to be split once and first, if there is one."""
+        """Number of a coordinate that is split only where it has to be first, if there is one."""
+
+    def first(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Coordinates (N, d) that have to be split before others."""
 
     def lines(self, high: Array) -> NDArray[np.bool_]:
         """Boxes of rank one, which :meth:`line_bound` is for."""
@@ -241,7 +244,7 @@ class BranchAndBound:
         low, high = self.boxes.root()
         whole = np.maximum(high - low, 1e-300)
         here = _foreseen(Softened(point.pieces, beta), point.E, fit)
-        for axis in range(boxes.low.shape[1]):
+        for axis in sorted({*range(boxes.low.shape[1])} - {self.boxes.chart}):
             score = np.zeros(rows.size)
             for low, high in _halves(boxes, axis):
                 empty = self.boxes.empty(low, high)
@@ -252,9 +255,7 @@ class BranchAndBound:
             width = boxes.high[:, axis] - boxes.low[:, axis]
             score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])
             out[rows, axis] = np.where(width > 0, score, -np.inf)
-        chart = self.boxes.chart
-        if chart is not None:
-            out[rows, chart] = np.where(boxes.high[:, chart] - boxes.low[:, chart] == 1, np.inf, -np.inf)
+        out[rows] = np.where(self.boxes.first(boxes.low, boxes.high), np.inf, out[rows])
         return out
 
     def _bound_lines(self, boxes: Open, D: Array, new: Array, looseness: Array) -> None:

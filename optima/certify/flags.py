@@ -83,8 +83,20 @@ class Flags:
 
     @property
     def chart(self) -> int | None:
-        """Number of the coordinate that tells the charts, to be split once and first."""
+        """Number of the coordinate that tells the charts."""
         return 6 if self.dimension == 3 else None
+
+    def first(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Coordinates (N, d) to be split before others: the chart, and angles of the plane wider than balanced ones.
+
+        On wide arcs the best D is a multiple of 1, at which no split of the arc promises anything.
+        """
+        wide = np.zeros(low.shape, dtype=bool)
+        if self.dimension == 2:
+            wide[:, 2] = high[:, 2] - low[:, 2] > 1.01 * np.pi / 6
+        if self.chart is not None:
+            wide[:, self.chart] = high[:, self.chart] - low[:, self.chart] == 1
+        return wide
 
     def eigenvalues(self, t: Array) -> Array:
         """lambda_i = t_i^(L+1)."""
