@@ -103,7 +103,11 @@ def visit(tmp_path, html):
 
 @pytest.mark.slow
 def test_the_keyboard_opens_a_cell(visit, records):
-    shown = visit("press('ArrowRight'); press('Enter');")
+    # On a busy machine a browser without a window may not give the page its focus; then the status line is empty.
+    for _ in range(4):
+        shown = visit("press('ArrowRight'); press('Enter');")
+        if shown["status"].startswith("L = "):
+            break
     assert shown["rects"] == 4
     assert re.search("K = [36]", shown["cell"])
     assert "optima.solve" in shown["cell"]
