@@ -258,14 +258,14 @@ class BranchAndBound:
         out[rows] = np.where(self.boxes.first(boxes.low, boxes.high), np.inf, out[rows])
         return out
 
-    def _bound_lines(self, boxes: Open, D: Array, new: Array, looseness: Array) -> None:
-        """Put in place the better bounds of boxes of rank one, with their D and looseness."""
+    def _bound_lines(self, boxes: Open, D: Array, bound: Array, promise: Array) -> None:
+        """Put in place the better bounds of boxes of rank one, with their D; the loosest coordinate promises most."""
         lines = self.boxes.lines(boxes.high)
         if lines.any():
             better, multiplier, loose = self.boxes.line_bound(boxes.low[lines], boxes.high[lines])
-            raised = better > new[lines]
-            looseness[lines] = np.where(raised[:, None], loose, looseness[lines])
-            new[lines] = np.maximum(new[lines], better)
+            raised = better > bound[lines]
+            promise[lines] = np.where(raised[:, None], loose, promise[lines])
+            bound[lines] = np.maximum(bound[lines], better)
             D[lines] = np.where(raised[:, None, None], multiplier, D[lines])
 
     def save(self, path: Path, about: str) -> None:
