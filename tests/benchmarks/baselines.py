@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.optimize import minimize
@@ -13,37 +13,56 @@ from optima.model import DeepUFM
 STARTS = 10
 
 
+# The all-parameter objective with its gradient, at the factors row by row, for a problem of some inner width.
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
 def lbfgs_on_all_factors(
-    problem: DeepUFM, ranks: Iterable[int], seed: int = 0, starts: int = STARTS
+    problem: DeepUFM,
+    ranks: Iterable[int],
+    seed: int = 0,
+    starts: int = STARTS,
+    objective_of: Callable[[DeepUFM], Objective] | None = None,
 ) -> list[tuple[float, float]]:
     """Objectives at which scipy's L-BFGS on (W_1, ..., W_L, H) with inner width r ends, from random starts for each r.
 
-    Each factor starts as Gaussian over sqrt(width). Returns (seconds since the first start, loss) of each end.
+    Each factor starts as Gaussian over sqrt(width). ``objective_of`` replaces ``DeepUFM.objective`` and its gradient.
+    Returns (seconds since the first start, loss) of each end.
     """
     rng = np.random.default_rng(seed)
     begun, ends = time.perf_counter(), []
+    objective = objective_of or objective_of_model
     for rank in ranks:
         model = DeepUFM(problem.classes, problem.depth, problem.reg, problem.samples, rank, problem.loss)
-        shapes = [(rank, rank)] * (problem.depth - 1) + [(problem.classes, rank), (rank, model.labels.size)]
+        shapes = shapes_of(model)
         for _ in range(starts):
-            loss = _descend(model, shapes, rng)
+            loss = _descend(objective(model), shapes, rng)
             ends.append((time.perf_counter() - begun, loss))
     return ends
 
 
-def _descend(model: DeepUFM, shapes: list[tuple[int, int]], rng: np.random.Generator) -> float:
-    sizes = np.cumsum([rows * columns for rows, columns in shapes])
+def shapes_of(model: DeepUFM) -> list[tuple[int, int]]:
+    """Shapes of W_1, ..., W_L, H."""
+    width = model.width or model.classes
+    return [(width, width)] * (model.depth - 1) + [(model.classes, width), (width, model.labels.size)]
 
-    def unpack(x: np.ndarray) -> list[np.ndarray]:
-        return [part.reshape(shape) for part, shape in zip(np.split(x, sizes[:-1]), shapes, strict=True)]
 
-    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
-        factors = unpack(x)
+def objective_of_model(model: DeepUFM) -> Objective:
+    """As the model itself computes it."""
+    shapes = shapes_of(model)
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        factors = [part.reshape(shape) for part, shape in zip(np.split(x, ends[:-1]), shapes, strict=True)]
         return model.objective(factors), np.concatenate([g.ravel() for g in model.gradient(factors)])
 
+    return objective
+
+
+def _descend(objective: Objective, shapes: list[tuple[int, int]], rng: np.random.Generator) -> float:
     start = np.concatenate([rng.standard_normal(rows * columns) / np.sqrt(shapes[0][1]) for rows, columns in shapes])
     options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-15, "gtol": 1e-10}
-    return float(minimize(function, start, jac=True, method="L-BFGS-B", options=options).fun)
+    return float(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).fun)
 
 
 def pymanopt_on_fixed_rank(problem: DeepUFM, ranks: Iterable[int], seed: int = 0, starts: int = 2) -> float:
