@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual, Trace, newton_step
+from optima.certify.dual import FitDual, newton_step
 from optima.certify.pieces import Pieces, Softened
 from optima.certify.tree import Tree
 from optima.model import Array
@@ -22,10 +22,12 @@ from optima.model import Array
 BATCH = 4096
 # Newton steps on E for a box at each hardness, from the E of its parent; the first box gets more.
 IMPROVE, FIRST = 12, 60
-# The minimum over vertices is softened by target / hardness, one after another; at 0 the middle takes its place, and
-# the last ones are for boxes that lack less than CLOSE / hardness of the target.
-HARDNESS = (0.0, 30.0, 300.0, 3e3, 3e5, 3e7)
+# The minimum over vertices is softened by target / hardness, one after another; the last ones are for boxes that lack
+# less than CLOSE / hardness of the target.
+HARDNESS = (30.0, 300.0, 3e3, 3e5, 3e7)
 CLOSE = 3e3
+# A bound below zero is raised at a softness that follows what it lacks, at most so many times.
+APPROACH = 8
 # The gain of a split is foreseen at this hardness, or at a softness of what a box lacks where that is harder.
 FORESIGHT = 30.0
 # The least gain that counts, as a part of what a box lacks, and the least it is taken to lack, of the target.
@@ -214,19 +216,25 @@ class BranchAndBound:
         pieces = self.boxes.pieces(boxes.low, boxes.high, back)
         phi, x = self.dual.bound(S, boxes.E, boxes.x)
         found = Point(S, back, pieces, boxes.E.copy(), x, phi + pieces.least(boxes.E))
+        for _ in range(APPROACH):
+            far = np.flatnonzero(found.bound < 0)
+            self._ascend(found, far, HARDNESS[0] / (self.target - found.bound[far]), steps)
         for hard in HARDNESS:
-            missing = np.maximum((self.target - found.bound) / self.target, SHARPEST)
-            rows = np.flatnonzero((found.bound < self.target) & (missing * hard < CLOSE))
-            if not rows.size:
-                continue
-            part = found.take(rows)
-            rest = Softened(part.pieces, np.full(rows.size, hard / self.target)) if hard else Trace(self.dual.basis)
-            E, x = self.dual.improve(part.S, part.E, part.x, steps, rest)
-            phi, x = self.dual.bound(part.S, E, x)
-            bound = phi + part.pieces.least(E)
-            up = bound > part.bound
-            found.E[rows[up]], found.x[rows[up]], found.bound[rows[up]] = E[up], x[up], bound[up]
+            missing = self.target - found.bound
+            near = np.flatnonzero((missing > 0) & (missing * hard < CLOSE * self.target))
+            self._ascend(found, near, np.full(near.size, hard / self.target), steps)
         return found
+
+    def _ascend(self, point: Point, rows: NDArray[np.intp], beta: Array, steps: int) -> None:
+        """Newton steps on some boxes with the minimum over vertices softened by 1 / beta; kept where the bound rises."""
+        if not rows.size:
+            return
+        part = point.take(rows)
+        E, x = self.dual.improve(part.S, part.E, part.x, steps, Softened(part.pieces, beta))
+        phi, x = self.dual.bound(part.S, E, x)
+        bound = phi + part.pieces.least(E)
+        up = bound > part.bound
+        point.E[rows[up]], point.x[rows[up]], point.bound[rows[up]] = E[up], x[up], bound[up]
 
     def _promise(self, boxes: Open, point: Point) -> Array:
         """How much a split along each coordinate is expected to raise the bounds of both halves, shape (N, d).
