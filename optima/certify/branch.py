@@ -21,7 +21,7 @@ from optima.model import Array
 # Boxes bounded together.
 BATCH = 4096
 # Newton steps on E for a box at each hardness, from the E of its parent; the first box gets more.
-IMPROVE, FIRST = 12, 60
+IMPROVE, FIRST = 8, 60
 # The minimum over vertices is softened by target / hardness, one after another; the last ones are for boxes that lack
 # less than CLOSE / hardness of the target.
 HARDNESS = (30.0, 300.0, 3e3, 3e5, 3e7)
