@@ -11,6 +11,7 @@ from optima.certify.branch import BranchAndBound
 from optima.certify.dual import FitDual
 from optima.certify.flags import Flags
 from optima.certify.form import ConvexConcave
+from optima.certify.neighbourhood import neighbourhood_of
 from optima.model import Array
 
 # Part of the target below which multipliers are not followed.
@@ -40,12 +41,16 @@ def one_direction(form: ConvexConcave) -> ConvexConcave:
     )
 
 
-def search_of(form: ConvexConcave, upper: float, gap: float) -> BranchAndBound:
-    """A branch and bound for forms of two to four classes that tries to prove upper (1 - gap)."""
+def search_of(form: ConvexConcave, upper: float, gap: float, logits: Array | None = None) -> BranchAndBound:
+    """A branch and bound for forms of two to four classes that tries to prove upper (1 - gap).
+
+    With the ``logits`` (K, K) that reach ``upper``, a neighbourhood of them is left out by their curvature.
+    """
     target = upper * (1 - gap)
     # One unit in the last place more, so that rounding cannot cut the box off.
     top = float(np.nextafter(upper / form.strength, np.inf))
-    boxes = Flags(form, top)
+    near = None if logits is None else neighbourhood_of(form, logits)
+    boxes = Flags(form, top, near if near is not None and near.bound >= target else None)
     return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
 
 

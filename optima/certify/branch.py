@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.certify.dual import FitDual, newton_step
+from optima.certify.neighbourhood import Neighbourhood
 from optima.certify.pieces import Pieces, Softened
 from optima.certify.tree import Tree
 from optima.model import Array
@@ -43,11 +44,18 @@ class Boxes(Protocol):
     def top(self) -> float:
         """Largest sum of t in the first box."""
 
+    @property
+    def near(self) -> Neighbourhood | None:
+        """Where nothing is better than a known minimum, by curvature."""
+
     def root(self) -> tuple[Array, Array]:
         """Lower and upper corner of the first box."""
 
     def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes that need not be searched."""
+
+    def known(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Reduced boxes in which nothing is better than a known minimum."""
 
     def least_penalty(self, low: Array) -> Array:
         """Lower bound of the penalty on boxes."""
@@ -124,7 +132,7 @@ class Open:
 class BranchAndBound:
     """Best-first search for a proof that no matrix is better than ``target``.
 
-    A box is closed when it is empty, or when its bound
+    A box is closed when it is empty, when it is near a known minimum, or when its bound
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
@@ -190,6 +198,7 @@ class BranchAndBound:
         kept = ~self.boxes.empty(both.low, both.high) & (self.boxes.least_penalty(both.low) < self.target)
         both = both.take(kept)
         both.low, both.high = self.boxes.reduced(both.low, both.high)
+        both = both.take(~self.boxes.known(both.low, both.high))
         bounded = self._bounded(both, IMPROVE)
         self.open = self.open.take(~chosen).join(bounded)
 
@@ -259,7 +268,8 @@ class BranchAndBound:
                 low, high = self.boxes.reduced(low, high)
                 half = Softened(self.boxes.pieces(low, high, point.back), beta)
                 gain = np.nan_to_num((_foreseen(half, point.E, fit) - here) / missing)
-                score += np.log(np.where(empty, 1.0, np.clip(gain, LEAST, 1.0)))
+                closed = empty | self.boxes.known(low, high)
+                score += np.log(np.where(closed, 1.0, np.clip(gain, LEAST, 1.0)))
             width = boxes.high[:, axis] - boxes.low[:, axis]
             score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])
             out[rows, axis] = np.where(width > 0, score, -np.inf)

@@ -128,6 +128,10 @@ class FitDual:
         value, gradient, _ = self._inner(rival, E, x)
         return np.sum(value - self._lost(E, gradient), axis=1), x
 
+    def terms(self, S: Array, E: Array, x: Array) -> tuple[Array, Array, Array]:
+        """Value (N, C), gradient (N, C, m) and Hessian (N, C, m, m) of the inner functions at inner points x."""
+        return self._inner(self._scaled(S), E, x)
+
     def fit_gradient(self, y: Array) -> Array:
         """Gradient (N, C, m) of w_c log(1 + mu sum_j e^(d_cj . y)) at y (N, C, m)."""
         rival = np.broadcast_to(self.rival, (len(y), *self.rival.shape))
@@ -145,7 +149,7 @@ class FitDual:
 
     def expansion(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Gradient (N, k) and negative curvature (N, k, k) of phi in the basis, from inner points x."""
-        hessian = self._inner(self._scaled(S), E, x)[2]
+        hessian = self.terms(S, E, x)[2]
         pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
         solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
         N, k = pull.shape[:2]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from optima.certify.dual import FitDual, Trace
 from optima.certify.form import ConvexConcave
+from optima.certify.neighbourhood import Neighbourhood
 from optima.certify.pieces import Cap, Pieces
 from optima.model import Array
 
@@ -35,10 +36,11 @@ ALMOST = 1e-9
 
 @dataclass(frozen=True)
 class Flags:
-    """The boxes of one form; ``top`` is the largest sum of t that matters."""
+    """The boxes of one form; ``top`` is the largest sum of t that matters, ``near`` where nothing is better."""
 
     form: ConvexConcave
     top: float
+    near: Neighbourhood | None = None
 
     @property
     def dimension(self) -> int:
@@ -68,6 +70,27 @@ class Flags:
         m = self.dimension
         out: NDArray[np.bool_] = np.any(high[:, : m - 1] < low[:, 1:m], axis=1)
         return out | (high[:, 3] < low[:, 4]) | self._in_other_chart(low, high) if m == 3 else out
+
+    def known(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """(Reduced) boxes near a known minimum, where nothing is better."""
+        if self.near is None:
+            return np.zeros(len(low), dtype=bool)
+        m = self.dimension
+        width = self.eigenvalues(high[:, :m]) - self.eigenvalues(low[:, :m])
+        # Wider ones are in no neighbourhood.
+        out = np.asarray(0.5 * np.linalg.norm(width, axis=1) <= self.near.rho * self.near.least)
+        out[out] = self._held(low[out], high[out], self.near)
+        return out
+
+    def _held(self, low: Array, high: Array, near: Neighbourhood) -> NDArray[np.bool_]:
+        m = self.dimension
+        turns: tuple[Array, ...] = ()
+        if m == 2:
+            turns = (0.5 * (high[:, 2] - low[:, 2]),)
+        if m == 3:
+            turns = self._turns(low, high)
+        frames = self._frame(self.reference(low, high))
+        return near.holds(self.eigenvalues(low[:, :m]), self.eigenvalues(high[:, :m]), frames, turns)
 
     def _in_other_chart(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes whose matrices, beyond rounding, all belong into the other chart."""

@@ -152,7 +152,7 @@ def _searched(
     chosen: NDArray[np.int64] | None = None,
 ) -> Certificate:
     whole = form.classes == problem.classes
-    search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap)
+    search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap, means if whole else None)
     about = f"{form} {upper!r} {gap!r}"
     if checkpoint is not None and checkpoint.exists():
         search.restore(checkpoint, about)
@@ -181,12 +181,15 @@ def _from_search(
 ) -> Certificate:
     few = f"{form.classes} of {problem.classes} classes, and "
     part = "" if form.classes == problem.classes else f"means over {few}" if chosen is None else f"the largest {few}"
-    rigour = f"{part}bounds of {len(search.tree)} boxes of matrices, {FLOATING}"
+    near = search.boxes.near
+    known = "" if near is None else f", and curvature within {near.rho:.2g} of the minimum"
+    rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}, {FLOATING}"
     data = {
         "form": form.as_array(),
         "target": np.array(search.target),
         "top": np.array(search.boxes.top),
         **search.tree.arrays(),
+        **({} if near is None else {"centres": near.centres, "limits": near.limits}),
         **({} if chosen is None else {"classes": chosen}),
     }
     lower = max(search.bound, 0.0) * (1 - ROUNDING)

@@ -34,6 +34,12 @@ class Numbers(Protocol):
     def power(self, x: Any, exponent: Any) -> Any:
         """x^exponent for x >= 0."""
 
+    def cos(self, x: Any) -> Any:
+        """Cosine."""
+
+    def sin(self, x: Any) -> Any:
+        """Sine."""
+
     def low(self, x: Any) -> float:
         """A float that is not above x."""
 
@@ -52,6 +58,8 @@ class Floats:
     exp = staticmethod(math.exp)
     log = staticmethod(math.log)
     log1p = staticmethod(math.log1p)
+    cos = staticmethod(math.cos)
+    sin = staticmethod(math.sin)
     low = staticmethod(float)
     high = staticmethod(float)
 
@@ -109,6 +117,14 @@ class Balls:
     def power(self, x: Any, exponent: Any) -> Any:
         """x^exponent for x >= 0."""
         return self.number(0) if x == 0 else (exponent * x.log()).exp()
+
+    def cos(self, x: Any) -> Any:
+        """Cosine."""
+        return x.cos()
+
+    def sin(self, x: Any) -> Any:
+        """Sine."""
+        return x.sin()
 
     def low(self, x: Any) -> float:
         """A float that is not above x."""

@@ -13,7 +13,7 @@ import numpy as np
 from optima.certify.check.arithmetic import Balls
 from optima.certify.check.boxes import Boxes, vertices
 from optima.certify.check.entropy import entropy
-from optima.certify.check.instance import Instance
+from optima.certify.check.instance import Instance, rivals_of
 from optima.certify.check.leaves import Leaves, positive
 from optima.model import Array
 
@@ -144,17 +144,7 @@ class BallLeaves:
     @cached_property
     def _rivals(self) -> list[list[list[Any]]]:
         """d_cj for each class c."""
-        number, power = self.numbers.number, self.numbers.power
-        half = self.numbers.ratio(1, 2)
-        if self.instance.classes == 2:
-            rows = [[power(half, half)], [-power(half, half)]]
-        else:
-            side, height = power(number(6), half) / 6, power(half, half)
-            rows = [[2 * side, number(0)], [-side, height], [-side, -height]]
-        return [
-            [[x - y for x, y in zip(row, own, strict=True)] for j, row in enumerate(rows) if j != c]
-            for c, own in enumerate(rows)
-        ]
+        return rivals_of(self.instance.classes, self.numbers)
 
 
 def _proper(p: Array) -> Array:

@@ -130,3 +130,19 @@ def basis(classes: int) -> Array:
         angles = 2 * np.pi * np.arange(3) / 3
         return math.sqrt(2 / 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2
+
+
+def rivals_of(classes: int, numbers: Numbers) -> list[list[list[Any]]]:
+    """d_cj of :func:`rival_differences`, as numbers of some kind."""
+    number, power, half = numbers.number, numbers.power, numbers.ratio(1, 2)
+    if classes == 2:
+        rows = [[power(half, half)], [-power(half, half)]]
+    elif classes == 3:
+        side, height = power(number(6), half) / 6, power(half, half)
+        rows = [[2 * side, number(0)], [-side, height], [-side, -height]]
+    else:
+        rows = [[number(float(value)) for value in row] for row in basis(4)]
+    return [
+        [[x - y for x, y in zip(row, own, strict=True)] for j, row in enumerate(rows) if j != c]
+        for c, own in enumerate(rows)
+    ]

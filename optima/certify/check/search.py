@@ -12,6 +12,7 @@ from optima.certify.check.ball_leaves import BallLeaves
 from optima.certify.check.boxes import MOST_CLASSES, Boxes, Tree, thinnest
 from optima.certify.check.instance import Instance
 from optima.certify.check.leaves import Leaves
+from optima.certify.check.neighbourhood import Neighbourhoods
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
 
@@ -37,7 +38,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
     tree = Tree.of(instance, top, thinnest(instance, numbers), data)
-    return min(outside, _least(tree, _bounds(instance, numbers), wanted))
+    return min(outside, _least(tree, _bounds(instance, numbers, data), wanted))
 
 
 def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numbers) -> Instance:
@@ -54,12 +55,18 @@ def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numb
     return instance
 
 
-def _bounds(instance: Instance, numbers: Numbers) -> Bounds:
-    if not isinstance(numbers, Balls):
-        return Leaves(instance).bounds
-    if instance.classes > MOST_IN_BALLS:
-        raise Refuted(f"a search over {instance.classes} classes is checked in floating point only")
-    return BallLeaves(instance, numbers).bounds
+def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array]) -> Bounds:
+    """Bounds of boxes by their multipliers, and by the neighbourhoods in the data."""
+    if isinstance(numbers, Balls):
+        if instance.classes > MOST_IN_BALLS:
+            raise Refuted(f"a search over {instance.classes} classes is checked in floating point only")
+        by_multiplier: Bounds = BallLeaves(instance, numbers).bounds
+    else:
+        by_multiplier = Leaves(instance).bounds
+    near = Neighbourhoods.of(instance, numbers, data)
+    if near is None:
+        return by_multiplier
+    return lambda boxes, D: near.raised(boxes, by_multiplier(boxes, D))
 
 
 def _least(tree: Tree, bounds: Bounds, wanted: float) -> float:
