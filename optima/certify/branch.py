@@ -235,7 +235,7 @@ class BranchAndBound:
         return found
 
     def _ascend(self, point: Point, rows: NDArray[np.intp], beta: Array, steps: int) -> None:
-        """Newton steps on some boxes with the minimum over vertices softened by 1 / beta; kept where the bound rises."""
+        """Newton steps on some boxes, the minimum over vertices softened by 1 / beta; kept where the bound rises."""
         if not rows.size:
             return
         part = point.take(rows)

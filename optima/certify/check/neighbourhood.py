@@ -1,8 +1,8 @@
 r"""That nothing is better in a neighbourhood of a matrix, from the curvature there; in floats or in balls.
 
-With M* = F diag(lambda) F^T, lambda_i = t_i^(L+1), S = F diag(lambda)^(1/2), M = S (1 + X) S^T and E = c q diag(t), every
-M with ||X||_F <= rho has f(M) >= b - slack where, with e the entries of X on and above the diagonal, g = 1 on and 2
-off it, any points x_c of the inner minimisation, a = (e^-tau + tau - 1) / tau^2 and
+With M* = F diag(lambda) F^T, lambda_i = t_i^(L+1), S = F diag(lambda)^(1/2), M = S (1 + X) S^T and E = c q diag(t),
+every M with ||X||_F <= rho has f(M) >= b - slack where, with e the entries of X on and above the diagonal, g = 1 on
+and 2 off it, any points x_c of the inner minimisation, a = (e^-tau + tau - 1) / tau^2 and
 
 .. math:: A_c = a\,w_c H_c + (1 - \sigma)\,\nu_c E, \qquad
     Q[\Delta] = 2 (1 + \eta) \sum_c \nu_c^2\, x_c^T \Delta A_c^{-1} \Delta x_c, \qquad \Delta = -Q^{-1} g e,
@@ -67,7 +67,7 @@ class Neighbourhoods:
         t, frame = centres[:, :m], centres[:, m:]
         if not (t > 0).all():
             raise Refuted("a neighbourhood is around a matrix of lower rank")
-        if m == 3 and not np.allclose(*_squares(frame.reshape(-1, 3, 3)), atol=1e-12):
+        if m == 3 and not np.allclose(*_squares(frame.reshape(-1, 3, 3)), rtol=0, atol=1e-12):
             raise Refuted("the frame of a neighbourhood is no rotation")
         bounds = [_bound(instance, numbers, row, turn, *limits.tolist()) for row, turn in zip(t, frame, strict=True)]
         return cls(instance, numbers, t, frame, float(limits[0]), min(bounds, default=math.inf))
@@ -183,7 +183,9 @@ def _bound(instance: Instance, numbers: Numbers, t: Array, turn: Array, rho: flo
     ]
     k = range(len(entries))
     Q = [[2 * (1 + ROOM) * sum(one.curvature[a][b] for one in classes) for b in k] for a in k]
-    kappa = [_bent(eigen[i], eigen[j], E[i], E[j], q) for i, j in entries]
+    # Smaller eigenvalues first.
+    ordered = [(i, j) if t[i] <= t[j] else (j, i) for i, j in entries]
+    kappa = [_bent(eigen[i], eigen[j], E[i], E[j], q) for i, j in ordered]
     grown = numbers.power(1 - radius, q - 2)
     _need([[(g[a] / (kappa[a] * grown) if a == b else 0) - Q[a][b] for b in k] for a in k], "curved the wrong way")
     answer = _solved(Q, [[g[a] if a == b else number(0) for a in k] for b in k], "flat")
@@ -263,17 +265,12 @@ class _InnerPoint:
 
 
 def _bent(a: Any, b: Any, E: Any, F: Any, q: Any) -> Any:
-    """Upper bound of kappa = -c q a b (a^(q-1) - b^(q-1)) / (a - b), with c q a^q = E and c q b^q = F.
+    """Upper bound of kappa = -c q a b (a^(q-1) - b^(q-1)) / (a - b), a <= b, with c q a^q = E and c q b^q = F.
 
-    Between a < b this is (E b - F a) / (b - a), and at most (1 - q) E b / a at any two.
+    This is (E b - F a) / (b - a), and at most (1 - q) E b / a.
     """
-    if not float(a) <= float(b):
-        a, b, E, F = b, a, F, E
-    most = (1 - q) * E * b / a
     apart = b - a
-    if not apart > 1e-4 * b:
-        return most
-    return (E * b - F * a) / apart
+    return (E * b - F * a) / apart if apart > 1e-4 * b else (1 - q) * E * b / a
 
 
 def _rivals_in_frame(instance: Instance, numbers: Numbers, eigen: Vector, turn: Array) -> list[Matrix]:
