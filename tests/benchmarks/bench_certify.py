@@ -40,7 +40,10 @@ MANY_REG = 1e-3
 
 
 FEW = "L | lambda | lower | upper | gap | structure | boxes | s | verified | in ball arithmetic"
-SIX = "gap asked for | L | lambda | lower | upper | gap | structure | boxes | s | verified | s of the checker | gap by three classes"
+SIX = (
+    "gap asked for | L | lambda | lower | upper | gap | structure | boxes | s | verified | s of the checker "
+    "| gap by three classes"
+)
 GROW = "K | L | lambda | gap asked for | gap | boxes | s"
 GENERAL = (
     "K | L | loss | structure | gap by one direction | three classes | four classes | s of these | lower | all verified"
@@ -102,7 +105,8 @@ def growth(classes: int, depth: int, reg: float) -> Iterator[str]:
     solution = solve(DeepUFM(classes, depth, reg))
     for gap in GAPS:
         proof = certify(solution, gap=gap, minutes=GROWTH_MINUTES).certificate
-        yield f"| {classes} | {depth} | {reg:g} | {gap:.0e} | {proof.gap:.1e} | {boxes(proof.data)} | {proof.seconds:.2f} |"
+        reached = f"{gap:.0e} | {proof.gap:.1e} | {boxes(proof.data)} | {proof.seconds:.2f}"
+        yield f"| {classes} | {depth} | {reg:g} | {reached} |"
 
 
 def many_classes(minutes: float) -> Iterator[str]:
