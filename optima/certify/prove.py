@@ -185,7 +185,7 @@ def _from_search(
     few = f"{form.classes} of {problem.classes} classes, and "
     part = "" if form.classes == problem.classes else f"means over {few}" if chosen is None else f"the largest {few}"
     near = search.boxes.near
-    known = "" if near is None else f", and curvature within {near.rho:.2g} of the minimum"
+    known = "" if near is None else f" and, within {near.rho:.2g} of the minimum, its curvature"
     rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}, {FLOATING}"
     data = {
         "form": form.as_array(),
