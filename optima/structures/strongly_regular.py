@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cache, partial
 from itertools import combinations
 
-import networkx as nx
 import numpy as np
 import sympy
 
@@ -159,6 +158,9 @@ def schlaefli() -> np.ndarray:
 
 def hoffman_singleton() -> np.ndarray:
     """Hoffman-Singleton graph (50, 7, 0, 1)."""
+    # Imported when needed: it takes a good part of the time of `import optima`.
+    import networkx as nx
+
     return nx.to_numpy_array(nx.hoffman_singleton_graph(), dtype=int)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scipy.stats import binomtest
-
 from optima.model import DeepUFM
 from optima.solve.cell import structure_losses
 from optima.solve.search import solve
@@ -36,6 +34,9 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's score interval at 95 %."""
+        # Imported when needed: it takes a good part of the time of `import optima`.
+        from scipy.stats import binomtest
+
         bounds = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, method="wilson")
         return float(bounds.low), float(bounds.high)
 

@@ -8,11 +8,15 @@ of a class, one for its row and one for its column.
 
 from __future__ import annotations
 
-import igraph
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+
+if TYPE_CHECKING:
+    import igraph
 
 Colours = NDArray[np.int64]
 
@@ -93,6 +97,9 @@ def _graph(colours: Colours) -> tuple[igraph.Graph, list[int]]:
         edges.append(np.argwhere(np.triu(digit) if symmetric else digit) + np.array([rows, columns]))
         edges += [np.column_stack([classes, classes + start]) for start in {rows, columns}]
     kinds = np.concatenate([diagonal, K + np.repeat(np.arange(sides * len(digits)), K)])
+    # Imported when needed: it takes a good part of the time of `import optima`.
+    import igraph
+
     return igraph.Graph(kinds.size, np.vstack(edges)), kinds.tolist()
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import igraph
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from optima.model import Array
 from optima.structures.recognition.symmetry import Permutation, generated_group, relative_distance
+
+if TYPE_CHECKING:
+    import igraph
 
 # Vertices this near to the plane of a face, in units of the mean distance from the centre, are on it: finest first.
 FLATNESS = (0.02, 0.05, 0.1, 0.15)
@@ -36,6 +40,9 @@ def _edges(hull: ConvexHull, face: NDArray[np.int64]) -> igraph.Graph:
     # The neighbour of a triangle opposite to one vertex shares the edge of the two others.
     triangle, opposite = np.nonzero(face[:, None] != face[hull.neighbors])
     ends = [hull.simplices[triangle, (opposite + turn) % 3] for turn in (1, 2)]
+    # Imported when needed: it takes a good part of the time of `import optima`.
+    import igraph
+
     return igraph.Graph(len(hull.points), np.unique(np.sort(np.column_stack(ends), axis=1), axis=0))
 
 

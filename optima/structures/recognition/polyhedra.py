@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import igraph
 import numpy as np
 
 from optima.model import Array
@@ -15,6 +15,9 @@ from optima.structures.recognition.match import Match, match_by_ideal
 from optima.structures.recognition.solids import solids
 from optima.structures.recognition.symmetry import Permutation
 from optima.structures.recognition.view import View
+
+if TYPE_CHECKING:
+    import igraph
 
 
 @dataclass(frozen=True)
