@@ -1,4 +1,8 @@
-"""Lower bounds on the global minimum, with certificates that can be verified."""
+"""Lower bounds on the global minimum, with certificates that can be verified.
+
+`optima.solve` gives every solution a cheap certificate by `cheap_certificate`; `optima.certify` (in `entry`) solves,
+and proves more. Only `entry` imports the search.
+"""
 
 from optima.certify.certificate import METHODS, Certificate
 from optima.certify.prove import cheap_certificate, prove

@@ -41,7 +41,7 @@ def certify(
         Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
     Raises ValueError for relu models, and for a gap outside (0, 1).
-    Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
     """
     if not 0 < gap < 1:
         raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-6")

@@ -60,8 +60,9 @@ def prove(
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
     Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
-    searched box by box in M. More of one size are bounded by one direction (Jensen) and by searches of problems of
-    three and of four classes, and the best bound counts; more of several sizes by the three largest classes alone.
+    searched box by box in M, less a neighbourhood of ``means`` where the curvature tells. More of one size are bounded
+    by one direction (Jensen) and by searches of problems of three and of four classes, and the best bound counts;
+    more of several sizes by the three largest classes alone.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def prove(
     most_classes
         The largest problem searched, 3 or 4; those of 3 can be checked in interval arithmetic.
 
-    Source: derivations/convex_concave.py, derivations/subsampling_bound.py, derivations/squared_error.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
+    derivations/squared_error.py.
     """
     upper = Reduction(problem).value(means)
     if problem.loss == "mse":

@@ -47,7 +47,7 @@ PROBLEMS = {
     "two classes": DeepUFM(2, 3, 1e-3),
     "two classes of unequal size": DeepUFM(2, 2, 1e-2, samples=(3, 9)),
     "three classes": DeepUFM(3, 2, 1e-2),
-    "three classes, rank one is best": DeepUFM(3, 10, 1e-2),
+    "three classes, ten layers": DeepUFM(3, 10, 1e-2),
     "zero is best": DeepUFM(3, 5, 0.5),
     "three classes of unequal size": DeepUFM(3, 5, 1e-3, samples=(1, 2, 5)),
     "each factor its own regularisation": DeepUFM(3, 3, (1e-3, 1e-2, 2e-3, 1e-4), samples=(1, 2, 2)),

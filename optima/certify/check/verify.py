@@ -42,12 +42,13 @@ def verify(
         "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
-        "top", and the tree "axis", "child", "multiplier".
+        "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
+        "centres" and "limits".
     intervals
         Compute in balls that enclose the true values; a search over at most three classes.
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
-    Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
     """
     numbers: Numbers = Balls() if intervals else Floats()
     found_lower, found_upper, reason = -math.inf, math.inf, ""
@@ -60,6 +61,8 @@ def verify(
         reason = str(refuted)
     except np.linalg.LinAlgError:
         reason = "a multiplier is too close to singular to be used"
+    except (ArithmeticError, TypeError, ValueError):
+        reason = "the data are not all numbers, or beyond the range of floats"
     return Verification(not reason, found_lower, found_upper, reason, numbers.rigorous)
 
 
