@@ -222,17 +222,31 @@ class BranchAndBound:
         """The bounds of boxes, raised by ascents on E until they reach the target or no more is to be had."""
         frame, scale = self.boxes.middle(boxes.low, boxes.high)
         S, back = frame * scale[:, None, :], np.swapaxes(frame / scale[:, None, :], 1, 2)
-        pieces = self.boxes.pieces(boxes.low, boxes.high, back)
-        phi, x = self.dual.bound(S, boxes.E, boxes.x)
-        found = Point(S, back, pieces, boxes.E.copy(), x, phi + pieces.least(boxes.E))
+        point = self._point(S, back, self.boxes.pieces(boxes.low, boxes.high, back), boxes.E, boxes.x)
+        self._climb(point, steps)
+        # A part of a box has no smaller bound than the whole: where the ascent found one, E = 1 is a better start.
+        stuck = np.flatnonzero((point.bound < boxes.bound) & (boxes.bound < self.target))
+        if stuck.size:
+            part = point.take(stuck)
+            again = self._point(part.S, part.back, part.pieces, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
+            self._climb(again, steps)
+            self._keep(point, stuck, again.E, again.x, again.bound)
+        return point
+
+    def _point(self, S: Array, back: Array, pieces: Pieces, E: Array, x: Array) -> Point:
+        """Boxes bounded at given E."""
+        phi, x = self.dual.bound(S, E, x)
+        return Point(S, back, pieces, E.copy(), x, phi + pieces.least(E))
+
+    def _climb(self, point: Point, steps: int) -> None:
+        """Ascents at one hardness after another, for the boxes below the target."""
         for _ in range(APPROACH):
-            far = np.flatnonzero(found.bound < 0)
-            self._ascend(found, far, HARDNESS[0] / (self.target - found.bound[far]), steps)
+            far = np.flatnonzero(point.bound < 0)
+            self._ascend(point, far, HARDNESS[0] / (self.target - point.bound[far]), steps)
         for hard in HARDNESS:
-            missing = self.target - found.bound
+            missing = self.target - point.bound
             near = np.flatnonzero((missing > 0) & (missing * hard < CLOSE * self.target))
-            self._ascend(found, near, np.full(near.size, hard / self.target), steps)
-        return found
+            self._ascend(point, near, np.full(near.size, hard / self.target), steps)
 
     def _ascend(self, point: Point, rows: NDArray[np.intp], beta: Array, steps: int) -> None:
         """Newton steps on some boxes, the minimum over vertices softened by 1 / beta; kept where the bound rises."""
@@ -241,8 +255,11 @@ class BranchAndBound:
         part = point.take(rows)
         E, x = self.dual.improve(part.S, part.E, part.x, steps, Softened(part.pieces, beta))
         phi, x = self.dual.bound(part.S, E, x)
-        bound = phi + part.pieces.least(E)
-        up = bound > part.bound
+        self._keep(point, rows, E, x, phi + part.pieces.least(E))
+
+    def _keep(self, point: Point, rows: NDArray[np.intp], E: Array, x: Array, bound: Array) -> None:
+        """Put E and x in place where the bound rises."""
+        up = bound > point.bound[rows]
         point.E[rows[up]], point.x[rows[up]], point.bound[rows[up]] = E[up], x[up], bound[up]
 
     def _promise(self, boxes: Open, point: Point) -> Array:
