@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optima.certify.dual import FitDual, newton_step
 from optima.certify.neighbourhood import Neighbourhood
 from optima.certify.pieces import Pieces, Softened
-from optima.certify.tree import Tree
+from optima.certify.tree import Tree, smallest
 from optima.model import Array
 
 # Boxes bounded together.
@@ -169,7 +169,7 @@ class BranchAndBound:
         """Split boxes until the target is proved, the time is over or the tree has ``most_boxes`` nodes."""
         before, start = self.seconds, time.perf_counter()
         while not self.done and self.seconds - before < seconds and len(self.tree) < most_boxes:
-            size, chosen = len(self.tree), self._choose()
+            size, chosen = len(self.tree), smallest(self.open.bound, BATCH)
             try:
                 self._split(chosen)
             except BaseException:
@@ -178,14 +178,6 @@ class BranchAndBound:
                 raise
             self.seconds = before + time.perf_counter() - start
             progress(self)
-
-    def _choose(self) -> NDArray[np.bool_]:
-        """The boxes with the smallest bounds."""
-        chosen = np.ones(self.open.node.size, dtype=bool)
-        if chosen.size > BATCH:
-            chosen[:] = False
-            chosen[np.argpartition(self.open.bound, BATCH)[:BATCH]] = True
-        return chosen
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         parent = self.open.take(chosen)

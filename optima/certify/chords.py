@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.certify.abelian import InvariantForm
+from optima.certify.tree import smallest
 from optima.model import Array
 
 # Boxes bounded together, and Newton steps towards the best tangent point of each.
@@ -90,7 +91,7 @@ class ChordSearch:
         """Split boxes until the gap is proved, the time is over or there are ``MOST`` of them."""
         before, start = self.seconds, time.perf_counter()
         while not self.done and self.seconds - before < seconds and self.size < MOST:
-            self._split(self._chosen())
+            self._split(smallest(self.open.bound, BATCH))
             self.seconds = before + time.perf_counter() - start
             progress(self)
 
@@ -101,14 +102,6 @@ class ChordSearch:
         for node, along, at, first in self._splits:
             axis[node], where[node], child[node] = along, at, first
         return {"axis": axis, "child": child, "where": where, "point": np.concatenate(self._points)}
-
-    def _chosen(self) -> NDArray[np.bool_]:
-        """The boxes with the smallest bounds."""
-        chosen = np.ones(self.open.node.size, dtype=bool)
-        if chosen.size > BATCH:
-            chosen[:] = False
-            chosen[np.argpartition(self.open.bound, BATCH)[:BATCH]] = True
-        return chosen
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         part = self.open.take(chosen)

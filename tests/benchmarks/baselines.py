@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.optimize import minimize
 
+from optima.cli import parse
 from optima.model import DeepUFM
 
 STARTS = 10
+
+
+def grid_of(options: argparse.Namespace) -> list[tuple[int, int, float]]:
+    """All (K, L, lambda) of the ranges --classes, --depths and --regs."""
+    ranges = (
+        parse.integers(options.classes, "classes", 3),
+        parse.integers(options.depths, "depths", 1),
+        parse.reals(options.regs, "regs"),
+    )
+    return list(itertools.product(*ranges))
 
 
 # The all-parameter objective with its gradient, at the factors row by row, for a problem of some inner width.

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib.util
-import itertools
 import math
 import platform
 import re
@@ -25,10 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import scipy
-from baselines import STARTS, lbfgs_on_all_factors, pymanopt_on_fixed_rank
+from baselines import STARTS, grid_of, lbfgs_on_all_factors, pymanopt_on_fixed_rank
 
 from optima import DeepUFM, Solution, solve
-from optima.cli import parse
 
 # Relative difference up to which two losses are one.
 SAME = 1e-9
@@ -110,13 +108,7 @@ def main() -> None:
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    grid = list(
-        itertools.product(
-            parse.integers(options.classes, "classes", 3),
-            parse.integers(options.depths, "depths", 1),
-            parse.reals(options.regs, "regs"),
-        )
-    )
+    grid = grid_of(options)
     if options.sample is not None:
         rng = np.random.default_rng(options.seed)
         grid = [grid[i] for i in rng.permutation(len(grid))[: options.sample]]

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import math
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
-from baselines import Objective, lbfgs_on_all_factors, objective_of_model, pymanopt_on_fixed_rank, shapes_of
+from baselines import Objective, grid_of, lbfgs_on_all_factors, objective_of_model, pymanopt_on_fixed_rank, shapes_of
 from factors_compiled import loss_and_gradient
 
 from optima import DeepUFM, solve
-from optima.cli import parse
 
 COLUMNS = ("K", "L", "lambda", "search", "baseline 1", "baseline 2", "excess", "rank", "structure", "effort")
 # Relative difference up to which two losses are one.
@@ -94,13 +92,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no cell after so many minutes")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    grid = list(
-        itertools.product(
-            parse.integers(options.classes, "classes", 3),
-            parse.integers(options.depths, "depths", 1),
-            parse.reals(options.regs, "regs"),
-        )
-    )
+    grid = grid_of(options)
     cells, end = remaining(options.out, grid), time.monotonic() + 60 * options.minutes
     with ProcessPoolExecutor(options.jobs) as pool:
         running = set()
