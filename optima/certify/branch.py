@@ -217,7 +217,8 @@ class BranchAndBound:
         point = self._point(S, back, self.boxes.pieces(boxes.low, boxes.high, back), boxes.E, boxes.x)
         self._climb(point, steps)
         # A part of a box has no smaller bound than the whole: where the ascent found one, E = 1 is a better start.
-        stuck = np.flatnonzero((point.bound < boxes.bound) & (boxes.bound < self.target))
+        behind = boxes.bound - point.bound > LEAST * (self.target - boxes.bound)
+        stuck = np.flatnonzero(behind & ~self.boxes.lines(boxes.high) & ~self.boxes.points(boxes.high))
         if stuck.size:
             part = point.take(stuck)
             again = self._point(part.S, part.back, part.pieces, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
@@ -228,13 +229,15 @@ class BranchAndBound:
     def _point(self, S: Array, back: Array, pieces: Pieces, E: Array, x: Array) -> Point:
         """Boxes bounded at given E."""
         phi, x = self.dual.bound(S, E, x)
-        return Point(S, back, pieces, E.copy(), x, phi + pieces.least(E))
+        return Point(S, back, pieces, E.copy(), x, np.nan_to_num(phi + pieces.least(E), nan=-np.inf))
 
     def _climb(self, point: Point, steps: int) -> None:
-        """Ascents at one hardness after another, for the boxes below the target."""
+        """Ascents for the boxes below the target: up to zero first, then at one hardness after another."""
+        far = np.flatnonzero((point.bound < 0) & np.isfinite(point.bound))
         for _ in range(APPROACH):
-            far = np.flatnonzero(point.bound < 0)
-            self._ascend(point, far, HARDNESS[0] / (self.target - point.bound[far]), steps)
+            before = point.bound[far]
+            self._ascend(point, far, HARDNESS[0] / (self.target - before), steps)
+            far = far[(point.bound[far] > before) & (point.bound[far] < 0)]
         for hard in HARDNESS:
             missing = self.target - point.bound
             near = np.flatnonzero((missing > 0) & (missing * hard < CLOSE * self.target))
@@ -267,8 +270,8 @@ class BranchAndBound:
         missing = np.maximum(self.target - point.bound, SHARPEST * self.target)
         beta = np.maximum(FORESIGHT / self.target, 1 / missing)
         fit = self.dual.expansion(point.S, point.E, point.x)
-        low, high = self.boxes.root()
-        whole = np.maximum(high - low, 1e-300)
+        root = self.boxes.root()
+        whole = np.maximum(root[1] - root[0], 1e-300)
         here = _foreseen(Softened(point.pieces, beta), point.E, fit)
         for axis in sorted({*range(boxes.low.shape[1])} - {self.boxes.chart}):
             score = np.zeros(rows.size)

@@ -28,7 +28,7 @@ from optima.model import Array
 TAUS = (0.03, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)
 SHARES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7)
 # What is left of rho, and how much more Q counts, for the roundings of a check.
-KEPT, ROUNDING = 0.999, 1e-3
+KEPT, ROUNDING = 0.999, 2.0**-10
 # Singular values below this part of the largest are not of full rank.
 SINGULAR = 1e-6
 # Relative difference up to which two matrices are one; what boxes stay away from the edge.

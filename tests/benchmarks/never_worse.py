@@ -52,12 +52,18 @@ def compare(K: int, L: int, reg: float, effort: str) -> tuple[object, ...]:
     return K, L, reg, solution.loss, first, second, excess, solution.rank, solution.structure, effort
 
 
-def remaining(out: Path, grid: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
-    """The cells of the grid that the file does not hold, in a random order that is always the same."""
+def remaining(out: Path, grid: list[tuple[int, int, float]], effort: str) -> list[tuple[int, int, float]]:
+    """The cells of the grid that the file does not hold, in a random order that is always the same.
+
+    Raises ValueError for a file of another effort.
+    """
     done = set()
     if out.exists():
         with out.open(newline="") as file:
-            done = {(int(row["K"]), int(row["L"]), float(row["lambda"])) for row in csv.DictReader(file)}
+            rows = list(csv.DictReader(file))
+            if any(row["effort"] != effort for row in rows):
+                raise ValueError(f"{out} was made with another effort; pass that, or another file")
+            done = {(int(row["K"]), int(row["L"]), float(row["lambda"])) for row in rows}
     order = np.random.default_rng(0).permutation(len(grid))
     return [grid[i] for i in order if grid[i] not in done]
 
@@ -93,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     grid = grid_of(options)
-    cells, end = remaining(options.out, grid), time.monotonic() + 60 * options.minutes
+    cells, end = remaining(options.out, grid, options.effort), time.monotonic() + 60 * options.minutes
     with ProcessPoolExecutor(options.jobs) as pool:
         running = set()
         while running or (cells and time.monotonic() < end):

@@ -119,7 +119,7 @@ class BallLeaves:
             middle = 0.5 * (low + high)
             return self._most_on_arc(a, b, d, low, middle).max(self._most_on_arc(a, b, d, middle, high))
         mean, x, y = (a + d) / 2, (a - d) / 2, b
-        start, stop = self._double(low, low in ENDS), self._double(high, high in ENDS)
+        start, stop = self._double(low), self._double(high)
         ends = [x * cos + y * sin for cos, sin in (start, stop)]
         # Along less than half a turn of the double angle, a sinusoid peaks only where its slope goes from + to -.
         slopes = [y * cos - x * sin for cos, sin in (start, stop)]
@@ -132,11 +132,8 @@ class BallLeaves:
         """Cosine and sine of twice an angle, which may stand for a true end of the first box."""
 
         @lru_cache(maxsize=100_000)
-        def double(angle: float, end: bool) -> tuple[Any, Any]:
-            ball = self.numbers.number(angle)
-            if end:
-                true = self.numbers.flint.arb.pi() / (6 if angle < 1 else 1)
-                ball = ball.union(true)
+        def double(angle: float) -> tuple[Any, Any]:
+            ball = enclosed(self.numbers, angle)
             return (2 * ball).cos(), (2 * ball).sin()
 
         return double
@@ -145,6 +142,12 @@ class BallLeaves:
     def _rivals(self) -> list[list[list[Any]]]:
         """d_cj for each class c."""
         return rivals_of(self.instance.classes, self.numbers)
+
+
+def enclosed(numbers: Balls, angle: float) -> Any:
+    """A ball that holds an angle, and the true end of the first box where the angle is that end in floats."""
+    ball = numbers.number(angle)
+    return ball.union(numbers.flint.arb.pi() / (6 if angle < 1 else 1)) if angle in ENDS else ball
 
 
 def _proper(p: Array) -> Array:

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Numbers
+from optima.certify.check.arithmetic import Balls, Numbers
+from optima.certify.check.ball_leaves import enclosed
 from optima.certify.check.boxes import Boxes
 from optima.certify.check.inner import shares
 from optima.certify.check.instance import Instance, rival_differences, rivals_of
@@ -32,8 +33,10 @@ from optima.model import Array
 
 Vector = list[Any]
 Matrix = list[list[Any]]
-# Room that the curvature leaves for the rounding of the inner points.
-ROOM = 1e-3
+# Room that the curvature leaves for the rounding of the inner points; 1 + ROOM and 1 + 1 / ROOM are exact.
+ROOM = 2.0**-10
+# The least tau, below which psi is lost in rounding, and the largest ratio of the eigenvalues of a centre.
+LEAST_TAU, MOST_RATIO = 1e-2, 1e8
 # Newton steps on the inner points, which are near already.
 POLISH = 3
 
@@ -62,19 +65,19 @@ class Neighbourhoods:
         limits = np.asarray(data.get("limits", ()), dtype=float)
         if centres.ndim != 2 or centres.shape[1] != m + {1: 0, 2: 1, 3: 9}[m] or not np.isfinite(centres).all():
             raise Refuted("the centres of the neighbourhoods do not have the shape of matrices")
-        if limits.shape != (3,) or not (0 < limits[0] < 1 and limits[1] > 0 and 0 < limits[2] < 1):
+        if limits.shape != (3,) or not (0 < limits[0] < 1 and limits[1] >= LEAST_TAU and 0 < limits[2] < 1):
             raise Refuted("the neighbourhoods lack a radius and limits within range")
         t, frame = centres[:, :m], centres[:, m:]
-        if not (t > 0).all():
+        if not (t > 0).all() or ((t.max(axis=1) / t.min(axis=1)) ** (instance.depth + 1) > MOST_RATIO).any():
             raise Refuted("a neighbourhood is around a matrix of lower rank")
         if m == 3 and not np.allclose(*_squares(frame.reshape(-1, 3, 3)), rtol=0, atol=1e-12):
             raise Refuted("the frame of a neighbourhood is no rotation")
         bounds = [_bound(instance, numbers, row, turn, *limits.tolist()) for row, turn in zip(t, frame, strict=True)]
         return cls(instance, numbers, t, frame, float(limits[0]), min(bounds, default=math.inf))
 
-    def raised(self, boxes: Boxes, bounds: Array) -> Array:
-        """Bounds (N,) of boxes, those within a neighbourhood at least ``bound``."""
-        low = np.flatnonzero(bounds < self.bound)
+    def raised(self, boxes: Boxes, bounds: Array, wanted: float) -> Array:
+        """Bounds (N,) of boxes, those below ``wanted`` and within a neighbourhood raised to ``bound``."""
+        low = np.flatnonzero(bounds < min(self.bound, wanted))
         held = low[self._hold(boxes[low])]
         out = bounds.copy()
         out[held] = self.bound
@@ -82,9 +85,10 @@ class Neighbourhoods:
 
     def _hold(self, boxes: Boxes) -> NDArray[np.bool_]:
         """Which boxes lie in one of the neighbourhoods."""
-        if self.numbers.rigorous:
+        if isinstance(self.numbers, Balls):
+            balls = self.numbers
             found = [
-                any(self._holds(*corners, t, turn) for t, turn in zip(self.t, self.frame, strict=True))
+                any(self._holds(balls, *corners, t, turn) for t, turn in zip(self.t, self.frame, strict=True))
                 for corners in zip(boxes.low, boxes.high, strict=True)
             ]
             return np.array(found, dtype=bool)
@@ -109,9 +113,9 @@ class Neighbourhoods:
             spread += math.sqrt(2) * np.sin(angle) * (most[:, i] - least[:, i + 1])
         return away + spread / t.min() ** power
 
-    def _holds(self, low: Array, high: Array, t: Array, turn: Array) -> bool:
+    def _holds(self, numbers: Balls, low: Array, high: Array, t: Array, turn: Array) -> bool:
         """Whether one box of two or three classes is inside: its :meth:`_distance`, in balls."""
-        numbers, m, power = self.numbers, len(t), self.instance.depth + 1
+        m, power = len(t), self.instance.depth + 1
         root = numbers.ratio(1, 2)
         least, most = ([numbers.number(float(x)) ** power for x in corner[:m]] for corner in (low, high))
         values = [numbers.number(float(value)) ** power for value in t]
@@ -121,7 +125,7 @@ class Neighbourhoods:
         if m == 1:
             X, across = [middle[0]], numbers.number(0)
         else:
-            first, last = numbers.number(float(low[2])), numbers.number(float(high[2]))
+            first, last = enclosed(numbers, float(low[2])), enclosed(numbers, float(high[2]))
             half, double = (last - first) / 2, first + last - 2 * numbers.number(float(turn[0]))
             mean, skew = (middle[0] + middle[1]) / 2, (middle[0] - middle[1]) / 2
             X = [mean + skew * numbers.cos(double), mean - skew * numbers.cos(double)]
@@ -205,7 +209,10 @@ def _bound(instance: Instance, numbers: Numbers, t: Array, turn: Array, rho: flo
     slack = radius * numbers.power(sum(pull[a] * pull[a] / g[a] for a in k), numbers.ratio(1, 2))
     slack += (1 + 1 / ROOM) / 4 * sum(one.left for one in classes)
     value = sum(one.value for one in classes) - sum(E) + instance.strength * sum(at)
-    return numbers.low(value - slack)
+    bound = numbers.low(value - slack)
+    if not math.isfinite(bound):
+        raise Refuted("a neighbourhood is beyond the range of floats")
+    return bound
 
 
 @dataclass(frozen=True)
@@ -259,7 +266,7 @@ class _InnerPoint:
         ends = [*rivals, [numbers.number(0)] * len(E)]
         steps = [[u - v for u, v in zip(a, b, strict=True)] for a, b in itertools.combinations(ends, 2)]
         reach = [_dot(v, w) for v, w in zip(steps, _solved(A, steps, "flat for a class"), strict=True)]
-        farthest = max((numbers.high(value) for value in reach), default=0.0)
+        farthest = max(numbers.high(value) for value in reach)
         value = weight * numbers.log(total) + count * sum(E[a] * x[a] * x[a] for a in m)
         return cls(x, count, value, curvature, numbers.number(farthest), _dot(left, solved[-1]))
 

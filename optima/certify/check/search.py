@@ -38,7 +38,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
     tree = Tree.of(instance, top, thinnest(instance, numbers), data)
-    return min(outside, _least(tree, _bounds(instance, numbers, data), wanted))
+    return min(outside, _least(tree, _bounds(instance, numbers, data, wanted), wanted))
 
 
 def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numbers) -> Instance:
@@ -55,7 +55,7 @@ def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numb
     return instance
 
 
-def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array]) -> Bounds:
+def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array], wanted: float) -> Bounds:
     """Bounds of boxes by their multipliers, and by the neighbourhoods in the data."""
     if isinstance(numbers, Balls):
         if instance.classes > MOST_IN_BALLS:
@@ -66,7 +66,7 @@ def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array]) -> Bou
     near = Neighbourhoods.of(instance, numbers, data)
     if near is None:
         return by_multiplier
-    return lambda boxes, D: near.raised(boxes, by_multiplier(boxes, D))
+    return lambda boxes, D: near.raised(boxes, by_multiplier(boxes, D), wanted)
 
 
 def _least(tree: Tree, bounds: Bounds, wanted: float) -> float:
