@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,14 @@ from scipy.optimize import minimize
 from optima.certify.branch import BranchAndBound
 from optima.certify.dual import FitDual
 from optima.certify.flags import Flags
-from optima.certify.form import ConvexConcave
+from optima.certify.form import ConvexConcave, centred_basis
 from optima.certify.neighbourhood import neighbourhood_of
 from optima.model import Array
 
 # Part of the target below which multipliers are not followed.
 NEGLIGIBLE = 1e-10
+# Sizes of the simplex that are tried.
+SCALES = np.geomspace(0.1, 1e3, 2000)
 
 
 def one_direction(form: ConvexConcave) -> ConvexConcave:
@@ -55,17 +58,22 @@ def search_of(form: ConvexConcave, upper: float, gap: float, logits: Array | Non
 
 
 def upper_bound(form: ConvexConcave, seed: int = 0) -> float:
-    """Loss of a good point of a small form: descents in factors of every rank from a few random starts."""
+    """Loss of a good point of a small form: descents in factors of every rank, from the simplex and random starts."""
     rng = np.random.default_rng(seed)
     K, best = form.classes, form.zero_fit
 
-    def value(x: Array, rank: int) -> float:
+    def logarithm(x: Array, rank: int) -> float:
         A, B = x.reshape(2, K, rank)
-        return form.value(A @ B.T)
+        return math.log(form.value(A @ B.T))
 
+    simplex = centred_basis(K) @ centred_basis(K).T
+    if form.max_rank == K - 1:
+        best = min(best, *(form.value(scale * simplex) for scale in SCALES))
     for rank in range(1, form.max_rank + 1):
         for scale in (1.0, 2.0, 4.0):
             A = rng.standard_normal((K, rank))
             start = scale * np.concatenate([A, A]).ravel()
-            best = min(best, float(minimize(value, start, args=(rank,), method="L-BFGS-B").fun))
+            # The logarithm, so that the tolerances of the descent are relative.
+            end = minimize(logarithm, start, args=(rank,), method="L-BFGS-B", options={"ftol": 1e-13})
+            best = min(best, math.exp(end.fun))
     return best

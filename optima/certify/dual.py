@@ -149,7 +149,7 @@ class FitDual:
 
     def expansion(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Gradient (N, k) and negative curvature (N, k, k) of phi in the basis, from inner points x."""
-        hessian = self.terms(S, E, x)[2]
+        hessian = _invertible(self.terms(S, E, x)[2])
         pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
         solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
         N, k = pull.shape[:2]
@@ -168,9 +168,7 @@ class FitDual:
         x = x.copy()
         for _ in range(INNER):
             value, gradient, hessian = self._inner(rival, E, x[going])
-            # Never singular, also where E is lost in rounding beside the curvature of the fit.
-            hessian += 1e-15 * np.einsum("ncaa->nc", hessian)[..., None, None] * np.eye(x.shape[2])
-            step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+            step = np.linalg.solve(_invertible(hessian), gradient[..., None])[..., 0]
             reach = np.abs(rival @ step[..., None])[..., 0].max(axis=2)
             # The logarithm is self-concordant in this sense: log(1 + reach) / reach of the step descends.
             length = np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
@@ -216,6 +214,12 @@ class FitDual:
         moved = (half * (1 + values)[:, None, :]) @ np.swapaxes(half, 1, 2)
         trace = np.einsum("naa->n", moved)[:, None, None]
         return moved + (SINGULAR * trace + self.least) * np.eye(E.shape[1])
+
+
+def _invertible(hessian: Array) -> Array:
+    """Hessians (N, C, m, m) never singular, also where E is lost in rounding beside the curvature of the fit."""
+    size = np.maximum(np.einsum("ncaa->nc", hessian), 1e-300)
+    return hessian + 1e-15 * size[..., None, None] * np.eye(hessian.shape[2])
 
 
 def newton_step(slope: Array, curvature: Array) -> Array:

@@ -22,6 +22,8 @@ from optima.solve.scale import best_scales
 
 # Classes of the problems whose minima bound larger ones, and the gaps to which those are found.
 PARTS = {3: 1e-4, 4: 1e-2}
+# Part of the time that each but the largest of them gets.
+SMALLER = 0.2
 # Relative rounding of closed forms.
 ROUNDING = 1e-12
 # Effort of the bound that every solution carries.
@@ -95,7 +97,8 @@ def prove(
     for classes in sizes:
         whole, last = classes == problem.classes, classes == sizes[-1]
         part, aim = (form, gap) if whole else (form.subsample(classes), max(gap, PARTS[classes]))
-        kept, left = checkpoint if last else None, seconds - sum(proof.seconds for proof in found)
+        left = seconds - sum(proof.seconds for proof in found)
+        kept, left = (checkpoint, left) if last else (None, SMALLER * left)
         found.append(_searched(problem, means, upper, part, aim, left, memory, kept, progress))
     return max(found, key=lambda certificate: certificate.lower)
 
@@ -185,7 +188,7 @@ def _from_search(
     few = f"{form.classes} of {problem.classes} classes, and "
     part = "" if form.classes == problem.classes else f"means over {few}" if chosen is None else f"the largest {few}"
     near = search.boxes.near
-    known = "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the Gram matrix"
+    known = "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the logits' Gram matrix"
     rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}, {FLOATING}"
     data = {
         "form": form.as_array(),

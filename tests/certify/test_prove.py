@@ -385,3 +385,14 @@ def test_gaps_outside_are_refused(gap: float) -> None:
 def test_relu_is_refused() -> None:
     with pytest.raises(ValueError, match="linear"):
         certify(DeepUFM(3, 3, 1e-3, activation="relu"))
+
+
+@pytest.mark.parametrize("reg", [1e-1, 1e-3, 1e-5])
+@pytest.mark.parametrize("L", [2, 5, 10])
+def test_the_upper_bound_of_a_part_is_its_minimum(L: int, reg: float) -> None:
+    # A target above the minimum is never proved, and would take all of the time.
+    part = ConvexConcave.of(DeepUFM(4, L, reg)).subsample(3)
+    assert max(upper_bound(part, seed) for seed in range(2)) <= (1 + 1e-6) * upper_bound(part, 2)
+    search = search_of(part, upper_bound(part), 1e-4)
+    search.run(np.inf, most_boxes=20_000)
+    assert search.done
