@@ -10,12 +10,14 @@ from difflib import get_close_matches
 
 from optima.structures import (
     cyclic,
+    dual_simplex,
     frame,
     hadamard,
     mixed,
     pairs,
     pairs_free,
     simplex,
+    spherical_codes,
     strongly_regular,
     zero,
 )
@@ -34,6 +36,8 @@ FAMILIES: tuple[Family, ...] = (
     strongly_regular.family,
     hadamard.family,
     cyclic.family,
+    spherical_codes.family,
+    dual_simplex.family,
     mixed.family,
 )
 

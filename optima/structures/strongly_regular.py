@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import sympy
 
+from optima.structures import golay, quadrics, roots
 from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
 
 
@@ -181,6 +182,23 @@ GRAPHS: dict[str, tuple[int, Callable[[], np.ndarray]]] = {
     "shrikhande": (16, shrikhande),
     "schlaefli": (27, schlaefli),
     "hoffman-singleton": (50, hoffman_singleton),
+    "gewirtz": (56, golay.gewirtz),
+    "m22": (77, golay.m22),
+    "higman-sims": (100, golay.higman_sims),
+    "u4-3": (162, golay.u4_3),
+    "m22-176": (176, golay.m22_176),
+    "m23-253": (253, golay.m23_253),
+    "mclaughlin": (275, golay.mclaughlin),
+    "e6-lines": (36, lambda: roots.lines(roots.e6_roots())),
+    "e7-lines": (63, lambda: roots.lines(roots.e7_roots())),
+    "e8-lines": (120, lambda: roots.lines(roots.e8_roots())),
+    "gq-3-3": (40, partial(quadrics.orthogonality, 5, 0)),
+    "gq-4-2": (45, partial(quadrics.orthogonality, 5, 1)),
+    "gq-3-9": (112, partial(quadrics.orthogonality, 6, 0)),
+    "no-6-3": (126, partial(quadrics.orthogonality, 6, 1)),
+    "vo-minus-6-2": (64, partial(quadrics.affine_polar, 2, 6, elliptic=True)),
+    "vo-plus-6-2": (64, partial(quadrics.affine_polar, 2, 6, elliptic=False)),
+    "brouwer-haemers": (81, partial(quadrics.affine_polar, 3, 4, elliptic=True)),
     **{f"paley-{q}": (q, partial(paley, q)) for q in (5, 13, 17, 29, 37, 41, 53, 61, 73, 89, 97)},
     **{f"rook-{m}": (m * m, partial(rook, m)) for m in range(3, 11)},
     **{f"triangular-{m}": (m * (m - 1) // 2, partial(triangular, m)) for m in range(6, 15)},

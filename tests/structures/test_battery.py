@@ -27,6 +27,9 @@ UNLISTED = {
     16: ("hadamard-1+2+4+8+3+5", "cyclic-1+3+5+7"),
 }
 LOSSES = ("ce", "mse")
+# More classes, at which only these families are looked at.
+CODES = ("srg", "spherical", "dual-simplex")
+MANY = (20, 24, 28, 30, 36, 40, 48, 54, 56, 64, 72, 77, 81, 100, 112, 120, 126, 162, 176, 240, 253, 275)
 SMALL = 8  # Most classes for which matrices are decomposed at 40 digits.
 
 
@@ -35,7 +38,7 @@ def _members(classes):
     return catalogue(classes) + [named(name, classes) for name in (*frames, *UNLISTED.get(classes, ()))]
 
 
-MEMBERS = {K: _members(K) for K in CLASSES}
+MEMBERS = {K: _members(K) for K in CLASSES} | {K: catalogue(K, CODES) for K in MANY}
 STRUCTURES = [structure for members in MEMBERS.values() for structure in members]
 
 
@@ -199,7 +202,7 @@ def loss_samples(structure):
     return tuple(float(f"{value:.10g}") for value in np.ravel(problems))
 
 
-@pytest.mark.parametrize("classes", CLASSES)
+@pytest.mark.parametrize("classes", MEMBERS)
 def test_fingerprints_are_equal_exactly_for_equal_losses(classes):
     sampled = {structure: loss_samples(structure) for structure in MEMBERS[classes]}
     for A, B in combinations(MEMBERS[classes], 2):
@@ -217,6 +220,9 @@ COINCIDENCES = [
     (7, "cyclic-1+2", "cyclic-1+3"),
     (8, "pairs", "folded-cube", "cyclic-1+3", "hadamard-1+2+4+7"),
     (8, "cube", "hadamard-1+2+4"),
+    (10, "dual-A4", "cyclic-1+3"),
+    (12, "cuboctahedron", "roots-A3"),
+    (24, "24-cell", "roots-D4"),
     (8, "simplex", "cyclic-1+2+3+4", "hadamard-1+2+3+4+5+6+7"),
     (9, "srg-rook-3", "srg-rook-3-complement"),
     (9, "cyclic-1+2", "cyclic-1+4"),
@@ -242,6 +248,8 @@ DIFFERENT = [
     (16, "srg-shrikhande", "srg-shrikhande-complement"),
     (16, "frame", "simplex"),
     (16, "frame(8)", "frame(9)"),
+    (56, "dual-E7", "roots-A7"),
+    (126, "roots-E7", "johnson-9-4"),
 ]
 
 
@@ -277,6 +285,23 @@ def known_parameters():
         "shrikhande": (16, 6, 2, 2),
         "schlaefli": (27, 16, 10, 8),
         "hoffman-singleton": (50, 7, 0, 1),
+        "gewirtz": (56, 10, 0, 2),
+        "m22": (77, 16, 0, 4),
+        "higman-sims": (100, 22, 0, 6),
+        "u4-3": (162, 56, 10, 24),
+        "m22-176": (176, 70, 18, 34),
+        "m23-253": (253, 112, 36, 60),
+        "mclaughlin": (275, 112, 30, 56),
+        "e6-lines": (36, 15, 6, 6),
+        "e7-lines": (63, 30, 13, 15),
+        "e8-lines": (120, 63, 30, 36),
+        "gq-3-3": (40, 12, 2, 4),
+        "gq-4-2": (45, 12, 3, 3),
+        "gq-3-9": (112, 30, 2, 10),
+        "no-6-3": (126, 45, 12, 18),
+        "vo-minus-6-2": (64, 27, 10, 12),
+        "vo-plus-6-2": (64, 35, 18, 20),
+        "brouwer-haemers": (81, 20, 1, 6),
     }.items()
     for q in (5, 13, 17, 29, 37, 41, 53, 61, 73, 89, 97):
         yield f"paley-{q}", (q, (q - 1) // 2, (q - 5) // 4, (q - 1) // 4)
@@ -403,6 +428,18 @@ ABSENT = [
     ("simplex(3)+pairs(1)", 6),
     ("simplx", 6),
     ("", 6),
+    ("roots-A4", 12),
+    ("roots-A2", 6),
+    ("roots-D3", 12),
+    ("roots-D4", 25),
+    ("roots-E8", 120),
+    ("roots-E9", 240),
+    ("dual-A3", 8),
+    ("dual-A04", 10),
+    ("dual-A4", 11),
+    ("johnson-6-2", 15),
+    ("conference-10", 20),
+    ("srg-higman-sims", 77),
 ]
 
 
