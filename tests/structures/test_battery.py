@@ -29,7 +29,7 @@ UNLISTED = {
 LOSSES = ("ce", "mse")
 # More classes, at which only these families are looked at.
 CODES = ("srg", "spherical", "dual-simplex")
-MANY = (20, 24, 28, 30, 36, 40, 48, 54, 56, 64, 72, 77, 81, 100, 112, 120, 126, 162, 176, 240, 253, 275)
+MANY = (20, 24, 30, 48, 54, 56, 64, 72, 100, 120, 126, 240)
 SMALL = 8  # Most classes for which matrices are decomposed at 40 digits.
 
 

@@ -89,6 +89,25 @@ def test_a_hundred_classes(name):
     assert recognise(noisy(named(name, 100).shape(), 5e-3, np.random.default_rng(0))).name == name
 
 
+@pytest.mark.parametrize("classes", [24, 28, 30, 40, 48, 54, 56, 72, 77, 112, 120, 126, 162, 240, 275])
+def test_codes_of_many_classes(classes):
+    codes = catalogue(classes, ["srg", "spherical", "dual-simplex"])
+    assert codes
+    for number, structure in enumerate(codes):
+        for noise in (0.0, 5e-3):
+            found = recognise(noisy(structure.shape(), noise, np.random.default_rng(number)))
+            assert (found.name, found.rank) == (structure.name, structure.rank)
+            assert found.distance <= noise + 1e-12
+
+
+@pytest.mark.parametrize("classes", [72, 126, 240])
+def test_a_code_with_one_point_moved_is_no_longer_that_code(classes):
+    for structure in catalogue(classes, ["spherical"]):
+        means = structure.shape()
+        means[0, 1:] = means[1:, 0] = means[0, np.random.default_rng(0).permutation(np.arange(1, classes))]
+        assert recognise(means, tolerance=1e-3).name == "unnamed"
+
+
 @pytest.mark.parametrize("name", ["polygon", "simplex(980)+pairs(10)"])
 def test_a_thousand_classes(name):
     means = noisy(named(name, 1000).shape(), 5e-3, np.random.default_rng(0)).astype(np.float32)
@@ -380,6 +399,24 @@ ORDERS = {
     (16, "srg-rook-4"): 1152,
     (27, "srg-schlaefli"): 51840,
     (50, "srg-hoffman-singleton"): 252000,
+    (56, "srg-gewirtz"): 80640,
+    (77, "srg-m22-complement"): 887040,
+    (100, "srg-higman-sims-complement"): 88704000,
+    (10, "dual-A4"): 240,
+    (12, "icosahedron"): 120,
+    (12, "cuboctahedron"): 48,
+    (20, "dodecahedron"): 120,
+    (20, "johnson-6-3"): 1440,
+    (24, "24-cell"): 1152,
+    (27, "hamming-3-3"): 1296,
+    (30, "icosidodecahedron"): 120,
+    (40, "roots-D5"): 3840,
+    (48, "roots-F4"): 2304,
+    (54, "dual-E6"): 103680,
+    (56, "dual-E7"): 2903040,
+    (72, "roots-E6"): 103680,
+    (120, "600-cell"): 14400,
+    (126, "roots-E7"): 2903040,
     (8, "cube"): 48,
     (16, "cube"): 384,
     (16, "folded-cube"): 1920,

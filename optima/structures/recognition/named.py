@@ -25,8 +25,11 @@ from optima.structures.zero import Zero
 # Relative size to which the entries of a fixed shape are known.
 ROUNDING = 1e-9
 
-# Most classes for which logits are relabelled by graph isomorphism, and symmetry groups computed.
+# Most classes for which logits without a name are described: their symmetry group, direct sums, polyhedra.
 MANY_CLASSES = 128
+
+# Most classes for which logits are relabelled by graph isomorphism, to compare them with a fixed shape.
+RELABELLED_CLASSES = 300
 
 
 def catalogue_match(view: View) -> Match | None:
@@ -95,7 +98,7 @@ def _order(structure: Structure, view: View) -> Order | None:
             return view.pair_order[1]
         case Polygon():
             return view.angular_order
-    return template(structure.name, view.classes).order(view) if view.classes <= MANY_CLASSES else None
+    return template(structure.name, view.classes).order(view) if view.classes <= RELABELLED_CLASSES else None
 
 
 def _symmetry_order(structure: Structure) -> int:

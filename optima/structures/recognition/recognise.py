@@ -60,8 +60,8 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
     loss
         ``"ce"`` or ``"mse"``.
 
-    More than 128 classes are compared only with zero, simplex, frame, pairs, pairs-free, polygon and
-    simplex-pairs mixtures, and without a name their symmetry order is None.
+    More than 128 classes are compared with zero and the catalogue only, more than 300 only with zero, simplex,
+    frame, pairs, pairs-free, polygon and simplex-pairs mixtures; without a name their symmetry order is None.
 
     Raises ValueError when M is not a square matrix of finite numbers with K >= 2, or the tolerance or loss
     is out of its range.
