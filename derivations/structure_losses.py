@@ -288,9 +288,89 @@ for rest, pairs in ((3, 1), (3, 2), (4, 1), (5, 2)):
     }
 
 # %% [markdown]
-# ## 6. Several blocks
-# When the columns of different blocks are orthogonal the singular values are the union, and the fit is a sum over
-# classes, so $f$ is a sum of functions of one scale each: scales are found block by block.
+# ## 6. Tight codes; several blocks
+# *Tight spherical codes* (root systems, dual lattices, regular polytopes, ...). Let $x_1,\dots,x_K$ be the rows of $X$,
+# unit vectors of $\mathbb R^r$ with $\sum_ix_i=0$ and $X^\top X=\frac KrI$, that all see the same inner products, and
+# $M=XX^\top$. **Proofs**:
+#
+# * $M^2=X(X^\top X)X^\top=\frac KrM$ and $\operatorname{tr}M=K$: singular value $K/r$, $r$ times. Margins are
+#   $1-\langle x_i,x_j\rangle$, the same for every class. Conversely $rG^2=KNG$ for inner products $G$ of $K$ vectors
+#   with $\langle x,x\rangle=N$ makes $G/(KN/r)$ a projection of trace $r$.
+# * The orbit of a point under a finite group that is irreducible over $\mathbb R$ is such a code: $X^\top X$ is
+#   symmetric and commutes with the group, so its eigenspaces are invariant and it is a multiple of $I$, of trace $K$;
+#   the sum of the orbit is fixed, hence zero.
+# * $A_n$, $N=n+1$: $\sum_{i\ne j}(e_i-e_j)(e_i-e_j)^\top=2(NI-J)$, which is $2N=2K/n$ on $\mathbf 1^\perp$, for
+#   $K=nN$ vectors of square length 2. $D_n$: the mixed terms of $\sum(\pm e_i\pm e_j)(\pm e_i\pm e_j)^\top$ cancel,
+#   each $e_ie_i^\top$ occurs $4(n-1)=2K/n$ times for $K=2n(n-1)$.
+# * A simplex on $m=n+1$ vertices and its negative, $\frac mn(I-J/m)\otimes E$ with
+#   $E=\begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: singular value $\frac mn\cdot2=K/n$, $n$ times.
+# * Conference matrices, $C=C^\top$, $C^2=qI$ of order $q+1$: $(I+C/\sqrt q)\otimes E$ has the square
+#   $2(I+C/\sqrt q)\otimes2E$; so $K/r=4$ and $r=\frac{q+1}2$ for $K=2(q+1)$.
+#
+# **Checks** in exact arithmetic: small $A_n$ and $D_n$, $E_8$, the icosahedron with coordinates in
+# $\mathbb Z[\sqrt5]$, and the conference matrix of order 6 with the cosines of the icosahedron.
+
+
+# %%
+def check_tight(points, rank):
+    """Points on a sphere see the same inner products, add up to zero, and X^T X is K N / r on r dimensions."""
+    norm = points[0].dot(points[0])
+    seen = {frozenset(Counter(sp.expand(x.dot(y)) for y in points).items()) for x in points}
+    assert len(seen) == 1, "the points see different inner products"
+    assert sum(points, sp.zeros(*points[0].shape)).applyfunc(sp.expand).is_zero_matrix, "not centred"
+    frame = sum((x * x.T for x in points), sp.zeros(len(points[0]))).applyfunc(sp.expand)
+    factor = sp.Rational(len(points), rank) * norm
+    assert (frame * frame - factor * frame).applyfunc(sp.expand).is_zero_matrix, "not a tight frame"
+    assert sp.expand(frame.trace() - factor * rank) == 0, "another rank"
+
+
+def unit(i, size):
+    """The i-th unit vector."""
+    return sp.Matrix(size, 1, lambda row, _: int(row == i))
+
+
+def a_roots(n):
+    """e_i - e_j."""
+    return [unit(i, n + 1) - unit(j, n + 1) for i in range(n + 1) for j in range(n + 1) if i != j]
+
+
+def d_roots(n):
+    """+-e_i +- e_j."""
+    return [
+        s * unit(i, n) + t * unit(j, n) for i, j in combinations(range(n), 2) for s, t in product((1, -1), repeat=2)
+    ]
+
+
+def icosahedron():
+    """(0, +-1, +-golden ratio) and cyclic images."""
+    golden = (1 + sp.sqrt(5)) / 2
+    seeds = [(0, s, t * golden) for s, t in product((1, -1), repeat=2)]
+    return [sp.Matrix([seed[(i + k) % 3] for i in range(3)]) for seed in seeds for k in range(3)]
+
+
+for n in (2, 3, 4):
+    check_tight(a_roots(n), n)
+check_tight(d_roots(4), 4)
+check_tight(icosahedron(), 3)
+# E_8 at twice its size, in integers: square length 8, so K N / r = 240.
+halves = [signs for signs in product((1, -1), repeat=8) if sp.prod(signs) == 1]
+e8 = [tuple(int(2 * x) for x in root) for root in d_roots(8)] + halves
+assert len(e8) == 240
+frame = [[sum(v[i] * v[j] for v in e8) for j in range(8)] for i in range(8)]
+assert frame == [[240 * int(i == j) for j in range(8)] for i in range(8)]
+assert {frozenset(Counter(sum(map(int.__mul__, v, w)) for w in e8).items()) for v in e8} == {
+    frozenset({8: 1, 4: 56, 0: 126, -4: 56, -8: 1}.items())
+}
+conference = sp.Matrix(6, 6, lambda i, j: 0 if i == j else (1 if 0 in (i, j) or (i - j) % 5 in (1, 4) else -1))
+assert conference * conference == 5 * sp.eye(6)
+ends = sp.Matrix([[1, -1], [-1, 1]])
+assert ends * ends == 2 * ends
+cosines = Counter(sp.nsimplify((sp.eye(6) + conference / sp.sqrt(5))[0, j] * s) for j in range(6) for s in (1, -1))
+assert cosines == {1: 1, -1: 1, 1 / sp.sqrt(5): 5, -1 / sp.sqrt(5): 5}
+
+# %% [markdown]
+# *Several blocks.* When the columns of different blocks are orthogonal the singular values are the union, and the fit
+# is a sum over classes, so $f$ is a sum of functions of one scale each: scales are found block by block.
 #
 # ## 7. Stationary scales
 # **Proof** (any $G$): $f'(a)=0$ iff $-G'(a)=\lambda\nu a^{p-1}$. With $\tau=\log(\lambda\nu)$ and

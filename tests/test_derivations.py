@@ -133,6 +133,18 @@ CONTROLS = {
         lambda d: {"K": 7, "frequencies": (1,), "sigma": d["mp"].mpf(7) / 2},
         lambda d: {"K": 7, "frequencies": (1,), "sigma": d["mp"].mpf(7)},
     ),
+    "five roots of a hexagon are not tight": (
+        "structure_losses",
+        "check_tight",
+        lambda d: {"points": d["a_roots"](2), "rank": 2},
+        lambda d: {"points": d["a_roots"](2)[1:], "rank": 2},
+    ),
+    "the icosahedron has rank 3": (
+        "structure_losses",
+        "check_tight",
+        lambda d: {"points": d["icosahedron"](), "rank": 3},
+        lambda d: {"points": d["icosahedron"](), "rank": 4},
+    ),
     "the simplex curve has exponent (L-1)/(L+1)": (
         "structure_losses",
         "check_simplex_curve",

@@ -1,8 +1,8 @@
 """Graphs from the binary Golay code: Gewirtz, M22, Higman-Sims, McLaughlin and what is inside them.
 
 The 759 words of weight 8 of the extended Golay code are the blocks of the Steiner system S(5, 8, 24). Those through
-two fixed points are the 77 blocks of S(3, 6, 22), those through one the 253 blocks of S(4, 7, 23). Source: A. E. Brouwer
-and H. Van Maldeghem, Strongly Regular Graphs (2022), chapter 10.
+two fixed points are the 77 blocks of S(3, 6, 22), those through one the 253 blocks of S(4, 7, 23). Source:
+A. E. Brouwer and H. Van Maldeghem, Strongly Regular Graphs (2022).
 """
 
 from __future__ import annotations

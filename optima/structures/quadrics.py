@@ -1,6 +1,6 @@
 """Strongly regular graphs of quadratic forms over finite fields.
 
-Source: A. E. Brouwer and H. Van Maldeghem, Strongly Regular Graphs (2022), chapters 2 and 3.
+Source: A. E. Brouwer and H. Van Maldeghem, Strongly Regular Graphs (2022).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def d_roots(n: int) -> np.ndarray:
 
 
 def e8_roots() -> np.ndarray:
-    """E_8, 240 vectors at twice their usual size: +-2 e_i +- 2 e_j, and (+-1, ..., +-1) with an even number of signs."""
+    """E_8 at twice its usual size: +-2 e_i +- 2 e_j, and (+-1, ..., +-1) with evenly many signs, 240 vectors."""
     signs = 1 - 2 * (np.arange(256)[:, None] >> np.arange(8) & 1)
     return np.vstack([2 * d_roots(8), signs[signs.prod(axis=1) == 1]])
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from math import comb
 
+import numpy as np
+
 from optima.structures import polytopes, roots
 from optima.structures.base import Family, Structure
 from optima.structures.spherical import Gram, Spherical
@@ -24,7 +26,7 @@ class Code:
     build: Callable[[], Gram]
 
 
-def _roots(build: Callable[..., object], *arguments: int) -> Callable[[], Gram]:
+def _roots(build: Callable[..., np.ndarray], *arguments: int) -> Callable[[], Gram]:
     return lambda: Gram.of(build(*arguments))
 
 
