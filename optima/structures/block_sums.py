@@ -18,8 +18,8 @@ from optima.structures.zero import Zero
 # Most shapes that are returned, and most entries of all of them together.
 MOST = 300
 MOST_ENTRIES = 30_000_000
-# Sums of one rank that are kept.
-EACH_RANK = 12
+# Sums of one rank that are kept: between these numbers, so that together they are about the most that are returned.
+FEWEST, EACH_RANK = 2, 12
 # Places at which classes in order of size are cut in two.
 PLACES = 24
 # Most runs of classes, but for the cuts in two.
@@ -42,6 +42,12 @@ class Part:
         """Classes of the run."""
         return 1 if self.structure is None else self.structure.classes
 
+    @property
+    def label(self) -> str:
+        """The name with the number of classes, as in a direct sum that is recognised; of pairs their own number."""
+        in_pairs = self.name == "pairs" or (self.name == "simplex" and self.size == 2)
+        return f"pairs({self.size // 2})" if in_pairs else f"{self.name}({self.size})"
+
 
 def block_sums(class_sizes: tuple[int, ...]) -> list[tuple[str, NDArray[np.float64]]]:
     r"""Class-mean logits M = M_1 (+) ... (+) M_m on runs of classes of similar size, as starts of a search.
@@ -50,14 +56,14 @@ def block_sums(class_sizes: tuple[int, ...]) -> list[tuple[str, NDArray[np.float
     of them, on rows and columns of its own, so that columns sum to zero and blocks are orthogonal. Every block has
     the least margin one, against the classes of the other blocks too; its best scale depends on the sizes and is
     left to the search. A run of one class carries the column e_c - 1/K, and the last runs, those of the smallest
-    classes, may be zero. There are, in this order and with the names
+    classes, may be zero where sizes differ. There are, in this order and with the names
 
     1. ``pairs``: every structure of all K classes; one whose classes are not alike also with the smallest class
        first, ``pairs-free, smallest first``;
-    2. ``polygon(5)+pairs(4)``: sums over (a) the groups of classes of one size, where neighbours that have one
+    2. ``polygon(5)+pairs(2)``: sums over (a) the groups of classes of one size, where neighbours that have one
        class each are taken together, (b) these with two neighbouring groups merged, both for at most 12 groups,
-       and (c) all classes cut in two between two sizes, at up to 24 places evenly spread. By ascending rank, at
-       most 12 of one rank: those of fewest kinds of block first.
+       and (c) all classes cut in two between two sizes, or anywhere where there is one size, at up to 24 places
+       evenly spread. By ascending rank, at most 300 / K of one rank, but 2 to 12: of fewest kinds of block first.
 
     At most 300 shapes of together 3e7 entries are returned: for more than 5477 classes there are none.
 
@@ -84,8 +90,11 @@ def _candidates(sizes: NDArray[np.int64], descending: NDArray[np.int64]) -> Iter
         yield structure.name, descending, shape
         if sum(len(block.orbits) for block in structure.blocks()) > 1:
             yield f"{structure.name}, smallest first", descending[::-1], shape
+    mixtures = {structure.name for structure in _structures(K)}
     for parts in _sums(sizes):
-        yield "+".join(f"{part.name}({part.size})" for part in parts), descending, _direct_sum(parts, K)
+        name = "+".join(part.label for part in parts)
+        if name not in mixtures:
+            yield name, descending, _direct_sum(parts, K)
 
 
 def _structures(classes: int) -> list[Structure]:
@@ -94,23 +103,26 @@ def _structures(classes: int) -> list[Structure]:
 
 
 def _sums(sizes: NDArray[np.int64]) -> list[tuple[Part, ...]]:
-    """Sums of parts by ascending rank, at most EACH_RANK of one rank."""
+    """Sums of parts by ascending rank, a few of each."""
     by_rank: dict[int, list[tuple[Part, ...]]] = {}
+    alike = bool((sizes == sizes[0]).all())
     for run in _runs(sizes):
         for parts in _choices(run):
             rank = sum(part.rank for part in parts)
-            if rank:
+            if parts[0].rank and (parts[-1].rank or not alike):
                 by_rank.setdefault(rank, []).append(parts)
-    return [parts for rank in sorted(by_rank) for parts in _kept(by_rank[rank])]
+    each = max(FEWEST, min(EACH_RANK, MOST // len(sizes)))
+    return [parts for rank in sorted(by_rank) for parts in _kept(by_rank[rank])[:each]]
 
 
 def _runs(sizes: NDArray[np.int64]) -> list[Run]:
     """Numbers of classes in each run, largest classes first: more than one run, each way of cutting once."""
     groups = tuple(np.unique(-sizes, return_counts=True)[1].tolist())
     coarse = _singles_together(groups)
-    places = sorted({int(place) for place in np.linspace(1, len(groups) - 1, PLACES)}) if len(groups) > 1 else []
+    ends = np.cumsum(groups[:-1]) if len(groups) > 1 else np.arange(1, len(sizes) // 2 + 1)
+    places = ends[np.unique(np.linspace(0, len(ends) - 1, PLACES).astype(int))].tolist()
     merged = [(*coarse[: at - 1], coarse[at - 1] + coarse[at], *coarse[at + 1 :]) for at in range(1, len(coarse))]
-    cut = [(sum(groups[:at]), sum(groups[at:])) for at in places]
+    cut = [(at, len(sizes) - at) if len(groups) > 1 else (len(sizes) - at, at) for at in places]
     whole = [coarse, *merged] if len(coarse) <= RUNS else []
     return [run for run in dict.fromkeys([*whole, *cut]) if len(run) > 1]
 

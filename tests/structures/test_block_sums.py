@@ -94,6 +94,12 @@ def test_blocks_are_on_classes_of_one_size_and_orthogonal():
         assert name in shapes
 
 
+def test_classes_of_one_size_are_cut_in_two():
+    names = [name for name, _ in block_sums((3,) * 9)]
+    assert {"polygon(5)+pairs(2)", "polygon(5)+polygon(4)", "simplex(5)+simplex(4)"} & set(names)
+    assert not any("zero" in name for name in names)
+
+
 def test_two_pentagons_of_unequal_scales_beat_what_the_search_ended_at():
     sizes = (1,) * 5 + (10,) * 5
     means = dict(block_sums(sizes))["polygon(5)+polygon(5)"]
