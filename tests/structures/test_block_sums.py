@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from optima import DeepUFM, Reduction, catalogue
+from optima import DeepUFM, catalogue
+from optima.solve.rung import descend
+from optima.solve.rung_objective import RungObjective
+from optima.solve.starts import centred, from_products, scaled
 from optima.structures.block_sums import EACH_RANK, MOST, block_sums
 
 SIZES = [
@@ -100,17 +102,12 @@ def test_classes_of_one_size_are_cut_in_two():
     assert not any("zero" in name for name in names)
 
 
-def test_two_pentagons_of_unequal_scales_beat_what_the_search_ended_at():
+def test_two_pentagons_of_unequal_scales_descend_below_where_the_search_ended():
     sizes = (1,) * 5 + (10,) * 5
+    objective = RungObjective.of(DeepUFM(10, 2, 1e-2, samples=sizes))
     means = dict(block_sums(sizes))["polygon(5)+polygon(5)"]
-    reduction = Reduction(DeepUFM(10, 2, 1e-2, samples=sizes))
-    small = np.array(sizes) == 1
-
-    def loss(logs):
-        return reduction.value(means * np.exp(np.where(small, logs[0], logs[1])))
-
-    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12})
-    assert best.fun < 0.5814664312
+    start = scaled(objective, centred(objective, from_products([means / objective.column], 4)))
+    assert descend(objective, start, 1000).loss[0] == pytest.approx(0.5807489951, abs=2e-10)
 
 
 def test_many_classes_get_few_shapes_and_too_many_none():
