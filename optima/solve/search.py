@@ -14,6 +14,7 @@ from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.cell import structure_losses
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
+from optima.solve.hop import Hopper
 from optima.solve.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
@@ -26,21 +27,23 @@ class Effort:
 
     A rung gets batches of random starts until the estimated chance of an unseen better minimum is at most
     ``chance``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
-    named structures; ``work`` bounds the starts on one rung by (starts) K^2; ``verify_all`` computes the
-    curvature on hopeless rungs too.
+    named structures; ``hops`` is the number of kicks in a row, in units of K, after which a minimum that none of
+    them improves is left; ``work`` bounds the starts on one rung, and the descents of its kicks, by (number) K^2;
+    ``verify_all`` computes the curvature on hopeless rungs too.
     """
 
     batch: int
     chance: float
     patience: int
+    hops: float
     work: float
     verify_all: bool = False
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, chance=0.1, patience=2, work=1e6),
-    "normal": Effort(batch=16, chance=0.03, patience=3, work=4e6),
-    "thorough": Effort(batch=32, chance=0.003, patience=10**9, work=2e8, verify_all=True),
+    "quick": Effort(batch=6, chance=0.1, patience=2, hops=0.5, work=1e6),
+    "normal": Effort(batch=16, chance=0.03, patience=3, hops=2, work=4e6),
+    "thorough": Effort(batch=32, chance=0.003, patience=10**9, hops=8, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
 HOPELESS = 0.02
@@ -64,6 +67,12 @@ CHEAP = 160
 CLOSE = 1e-3
 # Minima of a rung that are kept.
 KEPT = 8
+# Minima of a rung from which classes are exchanged.
+ELITES = 4
+# Rungs this close (relative) to the best one after the exchanges are searched by kicks.
+CONTENDER = 5e-3
+# A best minimum met this often is not doubted: by random starts where classes have one size, by kicks elsewhere.
+ENOUGH = 6
 
 
 def solve(
@@ -165,6 +174,8 @@ class _Tally:
     settled: list[bool] = field(default_factory=list)
     random: int = 0
     dropped: int = 0
+    met: int = 0
+    searches: int = 0
     points: dict[int, RungPoint] = field(default_factory=dict)
 
     def add(self, loss: float, factors: Array, counted: bool, settled: bool = True) -> None:
@@ -246,6 +257,8 @@ class _Search:
             self._climb()
         else:
             self._bracket()
+        self._pass_down()
+        self._hop()
         self._pass_down()
         self._keep_given()
         ladder = tuple(self._rung(self.tallies[rank]) for rank in sorted(self.tallies))
@@ -370,9 +383,7 @@ class _Search:
         """Descents from a batch of starts, the last ``counted`` of which are random."""
         tally = self._tally(rank)
         ceiling = self.best * (1 + CEILING)
-        # Larger codes have softer modes.
-        steps = STEPS if self.problem.classes <= EVERY_RANK else 10 * STEPS
-        ends = descend(self.objective, centred(self.objective, starts), steps, ceiling=ceiling)
+        ends = descend(self.objective, centred(self.objective, starts), self._steps(), ceiling=ceiling)
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
@@ -381,6 +392,10 @@ class _Search:
         tally.random += counted
         tally.dropped += int(np.sum(dropped & random))
 
+    def _steps(self) -> int:
+        """Larger codes have softer modes."""
+        return STEPS if self.problem.classes <= EVERY_RANK else 10 * STEPS
+
     def _pass_down(self) -> None:
         """The best minimum of each rung without its smallest singular value, as a start one rung below."""
         for rank in sorted(self.tallies, reverse=True):
@@ -388,6 +403,39 @@ class _Search:
             if tally.losses and rank - 1 in self.tallies and not self._hopeless(self.tallies[rank - 1]):
                 A, B = tally.factors[int(np.argmin(tally.losses))]
                 self._descend_from(rank - 1, from_products([A @ B.T], rank - 1))
+
+    def _hop(self) -> None:
+        """On the rungs near the best one, from minimum to minimum by exchanges of classes and by kicks."""
+        hoppers = {tally.rank: self._exchange(tally) for tally in self._near(HOPELESS) if self._doubtful(tally)}
+        patience = math.ceil(self.effort.hops * self.problem.classes)
+        most = self.effort.work / self.problem.classes**2
+        for tally in self._near(CONTENDER):
+            if tally.rank in hoppers:
+                hopper = hoppers[tally.rank]
+                hopper.hop(patience, ENOUGH, most)
+                self._add_end(tally, hopper)
+                self.progress(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches")
+
+    def _near(self, share: float) -> list[_Tally]:
+        near = [tally for tally in self.tallies.values() if tally.best <= self.best * (1 + share)]
+        return sorted(near, key=lambda tally: tally.best)
+
+    def _doubtful(self, tally: _Tally) -> bool:
+        """Whether random starts may have missed the best minimum of a rung."""
+        return not self.problem.balanced or tally.hits[int(np.argmin(tally.losses))] < ENOUGH
+
+    def _exchange(self, tally: _Tally) -> Hopper:
+        """Local searches from the best few minima of a rung."""
+        rng = np.random.default_rng([self.seed, tally.rank, ELITES])
+        hopper = Hopper(self.objective, tally.rank, rng, self._steps())
+        for i in np.argsort(tally.losses, kind="stable")[: 1 if self.problem.balanced else ELITES]:
+            hopper.improve(tally.losses[i], tally.factors[i])
+        self._add_end(tally, hopper)
+        return hopper
+
+    def _add_end(self, tally: _Tally, hopper: Hopper) -> None:
+        tally.add(hopper.loss, hopper.factors, False)
+        tally.met, tally.searches = hopper.met, len(hopper.ends)
 
     def _rung(self, tally: _Tally) -> Rung:
         order = np.argsort(tally.losses)[:KEPT]
