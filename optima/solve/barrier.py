@@ -30,11 +30,13 @@ FIRST_GAP, LAST_GAP = 0.5, 1e-13
 # Newton steps at most; a start that needs more is returned as it is.
 STEPS = 300
 # A barrier problem is solved when its gradient, relative to that of the norm, is this many gaps small.
-CLOSE = 10.0
+CLOSE = 1.0
 # Gradient below which nothing is left to gain in floating point.
 SETTLED = 1e-12
 # The gap falls to this share of itself or to this power of itself, whichever is less.
 SHRINK, POWER = 0.2, 1.5
+# Newton steps for the best scale of a point.
+RAY = 20
 # Share of the way to zero that a multiplier may go in a step.
 INTERIOR = 0.995
 # Armijo's constant of sufficient decrease, and halvings of a step at most.
@@ -128,8 +130,8 @@ def solve_margins(starts: Array, p: float, first_gap: float = FIRST_GAP) -> Code
 class _Path:
     """A batch of points on their way along the central path; rows that are done keep still."""
 
-    def __init__(self, factors: Array, p: float, first_gap: float) -> None:
-        self.p, self.classes = p, factors.shape[2]
+    def __init__(self, factors: Array, p: float, first_gap: float, last_gap: float = LAST_GAP) -> None:
+        self.p, self.last_gap, self.classes = p, last_gap, factors.shape[2]
         self.constraints = self.classes * (self.classes - 1)
         # On the central path sum_jc z (margin) = sum s^p, and so with equal multipliers the margins are 1 / (1 - gap).
         self.factors = factors / np.sqrt(1 - min(first_gap, 0.9))
@@ -163,10 +165,10 @@ class _Path:
     def _shrink(self, mu: Array) -> Array:
         """Lower the gap wherever its barrier problem is solved; finish the rows at the last one."""
         error = self.residual()
-        product = np.abs(np.where(np.isfinite(self.slack()), self.dual * self.slack(), mu[:, None, None]) / mu[:, None, None] - 1)
+        product = np.abs(self.dual * np.where(self.dual > 0, self.slack(), 1.0) / mu[:, None, None] - (self.dual > 0))
         solved = (error <= np.maximum(CLOSE * self.gap, SETTLED)) & (product.max(axis=(1, 2)) <= CLOSE)
-        self.done |= solved & (self.gap <= LAST_GAP)
-        lower = np.maximum(LAST_GAP, np.minimum(SHRINK * self.gap, self.gap**POWER))
+        self.done |= solved & (self.gap <= self.last_gap)
+        lower = np.maximum(self.last_gap, np.minimum(SHRINK * self.gap, self.gap**POWER))
         self.gap = np.where(solved & ~self.done, lower, self.gap)
         return np.where(solved, self._mu(), mu)
 
@@ -194,16 +196,19 @@ class _Path:
         fall = np.sum(slope * step, axis=(1, 2, 3))
         # Rounding of the barrier function: near its minimum steps are judged by staying inside alone.
         noise = 1e-13 * (1 + np.abs(value))
-        left, length = np.arange(rows.size), 1.0
-        for _ in range(HALVINGS):
+        left, length, first = np.arange(rows.size), 2.0, True
+        for halving in range(HALVINGS):
+            length = 0.5 ** max(0, halving - 1)
             trial = balanced(self.factors[rows[left]] + length * step[left])
+            if not first:
+                trial = self._rescaled(trial, mu[left])
+            first = False
             reached = self._barrier(trial, mu[left])
             good = reached <= value[left] + DECREASE * length * fall[left] + noise[left]
             moved[left[good]] = trial[good]
             left = left[~good]
             if not left.size:
                 break
-            length /= 2
         # No step goes down: the point is as good as it gets in floating point.
         self.done[rows[left]] = True
         s = spectrum(moved)
@@ -211,6 +216,27 @@ class _Path:
         self.dropped[rows] |= thin
         self.done[rows] |= thin
         return moved, np.where(np.isfinite(slack), margins(_product(moved)) - 1, np.inf)
+
+    def _rescaled(self, factors: Array, mu: Array) -> Array:
+        """Each point at the scale with the least barrier function, a convex problem in the scale's logarithm."""
+        m = margins(_product(factors))
+        log_s = np.log(np.maximum(spectrum(factors), 1e-300))
+        smallest = m.min(axis=(1, 2))
+        positive = smallest > 0
+        m = m / np.where(positive, smallest, 1.0)[:, None, None]
+        log_s = log_s - np.log(np.where(positive, smallest, 1.0))[:, None]
+        # Margins at least one: the logarithm u of the scale is positive, and so is its share that the barrier leaves.
+        u = np.full(len(m), np.log1p(1e-3))
+        off = np.isfinite(m)
+        for _ in range(RAY):
+            with np.errstate(over="ignore", invalid="ignore"):
+                x = np.where(off, np.expm1(u)[:, None, None] * m + (m - 1), np.inf)
+                first = np.exp(self.p * (log_s + u[:, None])).sum(axis=1) - mu * (1 + 1 / x).sum(axis=(1, 2), where=off)
+                second = self.p * np.exp(self.p * (log_s + u[:, None])).sum(axis=1) + mu * ((1 + 1 / x) / x).sum(axis=(1, 2), where=off)
+            # Newton's method on the logarithm of u: the barrier is steep near zero.
+            u = u * np.exp(np.clip(-first / (first + u * second), -3.0, 3.0)) if False else np.clip(u - first / second, u / 8, u * 8)
+        scale = np.where(positive, np.exp(u) / np.where(positive, smallest, 1.0), 1.0)
+        return factors * np.sqrt(scale)[:, None, None, None]
 
     def _barrier(self, factors: Array, mu: Array) -> Array:
         slack = margins(_product(factors)) - 1
