@@ -26,11 +26,12 @@ from optima.solve.rung import balanced
 from optima.solve.rung_objective import divided_differences
 
 # Barrier parameter times the number of constraints, in units of sum s^p: the relative gap of the central path.
-FIRST_GAP, LAST_GAP = 0.5, 1e-13
+FIRST_GAP, LAST_GAP = 0.02, 1e-13
 # Newton steps at most; a start that needs more is returned as it is.
 STEPS = 300
-# A barrier problem is solved when its gradient, relative to that of the norm, is this many gaps small.
-CLOSE = 1.0
+# A barrier problem is solved when its gradient, relative to that of the norm, is at most the gap, and no product of
+# slack and multiplier is off mu by more than this share of it.
+SPREAD = 1.0
 # Gradient below which nothing is left to gain in floating point.
 SETTLED = 1e-12
 # The gap falls to this share of itself or to this power of itself, whichever is less.
@@ -39,6 +40,10 @@ SHRINK, POWER = 0.2, 1.5
 RAY = 20
 # Share of the way to zero that a multiplier may go in a step.
 INTERIOR = 0.995
+# Exponents followed from one down: their ratio, and the least one before p itself.
+FALL, LEAST_POWER = 0.75, 0.02
+# Relative rounding of a value.
+ROUNDING = 1e-13
 # Armijo's constant of sufficient decrease, and halvings of a step at most.
 DECREASE, HALVINGS = 1e-4, 40
 # A smallest singular value this small, relative to the largest, is on its way to zero.
@@ -102,11 +107,10 @@ def at_margin_one(factors: Array) -> tuple[Array, NDArray[np.bool_]]:
     return factors, failed
 
 
-def solve_margins(starts: Array, p: float, first_gap: float = FIRST_GAP) -> Codes:
+def solve_margins(starts: Array, p: float) -> Codes:
     """Local solutions from a batch of starts (S, 2, K, r), none with a value above that of its start.
 
-    A start without positive margins comes back with an infinite value. ``first_gap`` says how far from the start the
-    path begins: 0.5 forgets all but its shape, a small one stays near it.
+    A start without positive margins comes back with an infinite value.
     """
     first, failed = at_margin_one(starts)
     count, _, classes, _ = first.shape
@@ -115,22 +119,38 @@ def solve_margins(starts: Array, p: float, first_gap: float = FIRST_GAP) -> Code
     found = Codes(first, value, none, np.full(count, np.inf), np.zeros(count, dtype=bool))
     alive = np.flatnonzero(~failed)
     if alive.size:
-        path = _Path(first[alive], p, first_gap)
+        path = _Path(first[alive], p, FIRST_GAP, LAST_GAP)
         path.run()
         ends, lost = at_margin_one(path.factors)
-        value = np.where(lost, np.inf, norm(spectrum(ends), p))
-        better = ~(value > found.value[alive]) & ~path.dropped
+        reached = norm(spectrum(ends), p)
+        better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + ROUNDING))
         rows = alive[better]
-        found.factors[rows], found.value[rows] = ends[better], value[better]
+        found.factors[rows], found.value[rows] = ends[better], reached[better]
         found.multipliers[rows], found.residual[rows] = path.dual[better], path.residual()[better]
         found.dropped[alive] = path.dropped
     return found
 
 
+def continued(starts: Array, p: float) -> Array:
+    """Starts (S', 2, K, r) for ``p`` that were followed from p = 1 down, where singular values do not vanish early.
+
+    Left out are those without positive margins and those that lose rank on the way.
+    """
+    factors, failed = at_margin_one(starts)
+    factors, power = factors[~failed], 1.0
+    while power > max(p, LEAST_POWER) and len(factors):
+        path = _Path(factors, power, FIRST_GAP, FIRST_GAP)
+        path.run()
+        factors, failed = at_margin_one(path.factors[~path.dropped])
+        factors = factors[~failed]
+        power *= FALL
+    return factors
+
+
 class _Path:
     """A batch of points on their way along the central path; rows that are done keep still."""
 
-    def __init__(self, factors: Array, p: float, first_gap: float, last_gap: float = LAST_GAP) -> None:
+    def __init__(self, factors: Array, p: float, first_gap: float, last_gap: float) -> None:
         self.p, self.last_gap, self.classes = p, last_gap, factors.shape[2]
         self.constraints = self.classes * (self.classes - 1)
         # On the central path sum_jc z (margin) = sum s^p, and so with equal multipliers the margins are 1 / (1 - gap).
@@ -166,7 +186,7 @@ class _Path:
         """Lower the gap wherever its barrier problem is solved; finish the rows at the last one."""
         error = self.residual()
         product = np.abs(self.dual * np.where(self.dual > 0, self.slack(), 1.0) / mu[:, None, None] - (self.dual > 0))
-        solved = (error <= np.maximum(CLOSE * self.gap, SETTLED)) & (product.max(axis=(1, 2)) <= CLOSE)
+        solved = (error <= np.maximum(self.gap, SETTLED)) & (product.max(axis=(1, 2)) <= SPREAD)
         self.done |= solved & (self.gap <= self.last_gap)
         lower = np.maximum(self.last_gap, np.minimum(SHRINK * self.gap, self.gap**POWER))
         self.gap = np.where(solved & ~self.done, lower, self.gap)
@@ -196,13 +216,13 @@ class _Path:
         fall = np.sum(slope * step, axis=(1, 2, 3))
         # Rounding of the barrier function: near its minimum steps are judged by staying inside alone.
         noise = 1e-13 * (1 + np.abs(value))
-        left, length, first = np.arange(rows.size), 2.0, True
+        left = np.arange(rows.size)
         for halving in range(HALVINGS):
+            # The whole step is tried as it is, then at its best scale: tangents leave the set of margins above one.
             length = 0.5 ** max(0, halving - 1)
             trial = balanced(self.factors[rows[left]] + length * step[left])
-            if not first:
+            if halving:
                 trial = self._rescaled(trial, mu[left])
-            first = False
             reached = self._barrier(trial, mu[left])
             good = reached <= value[left] + DECREASE * length * fall[left] + noise[left]
             moved[left[good]] = trial[good]
@@ -223,18 +243,16 @@ class _Path:
         log_s = np.log(np.maximum(spectrum(factors), 1e-300))
         smallest = m.min(axis=(1, 2))
         positive = smallest > 0
-        m = m / np.where(positive, smallest, 1.0)[:, None, None]
+        m = np.where(positive[:, None, None], m / smallest[:, None, None], 2.0)
         log_s = log_s - np.log(np.where(positive, smallest, 1.0))[:, None]
         # Margins at least one: the logarithm u of the scale is positive, and so is its share that the barrier leaves.
-        u = np.full(len(m), np.log1p(1e-3))
-        off = np.isfinite(m)
+        u, rival = np.full(len(m), 1e-3), ~np.eye(self.classes, dtype=bool)
         for _ in range(RAY):
-            with np.errstate(over="ignore", invalid="ignore"):
-                x = np.where(off, np.expm1(u)[:, None, None] * m + (m - 1), np.inf)
-                first = np.exp(self.p * (log_s + u[:, None])).sum(axis=1) - mu * (1 + 1 / x).sum(axis=(1, 2), where=off)
-                second = self.p * np.exp(self.p * (log_s + u[:, None])).sum(axis=1) + mu * ((1 + 1 / x) / x).sum(axis=(1, 2), where=off)
-            # Newton's method on the logarithm of u: the barrier is steep near zero.
-            u = u * np.exp(np.clip(-first / (first + u * second), -3.0, 3.0)) if False else np.clip(u - first / second, u / 8, u * 8)
+            x = np.where(rival, np.expm1(u)[:, None, None] * m + (m - 1), 1.0)
+            size = np.exp(self.p * (log_s + u[:, None])).sum(axis=1)
+            slope = size - mu * (1 + 1 / x).sum(axis=(1, 2), where=rival)
+            curvature = self.p * size + mu * ((1 + 1 / x) / x).sum(axis=(1, 2), where=rival)
+            u = np.clip(u - slope / curvature, u / 8, u * 8)
         scale = np.where(positive, np.exp(u) / np.where(positive, smallest, 1.0), 1.0)
         return factors * np.sqrt(scale)[:, None, None, None]
 

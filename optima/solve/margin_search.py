@@ -1,0 +1,164 @@
+"""The search for codes of margin one with the least Schatten quasi-norm, rung by rung of the ladder of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optima.model import Array
+from optima.solve.barrier import Codes, at_margin_one, continued, margins, norm, solve_margins, spectrum
+from optima.solve.starts import from_products
+from optima.structures import catalogue
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look: random starts on a rung, and rounds of kicks without success after which its search ends."""
+
+    starts: int
+    rounds: int
+
+
+EFFORTS = {"quick": Effort(12, 2), "normal": Effort(16, 4), "thorough": Effort(64, 12)}
+# Residual of the Lagrangian's gradient below which a code is a local solution.
+STATIONARY = 1e-7
+# Values this close (relative) are taken for one code.
+SAME = 1e-9
+# Kicks of the best code, in units of the size of its entries, and how many of the best codes are kicked.
+SMALLEST_KICK, LARGEST_KICK, KICKED = 0.02, 0.5, 3
+# Distance of the second factor from the first in every other random start.
+ASYMMETRY = 0.2
+# A rung is hopeless when its best value is this much (relative) above that of a lower one.
+HOPELESS = 0.02
+# Hopeless rungs in a row after which the climb ends.
+PATIENCE = 2
+# Ranks are visited one by one up to this many times the step between them.
+FINE = 12
+# Starts on a rung times the cube of its unknowns, at most (and two starts at least).
+WORK = 2e9
+# A smallest singular value this small, relative to the largest, counts as zero.
+ZERO = 1e-9
+
+
+class MarginSearch:
+    """Best codes found on the rungs of the ladder at K classes for the exponent p (zero for sum log s)."""
+
+    def __init__(self, classes: int, p: float, seed: int, effort: Effort) -> None:
+        self.classes, self.p, self.seed, self.effort = classes, p, seed, effort
+        self.named = _named(classes)
+        self.rungs: dict[int, Codes] = {}
+        self.starts = 0
+
+    def best(self, rank: int) -> float:
+        """Least value found on a rung."""
+        return float(self.rungs[rank].value[0])
+
+    def rung(self, rank: int) -> None:
+        """Search all rungs up to a rank, each with the one below as a source of starts."""
+        for lower in range(1 if self.classes == 2 else 2, rank + 1):
+            self._visit(lower, self.effort.rounds)
+
+    def climb(self) -> None:
+        """Rung by rung upwards until several in a row are hopeless, then with more kicks on those close to the best."""
+        rank, hopeless = 2, 0
+        while rank < self.classes and hopeless < PATIENCE:
+            below = min((self.best(lower) for lower in self.rungs), default=np.inf)
+            self._visit(rank, 0)
+            hopeless = hopeless + 1 if self.best(rank) > below * (1 + HOPELESS) else 0
+            rank += max(1, rank // FINE)
+        for rank in sorted(self.named):
+            if rank not in self.rungs and self._named_value(rank) <= self._least() * (1 + HOPELESS):
+                self._visit(rank, 0)
+        for rank in sorted(self.rungs, key=self.best):
+            if self.best(rank) <= self._least() * (1 + HOPELESS):
+                self._kick(rank, self.effort.rounds)
+
+    def _least(self) -> float:
+        return min(self.best(rank) for rank in self.rungs)
+
+    def _named_value(self, rank: int) -> float:
+        return min(float(norm(spectrum(at_margin_one(from_products([M], rank))[0])[0], self.p)) for M in self.named[rank])
+
+    def _visit(self, rank: int, rounds: int) -> None:
+        rng = np.random.default_rng([self.seed, rank])
+        count = self._count(rank)
+        random = continued(self._random(rank, count, rng), self.p)
+        given = from_products(self.named.get(rank, np.zeros((0, self.classes, self.classes))), rank)
+        lifted = self._lifted(rank, count, rng)
+        self.starts += count
+        starts = np.concatenate([random, given, _kicked(given, np.full(len(given), SMALLEST_KICK), rng), lifted])
+        if not len(starts):
+            starts = self._random(rank, count, rng)
+        self._keep(rank, solve_margins(starts, self.p))
+        self._kick(rank, rounds)
+
+    def _kick(self, rank: int, rounds: int) -> None:
+        """Solve again from the best codes with noise, until nothing better comes several times in a row."""
+        rng = np.random.default_rng([self.seed, rank, rounds])
+        count, failures = self._count(rank), 0
+        sizes = np.geomspace(SMALLEST_KICK, LARGEST_KICK, count)
+        while failures < rounds:
+            before = self.best(rank)
+            best = self.rungs[rank].factors[:KICKED]
+            starts = _kicked(best[np.arange(count) % len(best)], sizes, rng)
+            self._keep(rank, solve_margins(starts, self.p))
+            self.starts += count
+            failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
+
+    def _count(self, rank: int) -> int:
+        unknowns = 2 * self.classes * rank
+        return int(np.clip(WORK // unknowns**3, 2, self.effort.starts))
+
+    def _random(self, rank: int, count: int, rng: np.random.Generator) -> Array:
+        """Points on the sphere, which are codes of positive margins; every other one with factors that differ."""
+        A = rng.standard_normal((count, self.classes, rank))
+        A /= np.linalg.norm(A, axis=2, keepdims=True)
+        noise = rng.standard_normal(A.shape) * (np.arange(count) % 2)[:, None, None] / np.sqrt(rank)
+        same, apart = np.stack([A, A], axis=1), np.stack([A, A + ASYMMETRY * noise], axis=1)
+        return np.where(at_margin_one(apart)[1][:, None, None, None], same, apart)
+
+    def _lifted(self, rank: int, count: int, rng: np.random.Generator) -> Array:
+        """The best codes of the rung below with one class raised, or two apart, along a new dimension."""
+        if rank - 1 not in self.rungs:
+            return np.zeros((0, 2, self.classes, rank))
+        below = self.rungs[rank - 1].factors[:KICKED]
+        extra = np.zeros((count, 2, self.classes, 1))
+        for k in range(count):
+            first, second = rng.choice(self.classes, 2, replace=False)
+            extra[k, :, first] = 1.0
+            extra[k, :, second] = -float(k % 2)
+        return np.concatenate([below[np.arange(count) % len(below)], extra], axis=3)
+
+    def _keep(self, rank: int, found: Codes) -> None:
+        """All different codes of a rung, best first; those that are not stationary only where nothing else is known."""
+        if rank in self.rungs:
+            found = Codes.join([self.rungs[rank], found])
+        found = found.take(np.flatnonzero(np.isfinite(found.value)))
+        solved = found.residual <= STATIONARY
+        if solved.any():
+            found = found.take(np.flatnonzero(solved))
+        order = np.argsort(found.value, kind="stable")
+        values = found.value[order]
+        new = np.concatenate([[True], np.diff(values) > SAME * np.abs(values[1:])])
+        self.rungs[rank] = found.take(order[new])
+
+
+def _kicked(factors: Array, sizes: Array, rng: np.random.Generator) -> Array:
+    """Codes (S, 2, K, r) moved at random by ``sizes`` (S,) times the root mean square of their entries."""
+    unit = np.sqrt(np.mean(factors**2, axis=(1, 2, 3)))
+    return factors + (sizes * unit)[:, None, None, None] * rng.standard_normal(factors.shape)
+
+
+def _named(classes: int) -> dict[int, Sequence[Array]]:
+    """Shapes of the named structures with positive margins, by rank."""
+    found: dict[int, list[Array]] = {}
+    for structure in catalogue(classes):
+        shape = np.asarray(structure.shape(), dtype=float)
+        shape = shape - shape.mean(axis=0)
+        s = np.linalg.svd(shape, compute_uv=False)
+        rank = int(np.sum(s > ZERO * s[0]))
+        if rank and margins(shape).min() > ZERO * s[0]:
+            found.setdefault(rank, []).append(shape)
+    return found
