@@ -26,7 +26,8 @@ from optima.solve.rung import balanced
 from optima.solve.rung_objective import divided_differences
 
 # Barrier parameter times the number of constraints, in units of sum s^p: the relative gap of the central path.
-FIRST_GAP, LAST_GAP = 0.02, 1e-13
+# Large first gaps forget more of the start, small ones lose rank less often: a continuation uses both in turn.
+FIRST_GAP, SMALL_GAP, LAST_GAP = 0.02, 1e-3, 1e-13
 # Newton steps at most; a start that needs more is returned as it is.
 STEPS = 300
 # A barrier problem is solved when its gradient, relative to that of the norm, is at most the gap, and no product of
@@ -49,7 +50,7 @@ DECREASE, HALVINGS = 1e-4, 40
 # A smallest singular value this small, relative to the largest, is on its way to zero.
 DROPPED = 1e-6
 # First shift of an indefinite Hessian, in units of the curvature of the norm, its growth, and most shifts tried.
-SHIFT, GROWTH, SHIFTS = 1e-6, 10.0, 40
+SHIFT, GROWTH, SHIFTS = 1e-2, 10.0, 40
 
 
 @dataclass
@@ -119,7 +120,7 @@ def solve_margins(starts: Array, p: float) -> Codes:
     found = Codes(first, value, none, np.full(count, np.inf), np.zeros(count, dtype=bool))
     alive = np.flatnonzero(~failed)
     if alive.size:
-        path = _Path(first[alive], p, FIRST_GAP, LAST_GAP)
+        path = _Path(first[alive], p, np.full(alive.size, FIRST_GAP), np.full(alive.size, LAST_GAP))
         path.run()
         ends, lost = at_margin_one(path.factors)
         reached = norm(spectrum(ends), p)
@@ -138,11 +139,13 @@ def continued(starts: Array, p: float) -> Array:
     """
     factors, failed = at_margin_one(starts)
     factors, power = factors[~failed], 1.0
+    gap = np.where(np.arange(len(factors)) % 2, SMALL_GAP, FIRST_GAP)
     while power > max(p, LEAST_POWER) and len(factors):
-        path = _Path(factors, power, FIRST_GAP, FIRST_GAP)
+        path = _Path(factors, power, gap, gap)
         path.run()
-        factors, failed = at_margin_one(path.factors[~path.dropped])
-        factors = factors[~failed]
+        factors, failed = at_margin_one(path.factors)
+        failed |= path.dropped
+        factors, gap = factors[~failed], gap[~failed]
         power *= FALL
     return factors
 
@@ -150,12 +153,11 @@ def continued(starts: Array, p: float) -> Array:
 class _Path:
     """A batch of points on their way along the central path; rows that are done keep still."""
 
-    def __init__(self, factors: Array, p: float, first_gap: float, last_gap: float) -> None:
-        self.p, self.last_gap, self.classes = p, last_gap, factors.shape[2]
+    def __init__(self, factors: Array, p: float, first_gap: Array, last_gap: Array) -> None:
+        self.p, self.gap, self.last_gap, self.classes = p, first_gap, last_gap, factors.shape[2]
         self.constraints = self.classes * (self.classes - 1)
         # On the central path sum_jc z (margin) = sum s^p, and so with equal multipliers the margins are 1 / (1 - gap).
-        self.factors = factors / np.sqrt(1 - min(first_gap, 0.9))
-        self.gap = np.full(len(factors), first_gap)
+        self.factors = factors / np.sqrt(1 - first_gap)[:, None, None, None]
         self.dual = self._mu()[:, None, None] / self.slack()
         self.done = np.zeros(len(factors), dtype=bool)
         self.dropped = np.zeros(len(factors), dtype=bool)

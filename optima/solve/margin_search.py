@@ -57,8 +57,9 @@ class MarginSearch:
 
     def rung(self, rank: int) -> None:
         """Search all rungs up to a rank, each with the one below as a source of starts."""
-        for lower in range(1 if self.classes == 2 else 2, rank + 1):
-            self._visit(lower, self.effort.rounds)
+        for lower in range(2, rank):
+            self._visit(lower, 1)
+        self._visit(rank, self.effort.rounds)
 
     def climb(self) -> None:
         """Rung by rung upwards until several in a row are hopeless, then with more kicks on those close to the best."""
