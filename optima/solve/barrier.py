@@ -26,8 +26,8 @@ from optima.solve.rung import balanced
 from optima.solve.rung_objective import divided_differences
 
 # Barrier parameter times the number of constraints, in units of sum s^p: the relative gap of the central path.
-# Large first gaps forget more of the start, small ones lose rank less often: a continuation uses both in turn.
-FIRST_GAP, SMALL_GAP, LAST_GAP = 0.02, 1e-3, 1e-13
+# Large first gaps forget more of the start, small ones lose rank less often: a batch uses both in turn.
+LARGE_GAP, SMALL_GAP, LAST_GAP = 0.02, 1e-3, 1e-13
 # Newton steps at most; a start that needs more is returned as it is.
 STEPS = 300
 # A barrier problem is solved when its gradient, relative to that of the norm, is at most the gap, and no product of
@@ -108,10 +108,15 @@ def at_margin_one(factors: Array) -> tuple[Array, NDArray[np.bool_]]:
     return factors, failed
 
 
-def solve_margins(starts: Array, p: float) -> Codes:
-    """Local solutions from a batch of starts (S, 2, K, r), none with a value above that of its start.
+def first_gaps(count: int) -> Array:
+    """Gaps at which the paths of a batch begin, shape (S,)."""
+    return np.where(np.arange(count) % 2, SMALL_GAP, LARGE_GAP)
 
-    A start without positive margins comes back with an infinite value.
+
+def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
+    """Local solutions from a batch of starts (S, 2, K, r) on paths that begin at the gaps (S,).
+
+    None has a value above that of its start. A start without positive margins comes back with an infinite value.
     """
     first, failed = at_margin_one(starts)
     count, _, classes, _ = first.shape
@@ -120,7 +125,7 @@ def solve_margins(starts: Array, p: float) -> Codes:
     found = Codes(first, value, none, np.full(count, np.inf), np.zeros(count, dtype=bool))
     alive = np.flatnonzero(~failed)
     if alive.size:
-        path = _Path(first[alive], p, np.full(alive.size, FIRST_GAP), np.full(alive.size, LAST_GAP))
+        path = _Path(first[alive], p, gap[alive], np.full(alive.size, LAST_GAP))
         path.run()
         ends, lost = at_margin_one(path.factors)
         reached = norm(spectrum(ends), p)
@@ -132,14 +137,13 @@ def solve_margins(starts: Array, p: float) -> Codes:
     return found
 
 
-def continued(starts: Array, p: float) -> Array:
-    """Starts (S', 2, K, r) for ``p`` that were followed from p = 1 down, where singular values do not vanish early.
+def continued(starts: Array, gap: Array, p: float) -> tuple[Array, Array]:
+    """Starts (S', 2, K, r) for ``p`` and their gaps, followed from p = 1 down.
 
-    Left out are those without positive margins and those that lose rank on the way.
+    Singular values vanish too early for other p. Left out are those without positive margins and those that lose rank on the way.
     """
     factors, failed = at_margin_one(starts)
-    factors, power = factors[~failed], 1.0
-    gap = np.where(np.arange(len(factors)) % 2, SMALL_GAP, FIRST_GAP)
+    factors, gap, power = factors[~failed], gap[~failed], 1.0
     while power > max(p, LEAST_POWER) and len(factors):
         path = _Path(factors, power, gap, gap)
         path.run()
@@ -147,7 +151,7 @@ def continued(starts: Array, p: float) -> Array:
         failed |= path.dropped
         factors, gap = factors[~failed], gap[~failed]
         power *= FALL
-    return factors
+    return factors, gap
 
 
 class _Path:
@@ -312,10 +316,9 @@ def _hessian(factors: Array, dual: Array, slack: Array, p: float) -> Array:
     spectral, divided = s ** (p - 1), divided_differences(s, p - 1)
     for i in (0, 1):
         X, own = factors[:, i], H[:, i, :, :, i]
-        own += np.einsum("skj,sli,sij->skilj", X, X, divided)
-        bent = np.einsum("skm,slm,smi->skli", X, X, divided)
+        own += X[:, :, None, None, :] * X.swapaxes(1, 2)[:, None, :, :, None] * divided[:, None, :, None, :]
         for c in range(r):
-            own[:, :, c, :, c] += bent[..., c]
+            own[:, :, c, :, c] += (X * divided[:, None, :, c]) @ np.swapaxes(X, 1, 2)
         diagonal = np.einsum("skiki->ski", own)
         diagonal += spectral[:, None, :]
     outer = np.einsum("sci,scj->scij", B, B)

@@ -127,7 +127,7 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     with single_threaded():
         if exact:
             codes = [_simplex(classes)]
-            known = "exact: one singular value" if classes == 2 else "exact: the nuclear norm at margin one is least here"
+            known = "exact: one singular value" if classes == 2 else "exact: the problem is convex"
         else:
             codes, starts = _searched(classes, p, rank, seed, EFFORTS[effort])
             known = f"local solution, best of {starts} starts and the named structures"

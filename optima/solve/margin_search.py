@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from optima.model import Array
-from optima.solve.barrier import Codes, at_margin_one, continued, margins, norm, solve_margins, spectrum
+from optima.solve.barrier import Codes, at_margin_one, continued, first_gaps, margins, norm, solve_margins, spectrum
 from optima.solve.starts import from_products
 from optima.structures import catalogue
 
@@ -26,8 +25,11 @@ EFFORTS = {"quick": Effort(12, 2), "normal": Effort(16, 4), "thorough": Effort(6
 STATIONARY = 1e-7
 # Values this close (relative) are taken for one code.
 SAME = 1e-9
-# Kicks of the best code, in units of the size of its entries, and how many of the best codes are kicked.
-SMALLEST_KICK, LARGEST_KICK, KICKED = 0.02, 0.5, 3
+# Kicks of all classes of the best codes, in units of the size of their entries, that of single classes, and how many
+# of the best codes are kicked.
+SMALLEST_KICK, LARGEST_KICK, LONE_KICK, KICKED = 0.02, 0.3, 1.0, 3
+# Least and largest margin of a class that is raised along a new dimension.
+HEIGHTS = (0.1, 2.0)
 # Distance of the second factor from the first in every other random start.
 ASYMMETRY = 0.2
 # A rung is hopeless when its best value is this much (relative) above that of a lower one.
@@ -56,9 +58,9 @@ class MarginSearch:
         return float(self.rungs[rank].value[0])
 
     def rung(self, rank: int) -> None:
-        """Search all rungs up to a rank, each with the one below as a source of starts."""
-        for lower in range(2, rank):
-            self._visit(lower, 1)
+        """Search one rung, and lightly the one below, whose codes are starts."""
+        if rank > 2:
+            self._visit(rank - 1, 0)
         self._visit(rank, self.effort.rounds)
 
     def climb(self) -> None:
@@ -80,33 +82,44 @@ class MarginSearch:
         return min(self.best(rank) for rank in self.rungs)
 
     def _named_value(self, rank: int) -> float:
-        return min(float(norm(spectrum(at_margin_one(from_products([M], rank))[0])[0], self.p)) for M in self.named[rank])
+        return float(norm(spectrum(at_margin_one(from_products(self.named[rank], rank))[0]), self.p).min())
 
     def _visit(self, rank: int, rounds: int) -> None:
         rng = np.random.default_rng([self.seed, rank])
         count = self._count(rank)
-        random = continued(self._random(rank, count, rng), self.p)
-        given = from_products(self.named.get(rank, np.zeros((0, self.classes, self.classes))), rank)
-        lifted = self._lifted(rank, count, rng)
+        random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
+        named = from_products(self.named[rank], rank) if rank in self.named else random[:0]
+        kicked = _kicked(named, np.full(len(named), SMALLEST_KICK), rng)
+        others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
+        if not len(random) + len(others):
+            others = self._random(rank, count, rng)
+        gaps = np.concatenate([gaps, first_gaps(len(others))])
         self.starts += count
-        starts = np.concatenate([random, given, _kicked(given, np.full(len(given), SMALLEST_KICK), rng), lifted])
-        if not len(starts):
-            starts = self._random(rank, count, rng)
-        self._keep(rank, solve_margins(starts, self.p))
+        self._keep(rank, solve_margins(np.concatenate([random, others]), gaps, self.p))
         self._kick(rank, rounds)
 
     def _kick(self, rank: int, rounds: int) -> None:
         """Solve again from the best codes with noise, until nothing better comes several times in a row."""
         rng = np.random.default_rng([self.seed, rank, rounds])
         count, failures = self._count(rank), 0
-        sizes = np.geomspace(SMALLEST_KICK, LARGEST_KICK, count)
         while failures < rounds:
             before = self.best(rank)
             best = self.rungs[rank].factors[:KICKED]
-            starts = _kicked(best[np.arange(count) % len(best)], sizes, rng)
-            self._keep(rank, solve_margins(starts, self.p))
+            starts = self._disturbed(best[np.arange(count) % len(best)], rng)
+            self._keep(rank, solve_margins(starts, first_gaps(count), self.p))
             self.starts += count
             failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
+
+    def _disturbed(self, factors: Array, rng: np.random.Generator) -> Array:
+        """The first half of the codes with all classes moved a little, the others with one or two moved far."""
+        count = len(factors)
+        sizes = np.geomspace(SMALLEST_KICK, LARGEST_KICK, (count + 1) // 2)
+        moved = np.ones((count, 1, self.classes, 1))
+        for k in range(sizes.size, count):
+            moved[k, 0, :, 0] = 0.0
+            moved[k, 0, rng.choice(self.classes, 1 + k % 2, replace=False)] = 1.0
+        kicked = _kicked(factors, np.append(sizes, np.full(count - sizes.size, LONE_KICK)), rng)
+        return np.where(moved > 0, kicked, factors)
 
     def _count(self, rank: int) -> int:
         unknowns = 2 * self.classes * rank
@@ -126,10 +139,10 @@ class MarginSearch:
             return np.zeros((0, 2, self.classes, rank))
         below = self.rungs[rank - 1].factors[:KICKED]
         extra = np.zeros((count, 2, self.classes, 1))
-        for k in range(count):
+        for k, height in enumerate(np.geomspace(*HEIGHTS, count)):
             first, second = rng.choice(self.classes, 2, replace=False)
-            extra[k, :, first] = 1.0
-            extra[k, :, second] = -float(k % 2)
+            extra[k, :, first] = np.sqrt(height)
+            extra[k, :, second] = -np.sqrt(height) * (k % 2)
         return np.concatenate([below[np.arange(count) % len(below)], extra], axis=3)
 
     def _keep(self, rank: int, found: Codes) -> None:
@@ -152,7 +165,7 @@ def _kicked(factors: Array, sizes: Array, rng: np.random.Generator) -> Array:
     return factors + (sizes * unit)[:, None, None, None] * rng.standard_normal(factors.shape)
 
 
-def _named(classes: int) -> dict[int, Sequence[Array]]:
+def _named(classes: int) -> dict[int, list[Array]]:
     """Shapes of the named structures with positive margins, by rank."""
     found: dict[int, list[Array]] = {}
     for structure in catalogue(classes):
