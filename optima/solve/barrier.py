@@ -140,7 +140,8 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
 def continued(starts: Array, gap: Array, p: float) -> tuple[Array, Array]:
     """Starts (S', 2, K, r) for ``p`` and their gaps, followed from p = 1 down.
 
-    Singular values vanish too early for other p. Left out are those without positive margins and those that lose rank on the way.
+    From there on singular values vanish where they must, not for a poor start. Left out are starts without positive
+    margins and those that lose rank on the way.
     """
     factors, failed = at_margin_one(starts)
     factors, gap, power = factors[~failed], gap[~failed], 1.0
