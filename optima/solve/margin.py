@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from optima.model import Array, one_of, positive_integer
+from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
 from optima.solution import grouped
 from optima.solve.barrier import margins, norm
@@ -116,10 +116,10 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     began = time.perf_counter()
     classes = positive_integer("classes", classes, minimum=2)
     if not depth >= 1:
-        raise ValueError(f"depth is {depth!r}; pass a number of at least 1, or math.inf")
+        raise ValueError(f"depth is {shown(depth)}; pass a number of at least 1, or math.inf")
     exact = classes == 2 or (depth == 1 and rank in (None, classes - 1))
-    if not (exact or math.isinf(depth) or (float(depth).is_integer() and depth <= DEEPEST)):
-        raise ValueError(f"depth is {depth!r}; pass an integer up to {DEEPEST}, or math.inf")
+    if depth != math.inf and not (depth <= DEEPEST and (exact or float(depth).is_integer())):
+        raise ValueError(f"depth is {shown(depth)}; pass an integer up to {DEEPEST}, or math.inf")
     rank = _checked_rank(classes, depth, None if rank is None else positive_integer("rank", rank))
     seed = positive_integer("seed", seed, minimum=0)
     one_of("effort", effort, tuple(EFFORTS))
