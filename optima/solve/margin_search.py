@@ -51,6 +51,8 @@ class MarginSearch:
         self.classes, self.p, self.seed, self.effort = classes, p, seed, effort
         self.named = _named(classes)
         self.rungs: dict[int, Codes] = {}
+        # Rungs on which no local solution and no named structure is known.
+        self.makeshift: set[int] = set()
         self.starts = 0
 
     def best(self, rank: int) -> float:
@@ -93,9 +95,9 @@ class MarginSearch:
         others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
         if not len(random) + len(others):
             others = self._random(rank, count, rng)
-        gaps = np.concatenate([gaps, first_gaps(len(others))])
+        gaps = np.concatenate([first_gaps(len(others)), gaps])
         self.starts += count
-        self._keep(rank, solve_margins(np.concatenate([random, others]), gaps, self.p))
+        self._keep(rank, solve_margins(np.concatenate([others, random]), gaps, self.p), len(named))
         self._kick(rank, rounds)
 
     def _kick(self, rank: int, rounds: int) -> None:
@@ -145,18 +147,25 @@ class MarginSearch:
             extra[k, :, second] = -np.sqrt(height) * (k % 2)
         return np.concatenate([below[np.arange(count) % len(below)], extra], axis=3)
 
-    def _keep(self, rank: int, found: Codes) -> None:
-        """All different codes of a rung, best first; those that are not stationary only where nothing else is known."""
-        if rank in self.rungs:
-            found = Codes.join([self.rungs[rank], found])
-        found = found.take(np.flatnonzero(np.isfinite(found.value)))
-        solved = found.residual <= STATIONARY
-        if solved.any():
-            found = found.take(np.flatnonzero(solved))
+    def _keep(self, rank: int, found: Codes, named: int = 0) -> None:
+        """All different codes of a rung, best first: local solutions, and the first ``named`` whatever they are.
+
+        Others are kept only while nothing else is known: near a code of lower rank values have no minimum.
+        """
+        good = (found.residual <= STATIONARY) | (np.arange(len(found.value)) < named)
+        if good.any():
+            found = found.take(np.flatnonzero(good))
+            if rank not in self.makeshift and rank in self.rungs:
+                found = Codes.join([self.rungs[rank], found])
+            self.makeshift.discard(rank)
+        elif rank in self.rungs:
+            return
+        else:
+            self.makeshift.add(rank)
         order = np.argsort(found.value, kind="stable")
         values = found.value[order]
         new = np.concatenate([[True], np.diff(values) > SAME * np.abs(values[1:])])
-        self.rungs[rank] = found.take(order[new])
+        self.rungs[rank] = found.take(order[new & np.isfinite(values)])
 
 
 def _kicked(factors: Array, sizes: Array, rng: np.random.Generator) -> Array:
