@@ -18,8 +18,9 @@ from optima.solve.blas import single_threaded
 from optima.solve.margin_search import EFFORTS, ZERO, Effort, MarginSearch
 from optima.structures.recognition import recognise
 
-# Margins up to this much above one count as active in the test of stationarity.
-ACTIVE = 1e-7
+# Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
+# go to zero like the square root of the gap only.
+ACTIVE = 1e-6
 # Largest depth, beyond which sum_i s_i^p has lost the singular values to rounding.
 DEEPEST = 10**6
 
@@ -183,7 +184,7 @@ def _at_margin_one(A: Array, B: Array) -> Array:
 def kkt_residual(means: Array, p: float) -> float:
     r"""min over z >= 0 of ||grad sum_i s_i^p - sum_jc z_jc grad (M_cc - M_jc)|| / ||grad sum_i s_i^p||.
 
-    The sum runs over the margins that are one, and the gradients are those on the matrices of the rank of M, in
+    The sum runs over the margins that are one (to 1e-6), the gradients are those on matrices of the rank of M in
     balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem: independent of
     the method that found M, and nothing but an upper bound where its iterations do not end.
     """

@@ -20,7 +20,7 @@ class Effort:
     rounds: int
 
 
-EFFORTS = {"quick": Effort(12, 2), "normal": Effort(16, 4), "thorough": Effort(64, 12)}
+EFFORTS = {"quick": Effort(12, 3), "normal": Effort(24, 6), "thorough": Effort(64, 12)}
 # Residual of the Lagrangian's gradient below which a code is a local solution.
 STATIONARY = 1e-7
 # Values this close (relative) are taken for one code.
