@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from optima.model import Array, DeepUFM
 from optima.solve import best_scales, boundary, zero_boundary
+from optima.solve.newton import root_between
 from optima.solve.search import solve
 from optima.structures import Structure, catalogue, named
 
@@ -125,7 +125,7 @@ def _searched_region(classes: int, depth: int, top: float, points: int) -> Regio
 
 def _tie(classes: int, depth: int, low: float, high: float, near: Best) -> float:
     gap: Callable[[float], float] = lambda log_reg: searched_gap(classes, depth, float(np.exp(log_reg)), near=near).gap
-    return float(np.exp(brentq(gap, np.log(low), np.log(high), xtol=1e-11, rtol=1e-14)))
+    return float(np.exp(root_between(gap, float(np.log(low)), float(np.log(high)), SAME, xtol=1e-11, rtol=1e-14)))
 
 
 def _how_tie_is_known(classes: int, depth: int, ties: tuple[float, ...], known: str) -> str:

@@ -1,10 +1,12 @@
-"""Threads of the linear algebra library in worker processes."""
+"""Threads of the linear algebra library: its rounding, and so the path of a descent, depends on their number."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+from threadpoolctl import threadpool_limits
 
 # What the libraries that numpy may be linked to read when they are loaded.
 NAMES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -23,3 +25,9 @@ def one_blas_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def single_threaded() -> AbstractContextManager[object]:
+    """One thread in this process meanwhile, so that results are the same whatever its number of threads."""
+    context: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return context

@@ -11,6 +11,7 @@ from optima.model import Array, one_of, positive_integer, positive_number
 from optima.reduction import exponent
 from optima.solve.branches import Branches
 from optima.solve.hump import bisect
+from optima.solve.newton import root_between
 from optima.solve.scale import best_scales, branches_of, effective_reg
 from optima.structures import Structure, named
 
@@ -238,6 +239,6 @@ def _roots(function: Callable[[Array], Array], bounds: Bounds, ends: Array, narr
         changes = values[0] * values[1] < 0
         for lo, hi in ends[:, open_ & monotone & changes].T:
             scalar = lambda x: float(function(np.array([x]))[0])
-            found.append(float(brentq(scalar, lo, hi, xtol=1e-15, rtol=1e-15)))
+            found.append(root_between(scalar, lo, hi, AGREE, xtol=1e-15, rtol=1e-15))
         ends = bisect(ends[:, open_ & ~monotone])
     return sorted(found)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
 
 from optima.model import Array
+from optima.solve.newton import root_between
 from optima.solve.terms import CrossEntropyTerms, stack
 from optima.structures import Block
 
@@ -23,6 +23,8 @@ from optima.structures import Block
 SLACK = 2 / (1e6 + 1)
 # Narrowest interval of log a that is still split.
 NARROWEST = 1e-9
+# Rounding of the elasticity, which is computed for arrays and for single points.
+NOISE = 1e-12
 # Blocks with more distinct margins (polygons and cyclic codes beyond K = 2000) are taken to be single-humped
 # without the proof, which grows as K^2; every smaller block of the catalogue passes it.
 MOST_MARGINS = 1000
@@ -92,7 +94,7 @@ def turning_points(block: Block, classes: int, p: float) -> list[float]:
         crossing += [tuple(pair) for pair in ends[:, ~excluded & decided & changes].T.tolist()]
         ends = bisect(ends[:, ~excluded & ~decided])
     height = lambda u: float(terms.log_slope(np.exp(np.array([u])))[1][0]) - (1 - p)
-    roots = [float(np.exp(brentq(height, lo, hi, xtol=1e-15, rtol=1e-15))) for lo, hi in sorted(crossing)]
+    roots = [float(np.exp(root_between(height, lo, hi, NOISE, xtol=1e-15, rtol=1e-15))) for lo, hi in sorted(crossing)]
     return [root for i, root in enumerate(roots) if i == 0 or root > roots[i - 1] * (1 + NARROWEST)]
 
 

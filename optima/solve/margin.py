@@ -8,26 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import nnls
 
-from optima.model import Array, DeepUFM, positive_integer
+from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
 from optima.solution import grouped
-from optima.solve.rung import balanced, descend
-from optima.solve.rung_objective import RungObjective
-from optima.solve.search import solve
+from optima.solve.barrier import margins, norm
+from optima.solve.blas import single_threaded
+from optima.solve.margin_search import EFFORTS, ZERO, Effort, MarginSearch
 from optima.structures.recognition import recognise
 
-# Regularisations followed towards zero: margins become equal like 1 / log(1 / lambda).
-PATH = (1e-8, 1e-16, 1e-32, 1e-64, 1e-128, 1e-256)
-# Rungs whose value at the end of the path is within this share of the best are solved to the end.
-CONTENDERS = 0.02
-# Minima of one rung that are followed when its rank was asked for.
-FOLLOWED = 3
-# Margins up to this much above one may become active.
-NEARLY_ACTIVE = 0.3
-# Depth that stands for an infinite one while the starts are searched.
-VERY_DEEP = 400
+# Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
+# go to zero like the square root of the gap only.
+ACTIVE = 1e-6
+# Largest depth, beyond which sum_i s_i^p has lost the singular values to rounding.
+DEEPEST = 10**6
 
 
 @dataclass(frozen=True)
@@ -35,8 +30,10 @@ class MaxMargin:
     r"""A local solution of min sum_i s_i(M)^p subject to margin(M) >= 1.
 
     ``value`` is sum_i s_i^p (for infinite depth sum_i log s_i at the least possible rank), ``means`` the matrix
-    (K, K) with margin one, ``ladder`` the value and structure on each rank that was solved to the end, and
-    ``violation`` the largest amount by which a margin falls short of one.
+    (K, K) with margin one, ``ladder`` the value and structure of the best code on each rank that was searched,
+    ``violation`` the largest amount by which a margin falls short of one, and ``stationarity`` says how nearly the code
+    satisfies the conditions of Karush, Kuhn and Tucker: the distance of the gradient of sum_i s_i^p, over the matrices
+    of its rank, from the combinations of active margins with multipliers of at least zero, relative to its norm.
     """
 
     classes: int
@@ -46,14 +43,14 @@ class MaxMargin:
     structure: str
     ladder: tuple[tuple[int, float, str], ...]
     violation: float
+    stationarity: float
     known_by: str
     seconds: float
 
     @property
     def singular_values(self) -> Array:
         """Nonzero singular values, descending."""
-        s = np.linalg.svd(self.means, compute_uv=False)
-        return s[s > 1e-9 * s[0]]
+        return _spectrum(self.means)
 
     @property
     def rank(self) -> int:
@@ -71,6 +68,7 @@ class MaxMargin:
             "structure": self.structure,
             "ladder": [{"rank": r, "value": v, "structure": name} for r, v, name in self.ladder],
             "violation": self.violation,
+            "stationarity": self.stationarity,
             "known_by": self.known_by,
             "seconds": self.seconds,
             "logits": self.means.tolist(),
@@ -99,13 +97,19 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
 
     For infinite depth (``math.inf``) the rank comes first: it is 1 for K = 2 and 2 for K >= 3 (a matrix u v^T
     can single out argmax u and argmin u only), and sum_i log s_i decides among the codes of that rank.
-    Starts come from the search at small lambda, are followed to lambda = 1e-256, and solved there as a
-    constrained problem (sequential quadratic programming, scipy's SLSQP).
+    Random codes are followed from p = 1 down to p and solved by an interior-point method, as are the named
+    structures and the best codes of the rung below with one class moved into a new dimension; the best ones are
+    kicked and solved again until nothing better comes. All points compared have margin one exactly, so the
+    result is never above a named structure of its rank. It is a local solution: nothing proves that no code is better.
 
     Parameters
     ----------
     rank
-        Only codes of this rank (softmax codes of garrod2026depth); None compares all.
+        Only codes of exactly this rank (softmax codes of garrod2026depth); None compares all.
+    seed
+        Seed of the random starts; equal seeds give equal results, with any number of threads.
+    effort
+        ``"quick"``, ``"normal"`` or ``"thorough"``.
 
     Raises ValueError for values out of range, and for a rank at infinite depth that is not the least one
     (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
@@ -113,150 +117,100 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     began = time.perf_counter()
     classes = positive_integer("classes", classes, minimum=2)
     if not depth >= 1:
-        raise ValueError(f"depth is {depth!r}; pass a number of at least 1, or math.inf")
-    ranks = _ranks(classes, depth, None if rank is None else positive_integer("rank", rank))
+        raise ValueError(f"depth is {shown(depth)}; pass a number of at least 1, or math.inf")
+    exact = classes == 2 or (depth == 1 and rank in (None, classes - 1))
+    if depth != math.inf and not (depth <= DEEPEST and (exact or float(depth).is_integer())):
+        raise ValueError(f"depth is {shown(depth)}; pass an integer up to {DEEPEST}, or math.inf")
+    rank = _checked_rank(classes, depth, None if rank is None else positive_integer("rank", rank))
     seed = positive_integer("seed", seed, minimum=0)
-    deep = VERY_DEEP if math.isinf(depth) else depth
-    if depth == 1 and rank in (None, classes - 1):
-        solved = [(_simplex(classes), classes - 1.0)]
-        known = "exact: the nuclear norm at margin one is least at the simplex"
-    else:
-        if not float(deep).is_integer():
-            raise ValueError(f"depth is {depth!r}; pass an integer or math.inf")
-        starts = solve(DeepUFM(classes, int(deep), PATH[0]), seed, effort, ranks=ranks)
-        solved = _contenders(starts.ladder, classes, depth, keep_all=rank is not None)
-        known = f"constrained optimisation from the {starts.known_by}"
-    solved.sort(key=lambda pair: pair[1])
-    means, value = solved[0]
-    ladder = sorted((_rank_of(M), v, recognise(M).name) for M, v in solved)
-    return MaxMargin(
-        classes,
-        depth,
-        value,
-        means,
-        str(recognise(means)),
-        tuple(ladder),
-        max(0.0, 1 - float(_margins(means).min())),
-        known,
-        time.perf_counter() - began,
-    )
+    one_of("effort", effort, tuple(EFFORTS))
+    p = float(exponent(depth)) if math.isfinite(depth) else 0.0
+    with single_threaded():
+        if exact:
+            codes = [_simplex(classes)]
+            known = "exact: one singular value" if classes == 2 else "exact: the problem is convex"
+        else:
+            codes, starts = _searched(classes, p, rank, seed, EFFORTS[effort])
+            known = f"local solution, best of {starts} starts and the named structures"
+        codes.sort(key=lambda means: _value(means, p))
+        means = codes[0]
+        stationarity = kkt_residual(means, p)
+        return MaxMargin(
+            classes,
+            depth,
+            _value(means, p),
+            means,
+            str(recognise(means)),
+            tuple(sorted((_spectrum(M).size, _value(M, p), recognise(M).name) for M in codes)),
+            max(0.0, 1 - float(margins(means).min())),
+            stationarity,
+            f"{known}; conditions of first order hold to {stationarity:.1g}",
+            time.perf_counter() - began,
+        )
 
 
-def _ranks(classes: int, depth: float, rank: int | None) -> list[int] | None:
+def _checked_rank(classes: int, depth: float, rank: int | None) -> int | None:
     least = 1 if classes == 2 else 2
     if rank is not None and not least <= rank <= classes - 1:
         raise ValueError(f"rank is {rank!r}; pass an integer from {least} to {classes - 1}, or none for all")
     if math.isinf(depth):
         if rank not in (None, least):
             raise ValueError(f"at infinite depth codes of rank {rank} fall to rank {least}; pass rank {least} or none")
-        return [least]
-    return None if rank is None else [rank]
+        return least
+    return rank
 
 
 def _simplex(classes: int) -> Array:
     return np.eye(classes) - 1 / classes
 
 
-def _contenders(ladder: tuple, classes: int, depth: float, keep_all: bool) -> list[tuple[Array, float]]:
-    """The minima of all rungs followed to the end of the path, and the best of them solved there."""
-    p = float(exponent(depth)) if math.isfinite(depth) else 0.0
-    deep = p if p else float(exponent(VERY_DEEP))
-    ends = []
-    for rung in ladder:
-        for minimum in rung.minima[: FOLLOWED if keep_all else 1]:
-            factors = _follow(minimum.means, rung.rank, deep)
-            if factors is not None:
-                ends.append((rung.rank, factors, _value(factors, deep)))
-    best = min(value for *_, value in ends)
-    close = [end for end in ends if keep_all or end[2] <= best * (1 + CONTENDERS)]
-    solved: dict[int, tuple[Array, float]] = {}
-    for rank, factors, _ in close:
-        means, value = _solve_constrained(factors, p)
-        if np.isfinite(value) and (rank not in solved or value < solved[rank][1]):
-            solved[rank] = (means, value)
-    return list(solved.values())
+def _searched(classes: int, p: float, rank: int | None, seed: int, effort: Effort) -> tuple[list[Array], int]:
+    """The best code on the rank that was asked for, or on each rank that was visited, and the number of starts."""
+    search = MarginSearch(classes, p, seed, effort)
+    if rank is None:
+        search.climb()
+    else:
+        search.rung(rank)
+    ranks = sorted(search.rungs) if rank is None else [rank]
+    return [_at_margin_one(*search.rungs[r].factors[0]) for r in ranks], search.starts
 
 
-def _follow(means: Array, rank: int, p: float) -> Array | None:
-    """Factors (2, K, r) of margin one after following a minimum along the path; None when it loses rank."""
-    classes = len(means)
-    U, s, V = np.linalg.svd(means)
-    factors = np.stack([U[:, :rank] * np.sqrt(s[:rank]), V[:rank].T * np.sqrt(s[:rank])])
-    weight = np.full(classes, 1 / classes)
-    before = PATH[0]
-    for reg in PATH[1:]:
-        objective = RungObjective("ce", np.array([reg]), np.array([p]), np.ones(classes), weight)
-        start = factors * math.sqrt(math.log(reg) / math.log(before))
-        end = descend(objective, start[None], steps=300)
-        if end.dropped[0]:
-            return None
-        factors = balanced(end.factors)[0]
-        before = reg
-    smallest = float(_margins(factors[0] @ factors[1].T).min())
-    return factors / math.sqrt(smallest) if smallest > 0 else None
-
-
-def _value(factors: Array, p: float) -> float:
-    """sum_i s_i^p of balanced factors; sum_i log s_i for p = 0."""
-    s = np.sum(factors[0] ** 2, axis=0)
-    return float(np.sum(s**p) if p else np.sum(np.log(s)))
-
-
-def _solve_constrained(factors: Array, p: float) -> tuple[Array, float]:
-    """Minimise sum s^p (or sum log s) over factors with all margins at least one, from a nearby start."""
-    shape = factors.shape
-    classes = shape[1]
-    margins = _margins(factors[0] @ factors[1].T)
-    rivals, own = np.nonzero((margins < 1 + NEARLY_ACTIVE) & ~np.eye(classes, dtype=bool))
-
-    def objective(x: Array) -> tuple[float, Array]:
-        value, gradient = 0.0, np.empty(shape)
-        for i, factor in enumerate(x.reshape(shape)):
-            w, Q = np.linalg.eigh(factor.T @ factor)
-            w = np.maximum(w, 1e-300)
-            value += 0.5 * float(np.sum(w**p) if p else np.sum(np.log(w)))
-            gradient[i] = (p or 1.0) * factor @ (Q * w ** (p - 1)) @ Q.T
-        return value, gradient.ravel()
-
-    def shortfall(x: Array) -> Array:
-        A, B = x.reshape(shape)
-        return np.einsum("kr,kr->k", A[own] - A[rivals], B[own]) - 1
-
-    def slopes(x: Array) -> Array:
-        A, B = x.reshape(shape)
-        out = np.zeros((own.size, *shape))
-        k = np.arange(own.size)
-        out[k, 0, own] += B[own]
-        out[k, 0, rivals] -= B[own]
-        out[k, 1, own] += A[own] - A[rivals]
-        return out.reshape(own.size, -1)
-
-    result = minimize(
-        objective,
-        factors.ravel(),
-        jac=True,
-        method="SLSQP",
-        constraints={"type": "ineq", "fun": shortfall, "jac": slopes},
-        options={"maxiter": 300, "ftol": 1e-15},
-    )
-    A, B = result.x.reshape(shape)
+def _at_margin_one(A: Array, B: Array) -> Array:
     means = A @ B.T
     means -= means.mean(axis=0)
-    smallest = float(_margins(means).min())
-    if smallest < 0.5:
-        return means, math.inf
-    means /= smallest
-    s = np.linalg.svd(means, compute_uv=False)[: shape[2]]
-    return means, float(np.sum(s**p) if p else np.sum(np.log(s)))
+    return np.asarray(means / margins(means).min())
 
 
-def _margins(means: Array) -> Array:
-    """M_cc - M_jc at (j, c), infinite on the diagonal."""
-    margins = np.diagonal(means) - means
-    np.fill_diagonal(margins, np.inf)
-    return margins
+def kkt_residual(means: Array, p: float) -> float:
+    r"""min over z >= 0 of ||grad sum_i s_i^p - sum_jc z_jc grad (M_cc - M_jc)|| / ||grad sum_i s_i^p||.
+
+    The sum runs over the margins that are one (to 1e-6), the gradients are those on matrices of the rank of M in
+    balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem: independent of
+    the method that found M, and nothing but an upper bound where its iterations do not end.
+    """
+    U, s, Vt = np.linalg.svd(means)
+    rank = _spectrum(means).size
+    root = np.sqrt(s[:rank])
+    A, B = U[:, :rank] * root, Vt[:rank].T * root
+    slope = np.concatenate([A, B]) * s[:rank] ** (p - 1)
+    rivals, own = np.nonzero(margins(means) < 1 + ACTIVE)
+    k = np.arange(own.size)
+    pulls = np.zeros((own.size, 2 * len(means), rank))
+    pulls[k, own] += B[own]
+    pulls[k, rivals] -= B[own]
+    pulls[k, len(means) + own] += A[own] - A[rivals]
+    try:
+        distance = nnls(pulls.reshape(own.size, -1).T, slope.ravel())[1]
+    except RuntimeError:
+        return math.inf
+    return float(distance / np.linalg.norm(slope))
 
 
-def _rank_of(means: Array) -> int:
+def _value(means: Array, p: float) -> float:
+    return float(norm(_spectrum(means), p))
+
+
+def _spectrum(means: Array) -> Array:
+    """Nonzero singular values, descending."""
     s = np.linalg.svd(means, compute_uv=False)
-    return int(np.sum(s > 1e-9 * s[0]))
+    return np.asarray(s[s > ZERO * s[0]])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from optima.model import Array
 
@@ -44,3 +45,18 @@ def newton(function: Callable[[Array, Index], tuple[Array, Array]], low: Array, 
         x[active] = np.where(h == 0, point, moved)
         active = active[~done]
     return x
+
+
+def root_between(
+    function: Callable[[float], float], low: float, high: float, noise: float, **tolerances: float
+) -> float:
+    """Solve h(x) = 0 between two ends at which h was seen to change sign, by Brent's method.
+
+    An end at which h is within ``noise`` of zero is the root where, evaluated again, h does not change sign: rounding
+    and searches differ between one evaluation and another. Raises ValueError where neither end is that close.
+    """
+    ends = {end: function(end) for end in (low, high)}
+    nearest = min(ends, key=lambda end: abs(ends[end]))
+    if ends[low] * ends[high] >= 0 and abs(ends[nearest]) <= noise:
+        return nearest
+    return float(brentq(function, low, high, **tolerances))

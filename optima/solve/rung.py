@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, minres
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, minres
 
 from optima.model import Array
 from optima.solve.lbfgs import lbfgs
@@ -321,7 +321,7 @@ def _lowest_krylov(objective: RungObjective, point: Array) -> tuple[float, Array
     operator = _hessian_operator(objective, point)
     try:
         values, vectors = eigsh(operator, k=1, which="SA", tol=1e-2, ncv=LANCZOS, maxiter=RESTARTS, v0=start)
-    except ArpackNoConvergence:
+    except ArpackError:
         return np.nan, np.zeros_like(point)
     return float(values[0] / unit), vectors[:, 0].reshape(point.shape)
 

@@ -161,7 +161,7 @@ class RungObjective:
         rotated, base = dA @ Q, A @ Q
         gram = np.swapaxes(rotated, 1, 2) @ base
         gram = gram + np.swapaxes(gram, 1, 2)
-        return (rotated * power + base @ (gram * _divided_differences(w, p - 1))) @ Q.T
+        return (rotated * power + base @ (gram * divided_differences(w, p - 1))) @ Q.T
 
     def hessian(self, point: Array) -> Array:
         """Dense Hessian of F at one point (2, K, r), shape (2Kr, 2Kr)."""
@@ -170,15 +170,15 @@ class RungObjective:
         return 0.5 * (product + product.T)
 
 
-def _divided_differences(w: Array, exponent: float) -> Array:
-    """(w_i^e - w_j^e) / (w_i - w_j), and e w^(e-1) where two values (nearly) coincide."""
-    log_ratio = np.subtract.outer(np.log(w), np.log(w))
+def divided_differences(w: Array, exponent: float) -> Array:
+    """(w_i^e - w_j^e) / (w_i - w_j) for w (..., r), and e w^(e-1) where two values (nearly) coincide."""
+    log_ratio = np.log(w)[..., :, None] - np.log(w)[..., None, :]
     # With x = log(w_i / w_j): w_j^(e-1) expm1(e x) / expm1(x), stable for all x once |x| is not tiny.
     near = np.abs(log_ratio) < 1e-8
     x = np.where(near, 1.0, log_ratio)
     with np.errstate(over="ignore", invalid="ignore"):
         far = np.expm1(exponent * x) / np.expm1(x)
-    return np.where(near, exponent, far) * w[None, :] ** (exponent - 1)
+    return np.where(near, exponent, far) * w[..., None, :] ** (exponent - 1)
 
 
 def gauge(point: Array) -> Array:

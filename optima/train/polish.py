@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
@@ -140,7 +140,7 @@ class _Surface:
             # The far end of shift - Hessian: eigenvalues near zero would never settle to a relative accuracy.
             flipped = LinearOperator(size, lambda v: shift * v.ravel() - curved(v.ravel()), dtype=float)
             low = shift - eigsh(flipped, 1, which="LA", v0=rng.normal(size=x.size), tol=1e-5, maxiter=500)[0][0]
-        except ArpackNoConvergence:
+        except ArpackError:
             return "unverified"
         return "saddle" if low < -SAGGING * float(self.pull.min()) else "minimum"
 

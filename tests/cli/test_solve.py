@@ -137,6 +137,13 @@ def test_max_margin_at_infinite_depth(call):
     assert data["rank"] == 2
 
 
+@pytest.mark.slow
+def test_max_margin_of_ten_classes(call):
+    code, out, err = call("max-margin", "--classes", "10", "--depth", "5")
+    assert (code, err) == (0, "")
+    assert "known by  local solution, best of" in out
+
+
 def test_max_margin_print(call):
     code, out, err = call("max-margin", "--classes", "4", "--depth", "2", "--rank", "2", "--effort", "quick")
     assert (code, err) == (0, "")

@@ -1,0 +1,72 @@
+"""max_margin on K = 3..16, L = 1..10, all ranks 2..6, seeds 0..3: violations, seeds that disagree, named structures.
+
+Run from the repository root: python tests/benchmarks/bench_max_margin.py [--every N] [--effort quick]. One line a cell:
+classes, depth, rank, least value, largest value minus the least over it, largest residual, processor seconds. A cell
+that fails one of the promises ends in what it failed. ``--every N`` takes every Nth cell in a fixed order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+
+import numpy as np
+
+from optima import catalogue, max_margin
+from optima.solve.barrier import margins
+
+SEEDS = range(4)
+AGREE = 1e-6
+
+
+def named_least(classes: int, depth: float, rank: int) -> float:
+    """Least sum s^p of the named structures of a rank at margin one; infinite where there is none."""
+    least = np.inf
+    for structure in catalogue(classes):
+        shape = structure.shape().astype(float)
+        shape -= shape.mean(axis=0)
+        s = np.linalg.svd(shape, compute_uv=False)
+        s = s[s > 1e-9 * s[0]]
+        if s.size == rank and (smallest := margins(shape).min()) > 1e-9:
+            least = min(least, float(np.sum((s / smallest) ** (2 / (depth + 1)))))
+    return least
+
+
+def cell(classes: int, depth: int, rank: int, effort: str) -> str:
+    """One line."""
+    began = time.process_time()
+    found = [max_margin(classes, depth, rank=rank, seed=seed, effort=effort) for seed in SEEDS]
+    values = np.array([code.value for code in found])
+    spread = np.ptp(values) / abs(values.min())
+    failed = [
+        word
+        for word, bad in {
+            "violation": max(code.violation for code in found) > 1e-9,
+            "rank": any(code.rank != rank for code in found),
+            "named": values.max() > named_least(classes, depth, rank) * (1 + 1e-9),
+            "residual": max(code.stationarity for code in found) > 1e-6,
+            "seeds": spread > AGREE,
+        }.items()
+        if bad
+    ]
+    worst = max(code.stationarity for code in found)
+    seconds = time.process_time() - began
+    return f"{classes},{depth},{rank},{values.min():.12g},{spread:.1e},{worst:.1e},{seconds:.1f},{' '.join(failed)}"
+
+
+def main() -> None:
+    """Print the grid as CSV."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--effort", default="quick")
+    options = parser.parse_args()
+    cells = [c for c in itertools.product(range(3, 17), range(1, 11), range(2, 7)) if c[2] <= c[0] - 1]
+    order = np.random.default_rng(0).permutation(len(cells))
+    print("classes,depth,rank,value,spread,residual,seconds,failed", flush=True)
+    for i in order[:: options.every]:
+        print(cell(*cells[i], options.effort), flush=True)
+
+
+if __name__ == "__main__":
+    main()
