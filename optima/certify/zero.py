@@ -12,8 +12,8 @@ from optima.certify.prove import PARTS
 from optima.model import DeepUFM, positive_number
 from optima.solve.search import solve
 
-# Time given to one proof.
-SECONDS = 2.0
+# Boxes given to one proof.
+BOXES = 8_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _certified(problem: DeepUFM, reg: float) -> bool:
     whole = problem.classes <= max(PARTS)
     for part in [form] if whole else [one_direction(form), *map(form.subsample, PARTS)]:
         search = search_of(part, part.zero_fit, 0.0)
-        search.run(SECONDS)
+        search.run(BOXES)
         if search.done:
             return True
     return False
