@@ -9,8 +9,8 @@ from typing import Protocol
 
 from optima.model import positive_integer, positive_number
 
-# Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, a second at most.
-BOXES, CHEAP_BOXES = 600_000, 2_000
+# Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, about a second.
+BOXES, CHEAP_BOXES = 600_000, 3_000
 # Bytes a box takes, with its tree node.
 BOX_BYTES = 700
 

@@ -19,8 +19,8 @@ from optima.model import Array, DeepUFM
 
 # Sets of blocks from which descents start.
 STARTS = 64
-# Boxes of a proof: a minute or two.
-BOXES = 1_000_000
+# Boxes of a proof, about a minute.
+BOXES = 300_000
 # Most memory, in GiB.
 MEMORY = 4.0
 
@@ -97,7 +97,7 @@ def certify_invariant(
     gap
         The proof ends when the gap of the certificate is no larger.
     boxes
-        Or after the batch that reaches this number of boxes, by default a million, unless there are minutes. The bound
+        Or after the batch that reaches this number of boxes, by default 300,000, unless there are minutes. The bound
         holds in any case, and is the same on a busy machine.
     minutes
         Or after this time. Only then the bound depends on the machine; ``ended`` of the certificate says so.

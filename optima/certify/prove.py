@@ -30,6 +30,8 @@ PARTS = {3: 1e-4, 4: 1e-2}
 SMALLER = 0.2
 # Gap of the bound that every solution carries.
 CHEAP_GAP = 1e-3
+# Below this factor of the penalty boxes are lost in rounding, and below this loss everything is.
+WEAKEST, LEAST_LOSS = 1e-40, 1e-290
 # Seconds between two copies of a search in its checkpoint.
 SAVE_EVERY = 30.0
 
@@ -43,7 +45,7 @@ def cheap_certificate(problem: DeepUFM, means: Array) -> Certificate:
         return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))
     with proving():
         upper = _upper(problem, means)
-        return _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+        return _without_boxes(problem, means, upper)
 
 
 def prove(
@@ -90,6 +92,8 @@ def prove(
     with proving():
         upper = _upper(problem, means)
         claims = _claims(problem, means, upper, gap, budget or Budget(), checkpoint, progress, most_classes)
+        if max(claim.lower for claim in claims) < LEAST_LOSS:
+            claims = [_trivial(problem, means, upper)]
     best = max(claims, key=lambda certificate: certificate.lower)
     return replace(best, ended=f"the gap of {gap:g} is reached" if best.gap <= gap else claims[-1].ended)
 
@@ -118,6 +122,8 @@ def _claims(
     if problem.depth == 1:
         return [_depth_one(problem, means, upper)]
     form, fewest = ConvexConcave.of(problem), min(PARTS)
+    if form.strength < WEAKEST:
+        return [_without_boxes(problem, means, upper)]
     if problem.classes <= fewest:
         proof, _ = _searched(problem, means, upper, form, gap, budget, checkpoint, progress)
         # Where floats are too short for boxes.
@@ -166,6 +172,10 @@ def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
     data = {"slope": slope}
     rigour = f"convexity (nuclear norm) and a dual point, {FLOATING}"
     return Certificate(problem, lower, upper, means, "depth one", rigour, time.perf_counter() - start, data)
+
+
+def _without_boxes(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    return _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
 
 
 def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:

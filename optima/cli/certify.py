@@ -45,7 +45,7 @@ def certify(
     from optima.certify.branch import BranchAndBound
     from optima.certify.budget import budget_of
     from optima.certify.entry import certify as prove
-    from optima.certify.gap import relative_gap
+    from optima.certify.gap import gap_of_search, relative_gap
     from optima.solve.search import solve
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
@@ -54,6 +54,7 @@ def certify(
     aim, room = parse.positive_real(gap, "gap"), parse.positive_real(memory, "memory")
     most = None if boxes is None else parse.integer(boxes, "boxes", 1)
     limit = None if minutes is None else parse.positive_real(minutes, "minutes")
+    gap_of_search(aim)
     budget = budget_of(most, room, limit)
     solution = solve(problem, parse.integer(seed, "seed", 0), effort.value)
     way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
