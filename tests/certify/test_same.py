@@ -14,6 +14,7 @@ import pytest
 from optima import DeepUFM, certify, solve
 from optima.atlas.jobs import Job
 from optima.atlas.record import Record
+from optima.certify.branch import BranchAndBound
 from optima.certify.budget import Budget
 from optima.certify.certificate import Certificate
 from optima.certify.invariant import certify_invariant
@@ -27,24 +28,23 @@ def simplex(K: int, scale: float) -> np.ndarray:
 
 # Problem, logits and boxes: proofs that end early and proofs that do not, of the whole and of parts.
 CASES = [
-    (DeepUFM(2, 3, 1e-3, samples=(1, 4)), simplex(2, 12.0), 1_000),
-    (DeepUFM(3, 2, 1e-2), simplex(3, 6.8), 1_000),
-    (DeepUFM(3, 4, 1e-3, samples=(1, 2, 5)), simplex(3, 10.0), 300),
-    (DeepUFM(4, 2, 1e-2), simplex(4, 7.0), 150),
-    (DeepUFM(7, 3, 1e-3), simplex(7, 12.0), 150),
+    (DeepUFM(2, 3, 1e-3, samples=(1, 4)), simplex(2, 12.0), 300),
+    (DeepUFM(3, 2, 1e-2), simplex(3, 6.8), 50),
+    (DeepUFM(3, 4, 1e-3, samples=(1, 2, 5)), simplex(3, 10.0), 50),
+    (DeepUFM(5, 3, 1e-3), simplex(5, 12.0), 30),
 ]
 
 
 def print_of(certificate: Certificate) -> str:
     """All that is claimed, but the time it took."""
-    arrays = {name: array for name, array in certificate.data.items()}
-    digest = hashlib.sha256(b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
+    data = b"".join(name.encode() + array.tobytes() for name, array in sorted(certificate.data.items()))
+    digest = hashlib.sha256(data).hexdigest()
     return f"{certificate.lower.hex()} {certificate.gap.hex()} {certificate.method} {certificate.ended} {digest}"
 
 
 def every_proof() -> list[str]:
     shown = [print_of(prove(problem, means, 1e-4, Budget(boxes))) for problem, means, boxes in CASES]
-    shown += [print_of(cheap_certificate(problem, means)) for problem, means, _ in CASES]
+    shown += [print_of(cheap_certificate(problem, means)) for problem, means, _ in (CASES[0], CASES[-1])]
     invariant = certify_invariant(DeepUFM(12, 3, 1e-3), (12,), 1e-6, boxes=300)
     shown.append(f"{invariant.lower.hex()} {invariant.upper.hex()} {invariant.ended}")
     shown.append(str(zero_threshold(DeepUFM(2, 3, 1.0), tolerance=0.1)))
@@ -59,8 +59,9 @@ def wild(monkeypatch) -> None:
         monkeypatch.setattr(time, name, lambda: 7000.0 * next(count))
 
 
-def test_a_clock_that_runs_wild_changes_nothing(monkeypatch, request) -> None:
+def test_a_clock_that_runs_wild_changes_nothing(request) -> None:
     calm = every_proof()
+    assert any("stopped after" in shown for shown in calm)
     request.getfixturevalue("wild")
     assert every_proof() == calm
 
@@ -96,7 +97,7 @@ ALONE = "import sys; sys.path.insert(0, sys.argv[1]); import test_same; print('\
 @pytest.fixture
 def crowd() -> Iterator[None]:
     """Processes that want all cores."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     yield
     for process in busy:
         process.kill()
@@ -115,10 +116,10 @@ def test_load_and_threads_change_no_bit(request) -> None:
     assert in_a_process(4) == quiet
 
 
-@pytest.mark.parametrize("batches", [1, 7])
+@pytest.mark.parametrize("batches", [1, 3])
 def test_an_interrupted_proof_ends_where_a_whole_one_does(tmp_path, batches: int) -> None:
     problem, means = DeepUFM(3, 4, 1e-3, samples=(1, 2, 5)), simplex(3, 10.0)
-    whole = prove(problem, means, 1e-5, Budget(300))
+    whole = prove(problem, means, 1e-5, Budget(150))
 
     def interrupt(search) -> None:
         search.batches = getattr(search, "batches", 0) + 1
@@ -128,29 +129,27 @@ def test_an_interrupted_proof_ends_where_a_whole_one_does(tmp_path, batches: int
     kept = tmp_path / "proof.npz"
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            prove(problem, means, 1e-5, Budget(300), kept, interrupt)
+            prove(problem, means, 1e-5, Budget(150), kept, interrupt)
     # An early end of its own is gone on from, too.
-    prove(problem, means, 1e-5, Budget(100), kept)
-    assert print_of(prove(problem, means, 1e-5, Budget(300), kept)) == print_of(whole)
-    assert whole.ended.startswith("stopped after 3")
+    prove(problem, means, 1e-5, Budget(80), kept)
+    assert print_of(prove(problem, means, 1e-5, Budget(150), kept)) == print_of(whole)
+    assert whole.ended.startswith("stopped after")
 
 
 def test_an_interrupt_within_a_step_counts_no_work_twice(tmp_path, monkeypatch) -> None:
-    from optima.certify.branch import BranchAndBound
-
     problem, means = DeepUFM(3, 4, 1e-3, samples=(1, 2, 5)), simplex(3, 10.0)
-    whole = prove(problem, means, 1e-5, Budget(300))
+    whole = prove(problem, means, 1e-5, Budget(150))
     right, calls = BranchAndBound._promise, itertools.count()
 
     def interrupted(*arguments):
-        if next(calls) == 9:
+        if next(calls) == 4:
             raise KeyboardInterrupt
         return right(*arguments)
 
     monkeypatch.setattr(BranchAndBound, "_promise", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        prove(problem, means, 1e-5, Budget(300), tmp_path / "proof.npz")
-    assert print_of(prove(problem, means, 1e-5, Budget(300), tmp_path / "proof.npz")) == print_of(whole)
+        prove(problem, means, 1e-5, Budget(150), tmp_path / "proof.npz")
+    assert print_of(prove(problem, means, 1e-5, Budget(150), tmp_path / "proof.npz")) == print_of(whole)
 
 
 def test_the_clock_ends_a_proof_only_on_request_and_that_is_said(request) -> None:
