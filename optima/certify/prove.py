@@ -134,6 +134,8 @@ def _claims(
         part = form.restrict(chosen.tolist())
         return [_searched(problem, means, upper, part, gap, budget, checkpoint, progress, chosen)[0]]
     found, searches = [_one_direction(problem, means, upper)], list[BranchAndBound]()
+    if found[0].gap <= gap:
+        return found
     sizes = [classes for classes in PARTS if classes <= most_classes]
     for classes in sizes:
         whole, last = classes == problem.classes, classes == sizes[-1]
@@ -175,7 +177,8 @@ def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
 
 
 def _without_boxes(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    return _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+    proof = _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+    return proof if proof.lower >= LEAST_LOSS else _trivial(problem, means, upper)
 
 
 def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:

@@ -14,13 +14,11 @@ from optima.certify.prove import prove
 
 GAPS = [1e-3, 1e-6, 1e-8]
 CELLS = [
-    DeepUFM(2, 4, 3e-3),
     DeepUFM(2, 9, 1e-4, samples=(2, 7)),
     DeepUFM(3, 2, 2e-3),
-    DeepUFM(3, 6, 1e-4, samples=4),
-    DeepUFM(3, 3, 5e-3, samples=(3, 3, 8)),
+    pytest.param(DeepUFM(3, 3, 5e-3, samples=(3, 3, 8)), marks=pytest.mark.slow),
     DeepUFM(3, 2, 1e-12),
-    DeepUFM(3, 3, 1e-20),
+    pytest.param(DeepUFM(3, 3, 1e-20), marks=pytest.mark.slow),
     DeepUFM(3, 4, 5.0),
     DeepUFM(4, 1, 1e-2),
     DeepUFM(5, 3, 1e-3, loss="mse"),
