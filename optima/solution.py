@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from optima.certify import Certificate, cheap_certificate
+from optima.certify.gap import relative_gap
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 
@@ -97,7 +98,7 @@ class Solution:
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof given, or the best lower bound to be had in about a second."""
+        """The proof given, or the best lower bound to be had from a few thousand boxes."""
         return self.proof or cheap_certificate(self.problem, self.means)
 
     @property
@@ -108,7 +109,7 @@ class Solution:
     @property
     def gap(self) -> float:
         """1 - lower bound / loss."""
-        return 1 - self.lower_bound / self.loss
+        return relative_gap(self.lower_bound, self.loss)
 
     @cached_property
     def _reduction(self) -> Reduction:
@@ -158,7 +159,7 @@ class Solution:
             f"margin    {self.margin:.6g}",
             f"known by  {self.known_by}",
             f"bound     no loss is below {self.lower_bound:.12g} (gap {self.gap:.2g}): {self.certificate.method}, "
-            f"{self.certificate.rigour}",
+            f"{self.certificate.rigour}" + (f"; {self.certificate.ended}" if self.certificate.ended else ""),
             f"time      {self.seconds:.2f} s (seed {self.seed}, effort {self.effort})",
         ]
         if self.ladder:

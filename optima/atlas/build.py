@@ -93,7 +93,8 @@ def build(
     Parameters
     ----------
     certify
-        Also work for a lower bound of each cell (about 0.1 s), for stored ones without a certificate too.
+        Also work for a lower bound of each cell, for stored ones without a certificate too: from at most a few thousand
+        boxes (about 0.1 s), so that it is a function of the logits stored, not of the machine or its load.
     again
         Solve all cells, also those stored: with another seed or more effort this may find better minima.
     executors

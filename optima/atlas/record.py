@@ -10,7 +10,7 @@ import numpy as np
 
 from optima import __version__
 from optima.atlas.key import content_key, normalised
-from optima.certify import Certificate
+from optima.certify import Certificate, cheap_certificate
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -54,17 +54,20 @@ class Record:
         """The record of a solution; with ``certify`` a cheap lower bound is worked for where there is no proof."""
         problem = normalised(solution.problem)
         factors = split(problem, solution.means)
+        means = factors[0] @ factors[1].T
+        # From what is stored, so that a bound worked for later is the same.
+        bound = cheap_certificate(problem, means) if certify and solution.proof is None else solution.proof
         return cls(
             problem,
             factors,
-            Reduction(problem).value(factors[0] @ factors[1].T),
+            Reduction(problem).value(means),
             solution.structure,
             min(solution.candidates.values(), default=math.nan),
             solution.known_by,
             __version__,
             solution.seed,
             solution.effort,
-            solution.certificate if certify else solution.proof,
+            bound,
         )
 
     @property

@@ -12,7 +12,7 @@ from optima.certify.branch import BranchAndBound
 from optima.certify.dual import FitDual
 from optima.certify.flags import Flags
 from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.neighbourhood import neighbourhood_of
+from optima.certify.neighbourhood import Neighbourhood, neighbourhood_of
 from optima.model import Array
 
 # Part of the target below which multipliers are not followed.
@@ -52,9 +52,17 @@ def search_of(form: ConvexConcave, upper: float, gap: float, logits: Array | Non
     target = upper * (1 - gap)
     # One unit in the last place more, so that rounding cannot cut the box off.
     top = float(np.nextafter(upper / form.strength, np.inf))
-    near = None if logits is None else neighbourhood_of(form, logits)
+    near = None if logits is None else _near(form, logits)
     boxes = Flags(form, top, near if near is not None and near.bound >= target else None)
     return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
+
+
+def _near(form: ConvexConcave, logits: Array) -> Neighbourhood | None:
+    """The neighbourhood of a minimum; none where floats are too short for its curvature."""
+    try:
+        return neighbourhood_of(form, logits)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def upper_bound(form: ConvexConcave, seed: int = 0) -> float:

@@ -145,7 +145,7 @@ class BranchAndBound:
         low, high = (corner[None] for corner in boxes.root())
         C, m = dual.rival.shape[0], dual.rival.shape[2]
         self.tree = Tree(m)
-        self.visited, self.seconds = 0, 0.0
+        self.seconds = 0.0
         node, bound = np.zeros(1, dtype=np.int64), np.full(1, -np.inf)
         self.open = Open(node, low, high, np.eye(m)[None], np.zeros((1, C, m)), bound, node)
         self.open = self._bounded(self.open, FIRST)
@@ -156,27 +156,36 @@ class BranchAndBound:
         return min(self.target, float(self.open.bound.min(initial=np.inf)))
 
     @property
+    def size(self) -> int:
+        """Boxes of the tree, split ones and those closed unbounded included: the work done."""
+        return len(self.tree)
+
+    @property
     def done(self) -> bool:
         """Whether the target has been proved."""
         return not self.open.node.size
 
     def run(
         self,
-        seconds: float,
         most_boxes: float = np.inf,
+        seconds: float = np.inf,
         progress: Callable[[BranchAndBound], None] = lambda search: None,
     ) -> None:
-        """Split boxes until the target is proved, the time is over or the tree has ``most_boxes`` nodes."""
-        before, start = self.seconds, time.perf_counter()
-        while not self.done and self.seconds - before < seconds and len(self.tree) < most_boxes:
-            size, chosen = len(self.tree), smallest(self.open.bound, BATCH)
+        """Split boxes until the target is proved, or those of an earlier run included there are ``most_boxes``.
+
+        ``seconds`` of work, likewise in all, end it on request only: what is reached in them depends on the machine.
+        """
+        start = time.perf_counter() - self.seconds
+        while not self.done and self.size < most_boxes and self.seconds < seconds:
+            size, before = self.size, self.open
             try:
-                self._split(chosen)
+                self._split(smallest(before.bound, BATCH))
             except BaseException:
                 # An interrupt leaves the search as it was before the step.
-                self.tree.forget(size, self.open.node)
+                if self.open is before:
+                    self.tree.forget(size, before.node)
                 raise
-            self.seconds = before + time.perf_counter() - start
+            self.seconds = time.perf_counter() - start
             progress(self)
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
@@ -206,7 +215,6 @@ class BranchAndBound:
         bound[self.boxes.points(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, D)
-        self.visited += boxes.node.size
         done = Open(boxes.node, boxes.low, boxes.high, point.E, point.x, bound, np.argmax(promise, axis=1))
         return done.take(bound < self.target)
 
@@ -301,7 +309,7 @@ class BranchAndBound:
     def save(self, path: Path, about: str) -> None:
         """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""
         state: dict[str, Any] = {f"open_{name}": getattr(self.open, name) for name in Open.__dataclass_fields__}
-        state |= {"about": np.array(about), "numbers": np.array([self.target, self.visited, self.seconds])}
+        state |= {"about": np.array(about), "numbers": np.array([self.target, self.seconds])}
         fresh = path.with_name(path.name + ".new")
         with open(fresh, "wb") as file:
             np.savez(file, **(state | self.tree.arrays()))
@@ -318,7 +326,7 @@ class BranchAndBound:
             raise ValueError(f"{path} belongs to another problem or gap; pass another file or remove it")
         self.open = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__))
         self.tree = Tree.from_arrays(state)
-        self.visited, self.seconds = int(state["numbers"][1]), float(state["numbers"][2])
+        self.seconds = float(state["numbers"][-1])
 
 
 def _halves(boxes: Open, axis: int | NDArray[np.int64]) -> list[tuple[Array, Array]]:

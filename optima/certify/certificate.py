@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optima.certify.check import Verification, verify
+from optima.certify.gap import relative_gap
 from optima.model import Array, DeepUFM
 
 # How a lower bound was proved; each has its checker.
@@ -38,6 +39,8 @@ class Certificate:
         Time the proof took.
     data
         Arrays from which :meth:`verify` proves the bound again.
+    ended
+        Why the proof goes no further, in words: the gap asked for is reached, the boxes are used up, or the clock.
     """
 
     problem: DeepUFM
@@ -48,11 +51,12 @@ class Certificate:
     rigour: str
     seconds: float
     data: Mapping[str, Array] = field(default_factory=dict)
+    ended: str = ""
 
     @property
     def gap(self) -> float:
         """1 - lower / upper."""
-        return 1 - self.lower / self.upper
+        return relative_gap(self.lower, self.upper)
 
     def verify(self, intervals: bool = False) -> Verification:
         """Prove both bounds again, by code that shares only the loss with the proof.
@@ -64,7 +68,7 @@ class Certificate:
 
     def as_dict(self) -> dict[str, Any]:
         """What JSON and tables show."""
-        return {"method": self.method, "rigour": self.rigour}
+        return {"method": self.method, "rigour": self.rigour, "ended": self.ended}
 
     def arrays(self) -> dict[str, Array]:
         """Arrays to be saved, with the words in one JSON string."""
@@ -79,4 +83,5 @@ class Certificate:
         return cls(problem, means=means, data=data, **words)
 
     def __str__(self) -> str:
-        return f"{self.lower:.12g} <= minimum <= {self.upper:.12g} (gap {self.gap:.1e}) by {self.method}: {self.rigour}"
+        bounds = f"{self.lower:.12g} <= minimum <= {self.upper:.12g} (gap {self.gap:.1e})"
+        return f"{bounds} by {self.method}: {self.rigour}" + (f"; {self.ended}" if self.ended else "")

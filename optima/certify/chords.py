@@ -23,8 +23,6 @@ from optima.model import Array
 
 # Boxes bounded together, and Newton steps towards the best tangent point of each.
 BATCH, STEPS = 4096, 20
-# Boxes kept at most, some gigabytes.
-MOST = 5_000_000
 # Relative gain of the bound that ends them.
 LITTLE = 1e-4
 # A box is split where its chords fail most, but at least this part of its width away from its ends.
@@ -87,12 +85,17 @@ class ChordSearch:
         """Whether the gap has been proved."""
         return not self.open.node.size
 
-    def run(self, seconds: float, progress: Callable[[ChordSearch], None] = lambda search: None) -> None:
-        """Split boxes until the gap is proved, the time is over or there are ``MOST`` of them."""
-        before, start = self.seconds, time.perf_counter()
-        while not self.done and self.seconds - before < seconds and self.size < MOST:
+    def run(
+        self,
+        most_boxes: float = np.inf,
+        seconds: float = np.inf,
+        progress: Callable[[ChordSearch], None] = lambda search: None,
+    ) -> None:
+        """Split boxes until the gap is proved, there are ``most_boxes``, or on request after ``seconds`` of work."""
+        start = time.perf_counter() - self.seconds
+        while not self.done and self.size < most_boxes and self.seconds < seconds:
             self._split(smallest(self.open.bound, BATCH))
-            self.seconds = before + time.perf_counter() - start
+            self.seconds = time.perf_counter() - start
             progress(self)
 
     def tree(self) -> dict[str, NDArray]:

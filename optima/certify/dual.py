@@ -184,11 +184,12 @@ class FitDual:
         exponent = (rival @ x[..., None])[..., 0]
         top = np.maximum(exponent.max(axis=2), 0.0)
         odds = self.rivals * np.exp(exponent - top[..., None])
-        total = np.exp(-top) + odds.sum(axis=2)
-        share = odds / total[..., None]
+        # Less 1, which would swallow odds of a weak penalty.
+        total = np.expm1(-top) + odds.sum(axis=2)
+        share = odds / (1 + total)[..., None]
         mean = (share[..., None, :] @ rival)[..., 0, :]
         Ex = x @ E * self.count[:, None]
-        value = self.weight * (top + np.log(total)) + np.einsum("nca,nca->nc", x, Ex)
+        value = self.weight * (top + np.log1p(total)) + np.einsum("nca,nca->nc", x, Ex)
         gradient = self.weight[:, None] * mean + 2 * Ex
         hessian = np.swapaxes(rival * share[..., None], 2, 3) @ rival - mean[..., :, None] * mean[..., None, :]
         hessian = self.weight[:, None, None] * hessian + 2 * self.count[:, None, None] * E[:, None]

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from optima.certify.branch import BranchAndBound
+from optima.certify.budget import budget_of
 from optima.certify.check.search import MOST_IN_BALLS
+from optima.certify.gap import gap_of_search
 from optima.certify.prove import PARTS, prove
-from optima.model import DeepUFM, positive_number
+from optima.model import DeepUFM
 from optima.solution import Solution
 from optima.solve.search import solve
 
@@ -17,11 +19,12 @@ from optima.solve.search import solve
 def certify(
     problem: DeepUFM | Solution,
     gap: float = 1e-6,
-    minutes: float = 5.0,
+    minutes: float | None = None,
     memory: float = 4.0,
     checkpoint: str | Path | None = None,
     progress: Callable[[BranchAndBound], None] | None = None,
     intervals: bool = False,
+    boxes: int | None = None,
 ) -> Solution:
     r"""The best minimum known, with a certificate of how far from it the global minimum can be.
 
@@ -31,25 +34,29 @@ def certify(
     ----------
     problem
         A linear model, or a solution of one to be certified.
-    gap, minutes, memory
-        The proof ends at this relative gap, after this time, or with this many GiB; the bound holds in any case.
+    gap
+        The proof ends when the gap of the solution, as it is printed, is no larger.
+    boxes, memory
+        Or after the batch that reaches this many boxes or GiB; by default 600,000 boxes, unless there are minutes.
+        The bound holds in any case, and is the same on a busy machine.
+    minutes
+        Or after this time. Only then the bound depends on the machine; ``certificate.ended`` tells what ended a proof.
     checkpoint
-        File in which an interrupted proof is kept (also on Ctrl-C), and from which the same call goes on.
+        File in which an interrupted proof is kept (also on Ctrl-C), and from which the same call goes on, to the same
+        end: the budget counts the work of all calls.
     progress
-        Called with the running search: its ``bound``, ``target``, ``visited`` boxes and ``seconds``.
+        Called with the running search: its ``bound``, ``target``, ``size`` (boxes) and ``seconds``.
     intervals
         Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
-    Raises ValueError for relu models, and for a gap outside (0, 1).
+    Raises ValueError for relu models, and for a gap outside [1e-11, 1).
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
     """
-    if not 0 < gap < 1:
-        raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-6")
-    seconds = 60 * positive_number("minutes", minutes)
-    memory = positive_number("memory", memory)
+    gap_of_search(gap)
+    budget = budget_of(boxes, memory, minutes)
     solution = problem if isinstance(problem, Solution) else solve(problem)
     path = None if checkpoint is None else Path(checkpoint)
     tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
-    proof = prove(solution.problem, solution.means, gap, seconds, memory, path, tell, most_classes)
+    proof = prove(solution.problem, solution.means, gap, budget, path, tell, most_classes)
     return replace(solution, proof=proof)

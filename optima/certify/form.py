@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optima.certify.check.instance import STRONGEST
 from optima.model import Array, DeepUFM, positive_integer
 from optima.reduction import Reduction
 
@@ -25,7 +26,7 @@ class ConvexConcave:
     """The numbers of the form: everything a bound depends on.
 
     ``weight`` (K,) is w_c, ``count`` (K,) is nu_c (class sizes over their geometric mean), ``rivals`` is mu, how many
-    times each rival counts, ``strength`` is c, ``depth`` is L, and ``max_rank`` bounds the rank of Z.
+    times each rival counts, ``strength`` is c (1e100 at most), ``depth`` is L, and ``max_rank`` bounds the rank of Z.
     """
 
     weight: tuple[float, ...]
@@ -45,6 +46,7 @@ class ConvexConcave:
         middle = math.exp(float(np.mean(np.log(sizes))))
         count = np.ones(sizes.size) if problem.balanced else sizes / middle
         strength = reduction.strength * (float(sizes[0]) if problem.balanced else middle) ** (reduction.exponent / 2)
+        strength = min(strength, STRONGEST)
         rank = min(problem.max_rank, problem.classes - 1)
         return cls(tuple(sizes / sizes.sum()), tuple(count), 1.0, strength, problem.depth, rank)
 
@@ -103,7 +105,7 @@ class ConvexConcave:
         own = np.eye(self.classes, dtype=bool)
         top = np.maximum(np.max(np.where(own, 0.0, ratio), axis=0), 0.0)
         rivals = self.rivals * np.sum(np.where(own, 0.0, np.exp(ratio - top)), axis=0)
-        return float(np.asarray(self.weight) @ (top + np.log(np.exp(-top) + rivals)))
+        return float(np.asarray(self.weight) @ (top + np.log1p(np.expm1(-top) + rivals)))
 
     def value(self, logits: Array) -> float:
         """Fit plus penalty at logits (K, K)."""

@@ -10,14 +10,19 @@ import numpy as np
 from scipy.optimize import minimize
 
 from optima.certify.abelian import InvariantForm
+from optima.certify.arithmetic import proving
+from optima.certify.budget import budget_of
 from optima.certify.check import Verification, verify_invariant
 from optima.certify.chords import ChordSearch
-from optima.model import Array, DeepUFM, positive_number
+from optima.certify.gap import ROUNDING, gap_of_search, relative_gap
+from optima.model import Array, DeepUFM
 
 # Sets of blocks from which descents start.
 STARTS = 64
-# Relative rounding of a bound.
-ROUNDING = 1e-12
+# Boxes of a proof, about a minute.
+BOXES = 300_000
+# Most memory, in GiB.
+MEMORY = 4.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class InvariantCertificate:
         Time the proof took.
     data
         Arrays from which :meth:`verify` proves the bound again.
+    ended
+        Why the proof goes no further: the gap asked for is reached, the boxes are used up, or the clock.
     """
 
     problem: DeepUFM
@@ -47,11 +54,12 @@ class InvariantCertificate:
     means: Array
     seconds: float
     data: Mapping[str, Array]
+    ended: str
 
     @property
     def gap(self) -> float:
         """1 - lower / upper."""
-        return 1 - self.lower / self.upper
+        return relative_gap(self.lower, self.upper)
 
     def verify(self, intervals: bool = False) -> Verification:
         """Prove both bounds again, by code that shares only the loss with the proof.
@@ -64,16 +72,17 @@ class InvariantCertificate:
     def __str__(self) -> str:
         group = " x ".join(f"Z_{n}" for n in self.group)
         bounds = f"{self.lower:.12g} <= minimum over logits invariant under {group} <= {self.upper:.12g}"
-        return f"{bounds} (gap {self.gap:.1e})"
+        return f"{bounds} (gap {self.gap:.1e}); {self.ended}"
 
 
 def certify_invariant(
     problem: DeepUFM,
     group: Sequence[int] | None = None,
     gap: float = 1e-3,
-    minutes: float = 1.0,
+    minutes: float | None = None,
     seed: int = 0,
     progress: Callable[[ChordSearch], None] = lambda search: None,
+    boxes: int | None = None,
 ) -> InvariantCertificate:
     r"""The best invariant logits, and how far from the best of their symmetry class they can be.
 
@@ -85,27 +94,34 @@ def certify_invariant(
         A linear cross-entropy problem with balanced classes and a width of at least K - 1.
     group
         Orders of the cyclic factors of G, by default (K,): circulant logits. (2, 2, 2) are those of Hadamard codes.
-    gap, minutes
-        The proof ends at this relative gap, after this time or with five million boxes; the bound holds in any case.
+    gap
+        The proof ends when the gap of the certificate is no larger.
+    boxes
+        Or after the batch that reaches this number of boxes, by default 300,000, unless there are minutes. The bound
+        holds in any case, and is the same on a busy machine.
+    minutes
+        Or after this time. Only then the bound depends on the machine; ``ended`` of the certificate says so.
     seed
         Seed of the descents that look for good logits.
     progress
-        Called with the running search: its ``bound``, ``best``, ``size`` and ``seconds``.
+        Called with the running search: its ``bound``, ``best``, ``size`` (boxes) and ``seconds``.
 
     The bound is one for invariant logits only, never for the problem. Raises ValueError for other problems and groups.
     Source: derivations/invariant_bound.py.
     """
-    if not 0 < gap < 1:
-        raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-3")
-    seconds = 60 * positive_number("minutes", minutes)
+    aim, budget = gap_of_search(gap), budget_of(boxes, MEMORY, minutes, BOXES)
     form = InvariantForm.of(problem, (problem.classes,) if group is None else group)
-    search = ChordSearch(form, best_found(form, seed), gap)
-    search.run(seconds, progress)
-    best = min(_descended(form, search.best_point), search.best_point, key=lambda s: float(form.value(s[None])[0]))
-    upper = float(form.value(best[None])[0])
+    with proving():
+        search = ChordSearch(form, best_found(form, seed), aim)
+        search.run(budget.most, budget.seconds, progress)
+        ends = _descended(form, search.best_point), search.best_point
+        best = min(ends, key=lambda s: float(form.value(s[None])[0]))
+        upper = float(form.value(best[None])[0])
     lower = max(min(search.bound, upper), 0.0) * (1 - ROUNDING)
     data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree()}
-    return InvariantCertificate(problem, form.group.orders, lower, upper, form.logits(best), search.seconds, data)
+    ended = f"the gap of {gap:g} is reached" if relative_gap(lower, upper) <= gap else budget.ended(search)
+    means = form.logits(best)
+    return InvariantCertificate(problem, form.group.orders, lower, upper, means, search.seconds, data, ended)
 
 
 def best_found(form: InvariantForm, seed: int = 0) -> Array:

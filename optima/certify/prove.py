@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from optima.certify.arithmetic import proving
 from optima.certify.bounding import OneDirection
 from optima.certify.bounds import search_of, upper_bound
 from optima.certify.branch import BranchAndBound
+from optima.certify.budget import CHEAP_BOXES, Budget
 from optima.certify.certificate import Certificate
 from optima.certify.form import ConvexConcave
+from optima.certify.gap import ROUNDING, gap_of_search
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
@@ -22,39 +26,38 @@ from optima.solve.scale import best_scales
 
 # Classes of the problems whose minima bound larger ones, and the gaps to which those are found.
 PARTS = {3: 1e-4, 4: 1e-2}
-# Part of the time that each but the largest of them gets.
+# Part of the work that each but the largest of them gets.
 SMALLER = 0.2
-# Relative rounding of closed forms.
-ROUNDING = 1e-12
-# Effort of the bound that every solution carries.
-CHEAP_GAP, CHEAP_SECONDS = 1e-3, 1.0
-# Bytes a box takes, with its tree node.
-BOX_BYTES = 700
+# Gap of the bound that every solution carries.
+CHEAP_GAP = 1e-3
+# Below this factor of the penalty boxes are lost in rounding, and below this loss everything is.
+WEAKEST, LEAST_LOSS = 1e-40, 1e-290
+# Seconds between two copies of a search in its checkpoint.
 SAVE_EVERY = 30.0
 
 FLOATING = "in floating point, with a relative rounding of about 1e-12"
 
 
 def cheap_certificate(problem: DeepUFM, means: Array) -> Certificate:
-    """The best lower bound to be had in about a second; ``means`` (K, K) are the best logits known."""
+    """The best lower bound to be had from a few thousand boxes; ``means`` (K, K) are the best logits known."""
     most = 3 if problem.balanced else 2
     if problem.loss == "mse" or problem.depth == 1 or problem.classes <= most:
-        return prove(problem, means, CHEAP_GAP, CHEAP_SECONDS)
-    upper = Reduction(problem).value(means)
-    return _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+        return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))
+    with proving():
+        upper = _upper(problem, means)
+        return _without_boxes(problem, means, upper)
 
 
 def prove(
     problem: DeepUFM,
     means: Array,
     gap: float = 1e-6,
-    seconds: float = 300.0,
-    memory: float = 4.0,
+    budget: Budget | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[BranchAndBound], None] = lambda search: None,
     most_classes: int = 4,
 ) -> Certificate:
-    r"""Lower bound of the minimum, as close to the loss of ``means`` as time allows.
+    r"""Lower bound of the minimum, as close to the loss of ``means`` as its budget allows.
 
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
@@ -63,44 +66,86 @@ def prove(
     by one direction (Jensen) and by searches of problems of three and of four classes, and the best bound counts;
     more of several sizes by the three largest classes alone.
 
+    The same arguments give the same certificate to the last bit, whatever the load of the machine and the threads of
+    its linear algebra, unless the budget has seconds and they end the search: then ``ended`` says so.
+
     Parameters
     ----------
     means
         The best class-mean logits known, shape (K, K).
-    gap, seconds, memory
-        The search ends at this relative gap, after this time, or with this many GiB.
+    gap
+        The search ends when ``Certificate.gap`` is no larger.
+    budget
+        Or after so many boxes; by default 600,000 and 4 GiB.
     checkpoint
-        File in which an interrupted search is kept, and from which it goes on.
+        File in which an interrupted search is kept, and from which it goes on, to the same certificate.
     progress
         Called with the search after each batch of boxes.
     most_classes
         The largest problem searched, 3 or 4; those of 3 can be checked in interval arithmetic.
 
+    Raises ValueError for a gap outside [1e-11, 1), and for logits whose loss is beyond the range of floats.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
     derivations/squared_error.py.
     """
-    upper = Reduction(problem).value(means)
+    gap_of_search(gap)
+    with proving():
+        upper = _upper(problem, means)
+        claims = _claims(problem, means, upper, gap, budget or Budget(), checkpoint, progress, most_classes)
+        if max(claim.lower for claim in claims) < LEAST_LOSS:
+            claims = [_trivial(problem, means, upper)]
+    best = max(claims, key=lambda certificate: certificate.lower)
+    return replace(best, ended=f"the gap of {gap:g} is reached" if best.gap <= gap else claims[-1].ended)
+
+
+def _upper(problem: DeepUFM, means: Array) -> float:
+    reduction = Reduction(problem)
+    upper = reduction.value(means)
+    if not np.isfinite(upper):
+        raise ValueError(f"the loss at reg {reduction.reg:g} is beyond the range of floats; pass a smaller reg")
+    return upper
+
+
+def _claims(
+    problem: DeepUFM,
+    means: Array,
+    upper: float,
+    gap: float,
+    budget: Budget,
+    checkpoint: Path | None,
+    progress: Callable[[BranchAndBound], None],
+    most_classes: int,
+) -> list[Certificate]:
+    """Lower bounds by all methods that apply, the one that gets the most work last."""
     if problem.loss == "mse":
-        return _squared_error(problem, means, upper)
+        return [_squared_error(problem, means, upper)]
     if problem.depth == 1:
-        return _depth_one(problem, means, upper)
-    form = ConvexConcave.of(problem)
-    fewest = min(PARTS)
+        return [_depth_one(problem, means, upper)]
+    form, fewest = ConvexConcave.of(problem), min(PARTS)
+    if form.strength < WEAKEST:
+        return [_without_boxes(problem, means, upper)]
     if problem.classes <= fewest:
-        return _searched(problem, means, upper, form, gap, seconds, memory, checkpoint, progress)
+        proof, _ = _searched(problem, means, upper, form, gap, budget, checkpoint, progress)
+        # Where floats are too short for boxes.
+        rest = [_one_direction(problem, means, upper)] if problem.balanced and proof.gap > gap else []
+        return [*rest, proof]
     if not problem.balanced:
         chosen = np.argsort(-problem.class_sizes, kind="stable")[:fewest].astype(np.int64)
         part = form.restrict(chosen.tolist())
-        return _searched(problem, means, upper, part, gap, seconds, memory, checkpoint, progress, chosen)
-    found = [_one_direction(problem, means, upper)]
+        return [_searched(problem, means, upper, part, gap, budget, checkpoint, progress, chosen)[0]]
+    found, searches = [_one_direction(problem, means, upper)], list[BranchAndBound]()
+    if found[0].gap <= gap:
+        return found
     sizes = [classes for classes in PARTS if classes <= most_classes]
     for classes in sizes:
         whole, last = classes == problem.classes, classes == sizes[-1]
         part, aim = (form, gap) if whole else (form.subsample(classes), max(gap, PARTS[classes]))
-        left = seconds - sum(proof.seconds for proof in found)
-        kept, left = (checkpoint, left) if last else (None, SMALLER * left)
-        found.append(_searched(problem, means, upper, part, aim, left, memory, kept, progress))
-    return max(found, key=lambda certificate: certificate.lower)
+        left = budget.less(searches)
+        kept, left = (checkpoint, left) if last else (None, left.part(SMALLER))
+        proof, search = _searched(problem, means, upper, part, aim, left, kept, progress)
+        found.append(proof)
+        searches.append(search)
+    return found
 
 
 def _squared_error(problem: DeepUFM, means: Array, upper: float) -> Certificate:
@@ -131,6 +176,11 @@ def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
     return Certificate(problem, lower, upper, means, "depth one", rigour, time.perf_counter() - start, data)
 
 
+def _without_boxes(problem: DeepUFM, means: Array, upper: float) -> Certificate:
+    proof = _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
+    return proof if proof.lower >= LEAST_LOSS else _trivial(problem, means, upper)
+
+
 def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:
     return Certificate(problem, 0.0, upper, means, "nonnegative", "fit and penalty are nonnegative", 0.0)
 
@@ -150,31 +200,56 @@ def _searched(
     upper: float,
     form: ConvexConcave,
     gap: float,
-    seconds: float,
-    memory: float,
+    budget: Budget,
     checkpoint: Path | None,
     progress: Callable[[BranchAndBound], None],
     chosen: NDArray[np.int64] | None = None,
-) -> Certificate:
+) -> tuple[Certificate, BranchAndBound]:
     whole = form.classes == problem.classes
-    search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap, means if whole else None)
-    near = search.boxes.near
-    about = f"{form} {upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
-    if checkpoint is not None and checkpoint.exists():
+    known = min(upper, form.zero_fit if whole else upper_bound(form))
+    search = search_of(form, known, gap_of_search(gap), means if whole else None)
+    if checkpoint is None:
+        _run(search, budget, progress)
+    else:
+        near = search.boxes.near
+        about = f"{form} {upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
+        _run_kept(search, budget, progress, checkpoint, about)
+    proof = _from_search(problem, means, upper, form, search, chosen)
+    return replace(proof, ended=budget.ended(search)), search
+
+
+def _run(search: BranchAndBound, budget: Budget, progress: Callable[[BranchAndBound], None]) -> None:
+    """Split boxes within the budget; where matrices are singular to rounding the bound so far stays."""
+    with suppress(np.linalg.LinAlgError):
+        search.run(budget.most, budget.seconds, progress)
+
+
+def _run_kept(
+    search: BranchAndBound,
+    budget: Budget,
+    progress: Callable[[BranchAndBound], None],
+    checkpoint: Path,
+    about: str,
+) -> None:
+    """The same with a copy in a file, now and then and at an early end, from which it goes on."""
+    if checkpoint.exists():
         search.restore(checkpoint, about)
-    most = memory * 2**30 / BOX_BYTES
+    saved = time.perf_counter()
+
+    def keep(now: BranchAndBound) -> None:
+        nonlocal saved
+        progress(now)
+        if time.perf_counter() - saved > SAVE_EVERY:
+            now.save(checkpoint, about)
+            saved = time.perf_counter()
+
     try:
-        while not search.done and search.seconds < seconds and len(search.tree) < most:
-            search.run(min(SAVE_EVERY, seconds - search.seconds), most, progress)
-            if checkpoint is not None and not search.done:
-                search.save(checkpoint, about)
-    except KeyboardInterrupt:
-        if checkpoint is not None:
+        _run(search, budget, keep)
+    finally:
+        if not search.done:
             search.save(checkpoint, about)
-        raise
-    if checkpoint is not None and search.done:
+    if search.done:
         checkpoint.unlink(missing_ok=True)
-    return _from_search(problem, means, upper, form, search, chosen)
 
 
 def _from_search(

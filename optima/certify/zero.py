@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optima.certify.arithmetic import proving
 from optima.certify.bounds import one_direction, search_of
 from optima.certify.form import ConvexConcave
 from optima.certify.prove import PARTS
 from optima.model import DeepUFM, positive_number
 from optima.solve.search import solve
 
-# Time given to one proof.
-SECONDS = 2.0
+# Boxes given to one proof.
+BOXES = 8_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
 
     The minimum is increasing in reg, so both sets are intervals. Proofs search boxes of matrices for two to four
     classes, and for more the means over three and four of them; where a singular value is thin (t^((L-1)/2) <= c / A)
-    it is better dropped, which settles the neighbourhood of zero exactly.
+    it is better dropped, which settles the neighbourhood of zero exactly. Each proof has 8,000 boxes, so that the
+    answer does not depend on how busy the machine is.
 
     Parameters
     ----------
@@ -50,13 +52,14 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
     positive_number("tolerance", tolerance)
     if problem.loss != "ce" or problem.depth < 2 or not problem.balanced or problem.activation != "linear":
         raise ValueError("zero_threshold takes balanced linear cross-entropy models of depth 2 or more; pass one")
-    refuted, beaten_by = _refuted(problem, tolerance)
-    low, high = refuted, refuted
-    while not _certified(problem, high):
-        low, high = high, 2 * high
-    while high / low > 1 + tolerance:
-        middle = float(np.sqrt(low * high))
-        low, high = (low, middle) if _certified(problem, middle) else (middle, high)
+    with proving():
+        refuted, beaten_by = _refuted(problem, tolerance)
+        low, high = refuted, refuted
+        while not _certified(problem, high):
+            low, high = high, 2 * high
+        while high / low > 1 + tolerance:
+            middle = float(np.sqrt(low * high))
+            low, high = (low, middle) if _certified(problem, middle) else (middle, high)
     most = max(PARTS)
     parts = "all matrices" if problem.classes <= most else f"means over at most {most} classes"
     return ZeroThreshold(high, refuted, beaten_by, f"branch and bound over {parts}, in floating point")
@@ -89,7 +92,7 @@ def _certified(problem: DeepUFM, reg: float) -> bool:
     whole = problem.classes <= max(PARTS)
     for part in [form] if whole else [one_direction(form), *map(form.subsample, PARTS)]:
         search = search_of(part, part.zero_fit, 0.0)
-        search.run(SECONDS)
+        search.run(BOXES)
         if search.done:
             return True
     return False

@@ -21,7 +21,12 @@ def certify(
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
     gap: Annotated[str, typer.Option(help="Relative gap at which the proof is done.")] = "1e-6",
-    minutes: Annotated[str, typer.Option(help="Longest time of the proof.")] = "5",
+    boxes: Annotated[
+        str | None, typer.Option(help="Most boxes of the proof, by default 600000, or without limit with --minutes.")
+    ] = None,
+    minutes: Annotated[
+        str | None, typer.Option(help="Stop by the clock, after this time: the bound then depends on the machine.")
+    ] = None,
     memory: Annotated[str, typer.Option(help="Most memory of the proof, in GiB.")] = "4",
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
@@ -36,27 +41,32 @@ def certify(
     save: Annotated[Path | None, typer.Option(help="Save solution and certificate to this file (.npz).")] = None,
     force: options.Force = False,
 ) -> None:
-    """Lower bound of the global minimum, as close to the best one known as time allows."""
+    """Lower bound of the global minimum, as close to the best one known as the boxes allow."""
     from optima.certify.branch import BranchAndBound
+    from optima.certify.budget import budget_of
     from optima.certify.entry import certify as prove
+    from optima.certify.gap import gap_of_search, relative_gap
     from optima.solve.search import solve
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     if save is not None:
         options.check_output(save, force)
-    aim, limit = parse.positive_real(gap, "gap"), parse.positive_real(minutes, "minutes")
-    room = parse.positive_real(memory, "memory")
+    aim, room = parse.positive_real(gap, "gap"), parse.positive_real(memory, "memory")
+    most = None if boxes is None else parse.integer(boxes, "boxes", 1)
+    limit = None if minutes is None else parse.positive_real(minutes, "minutes")
+    gap_of_search(aim)
+    budget = budget_of(most, room, limit)
     solution = solve(problem, parse.integer(seed, "seed", 0), effort.value)
     way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
     with resumable(way_on), bar("certifying") as tell:
 
         def show(search: BranchAndBound) -> None:
-            rate = search.visited / max(search.seconds, 1e-9)
-            reached = 1 - search.bound / solution.loss
-            words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.visited} boxes, {rate:.0f}/s"
-            tell(min(search.seconds, 60 * limit), 60 * limit, words)
+            rate = search.size / max(search.seconds, 1e-9)
+            reached = relative_gap(search.bound, solution.loss)
+            words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.size} boxes, {rate:.0f}/s"
+            tell(min(budget.spent(search), 1.0), 1.0, words)
 
-        solution = prove(solution, aim, limit, room, checkpoint, show, intervals)
+        solution = prove(solution, aim, limit, room, checkpoint, show, intervals, most)
     checked = solution.certificate.verify(intervals) if verify or intervals else None
     if save is not None:
         solution.save(save)

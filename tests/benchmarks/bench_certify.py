@@ -96,7 +96,7 @@ def three_class_gap(solution: Solution) -> float:
     """Gap by the problem of three classes alone, proved to 1e-3 of it."""
     part = ConvexConcave.of(solution.problem).subsample(3)
     search = search_of(part, upper_bound(part), 1e-3)
-    search.run(seconds=10.0)
+    search.run(20_000)
     return 1 - search.bound / solution.loss
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from optima import DeepUFM
 from optima.certify.bounds import search_of
+from optima.certify.budget import Budget
 from optima.certify.check import verify
 from optima.certify.check.arithmetic import Balls, Floats
 from optima.certify.check.ball_leaves import BallLeaves
@@ -27,8 +28,8 @@ FLOATS = Floats()
 
 
 @cache
-def proof(problem, gap=1e-3, seconds=20.0):
-    return prove(problem, solve(problem).means, gap, seconds, most_classes=3)
+def proof(problem, gap=1e-3):
+    return prove(problem, solve(problem).means, gap, most_classes=3)
 
 
 def changed(certificate, **data):
@@ -87,7 +88,7 @@ def test_a_search_of_four_classes_stopped_early_keeps_its_bound():
     means = solve(problem).means
     form, upper = ConvexConcave.of(problem), Reduction(problem).value(means)
     search = search_of(form, upper, 1e-2)
-    search.run(1.0)
+    search.run(1000)
     certificate = _from_search(problem, means, upper, form, search, None)
     assert certificate.gap > 1e-2
     answer = certificate.verify()
@@ -192,7 +193,7 @@ def test_a_claim_is_no_higher_than_its_check(monkeypatch):
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
-    assert prove(problem, means, 1e-4, 20.0).gap > 1e-2
+    assert prove(problem, means, 1e-4, Budget(20_000)).gap > 1e-2
 
 
 def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch):
@@ -200,7 +201,7 @@ def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
-    wrong = prove(problem, means, 1e-4, 20.0)
+    wrong = prove(problem, means, 1e-4, Budget(20_000))
     assert wrong.gap < 1.1e-4
     refused(wrong, "is proved")
     refused(wrong, "is proved", intervals=True)
@@ -214,7 +215,7 @@ def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
     monkeypatch.setattr(
         FitDual, "bound", lambda self, S, E, x: (1.02 * right(self, S, E, x)[0], right(self, S, E, x)[1])
     )
-    wrong = prove(problem, means, 1e-4, 20.0)
+    wrong = prove(problem, means, 1e-4, Budget(20_000))
     assert wrong.gap < 1.1e-4
     refused(wrong, "is proved")
 
@@ -231,7 +232,7 @@ def test_a_search_of_too_few_directions_is_refused(monkeypatch):
         return low, high
 
     monkeypatch.setattr(Flags, "root", narrow)
-    refused(prove(problem, means, 1e-4, 20.0), "is proved")
+    refused(prove(problem, means, 1e-4, Budget(20_000)), "is proved")
 
 
 def test_depth_one_and_squared_error_refuse_wrong_bounds():

@@ -25,7 +25,7 @@ REGS = st.floats(-5, -0.5).map(lambda power: 10.0**power)
 
 @cache
 def proof(K=8, L=3, reg=1e-3, group=(2, 2, 2), gap=1e-4):
-    return certify_invariant(DeepUFM(K, L, reg), group, gap, minutes=0.2)
+    return certify_invariant(DeepUFM(K, L, reg), group, gap, boxes=20_000)
 
 
 def circulant(rng, group):
@@ -44,7 +44,7 @@ def test_bounds_lie_below_invariant_logits(group, L, reg, seed):
     rng = np.random.default_rng(seed)
     problem = DeepUFM(math.prod(group), L, reg)
     reduction = Reduction(problem)
-    certificate = certify_invariant(problem, group, 1e-2, minutes=0.02)
+    certificate = certify_invariant(problem, group, 1e-2, boxes=2_000)
     assert certificate.lower <= certificate.upper == pytest.approx(reduction.value(certificate.means), rel=1e-12)
     for _ in range(40):
         logits = circulant(rng, group)
@@ -83,7 +83,7 @@ def test_the_best_is_the_closed_form_where_that_is_invariant(K, L, reg, group, n
     problem = DeepUFM(K, L, reg)
     certificate = certify_invariant(problem, group, 1e-6)
     closed = float(best_scales(named(name, K), L, reg).loss)
-    assert certificate.gap <= 1.01e-6
+    assert certificate.gap <= 1e-6
     assert certificate.upper == pytest.approx(closed, rel=1e-9)
 
 
@@ -122,7 +122,7 @@ def test_a_search_stopped_early_keeps_its_bound():
     bounds = []
     while not search.done and len(bounds) < 40:
         bounds.append(search.bound)
-        search.run(1e-9)
+        search.run(search.size + 1)
     assert bounds == sorted(bounds)
     assert bounds[-1] <= search.best
     assert search.done
@@ -131,7 +131,7 @@ def test_a_search_stopped_early_keeps_its_bound():
 def test_a_poor_start_is_improved_by_the_search():
     form = InvariantForm.of(DeepUFM(6, 2, 1e-2), (6,))
     search = ChordSearch(form, np.zeros(3), 1e-3)
-    search.run(10.0)
+    search.run(20_000)
     assert search.done
     best = float(form.value(best_found(form)[None])[0])
     assert best * (1 - 1e-3) <= search.best <= best * (1 + 2e-3)

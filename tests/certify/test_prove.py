@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, certify, solve, train
 from optima.certify.bounds import one_direction, search_of, upper_bound
+from optima.certify.budget import Budget
 from optima.certify.dual import FitDual, Trace
 from optima.certify.flags import Flags, direction, ordered_vertices
 from optima.certify.form import ConvexConcave, centred_basis
@@ -29,7 +30,7 @@ def random_logits(rng: np.random.Generator, K: int) -> np.ndarray:
     return rng.exponential(6.0) * rng.standard_normal((K, rank)) @ rng.standard_normal((rank, K))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(2, 6), st.integers(1, 9), REGS, st.integers(0, 10**6))
 def test_cheap_bounds_lie_below_random_logits(K: int, L: int, reg: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -50,7 +51,7 @@ def test_searched_bounds_meet_the_search(K: int, L: int, reg: float, data: st.Da
     solution = solve(problem, effort="quick")
     # The proof starts from bad logits too: then its bound may not exceed the better loss.
     for means in (solution.means, 0.9 * solution.means):
-        certificate = prove(problem, means, gap=1e-3, seconds=2)
+        certificate = prove(problem, means, gap=1e-3, budget=Budget(1_000))
         assert certificate.lower <= solution.loss
 
 
@@ -60,7 +61,7 @@ def test_searched_bounds_meet_the_search(K: int, L: int, reg: float, data: st.Da
 def test_no_bound_exceeds_the_search(K: int, L: int, reg: float, width: int) -> None:
     problem = DeepUFM(K, L, reg, width=width)
     solution = solve(problem, effort="quick")
-    assert prove(problem, solution.means, gap=1e-2, seconds=1).lower <= solution.loss
+    assert prove(problem, solution.means, gap=1e-2, budget=Budget(3_000)).lower <= solution.loss
 
 
 def test_no_bound_exceeds_gradient_descent() -> None:
@@ -70,20 +71,20 @@ def test_no_bound_exceeds_gradient_descent() -> None:
     assert certify(problem, gap=1e-6).lower_bound <= lowest
 
 
-@pytest.mark.parametrize("L", [2, 3, 5, 10])
-@pytest.mark.parametrize("reg", [1e-1, 1e-3, 1e-5])
+@pytest.mark.parametrize("L", [2, pytest.param(3, marks=pytest.mark.slow), 5, 10])
+@pytest.mark.parametrize("reg", [1e-1, pytest.param(1e-3, marks=pytest.mark.slow), 1e-5])
 def test_three_classes_close_to_one_in_a_million(L: int, reg: float) -> None:
-    assert certify(DeepUFM(3, L, reg), gap=1e-6).gap <= 1.01e-6
+    assert certify(DeepUFM(3, L, reg), gap=1e-6).gap <= 1e-6
 
 
 def test_rank_one_and_zero_minima_close_too() -> None:
-    assert certify(DeepUFM(3, 5, 1e-1), gap=1e-6).gap <= 1.01e-6
-    assert certify(DeepUFM(3, 10, 1e-1), gap=1e-6).gap <= 1.01e-6
+    assert certify(DeepUFM(3, 6, 1e-1), gap=1e-6).gap <= 1e-6
+    assert certify(DeepUFM(3, 9, 1e-1), gap=1e-6).gap <= 1e-6
 
 
 def test_width_one() -> None:
     problem = DeepUFM(3, 3, 1e-2, width=1)
-    solution = certify(problem, gap=1e-4, minutes=0.03)
+    solution = certify(problem, gap=1e-4, boxes=500)
     assert solution.rank == 1
     # The two-dimensional minimum is smaller, and no bound for rank one need lie below it.
     assert certify(replace(problem, width=2), gap=1e-3).loss < solution.lower_bound < solution.loss
@@ -133,7 +134,7 @@ def test_the_bound_by_one_direction_is_below_every_spectrum(K: int) -> None:
     form = ConvexConcave.of(DeepUFM(K, 3, 1e-2))
     bound = cheap_certificate(DeepUFM(K, 3, 1e-2), np.zeros((K, K))).lower
     search = search_of(one_direction(form), form.zero_fit, 1e-9)
-    search.run(seconds=2.0)
+    search.run(20_000)
     assert search.bound * (1 - 1e-8) <= bound
     assert bound > 0
     assert all(bound <= form.value(random_logits(rng, K)) for _ in range(200))
@@ -147,7 +148,7 @@ def test_a_part_of_the_classes_bounds_unequal_ones() -> None:
     for K in (4, 5):
         problem = DeepUFM(K, 3, 1e-2, samples=tuple(range(1, K + 1)))
         solution = solve(problem, effort="quick")
-        certificate = prove(problem, solution.means, gap=1e-2, seconds=5)
+        certificate = prove(problem, solution.means, gap=1e-2)
         assert certificate.data["axis"].size < 1000
         assert list(certificate.data["classes"]) == [K - 1, K - 2, K - 3]
         assert 0 < certificate.lower < solution.loss
@@ -282,14 +283,14 @@ def test_an_interrupted_search_ends_at_the_same_bound(tmp_path) -> None:
         search = search_of(form, solution.loss, 0.05)
         if resume:
             search.restore(path, "this")
-        search.run(np.inf, most)
+        search.run(most)
         if path is not None:
             search.save(path, "this")
         return search
 
-    whole = run(1200)
-    run(300, tmp_path / "state.npz")
-    parts = run(1200, tmp_path / "state.npz", resume=True)
+    whole = run(300)
+    run(60, tmp_path / "state.npz")
+    parts = run(300, tmp_path / "state.npz", resume=True)
     assert parts.bound == whole.bound
     assert np.array_equal(parts.tree.axis, whole.tree.axis)
     with pytest.raises(ValueError, match="another problem"):
@@ -302,7 +303,7 @@ def test_an_interrupted_search_ends_at_the_same_bound(tmp_path) -> None:
 def test_an_interrupt_leaves_the_search_whole() -> None:
     problem = DeepUFM(4, 2, 1e-2)
     search = search_of(ConvexConcave.of(problem), solve(problem, effort="quick").loss, 0.05)
-    search.run(np.inf, 300)
+    search.run(60)
     size, bound = len(search.tree), search.bound
     reduced = search.boxes.reduced
 
@@ -311,7 +312,7 @@ def test_an_interrupt_leaves_the_search_whole() -> None:
 
     object.__setattr__(search.boxes, "reduced", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        search.run(np.inf, 10**6)
+        search.run(10**6)
     object.__setattr__(search.boxes, "reduced", reduced)
     assert (len(search.tree), search.bound) == (size, bound)
     assert np.all(search.tree.axis[search.open.node] == -1)
@@ -334,31 +335,33 @@ def wait_for_file(process: subprocess.Popen, path: Path) -> None:
         time.sleep(0.01)
 
 
-def progress_in(state: Path) -> tuple[float, float]:
-    """Boxes visited and seconds worked that the file of an interrupted search tells of."""
+def boxes_in(state: Path) -> int:
+    """Boxes that the file of an interrupted search holds."""
     with np.load(state) as kept:
-        _, visited, seconds = kept["numbers"]
-    return visited, seconds
+        return int(kept["axis"].size)
 
 
 @pytest.mark.slow
 def test_ctrl_c_on_the_command_line_and_the_same_command_again(tmp_path) -> None:
     state = tmp_path / "proof.npz"
     cell = ["certify", "--classes", "4", "--depth", "2", "--reg", "1e-2", "--gap", "1e-6", "--effort", "quick"]
-    command = [sys.executable, "-c", INTERRUPTIBLE, *cell, "--checkpoint", str(state), "--json"]
-    process = subprocess.Popen([*command, "--minutes", "10"], stderr=subprocess.PIPE, text=True)
+    whole = [sys.executable, "-c", INTERRUPTIBLE, *cell, "--json"]
+    command = [*whole, "--checkpoint", str(state)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_for_file(process, state)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "repeat the command" in errors
-    visited, seconds = progress_in(state)
-    assert visited > 0
-    minutes = str(seconds / 60 + 0.02)
-    again = subprocess.run([*command, "--minutes", minutes], capture_output=True, text=True, check=True)
-    assert 0 < json.loads(again.stdout)["lower_bound"] < json.loads(again.stdout)["loss"]
-    assert progress_in(state)[0] > visited
-    assert progress_in(state)[1] > seconds
+    before = boxes_in(state)
+    most = ["--boxes", str(before + 1000)]
+    again, plain = (
+        json.loads(subprocess.run([*way, *most], capture_output=True, text=True, check=True).stdout)
+        for way in (command, whole)
+    )
+    assert boxes_in(state) > before + 1000
+    assert 0 < again["lower_bound"] == plain["lower_bound"] < again["loss"]
+    assert again["certificate"] == plain["certificate"]
 
 
 def test_every_solution_has_a_bound(tmp_path) -> None:
@@ -387,12 +390,12 @@ def test_relu_is_refused() -> None:
         certify(DeepUFM(3, 3, 1e-3, activation="relu"))
 
 
-@pytest.mark.parametrize("reg", [1e-1, 1e-3, 1e-5])
-@pytest.mark.parametrize("L", [2, 5, 10])
+@pytest.mark.parametrize("reg", [1e-1, pytest.param(1e-3, marks=pytest.mark.slow), 1e-5])
+@pytest.mark.parametrize("L", [2, pytest.param(5, marks=pytest.mark.slow), 10])
 def test_the_upper_bound_of_a_part_is_its_minimum(L: int, reg: float) -> None:
-    # A target above the minimum is never proved, and would take all of the time.
+    # A target above the minimum is never proved, and would take all of the boxes.
     part = ConvexConcave.of(DeepUFM(4, L, reg)).subsample(3)
     assert max(upper_bound(part, seed) for seed in range(2)) <= (1 + 1e-6) * upper_bound(part, 2)
     search = search_of(part, upper_bound(part), 1e-4)
-    search.run(np.inf, most_boxes=20_000)
+    search.run(20_000)
     assert search.done

@@ -12,7 +12,7 @@ def test_json(call):
     data = json.loads(out)
     assert (code, err) == (0, "")
     assert data["lower_bound"] < data["loss"]
-    assert 0 < data["gap"] <= 1.01e-4
+    assert 0 < data["gap"] <= 1e-4
     assert data["certificate"]["method"] == "branch and bound"
     assert data["verified"] is True
 
@@ -41,6 +41,7 @@ def test_print_and_save(call, tmp_path):
         (["--gap", "0"], "gap"),
         (["--gap", "2"], "between 0 and 1"),
         (["--minutes", "no"], "is not a number"),
+        (["--boxes", "0"], "at least 1"),
         (["--save", "/nowhere/x.npz"], "not a folder"),
     ],
 )
@@ -58,3 +59,18 @@ def test_a_file_of_something_else_is_no_checkpoint(call, tmp_path):
     assert code == 2
     assert "no interrupted proof" in err
     assert path.read_bytes() == b"something else"
+
+
+def test_weak_penalties_say_nothing_else(call):
+    for K in ("2", "3"):
+        code, out, err = call("certify", "--classes", K, "--depth", "3", "--reg", "1e-150", "--effort", "quick")
+        assert (code, err) == (0, "")
+        assert "no loss is below" in out
+
+
+def test_budgets(call):
+    for budget, ended in ((["--boxes", "5"], "stopped after"), (["--minutes", "1e-9"], "stopped by the clock")):
+        code, out, err = call(*CERTIFY, "--gap", "1e-8", *budget)
+        assert (code, err) == (0, "")
+        assert ended in out
+    assert "the gap of 1e-06 is reached" in call(*CERTIFY, "--boxes", "1000", "--minutes", "100")[1]

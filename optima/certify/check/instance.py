@@ -19,6 +19,9 @@ from optima.certify.check.arithmetic import Numbers
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
 
+# c counts as no more: a weaker penalty has no larger minimum, and its powers are floats.
+STRONGEST = 1e100
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -42,12 +45,13 @@ class Instance:
         if problem.balanced:
             even, one = numbers.ratio(1, K), numbers.ratio(1, 1)
             scale = numbers.power(numbers.number(sizes[0]), root)
-            return cls((even,) * K, (one,) * K, one, strength * scale, problem.depth, max_rank, True)
+            return cls((even,) * K, (one,) * K, one, _capped(strength * scale, numbers), problem.depth, max_rank, True)
         middle = geometric_mean(sizes, numbers)
         weight = tuple(numbers.ratio(n, sum(sizes)) for n in sizes)
         count = tuple(numbers.number(n) / middle for n in sizes)
         scale = numbers.power(middle, root)
-        return cls(weight, count, numbers.ratio(1, 1), strength * scale, problem.depth, max_rank, False)
+        strength = _capped(strength * scale, numbers)
+        return cls(weight, count, numbers.ratio(1, 1), strength, problem.depth, max_rank, False)
 
     def subsample(self, classes: int, numbers: Numbers) -> Instance:
         """The problem of fewer classes whose minimum is no larger. Source: derivations/subsampling_bound.py."""
@@ -98,6 +102,10 @@ class Instance:
         own = [self.classes, self.rivals, self.strength, self.depth, self.max_rank, *self.weight, *self.count]
         wanted = np.array([float(value) for value in own])
         return form.shape == wanted.shape and bool(np.allclose(form, wanted, rtol=1e-12, atol=0.0))
+
+
+def _capped(strength: Any, numbers: Numbers) -> Any:
+    return numbers.number(STRONGEST) if numbers.low(strength) > STRONGEST else strength
 
 
 def loss_strength(problem: DeepUFM, numbers: Numbers) -> Any:

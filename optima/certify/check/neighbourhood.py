@@ -267,7 +267,7 @@ class _InnerPoint:
         steps = [[u - v for u, v in zip(a, b, strict=True)] for a, b in itertools.combinations(ends, 2)]
         reach = [_dot(v, w) for v, w in zip(steps, _solved(A, steps, "flat for a class"), strict=True)]
         farthest = max(numbers.high(value) for value in reach)
-        value = weight * numbers.log(total) + count * sum(E[a] * x[a] * x[a] for a in m)
+        value = weight * numbers.log1p(sum(odds)) + count * sum(E[a] * x[a] * x[a] for a in m)
         return cls(x, count, value, curvature, numbers.number(farthest), _dot(left, solved[-1]))
 
 

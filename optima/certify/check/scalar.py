@@ -64,10 +64,17 @@ def one_direction(instance: Instance, numbers: Numbers) -> float:
         odds = rivals * numbers.exp(-x * rate)
         return -rate * odds / (1 + odds)
 
-    # Beyond this the penalty alone exceeds the value at zero.
-    zero = instance.zero_fit(numbers)
-    end = 2 * numbers.high(numbers.power(zero / instance.strength, numbers.ratio(instance.depth + 1, 2)))
-    return minimum(fit, slope, lambda x: instance.strength * numbers.power(x, exponent), end, numbers)
+    def penalty(x: Any) -> Any:
+        return instance.strength * numbers.power(x, exponent)
+
+    # Beyond the end the penalty alone exceeds a value; that at zero may put it beyond the range of floats.
+    least = instance.zero_fit(numbers)
+    if numbers.high(instance.strength) < 1:
+        some = -numbers.log(instance.strength) / rate
+        value = fit(some) + penalty(some)
+        least = value if numbers.high(value) < numbers.low(least) else least
+    end = 2 * numbers.high(numbers.power(least / instance.strength, numbers.ratio(instance.depth + 1, 2)))
+    return minimum(fit, slope, penalty, end, numbers)
 
 
 def squared_error(problem: DeepUFM, numbers: Numbers) -> float:

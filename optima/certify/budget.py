@@ -1,0 +1,87 @@
+"""How much work a proof may take: boxes, which are the same on every machine, and only on request the clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from optima.model import positive_integer, positive_number
+
+# Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, about a second.
+BOXES, CHEAP_BOXES = 600_000, 3_000
+# Bytes a box takes, with its tree node.
+BOX_BYTES = 700
+
+
+class Search(Protocol):
+    """What a budget looks at."""
+
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        """Boxes of its tree, split ones and those closed unbounded included."""
+
+    @property
+    def done(self) -> bool:
+        """Whether all boxes are closed."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a search; it ends after the batch of boxes that reaches one of them.
+
+    ``boxes`` and ``memory`` (in GiB) count boxes, those of an interrupted search included; only ``seconds`` depend on
+    the machine and its load.
+    """
+
+    boxes: float = BOXES
+    memory: float = 4.0
+    seconds: float = math.inf
+
+    @property
+    def most(self) -> float:
+        """Boxes that both limits allow."""
+        return min(self.boxes, self.memory * 2**30 / BOX_BYTES)
+
+    def part(self, share: float) -> Budget:
+        """A share of the work."""
+        return replace(self, boxes=share * self.boxes, seconds=share * self.seconds)
+
+    def less(self, searches: Iterable[Search]) -> Budget:
+        """What searches have left."""
+        left = self
+        for search in searches:
+            left = replace(left, boxes=left.boxes - search.size, seconds=left.seconds - search.seconds)
+        return left
+
+    def spent(self, search: Search) -> float:
+        """Part of it that a search has used, 1 or more at its end."""
+        return max(search.size / self.most, search.seconds / self.seconds)
+
+    def ended(self, search: Search) -> str:
+        """Why a search ended, in words."""
+        if search.done:
+            return "all boxes are closed"
+        if search.size >= self.boxes:
+            return f"stopped after {search.size} boxes"
+        if search.size >= self.most:
+            return f"stopped at {self.memory:g} GiB"
+        if search.seconds >= self.seconds:
+            return "stopped by the clock"
+        return "stopped where floats are too short"
+
+
+def budget_of(boxes: int | None, memory: float, minutes: float | None, default: float = BOXES) -> Budget:
+    """The budget that a user asks for: without boxes there are ``default``, or where minutes are given no limit.
+
+    Raises ValueError for numbers that are not positive.
+    """
+    if boxes is not None:
+        most: float = positive_integer("boxes", boxes)
+    else:
+        most = default if minutes is None else math.inf
+    seconds = math.inf if minutes is None else 60 * positive_number("minutes", minutes)
+    return Budget(most, positive_number("memory", memory), seconds)
