@@ -188,4 +188,4 @@ def _numbers(problem: DeepUFM) -> int:
     """Numbers in the factors of one run."""
     assert problem.width is not None
     hidden = (problem.depth - 1) * problem.width**2
-    return hidden + problem.width * (problem.classes + problem.labels.size)
+    return hidden + problem.width * (problem.classes + problem.size)

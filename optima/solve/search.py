@@ -121,7 +121,7 @@ def solve(
     return Solution(
         problem,
         means,
-        str(recognise(means, loss=problem.loss)),
+        str(recognise(means, loss=problem.loss, rank=reduction.rank(means))),
         ladder,
         {name: loss for name, (loss, _) in named.items()},
         known,
@@ -223,7 +223,7 @@ class _Search:
         out: dict[int, list[Array]] = {}
         reduction = Reduction(self.problem)
         for means in matrices:
-            rank = reduction.singular_values(means).size
+            rank = reduction.rank(means)
             if 1 <= rank <= self.max_rank:
                 out.setdefault(rank, []).append(means / self.objective.column)
         return out
@@ -411,9 +411,11 @@ class _Search:
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column
-        name = recognise(means).name
+        name = recognise(means, rank=point.rank).name
         return Minimum(point.loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
 
     def _unverified(self, loss: float, factors: Array, hits: int) -> Minimum:
         means = factors[0] @ factors[1].T * self.objective.column
-        return Minimum(loss, recognise(means).name, "unverified", math.nan, math.nan, hits, means)
+        return Minimum(
+            loss, recognise(means, rank=factors.shape[2]).name, "unverified", math.nan, math.nan, hits, means
+        )

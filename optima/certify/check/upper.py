@@ -1,4 +1,4 @@
-"""The loss of class-mean logits: an upper bound of the minimum."""
+"""The loss of class-mean logits: an upper bound of the minimum, as the objective at factors that have them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,43 @@ from optima.reduction import Reduction
 
 
 def loss_of(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
-    """Loss of means (K, K); in balls, an upper bound of the objective at factors whose logits are about these."""
+    """The objective at factors within the width whose logits are means (K, K), up to rounding; in balls not below it.
+
+    Whatever is left out of the factors is left out of the logits too, so that the value is one of the model's.
+    """
     K, reduction = problem.classes, Reduction(problem)
     if means.shape != (K, K) or not np.isfinite(means).all():
         raise Refuted(f"the logits have not K x K = {K} x {K} finite entries")
-    rank = reduction.singular_values(means).size
+    rank = reduction.rank(means)
     if rank > problem.max_rank:
         raise Refuted(f"the logits have rank {rank}, more than the width {problem.max_rank}")
-    return _objective(problem, reduction.lift(means), numbers) if numbers.rigorous else reduction.value(means)
+    factors = reduction.class_factors(means)
+    return _in_balls(problem, factors, numbers) if numbers.rigorous else _in_floats(problem, factors)
 
 
-def _objective(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
-    """sum of reg / 2 times squared norms, plus the data loss: arithmetic on the entries of the factors only."""
+def _in_floats(problem: DeepUFM, factors: list[Array]) -> float:
+    """As :func:`_in_balls`, in floats."""
+    logits, sizes = factors[-1], problem.class_sizes.astype(float)
+    squares = [float(np.sum(weight**2)) for weight in factors[:-1]] + [float(np.sum(logits**2 @ sizes))]
+    for weight in factors[:-1]:
+        logits = weight @ logits
+    if problem.loss == "ce":
+        lead = logits - np.diagonal(logits)
+        np.fill_diagonal(lead, -np.inf)
+        losses = np.logaddexp(0.0, np.logaddexp.reduce(lead, axis=0))
+    else:
+        losses = np.sum((logits - np.eye(problem.classes)) ** 2, axis=0) / 2
+    penalty = sum(reg / 2 * square for reg, square in zip(problem.regs, squares, strict=True))
+    return penalty + float(losses @ (sizes / problem.size))
+
+
+def _in_balls(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
+    """sum of reg / 2 times squared norms, plus the data loss: arithmetic on the entries of the factors only.
+
+    The last factor has one column for each class, which its samples share.
+    """
     flint, sizes = numbers.flint, [int(n) for n in problem.class_sizes]
-    starts = np.cumsum([0, *sizes[:-1]])
-    matrices = [flint.arb_mat(factor.tolist()) for factor in (*factors[:-1], factors[-1][:, starts])]
+    matrices = [flint.arb_mat(factor.tolist()) for factor in factors]
     total = numbers.number(0)
     for reg, matrix in zip(problem.regs, matrices, strict=True):
         repeat = sizes if matrix is matrices[-1] else [1] * matrix.ncols()
