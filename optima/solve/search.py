@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from optima.limits import check_searchable
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
@@ -100,10 +101,12 @@ def solve(
     progress
         Called with one line after the named structures and after each batch of descents.
 
-    Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
+    the ladder of ranks; garrod2025.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
+    check_searchable(problem)
     ranks = _checked_ranks(problem, ranks)
     began = time.perf_counter()
     reduction = Reduction(problem)

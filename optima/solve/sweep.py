@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 
+from optima.limits import check_searchable
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -50,12 +51,14 @@ def sweep(
     workers
         Processes that share the groups, each with one BLAS thread; 1 stays in this process.
 
-    Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks.
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`.
+    Source: theory of the ladder of ranks.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed, workers = positive_integer("seed", seed, minimum=0), positive_integer("workers", workers)
     groups: dict[object, set[DeepUFM]] = {}
     for problem in problems:
+        check_searchable(problem)
         groups.setdefault(_kind(problem), set()).add(problem)
     # The largest first, so that the processes end together.
     tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=_cost, reverse=True)
