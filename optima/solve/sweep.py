@@ -15,6 +15,7 @@ from optima.solution import Solution
 from optima.solve.blas import one_blas_thread
 from optima.solve.search import EFFORTS, solve
 from optima.solve.sweep_group import Group
+from optima.solve.workers import check_guard
 
 Progress = Callable[[str], None]
 
@@ -49,10 +50,11 @@ def sweep(
     progress
         Called with one line after each group.
     workers
-        Processes that share the groups, each with one BLAS thread; 1 stays in this process.
+        Processes that share the groups, each with one BLAS thread; 1 stays in this process. A script that asks for
+        more makes its calls under ``if __name__ == "__main__":``.
 
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`.
-    Source: theory of the ladder of ranks.
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
+    RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed, workers = positive_integer("seed", seed, minimum=0), positive_integer("workers", workers)
@@ -91,6 +93,7 @@ def _all(tasks: list[list[DeepUFM]], seed: int, effort: str, workers: int) -> It
     if workers <= 1:
         yield from (_sweep_group(task, seed, effort) for task in tasks)
         return
+    check_guard()
     with one_blas_thread():
         pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
         try:
