@@ -1,6 +1,8 @@
 """Pictures whatever matplotlib was told."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import matplotlib
 import pytest
@@ -15,6 +17,8 @@ from optima.plot.phase import plot_phase
 from optima.plot.training import plot_training
 
 USERS = {"text.usetex": True, "font.family": "no such font", "figure.dpi": 7, "savefig.bbox": "tight"}
+
+thread = partial(ThreadPoolExecutor, 1)
 
 
 @pytest.fixture
@@ -40,7 +44,9 @@ def test_pictures_need_no_latex(users_settings, tmp_path):
     plot_training(runs.compare()[0]).savefig(io.BytesIO())
     with Store(tmp_path / "atlas", write=True) as store:
         axes = {"classes": [3, 4], "width": [2, 3]}
-        diagram = phase_diagram("classes", "width", axes, {"depth": 2, "reg": 1e-2}, store, effort="quick")
+        diagram = phase_diagram(
+            "classes", "width", axes, {"depth": 2, "reg": 1e-2}, store, effort="quick", executors=thread
+        )
     plot_phase(diagram).savefig(io.BytesIO(), format="svg")
     assert matplotlib.rcParams["text.usetex"]
 
