@@ -13,6 +13,8 @@ ROOM = 64
 SEARCH_MATRICES = 100
 # Copies of the factors and logits of a run that training holds at once.
 RUN_COPIES = 4
+# Classes up to which the margins of named structures are listed.
+MOST_NAMED = 1_000_000
 # Cells of a grid that are listed before the first one is solved.
 MOST_CELLS = 1_000_000
 
@@ -22,6 +24,12 @@ def check_room(what: str, numbers: float, advice: str) -> None:
     need = 8 * numbers / 2**30
     if need > ROOM:
         raise ValueError(f"{what} needs about {need:.3g} GiB, and {ROOM} GiB are the limit; {advice}")
+
+
+def check_named(classes: int) -> None:
+    """Raise ValueError when named structures have too many margins."""
+    if classes > MOST_NAMED:
+        raise ValueError(f"classes is {classes}, and named structures have at most {MOST_NAMED}; pass fewer classes")
 
 
 def check_classes(classes: int) -> None:
@@ -57,6 +65,6 @@ def check_trainable(problem: DeepUFM, runs: int = 1) -> None:
     factors = (problem.depth - 1) * width**2 + width * (problem.classes + problem.size)
     numbers = RUN_COPIES * runs * (factors + problem.classes * problem.size)
     what = f"training {runs} run" + "s" * (runs > 1)
-    check_room(what, numbers, "pass fewer samples, classes or seeds, or a smaller width")
+    check_room(what, numbers, "pass fewer samples, classes or seeds, or a smaller width or depth")
     if problem.activation == "linear":
         check_searchable(problem)

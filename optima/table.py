@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from optima.certify.bounding import bounding_structures
+from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
@@ -92,6 +93,7 @@ class LossTable:
         for name in ("classes", "depths", "regs", "samples"):
             if not getattr(self, name):
                 raise ValueError(f"{name} is empty; pass at least one value")
+        check_named(max(self.classes))
         if self.width is not None:
             positive_integer("width", self.width)
         if self.structures is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve.scale import Stationary, stationary_scales
@@ -77,6 +78,7 @@ def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[s
     """
     if not problem.balanced:
         raise ValueError("named structures need classes of equal size; pass one number of samples")
+    check_named(problem.classes)
     if names is not None:
         check_names(names, [problem.classes])
     reduction = Reduction(problem)

@@ -98,6 +98,8 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
         ("atlas build --classes 3 --depths 2 --regs 1e308 --samples 1000 --store a", "pass one from 1e-300"),
         ("solve --classes 4 --depth 2 --reg 5e-324", "pass one from 1e-300"),
         ("solve --classes 4 --depth 1 --reg 1e308 --samples 1000 --json", "pass one from 1e-300"),
+        ("loss --classes 1000000000 --depth 2 --reg 1e-3", "pass fewer classes"),
+        ("table --classes 2,1000000000 --depths 2 --regs 1e-3", "pass fewer classes"),
         ("max-margin --classes 99999999999999999999 --depth 2", "pass an integer of at most"),
         ("atlas show stored.sqlite --rank 99999999999999999999", "pass an integer of at most"),
         ("atlas show stored.sqlite --classes 2:10000000", "pass a larger step"),

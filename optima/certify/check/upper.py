@@ -1,4 +1,4 @@
-"""The loss of class-mean logits: an upper bound of the minimum, as the objective at factors that have them."""
+"""The loss of class-mean logits: an upper bound of the minimum."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from optima.certify.check.arithmetic import Numbers
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import Reduction, geometric_mean
 
 
 def loss_of(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
-    """The objective at factors within the width whose logits are means (K, K), up to rounding; in balls not below it.
+    """Loss of means (K, K) within the width; in balls, not below that of factors whose logits are about these.
 
-    Whatever is left out of the factors is left out of the logits too, so that the value is one of the model's.
+    The singular values beyond the rank are rounding; they are left out of the fit as they are out of the penalty.
     """
     K, reduction = problem.classes, Reduction(problem)
     if means.shape != (K, K) or not np.isfinite(means).all():
@@ -23,24 +23,25 @@ def loss_of(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
     rank = reduction.rank(means)
     if rank > problem.max_rank:
         raise Refuted(f"the logits have rank {rank}, more than the width {problem.max_rank}")
-    factors = reduction.class_factors(means)
-    return _in_balls(problem, factors, numbers) if numbers.rigorous else _in_floats(problem, factors)
+    if numbers.rigorous:
+        return _in_balls(problem, reduction.class_factors(means), numbers)
+    return _in_floats(problem, means, rank)
 
 
-def _in_floats(problem: DeepUFM, factors: list[Array]) -> float:
-    """As :func:`_in_balls`, in floats."""
-    logits, sizes = factors[-1], problem.class_sizes.astype(float)
-    squares = [float(np.sum(weight**2)) for weight in factors[:-1]] + [float(np.sum(logits**2 @ sizes))]
-    for weight in factors[:-1]:
-        logits = weight @ logits
+def _in_floats(problem: DeepUFM, means: Array, rank: int) -> float:
+    """Fit and penalty of the nearest logits of a rank."""
+    sizes = problem.class_sizes.astype(float)
+    left, s, right = np.linalg.svd(means * np.sqrt(sizes))
+    logits = (left[:, :rank] * s[:rank]) @ right[:rank] / np.sqrt(sizes)
     if problem.loss == "ce":
         lead = logits - np.diagonal(logits)
         np.fill_diagonal(lead, -np.inf)
         losses = np.logaddexp(0.0, np.logaddexp.reduce(lead, axis=0))
     else:
         losses = np.sum((logits - np.eye(problem.classes)) ** 2, axis=0) / 2
-    penalty = sum(reg / 2 * square for reg, square in zip(problem.regs, squares, strict=True))
-    return penalty + float(losses @ (sizes / problem.size))
+    factors = problem.depth + 1
+    penalty = factors / 2 * geometric_mean(problem.regs) * np.sum(s[:rank] ** (2 / factors))
+    return float(penalty + losses @ (sizes / problem.size))
 
 
 def _in_balls(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
