@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
 
 Array = NDArray[np.float64]
@@ -118,6 +118,11 @@ class DeepUFM:
         return _frozen(np.broadcast_to(np.asarray(self.samples, dtype=np.int64), (self.classes,)).copy())
 
     @cached_property
+    def size(self) -> int:
+        """Number of samples N of all classes together."""
+        return self.classes * self.samples if isinstance(self.samples, int) else sum(self.samples)
+
+    @cached_property
     def labels(self) -> NDArray[np.int64]:
         """Class of each column of the logits, shape (N,)."""
         return _frozen(np.repeat(np.arange(self.classes), self.class_sizes))
@@ -129,21 +134,22 @@ class DeepUFM:
 
     def data_loss(self, logits: Array) -> float:
         """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
-        logits = self._checked_logits(logits)
+        logits = self.checked_logits(logits)
         if self.loss == "ce":
             return float(np.mean(cross_entropies(logits, self.labels)))
-        return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.labels.size))
+        return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.size))
 
     def data_loss_gradient(self, logits: Array) -> Array:
         """Gradient of g at logits of shape (K, N): (softmax(Z) - Y) / N or (Z - Y) / N."""
-        logits = self._checked_logits(logits)
+        logits = self.checked_logits(logits)
         if self.loss == "ce":
-            return cross_entropy_slopes(logits, self.labels) / self.labels.size
-        return (logits - self._one_hot) / self.labels.size
+            return cross_entropy_slopes(logits, self.labels) / self.size
+        return (logits - self._one_hot) / self.size
 
-    def _checked_logits(self, logits: Array) -> Array:
+    def checked_logits(self, logits: ArrayLike) -> Array:
+        """Logits as floats. Raises ValueError unless they have shape (K, N)."""
         logits = np.asarray(logits, dtype=float)
-        wanted = (self.classes, self.labels.size)
+        wanted = (self.classes, self.size)
         if logits.shape != wanted:
             raise ValueError(f"logits have shape {logits.shape}; pass shape {wanted}")
         return logits
@@ -197,7 +203,7 @@ class DeepUFM:
             )
         width = self.width or next(iter(np.shape(factors[-1])), 1)
         hidden = [(width, width)] * (self.depth - 1)
-        wanted = [*hidden, (self.classes, width), (width, self.labels.size)]
+        wanted = [*hidden, (self.classes, width), (width, self.size)]
         shapes = [np.shape(factor) for factor in factors]
         if shapes != wanted:
             raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")

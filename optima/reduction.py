@@ -36,6 +36,11 @@ def center(logits: Array) -> Array:
     return logits - logits.mean(axis=0, keepdims=True)
 
 
+def numerical_rank(singular: Array, tolerance: float | Array) -> int:
+    """Number of singular values (descending) above ``tolerance``, one or one for each, times the largest."""
+    return int(np.sum(singular > tolerance * singular[0])) if singular.size and singular[0] > 0 else 0
+
+
 @dataclass(frozen=True)
 class Reduction:
     r"""The reduced problem of a linear model.
@@ -52,7 +57,9 @@ class Reduction:
 
     Singular values below ``rank_tolerance`` times the largest are taken to be zero: s^p is not small
     there when p is (rounding noise 1e-16 to the power 0.01 is 0.69). Beyond the width of the model, where
-    only noise is admissible, the tolerance is 1e-6; the functions themselves are defined for logits of any rank.
+    only noise is admissible, the tolerance is 1e-6. Value, gradient and factors are those of :meth:`admissible`
+    logits, from which such values are removed; logits of a higher rank than the width keep theirs, and no
+    factors have them.
 
     Raises ValueError for relu models, where no such reduction is known, and for class-mean logits that are not
     finite or of the wrong shape.
@@ -94,8 +101,8 @@ class Reduction:
 
     @property
     def rank_tolerance(self) -> float:
-        """Relative size under which a singular value counts as zero."""
-        return 8 * max(self.problem.classes, self.problem.labels.size) * float(np.finfo(float).eps)
+        """Relative size under which a singular value of M diag(sqrt(n_c)) counts as zero."""
+        return 8 * self.problem.classes * float(np.finfo(float).eps)
 
     @cached_property
     def _root_sizes(self) -> Array:
@@ -103,7 +110,7 @@ class Reduction:
 
     @cached_property
     def _weights(self) -> Array:
-        return self.problem.class_sizes / self.problem.class_sizes.sum()
+        return self.problem.class_sizes / self.problem.size
 
     def fit(self, means: Array) -> float:
         """sum_c pi_c g_c(M_{:c}) at class-mean logits M of shape (K, K)."""
@@ -124,19 +131,38 @@ class Reduction:
         """Nonzero singular values of Z = M R, descending."""
         return self._svd(self._checked(means))[1]
 
+    def rank(self, means: Array) -> int:
+        """Number of nonzero singular values of Z = M R."""
+        return self.singular_values(means).size
+
+    def admissible(self, means: Array) -> Array:
+        """M without the singular values of Z that count as zero, shape (K, K): what fit and penalty both are of."""
+        return self._admissible(self._checked(means))[0]
+
+    def _admissible(self, means: Array) -> tuple[Array, Array]:
+        """The admissible logits and their singular values."""
+        left, s, right = np.linalg.svd(means * self._root_sizes)
+        rank = self._rank(s)
+        return _without(means, left, s, right / self._root_sizes, rank), s[:rank]
+
     def penalty(self, means: Array) -> float:
         """c sum_i s_i(Z)^p at class-mean logits M."""
-        return self.strength * float(np.sum(self.singular_values(means) ** self.exponent))
+        return self._penalty(self.singular_values(means))
+
+    def _penalty(self, s: Array) -> float:
+        return self.strength * float(np.sum(s**self.exponent))
 
     def value(self, means: Array) -> float:
-        """f(M) = fit + penalty at class-mean logits M of shape (K, K)."""
-        return self.fit(means) + self.penalty(means)
+        """f(M) = fit + penalty at the admissible logits of M, shape (K, K)."""
+        kept, s = self._admissible(self._checked(means))
+        return self.fit(kept) + self._penalty(s)
 
     def value_at_logits(self, logits: Array) -> float:
-        """g(Z) + c sum_i s_i(Z)^p at any logits Z of shape (K, N), class-averaged or not."""
-        loss = self.problem.data_loss(logits)
-        s = np.linalg.svd(np.asarray(logits, dtype=np.float64), compute_uv=False)
-        return loss + self.strength * float(np.sum(s[: self._rank(s)] ** self.exponent))
+        """g(Z) + c sum_i s_i(Z)^p at any logits Z of shape (K, N), class-averaged or not, without their zeros s_i."""
+        logits = self.problem.checked_logits(logits)
+        left, s, right = np.linalg.svd(logits, full_matrices=False)
+        rank = self._rank(s, max(logits.shape))
+        return self.problem.data_loss(_without(logits, left, s, right, rank)) + self._penalty(s[:rank])
 
     def gradient(self, means: Array) -> Array:
         """Gradient of f at M within the matrices of the rank of M.
@@ -147,7 +173,7 @@ class Reduction:
         means = self._checked(means)
         left, s, right = self._svd(means)
         spectral = self.strength * self.exponent * (left * s ** (self.exponent - 1)) @ right
-        return self.fit_gradient(means) + spectral * self._root_sizes
+        return self.fit_gradient(self.admissible(means)) + spectral * self._root_sizes
 
     def replicate(self, means: Array) -> Array:
         """Z = M R: column c of M once for each sample of class c, shape (K, N)."""
@@ -162,6 +188,13 @@ class Reduction:
 
         Raises ValueError when the width is smaller than the rank of M.
         """
+        *weights, features = self.class_factors(means, width, rng)
+        return [*weights, np.repeat(features, self.problem.class_sizes, axis=1)]
+
+    def class_factors(
+        self, means: Array, width: int | None = None, rng: np.random.Generator | None = None
+    ) -> list[Array]:
+        """The factors of :meth:`lift` with one column of H for each class, shape (d, K): its samples share it."""
         means = self._checked(means)
         left, s, right = self._svd(means)
         width = self._lift_width(width, s.size)
@@ -170,7 +203,7 @@ class Reduction:
         bases = [_orthonormal(width, s.size, rng) for _ in range(depth)]
         features = (bases[0] * root) @ (right / self._root_sizes)
         weights = [(after * root) @ before.T for before, after in pairwise([*bases, left])]
-        factors = [*weights, np.repeat(features, self.problem.class_sizes, axis=1)]
+        factors = [*weights, features]
         return [math.sqrt(self.reg / reg) * factor for reg, factor in zip(regs, factors, strict=True)]
 
     def project(self, factors: Sequence[Array]) -> Array:
@@ -185,13 +218,12 @@ class Reduction:
         rank = self._rank(s)
         return left[:, :rank], s[:rank], right[:rank]
 
-    def _rank(self, s: Array) -> int:
-        """Number of singular values (descending) that count as nonzero."""
-        if s[0] == 0:
-            return 0
-        floor = np.full(s.size, self.rank_tolerance)
-        floor[self.problem.max_rank :] = max(NOISE, self.rank_tolerance)
-        return int(np.sum(s > floor * s[0]))
+    def _rank(self, s: Array, size: int = 0) -> int:
+        """Number of singular values (descending) that count as nonzero, of a matrix with ``size`` rows or columns."""
+        tolerance = self.rank_tolerance * max(1.0, size / self.problem.classes)
+        floor = np.full(s.size, tolerance)
+        floor[self.problem.max_rank :] = max(NOISE, tolerance)
+        return numerical_rank(s, floor)
 
     def _lift_width(self, width: int | None, rank: int) -> int:
         own = self.problem.width
@@ -210,6 +242,11 @@ class Reduction:
         if not np.isfinite(means).all():
             raise ValueError("class-mean logits contain nan or infinity; pass finite numbers")
         return means
+
+
+def _without(matrix: Array, left: Array, s: Array, right: Array, rank: int) -> Array:
+    """A matrix less the part of its singular values from number ``rank`` on; what is kept keeps its digits."""
+    return matrix - (left[:, rank : s.size] * s[rank:]) @ right[rank : s.size]
 
 
 def _orthonormal(rows: int, columns: int, rng: np.random.Generator | None) -> Array:

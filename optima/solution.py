@@ -117,8 +117,8 @@ class Solution:
 
     @cached_property
     def fit(self) -> float:
-        """Mean cross-entropy or squared error at M."""
-        return self._reduction.fit(self.means)
+        """Mean cross-entropy or squared error at M, without the singular values that count as zero."""
+        return self._reduction.fit(self._reduction.admissible(self.means))
 
     @cached_property
     def penalty(self) -> float:

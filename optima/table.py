@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from optima.certify.bounding import bounding_structures
+from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
@@ -20,8 +21,11 @@ from optima.structures import Structure, catalogue, check_names, families
 if TYPE_CHECKING:
     import pandas as pd
 
-# Cells whose losses are held at once.
+# Cells whose losses are held at once, at most.
 BATCH = 1 << 14
+# Their work, cells times classes, at most: expensive cells come a few at a time, so that they are written and a closed
+# output is noticed. Whatever the number of cells, every K adds what its structures alone take.
+WORK, ALONE = 1 << 17, 256
 
 _KEYS = {"classes": pa.int64(), "depth": pa.int64(), "reg": pa.float64(), "samples": pa.int64()}
 _RESULTS = {
@@ -89,6 +93,7 @@ class LossTable:
         for name in ("classes", "depths", "regs", "samples"):
             if not getattr(self, name):
                 raise ValueError(f"{name} is empty; pass at least one value")
+        check_named(max(self.classes))
         if self.width is not None:
             positive_integer("width", self.width)
         if self.structures is not None:
@@ -115,12 +120,12 @@ class LossTable:
         axes = np.array(self.depths), np.array(self.samples), np.array(self.regs)
         shape = tuple(map(len, axes))
         inner = math.prod(shape)
-        step = max(1, BATCH // inner)
-        for at in range(0, len(self.classes), step):
-            for start in range(0, inner, BATCH):
-                places = np.unravel_index(np.arange(start, min(start + BATCH, inner)), shape)
+        for classes in _together(self.classes, inner):
+            step = min(BATCH, max(1, WORK // max(classes) - ALONE))
+            for start in range(0, inner, step):
+                places = np.unravel_index(np.arange(start, min(start + step, inner)), shape)
                 L, n, lam = (axis[place] for axis, place in zip(axes, places, strict=True))
-                yield self._batch(self.classes[at : at + step], L, n, lam)
+                yield self._batch(classes, L, n, lam)
 
     def to_arrow(self) -> pa.Table:
         """All cells as one Arrow table."""
@@ -149,6 +154,17 @@ class LossTable:
     def _candidates(self, classes: int) -> list[list[Structure]]:
         """Members at K classes of each name of :attr:`names`."""
         return [catalogue(classes, [name], self.loss, self.width) for name in self.names]
+
+
+def _together(classes: Sequence[int], inner: int) -> Iterator[Sequence[int]]:
+    """Runs of numbers of classes whose cells, ``inner`` for each, are computed in one go."""
+    start, cells, work = 0, 0, 0
+    for at, K in enumerate(classes):
+        cells, work = cells + inner, work + K * (inner + ALONE)
+        if at > start and (cells > BATCH or work > WORK):
+            yield classes[start:at]
+            start, cells, work = at, inner, K * (inner + ALONE)
+    yield classes[start:]
 
 
 def _cells(

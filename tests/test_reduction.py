@@ -687,3 +687,35 @@ def test_a_reduction_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         reduction.problem = DeepUFM(3, 2, 0.1)
     assert reduction == Reduction(DeepUFM(3, 1, 0.1))
+
+
+# Singular values that count as zero
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        DeepUFM(6, 3, 1e-3, width=1),
+        DeepUFM(5, 2, 1e-3, samples=(100, 100, 10, 10, 1), width=2),
+        DeepUFM(4, 1, 1e-2, samples=7, width=2, loss="mse"),
+    ],
+)
+def test_value_is_that_of_factors_within_the_width(problem):
+    """The fit once saw singular values beyond the width that the penalty left out: bounds were 1e-3 too low."""
+    reduction, rng = Reduction(problem), np.random.default_rng(0)
+    for size in (10.0, 1e3):
+        codes = rng.normal(size=(2, problem.classes, problem.max_rank))
+        noise = rng.normal(size=(problem.classes,) * 2)
+        means = size * (codes[0] @ codes[1].T + 1e-7 * noise)
+        assert reduction.rank(means) == problem.max_rank
+        factors = reduction.lift(means)
+        assert reduction.value(means) == pytest.approx(problem.objective(factors), rel=1e-12)
+        assert reduction.value(means) == pytest.approx(reduction.value(reduction.project(factors)), rel=1e-12)
+        logits = reduction.replicate(means)
+        assert reduction.value_at_logits(logits) == pytest.approx(reduction.value(means), rel=1e-10)
+        assert reduction.rank(reduction.admissible(means)) == problem.max_rank
+
+
+def test_rank_does_not_depend_on_the_number_of_samples():
+    means = np.diag([1.0, 1e-5, 0.0])
+    assert [Reduction(DeepUFM(3, 2, 1e-3, samples=n)).rank(means) for n in (1, 10**9, 10**12)] == [2, 2, 2]

@@ -131,3 +131,14 @@ def assert_refused(path):
     with pytest.raises(ValueError, match=r"not a solution file; pass") as caught:
         Solution.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [(100, 100, 10, 10), (50, 20, 5, 1), (1000, 1000, 1000, 1)])
+def test_rank_and_name_follow_one_rule(sizes):
+    """Where a singular value is on its way to zero it counted for the rank, and not for the name beside it."""
+    for reg in np.geomspace(5e-2, 5e-3, 25):
+        found = solve(DeepUFM(4, 1, float(reg), sizes), effort="quick")
+        # A logit of 1e-4 is not zero for the rank either.
+        assert f"(rank {found.rank}," in found.structure, (reg, found.structure, found.singular_values)
+        assert found.as_dict()["rank"] == found.rank
+        assert all(rung.rank == found.rank for rung in found.ladder)

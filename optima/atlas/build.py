@@ -12,6 +12,7 @@ from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.atlas.work import work
+from optima.limits import check_searchable
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.solve.search import EFFORTS
 
@@ -102,12 +103,14 @@ def build(
     progress
         Called after each job.
 
-    Raises ValueError for relu models and an unknown effort, and ConnectionError when a job keeps losing its worker or
-    a cluster its scheduler.
+    Raises ValueError for relu models, an unknown effort and problems beyond :mod:`optima.limits`, and ConnectionError
+    when a job keeps losing its worker or a cluster its scheduler.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
     grid = list(dict.fromkeys(map(normalised, problems)))
+    for problem in grid:
+        check_searchable(problem)
     known = {} if again else store.known(grid)
     bare = [problem for problem, certified in known.items() if certify and not certified]
     records = {problem: record for problem in bare if (record := store.get(problem)) is not None}

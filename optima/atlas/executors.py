@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from optima.model import positive_integer
 from optima.solve.blas import one_blas_thread
+from optima.solve.workers import check_guard
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,11 +25,15 @@ Executors = Callable[[], AbstractContextManager[Executor]]
 
 
 def processes(workers: int | None = None) -> Executors:
-    """Processes on this machine, each with one BLAS thread; by default as many as it has cores for this process."""
+    """Processes on this machine, each with one BLAS thread; by default as many as it has cores for this process.
+
+    A script makes its calls under ``if __name__ == "__main__":``; elsewhere they raise RuntimeError.
+    """
     count = positive_integer("workers", _cores() if workers is None else workers)
 
     @contextmanager
     def start() -> Iterator[Executor]:
+        check_guard()
         before = set(multiprocessing.active_children())
         context = multiprocessing.get_context("spawn")
         with one_blas_thread():
@@ -78,6 +83,7 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
     @contextmanager
     def start() -> Iterator[Executor]:
         if scheduler == "local":
+            check_guard()
             count = positive_integer("workers", _cores() if workers is None else workers)
             with one_blas_thread():
                 cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import product
 
 import numpy as np
 
+from optima.limits import check_cells
 from optima.model import DeepUFM, one_of, positive_integer, positive_number
 
 IMBALANCES = ("long-tailed", "step")
@@ -57,13 +59,16 @@ def grid(
     ``samples`` are numbers of samples of the largest class, of which every one of ``imbalances`` (ratios R, see
     :func:`imbalanced`) makes class sizes, or class sizes themselves.
 
-    Raises ValueError for class sizes of another number of classes, and class sizes with a ratio.
+    Raises ValueError for class sizes of another number of classes, class sizes with a ratio, and more cells than
+    are listed at once.
     """
     every = list(samples)
     if any(isinstance(each, tuple) for each in every) and list(imbalances) != [1.0]:
         raise ValueError("class sizes are given together with an imbalance ratio; pass one of the two")
+    axes = classes, depths, regs, every, imbalances, widths, losses
+    check_cells(math.prod(map(len, axes)))
     found: dict[DeepUFM, None] = {}
-    for K, L, reg, n, R, width, loss in product(classes, depths, regs, every, imbalances, widths, losses):
+    for K, L, reg, n, R, width, loss in product(*axes):
         sizes = n if isinstance(n, tuple) else imbalanced(K, n, R, kind)
         found[DeepUFM(K, L, reg, sizes, width, loss)] = None
     return list(found)

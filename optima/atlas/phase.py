@@ -17,6 +17,7 @@ from optima.atlas.executors import Executors
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.atlas.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.limits import check_cells
 from optima.model import DeepUFM, one_of, shown
 from optima.reduction import Reduction
 from optima.solve.search import solve
@@ -168,6 +169,7 @@ def phase_diagram(
             raise ValueError(f"the axis {name} has {len(axes[name])} value; pass at least two")
     if x == y:
         raise ValueError(f"both axes are {shown(x)}; pass two that differ")
+    check_cells(len(axes[x]) * len(axes[y]))
     tell = progress or (lambda line: None)
     along = next((name for name in ("reg", "depth") if name in (x, y)), None)
     across = y if (along or x) == x else x

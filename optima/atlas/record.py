@@ -118,7 +118,8 @@ class Record:
 
 def split(problem: DeepUFM, means: Array) -> Array:
     """A = U sqrt(S), B = V sqrt(S) of M = U S V^T cut to its rank, shape (2, K, r)."""
-    rank = Reduction(problem).singular_values(means).size
-    U, s, V = np.linalg.svd(means)
+    reduction = Reduction(problem)
+    rank = reduction.rank(means)
+    U, s, V = np.linalg.svd(reduction.admissible(means))
     root = np.sqrt(s[:rank])
     return np.stack([U[:, :rank] * root, V[:rank].T * root])

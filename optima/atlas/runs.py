@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -95,11 +96,12 @@ class Runs:
     ) -> Iterator[Trained]:
         """The runs that meet every condition given, by problem, hyperparameters and seed."""
         clauses = ["1"]
-        values: list[int | float] = []
+        values: list[str | float] = []
         for column, allowed in (("classes", classes), ("depth", depths)):
             if allowed is not None:
-                clauses.append(f"training.{column} IN ({','.join('?' * len(allowed))})")
-                values += list(allowed)
+                # One value however many: SQLite bounds the number of placeholders.
+                clauses.append(f"training.{column} IN (SELECT value FROM json_each(?))")
+                values.append(json.dumps([int(value) for value in allowed]))
         if regs is not None:
             clauses.append("training.reg BETWEEN ? AND ?")
             values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]

@@ -273,8 +273,9 @@ class Store:
         values: list[int | float | str] = []
         for column, allowed in (("classes", classes), ("depth", depths)):
             if allowed is not None:
-                clauses.append(f"cell.{column} IN ({','.join('?' * len(allowed))})")
-                values += list(allowed)
+                # One value however many: SQLite bounds the number of placeholders.
+                clauses.append(f"cell.{column} IN (SELECT value FROM json_each(?))")
+                values.append(json.dumps([int(value) for value in allowed]))
         if regs is not None:
             clauses.append("cell.reg BETWEEN ? AND ?")
             values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]

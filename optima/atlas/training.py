@@ -11,6 +11,7 @@ from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.work import work
+from optima.limits import check_cells, check_trainable
 from optima.model import DeepUFM, is_sequence, positive_integer
 from optima.train import train as descend
 from optima.train.initial import Initialisation
@@ -148,6 +149,7 @@ def checked(problems: Iterable[DeepUFM], hyperparameters: Hyperparameters) -> li
     """The problems without repeats. Raises ValueError for one that cannot be trained so, before any work."""
     grid = list(dict.fromkeys(map(trainable, problems)))
     for problem in grid:
+        check_trainable(problem)
         Initialisation(problem, hyperparameters.init, hyperparameters.scale)
     return grid
 
@@ -156,7 +158,9 @@ def seed_list(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """0, 1, ... for a number of seeds, or the seeds themselves without repeats."""
     if is_sequence(seeds):
         return tuple(dict.fromkeys(positive_integer("seeds", seed, minimum=0) for seed in seeds))  # type: ignore[union-attr]
-    return tuple(range(positive_integer("seeds", seeds)))
+    count = positive_integer("seeds", seeds)
+    check_cells(count)
+    return tuple(range(count))
 
 
 def _missing(runs: Runs, problem: DeepUFM, settings: Hyperparameters, seeds: Sequence[int]) -> tuple[int, ...]:
@@ -188,4 +192,4 @@ def _numbers(problem: DeepUFM) -> int:
     """Numbers in the factors of one run."""
     assert problem.width is not None
     hidden = (problem.depth - 1) * problem.width**2
-    return hidden + problem.width * (problem.classes + problem.labels.size)
+    return hidden + problem.width * (problem.classes + problem.size)

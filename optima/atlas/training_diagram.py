@@ -14,6 +14,7 @@ from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.training import TrainingProgress, checked, seed_list, train
+from optima.limits import check_cells
 from optima.model import DeepUFM, one_of
 from optima.structures.recognition.result import UNNAMED
 from optima.train import Share
@@ -185,6 +186,7 @@ def training_diagram(
     one_of("y", y, tuple(axis for axis in AXES if axis != x))
     settings = hyperparameters or Hyperparameters()
     numbers = seed_list(seeds)
+    check_cells(len(axes[x]) * len(axes[y]))
     columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
     flat = checked((problem for line in grid for problem in line), settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
@@ -84,8 +86,15 @@ def check(record: Record) -> Check:
 
 
 def all_parameter_objective(problem: DeepUFM, means: Array) -> float:
-    """The objective of the model at balanced factors whose logits are M R."""
-    return problem.objective(Reduction(problem).lift(means))
+    """The objective of the model at balanced factors whose logits are M R; samples of one class share their column."""
+    reduction = Reduction(problem)
+    factors = reduction.class_factors(means)
+    logits = factors[-1]
+    for weight in factors[:-1]:
+        logits = weight @ logits
+    repeats = [*(np.ones(weight.shape[1]) for weight in factors[:-1]), problem.class_sizes]
+    norms = (float(np.sum(factor**2 @ repeat)) for factor, repeat in zip(factors, repeats, strict=True))
+    return reduction.fit(logits) + sum(reg / 2 * norm for reg, norm in zip(problem.regs, norms, strict=True))
 
 
 def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
@@ -107,6 +116,6 @@ def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
         verification = solution.proof.verify()
         if not verification:
             raise ValueError(f"the certificate does not hold ({verification.reason}); pass a solution without it")
-    structure = str(recognise(solution.means, loss=problem.loss))
+    structure = str(recognise(solution.means, loss=problem.loss, rank=solution.rank))
     record = replace(Record.of(solution), loss=objective, structure=structure)
     return bool(store.put([record]))

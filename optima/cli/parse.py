@@ -7,8 +7,10 @@ import re
 
 import numpy as np
 
+from optima.model import positive_integer, shown
+
 # Longest axis of a grid; a typo such as 2:1e12 would otherwise fill the memory.
-LONGEST = 10_000_000
+LONGEST = 1_000_000
 
 
 def real(text: str) -> float:
@@ -33,14 +35,12 @@ def positive_real(text: str, name: str) -> float:
 
 
 def integer(text: str, name: str, least: int) -> int:
-    """An integer of at least ``least``."""
+    """An integer from ``least`` to 2^53."""
     try:
         value = int(text)
     except ValueError:
-        raise ValueError(f"{name} is {text!r}; pass an integer of at least {least}") from None
-    if value < least:
-        raise ValueError(f"{name} is {value}; pass an integer of at least {least}")
-    return value
+        raise ValueError(f"{name} is {shown(text)}; pass an integer of at least {least}") from None
+    return positive_integer(name, value, least)
 
 
 def integers(text: str, name: str, least: int) -> list[int]:

@@ -91,7 +91,7 @@ def _show(grid: LossTable, rows: int) -> None:
         for batch in grid.batches():
             winners.update(batch.column("winner").to_pylist())
             missing = max(0, rows - len(head))
-            head += batch.slice(0, missing).to_pylist()
+            head += batch.slice(0, min(missing, batch.num_rows)).to_pylist()
             advance(batch.num_rows)
     console().print(_rich_table(grid, head))
     if len(head) < len(grid):

@@ -15,6 +15,7 @@ from optima.cli import options, parse
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import console
 from optima.export import short
+from optima.limits import check_cells
 from optima.solution import problem_dict
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def train(
     sizes = options.class_sizes(samples)
     regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]
     describe = lambda value: options.problem(classes, depth, value, reg_per_factor, sizes, None, loss)
-    problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
     widths, rates = parse.integers(width, "width", 1), parse.reals(lr, "lr")
+    check_cells(len(regs) * len(widths) * len(rates))
+    problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
     pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)
     way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
     with resumable(way_on), bar("training") as tell:

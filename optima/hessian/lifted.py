@@ -42,6 +42,7 @@ def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None) ->
     Raises ValueError for relu models, and for logits that are not critical. Source: derivations/simplex_hessian.py.
     """
     reduction = Reduction(problem)
+    means = reduction.admissible(means)
     _check_critical(reduction, means)
     return _Lifted(reduction, means, width).spectrum()
 
@@ -49,7 +50,7 @@ def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None) ->
 def _check_critical(reduction: Reduction, means: Array) -> None:
     roots = np.sqrt(reduction.problem.class_sizes.astype(float))
     U, _, V = np.linalg.svd(means * roots)
-    rank = reduction.singular_values(means).size
+    rank = reduction.rank(means)
     # Across the rank a critical point may have any gradient.
     inside = U.T @ (reduction.gradient(means) / roots) @ V.T
     inside[rank:, rank:] = 0
@@ -66,7 +67,7 @@ class _Lifted:
 
     def __init__(self, reduction: Reduction, means: Array, width: int | None) -> None:
         problem = reduction.problem
-        self.K, self.L, self.N = problem.classes, problem.depth, problem.labels.size
+        self.K, self.L, self.N = problem.classes, problem.depth, problem.size
         self.m = self.L + 1
         self.sizes = problem.class_sizes
         # Index 0 is H, index l is W_l.
@@ -74,7 +75,7 @@ class _Lifted:
         self.reg = reduction.reg
         roots = np.sqrt(self.sizes.astype(float))
         U, s, V = np.linalg.svd(means * roots)
-        self.r = reduction.singular_values(means).size
+        self.r = reduction.rank(means)
         self.s, self.U, self.V = s[: self.r], U, V.T
         self.d = _width(problem, width, self.r)
         q = softmax(means, axis=0)

@@ -58,9 +58,9 @@ def data_hessian_product(problem: DeepUFM, logits: Array, shift: Array) -> Array
     (diag(q) - q q^T) shift / N in each column, q = softmax; shift / N for squared error.
     """
     if problem.loss == "mse":
-        return shift / problem.labels.size
+        return shift / problem.size
     q = softmax(logits, axis=0)
-    return q * (shift - np.sum(q * shift, axis=0)) / problem.labels.size
+    return q * (shift - np.sum(q * shift, axis=0)) / problem.size
 
 
 def hessian_operator(problem: DeepUFM, factors: Sequence[Array]) -> LinearOperator:

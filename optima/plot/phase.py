@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from optima.atlas.ties import BETWEEN, BIFURCATION
 from optima.model import Array, DeepUFM
+from optima.plot.figure import Figure, defaults
 from optima.plot.tie_labels import Segment, label_ties
 from optima.reduction import Reduction
 
@@ -51,6 +51,7 @@ NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation
 NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
 
 
+@defaults
 def plot_phase(diagram: Diagram, colour: str = "structure") -> Figure:
     """The diagram coloured by structure or by rank; theorem 1 of garrod2025 hatched, certified cells joined."""
     styles = _styles(diagram, colour)

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from optima.model import Array
 from optima.plot.code import COLOURS, class_vectors, draw_circle, draw_sphere
+from optima.plot.figure import Figure, defaults
 
 if TYPE_CHECKING:
     from optima.solution import Solution
 
 
+@defaults
 def plot_solution(solution: Solution) -> Figure:
     """Heat map of the class-mean logits and, for rank 2 or 3, the code on a circle or sphere."""
     drawn = solution.rank in (2, 3)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from optima.model import Array
 from optima.plot.code import COLOURS
+from optima.plot.figure import Figure, defaults
 from optima.structures.recognition.view import View
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ STYLES = (
 )
 
 
+@defaults
 def plot_training(comparison: Comparison) -> Figure:
     """Loss curves with the predicted losses, and the mean logits of one run of each of the two commonest ends."""
     ends = _commonest(comparison.runs, 2)

@@ -13,12 +13,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from optima.model import Array
 from optima.plot.code import COLOURS
+from optima.plot.figure import Figure, defaults
 
 if TYPE_CHECKING:
     from optima.atlas.training_diagram import TrainingCell, TrainingDiagram
@@ -37,6 +37,7 @@ HATCHES = {"diverged": "xx", "out of steps": "//"}
 WORDS = {"diverged": "diverged", "out of steps": "not settled"}
 
 
+@defaults
 def plot_training_diagram(
     diagram: TrainingDiagram, structure: str | None = None, polished: bool | None = None
 ) -> Figure:

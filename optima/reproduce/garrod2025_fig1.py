@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
-
 from optima.model import DeepUFM
+from optima.plot.figure import Figure, defaults
 from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
@@ -39,6 +38,7 @@ def _make(place: Workplace) -> None:
     place.picture(_draw(training.runs, shown, problem))
 
 
+@defaults
 def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure:
     met = dict.fromkeys([*ENDS, *(run.structure for run in runs)])
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}

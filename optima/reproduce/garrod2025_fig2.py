@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
@@ -39,6 +39,7 @@ def _share_row(sweep: str, at: float, rows: Sequence[Row], column: str) -> Row:
     return {**settings, **_share(rows, column).as_dict(), "converged": converged}
 
 
+@defaults
 def _draw(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(9.2, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
@@ -44,6 +44,7 @@ def _ranks(rows: Sequence[Row]) -> list[int]:
     return [row["polished_rank"] for row in rows if row["polished_rank"] is not None]
 
 
+@defaults
 def _draw(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(9.2, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from optima.model import DeepUFM
+from optima.plot.figure import Figure, defaults
 from optima.plot.training import draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
@@ -44,6 +44,7 @@ def _make(place: Workplace) -> None:
     place.picture(_draw(runs, problem))
 
 
+@defaults
 def _draw(runs: Mapping[float, Sequence[Run]], problem: DeepUFM) -> Figure:
     bound = predict(problem)["dnc"]
     below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} below"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve.scale import Stationary, stationary_scales
@@ -72,11 +73,12 @@ class StructureLoss:
 def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[str, StructureLoss]:
     """Every structure of the catalogue (or those named) in a balanced linear problem, best first.
 
-    Raises ValueError for relu models, for classes of different sizes, where named structures have no closed
+    Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
     form, and for an unknown name.
     """
     if not problem.balanced:
         raise ValueError("named structures need classes of equal size; pass one number of samples")
+    check_named(problem.classes)
     if names is not None:
         check_names(names, [problem.classes])
     reduction = Reduction(problem)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.solve.lbfgs import DECREASE, MEMORY, MOST_BACKTRACKS, REACH
+from optima.solve.machine import machine
 
 # Steps between two looks at the singular values and the ceiling.
 LOOK = 10
@@ -39,7 +39,7 @@ Integers = NDArray[np.int64]
 CONVERGED, UNFINISHED, STUCK, DROPPING, ABANDONED = range(5)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def descend(
     starts: Array,
     reg: Array,
@@ -81,7 +81,7 @@ def descend(
     return points, values, norms, taken, ends
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _descend_one(
     point: Array,
     reg: float,
@@ -167,7 +167,7 @@ def _descend_one(
     return value, norm, steps, CONVERGED if norm <= tolerance else UNFINISHED
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _direction(
     g: Array,
     unit: float,
@@ -199,13 +199,13 @@ def _direction(
             direction[k] += a * S[i, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _dropping(reg: float, p: float, thin: float, seen: Array) -> bool:
     smallest, largest, push = seen
     return smallest < thin * largest and reg * smallest ** (p - 1) > push
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _evaluate(
     point: Array,
     reg: float,
@@ -283,7 +283,7 @@ def _evaluate(
     return fit + 0.5 * reg / p * penalty
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@machine(fastmath={"contract"})
 def _odds(row: Array, own: float, scale: float) -> None:
     """e^((z - own) scale) in place, to an ulp, in a loop that the compiler turns into vector instructions.
 
@@ -313,7 +313,7 @@ def _odds(row: Array, own: float, scale: float) -> None:
         row[j] = y * np.int64((bits + 1023) << 52).view(np.float64)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+@machine(fastmath={"reassoc"})
 def _sum(row: Array) -> float:
     total = 0.0
     for j in range(row.size):
@@ -321,7 +321,7 @@ def _sum(row: Array) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _eigen(gram: Array, vectors: Array, eigenvalues: Array, scratch: Array) -> None:
     """Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's method while it is small; ``gram`` is lost.
 
@@ -350,7 +350,7 @@ def _eigen(gram: Array, vectors: Array, eigenvalues: Array, scratch: Array) -> N
         eigenvalues[k] = gram[k, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def _rotate(gram: Array, vectors: Array, i: int, j: int) -> None:
     """One Jacobi rotation that makes gram[i, j] zero."""
     b = gram[i, j]
@@ -372,7 +372,7 @@ def _rotate(gram: Array, vectors: Array, i: int, j: int) -> None:
         gram[i, k], gram[j, k] = c * x - s * y, s * x + c * y
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@machine()
 def fit_hessian_product(point: Array, direction: Array, column: Array, weight: Array) -> Array:
     """Hessian of the fit at a point (2, K, r) times a direction of the same shape, a block of the logits at a time."""
     A, B = point[0], point[1]

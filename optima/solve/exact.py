@@ -41,7 +41,7 @@ def squared_error_minimum(problem: DeepUFM) -> Array:
         size=sizes**2,
         square=np.ones(sizes.size),
         trace=sizes,
-        classes=np.full(sizes.size, float(problem.labels.size)),
+        classes=np.full(sizes.size, float(problem.size)),
     )
     branch = SquaredErrorBranches(terms, np.full(sizes.size, reduction.exponent))
     every = np.arange(sizes.size)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -14,6 +12,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, minres
 
 from optima.model import Array
 from optima.solve.lbfgs import lbfgs
+from optima.solve.machine import machine_code
 from optima.solve.rung_objective import RungObjective, gauge
 
 Verdict = Literal["minimum", "saddle", "not converged", "unverified", "rank dropped"]
@@ -117,16 +116,6 @@ def descend(
         THIN,
     )
     return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
-
-
-@cache
-def machine_code() -> ModuleType | None:
-    """The compiled descent, None where numba is not installed."""
-    try:
-        from optima.solve import compiled
-    except ImportError:
-        return None
-    return compiled
 
 
 def _vanishing(factors: Array) -> NDArray[np.bool_]:

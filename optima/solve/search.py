@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from optima.limits import check_searchable
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
@@ -109,10 +110,12 @@ def solve(
     progress
         Called with one line after the named structures and after each batch of descents.
 
-    Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks; garrod2025.
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
+    the ladder of ranks; garrod2025.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
+    check_searchable(problem)
     ranks = _checked_ranks(problem, ranks)
     began = time.perf_counter()
     reduction = Reduction(problem)
@@ -130,7 +133,7 @@ def solve(
     return Solution(
         problem,
         means,
-        str(recognise(means, loss=problem.loss)),
+        str(recognise(means, loss=problem.loss, rank=reduction.rank(means))),
         ladder,
         {name: loss for name, (loss, _) in named.items()},
         known,
@@ -234,7 +237,7 @@ class _Search:
         out: dict[int, list[Array]] = {}
         reduction = Reduction(self.problem)
         for means in matrices:
-            rank = reduction.singular_values(means).size
+            rank = reduction.rank(means)
             if 1 <= rank <= self.max_rank:
                 out.setdefault(rank, []).append(means / self.objective.column)
         return out
@@ -459,9 +462,11 @@ class _Search:
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column
-        name = recognise(means).name
+        name = recognise(means, rank=point.rank).name
         return Minimum(point.loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
 
     def _unverified(self, loss: float, factors: Array, hits: int) -> Minimum:
         means = factors[0] @ factors[1].T * self.objective.column
-        return Minimum(loss, recognise(means).name, "unverified", math.nan, math.nan, hits, means)
+        return Minimum(
+            loss, recognise(means, rank=factors.shape[2]).name, "unverified", math.nan, math.nan, hits, means
+        )

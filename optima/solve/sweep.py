@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 
+from optima.limits import check_searchable
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.solve.blas import one_blas_thread
 from optima.solve.search import EFFORTS, solve
 from optima.solve.sweep_group import Group
+from optima.solve.workers import check_guard
 
 Progress = Callable[[str], None]
 
@@ -48,14 +50,17 @@ def sweep(
     progress
         Called with one line after each group.
     workers
-        Processes that share the groups, each with one BLAS thread; 1 stays in this process.
+        Processes that share the groups, each with one BLAS thread; 1 stays in this process. A script that asks for
+        more makes its calls under ``if __name__ == "__main__":``.
 
-    Raises ValueError for relu models and an unknown effort. Source: theory of the ladder of ranks.
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
+    RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed, workers = positive_integer("seed", seed, minimum=0), positive_integer("workers", workers)
     groups: dict[object, set[DeepUFM]] = {}
     for problem in problems:
+        check_searchable(problem)
         groups.setdefault(_kind(problem), set()).add(problem)
     # The largest first, so that the processes end together.
     tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=_cost, reverse=True)
@@ -88,6 +93,7 @@ def _all(tasks: list[list[DeepUFM]], seed: int, effort: str, workers: int) -> It
     if workers <= 1:
         yield from (_sweep_group(task, seed, effort) for task in tasks)
         return
+    check_guard()
     with one_blas_thread():
         pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
         try:

@@ -223,7 +223,7 @@ class Group:
         means = np.zeros((problem.classes, problem.classes))
         if point is not None:
             means = point.product * self.objective.column
-        found = recognise(means)
+        found = recognise(means, rank=0 if point is None else point.rank)
         ladder = self._ladder(cell, point, found.name) if point is not None else ()
         known = self._known_by(cell)
         return Solution(problem, means, str(found), ladder, self.candidates[cell], known, self.seed, self.effort, 0.0)
@@ -240,7 +240,7 @@ class Group:
             if rank == point.rank:
                 minimum = Minimum(loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
             elif loss <= (1 + HOPELESS) * point.loss:
-                minimum = Minimum(loss, recognise(means).name, "unverified", math.nan, math.nan, hits, means)
+                minimum = Minimum(loss, recognise(means, rank=rank).name, "unverified", math.nan, math.nan, hits, means)
             else:
                 continue
             ladder.append(Rung(rank, (minimum,), len(ends), sum(map(math.isinf, ends)), math.nan))

@@ -66,7 +66,7 @@ class Initialisation:
     def _gaussian(self, rng: np.random.Generator, scale: float) -> list[Array]:
         problem = self.problem
         width = problem.width or problem.classes
-        shapes = [(width, width)] * (problem.depth - 1) + [(problem.classes, width), (width, problem.labels.size)]
+        shapes = [(width, width)] * (problem.depth - 1) + [(problem.classes, width), (width, problem.size)]
         return [scale / np.sqrt(width) * rng.standard_normal(shape) for shape in shapes]
 
     def _means(self, rng: np.random.Generator) -> Array:
@@ -119,7 +119,7 @@ def _given(means: ArrayLike, problem: DeepUFM) -> Array:
     """Class-mean logits that the model can carry, checked."""
     array = np.asarray(means, dtype=np.float64)
     reduction = Reduction(problem)
-    rank = reduction.singular_values(array).size
+    rank = reduction.rank(array)
     if rank > problem.max_rank:
         raise ValueError(f"init has rank {rank}, which width {problem.width} cannot carry; pass a larger width")
     return array

@@ -47,7 +47,7 @@ def measure(problem: DeepUFM, factors: list[Array]) -> dict[str, Array]:
 
 def sample_margin(problem: DeepUFM, logits: Array) -> float:
     """min over samples of z_label - max over the other classes, at logits (K, N)."""
-    columns = np.arange(problem.labels.size)
+    columns = np.arange(problem.size)
     rivals = logits.copy()
     rivals[problem.labels, columns] = -np.inf
     return float(np.min(logits[problem.labels, columns] - rivals.max(axis=0)))
@@ -73,7 +73,7 @@ def _centred(layer: Array, problem: DeepUFM) -> Array:
 
 def _variability(layer: Array, problem: DeepUFM) -> float:
     means = class_means(layer, problem)
-    within = np.sum((layer - np.repeat(means, problem.class_sizes, axis=1)) ** 2) / problem.labels.size
+    within = np.sum((layer - np.repeat(means, problem.class_sizes, axis=1)) ** 2) / problem.size
     between = np.sum((means - means.mean(axis=1, keepdims=True)) ** 2) / problem.classes
     return float(within / between) if between > 0 else 0.0
 

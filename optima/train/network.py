@@ -34,7 +34,7 @@ class Network:
         self.rivals = backend.put(1.0 - one_hot)
         self.ones = backend.put(np.ones((1, problem.classes)))
         self.zero = backend.put(np.zeros(()))
-        self.samples = problem.labels.size
+        self.samples = problem.size
 
     def logits(self, factors: Factors) -> Any:
         """Z, shape (R, K, N)."""

@@ -77,12 +77,14 @@ def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     gradient = surface.relative_gradient(x)
     logits = problem.logits(end)
     means = class_means(logits, problem)
+    rank = None
     if problem.activation == "linear":
         means, loss, verdict = _refined(problem, means)
+        rank = Reduction(problem).rank(means)
     else:
         loss = problem.objective(end)
         verdict = surface.verdict(x) if gradient <= 10 * STATIONARY else "not converged"
-    recognition = recognise(means, loss=problem.loss)
+    recognition = recognise(means, loss=problem.loss, rank=rank)
     return Polished(loss, structure_name(recognition), verdict, recognition.rank, means, gradient, steps)
 
 
@@ -178,5 +180,5 @@ def _tight(reduction: Reduction, means: Array) -> bool:
     """L = 1: no direction outside the logits' range lowers the loss, or there is no room for one."""
     problem = reduction.problem
     gradient = reduction.fit_gradient(means) / np.sqrt(problem.class_sizes)
-    full = reduction.singular_values(means).size == problem.max_rank
+    full = reduction.rank(means) == problem.max_rank
     return bool(full or np.linalg.norm(gradient, 2) <= reduction.reg * (1 + 1e-6))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
 from optima.train import checkpoint as stored
@@ -128,6 +129,8 @@ def train(
     )
     library = Backend(backend, device)
     groups = _groups(trials)
+    for group in groups:
+        check_trainable(trials[group[0]].problem, len(group))
     starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
     session = _Session(
         command=_command(trials, settings, init, scale, library) if checkpoint else {},
@@ -196,6 +199,9 @@ def _trials(
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, or a list of them")
     sized = [each for one in problems for each in _with_widths(one, width)]
     rates = [positive_number("lr", rate) for rate in _several(lr)]
+    for each in sized:
+        check_trainable(each)
+    check_cells(len(sized) * len(rates) * (len(seeds) if is_sequence(seeds) else positive_integer("seeds", seeds)))  # type: ignore[arg-type]
     if is_sequence(seeds):
         numbers = [positive_integer("seeds", seed, minimum=0) for seed in seeds]  # type: ignore[union-attr]
     else:

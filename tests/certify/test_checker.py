@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM
+from optima.certify import Certificate
 from optima.certify.bounds import search_of
 from optima.certify.budget import Budget
 from optima.certify.check import verify
@@ -461,3 +462,22 @@ def test_balls_enclose():
         assert numbers.number(numbers.low(third)) < third < numbers.number(numbers.high(third))
         assert numbers.low(numbers.log(numbers.number(-1))) == -np.inf
         assert numbers.high(numbers.log(numbers.number(-1))) == np.inf
+
+
+def test_an_upper_bound_is_reached_within_the_width():
+    """Logits on the edge of rank one: their fit is that of rank one too."""
+    problem = DeepUFM(6, 3, 1e-3, width=1)
+    best = solve(problem, effort="quick")
+    rng = np.random.default_rng(0)
+    for size in (1e-8, 1e-7, 5e-7):
+        U, s, V = np.linalg.svd(best.means)
+        tail = size * s[0] * (U[:, 1:] @ rng.normal(size=(5, 5)) / 5 @ V[1:])
+        # On a large scale the smallest noise changes the fit.
+        for scale in (1.0, 1e4):
+            means = scale * (best.means + tail)
+            reduction = Reduction(problem)
+            objective = problem.objective(reduction.lift(means))
+            assert reduction.value(means) == pytest.approx(objective, rel=1e-12)
+            claim = Certificate(problem, 0.0, objective, means, "nonnegative", "", 0.0)
+            assert claim.verify(), claim.verify().reason
+            refused(replace(claim, upper=objective * (1 - 1e-6)), "above the upper bound")

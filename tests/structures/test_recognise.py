@@ -595,3 +595,15 @@ def test_bad_logits_are_refused(means):
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match="pass"):
         recognise(np.eye(3), **options)
+
+
+def test_no_structure_of_another_rank_gives_its_name_where_the_rank_is_known():
+    pentagon = named("polygon", 5).shape((1.0,))
+    means = pentagon + 1e-3 * named("simplex", 5).shape((1.0,))
+    assert str(recognise(means)).startswith("polygon (rank 2, ")
+    found = recognise(means, rank=4)
+    assert (found.rank, sum(found.multiplicities)) == (4, 4)
+    assert found.name != "polygon"
+    assert recognise(pentagon, rank=2).name == "polygon"
+    assert recognise(1e-6 * pentagon, rank=2).name == "polygon"
+    assert str(recognise(0 * pentagon, rank=0)).startswith("zero (rank 0")

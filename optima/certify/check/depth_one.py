@@ -49,7 +49,7 @@ def depth_one(problem: DeepUFM, slope: Array, numbers: Numbers) -> float:
 
 def _certify_norm(shares: list[list[Any]], problem: DeepUFM, strength: Any, numbers: Numbers) -> None:
     """That c^2 - Gamma Gamma^T is positive definite, by its pivots."""
-    total = int(problem.class_sizes.sum())
+    total = problem.size
     columns = []
     for c, size in enumerate(problem.class_sizes):
         own = numbers.number(0)

@@ -85,7 +85,7 @@ def squared_error(problem: DeepUFM, numbers: Numbers) -> float:
     with s = 0 beyond the width, where the smallest classes gain least. Source: derivations/squared_error.py.
     """
     strength, exponent = loss_strength(problem, numbers), numbers.ratio(2, problem.depth + 1)
-    total = int(problem.class_sizes.sum())
+    total = problem.size
     sizes = sorted((int(n) for n in problem.class_sizes), reverse=True)
 
     def least_of(size: int) -> float:

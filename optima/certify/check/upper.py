@@ -9,25 +9,48 @@ import numpy as np
 from optima.certify.check.arithmetic import Numbers
 from optima.certify.check.verification import Refuted
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import Reduction, geometric_mean
 
 
 def loss_of(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
-    """Loss of means (K, K); in balls, an upper bound of the objective at factors whose logits are about these."""
+    """Loss of means (K, K) within the width; in balls, not below that of factors whose logits are about these.
+
+    The singular values beyond the rank are rounding; they are left out of the fit as they are out of the penalty.
+    """
     K, reduction = problem.classes, Reduction(problem)
     if means.shape != (K, K) or not np.isfinite(means).all():
         raise Refuted(f"the logits have not K x K = {K} x {K} finite entries")
-    rank = reduction.singular_values(means).size
+    rank = reduction.rank(means)
     if rank > problem.max_rank:
         raise Refuted(f"the logits have rank {rank}, more than the width {problem.max_rank}")
-    return _objective(problem, reduction.lift(means), numbers) if numbers.rigorous else reduction.value(means)
+    if numbers.rigorous:
+        return _in_balls(problem, reduction.class_factors(means), numbers)
+    return _in_floats(problem, means, rank)
 
 
-def _objective(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
-    """sum of reg / 2 times squared norms, plus the data loss: arithmetic on the entries of the factors only."""
+def _in_floats(problem: DeepUFM, means: Array, rank: int) -> float:
+    """Fit and penalty of the nearest logits of a rank."""
+    sizes = problem.class_sizes.astype(float)
+    left, s, right = np.linalg.svd(means * np.sqrt(sizes))
+    logits = (left[:, :rank] * s[:rank]) @ right[:rank] / np.sqrt(sizes)
+    if problem.loss == "ce":
+        lead = logits - np.diagonal(logits)
+        np.fill_diagonal(lead, -np.inf)
+        losses = np.logaddexp(0.0, np.logaddexp.reduce(lead, axis=0))
+    else:
+        losses = np.sum((logits - np.eye(problem.classes)) ** 2, axis=0) / 2
+    factors = problem.depth + 1
+    penalty = factors / 2 * geometric_mean(problem.regs) * np.sum(s[:rank] ** (2 / factors))
+    return float(penalty + losses @ (sizes / problem.size))
+
+
+def _in_balls(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:
+    """sum of reg / 2 times squared norms, plus the data loss: arithmetic on the entries of the factors only.
+
+    The last factor has one column for each class, which its samples share.
+    """
     flint, sizes = numbers.flint, [int(n) for n in problem.class_sizes]
-    starts = np.cumsum([0, *sizes[:-1]])
-    matrices = [flint.arb_mat(factor.tolist()) for factor in (*factors[:-1], factors[-1][:, starts])]
+    matrices = [flint.arb_mat(factor.tolist()) for factor in factors]
     total = numbers.number(0)
     for reg, matrix in zip(problem.regs, matrices, strict=True):
         repeat = sizes if matrix is matrices[-1] else [1] * matrix.ncols()

@@ -79,7 +79,7 @@ def _named(factors: Sequence[Array]) -> Iterator[tuple[str, Array]]:
 
 def _random(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
     d, K, L = problem.width or problem.classes, problem.classes, problem.depth
-    shapes = [*[(d, d)] * (L - 1), (K, d), (d, problem.labels.size)]
+    shapes = [*[(d, d)] * (L - 1), (K, d), (d, problem.size)]
     return [rng.standard_normal(shape) for shape in shapes]
 
 

@@ -68,7 +68,7 @@ def _schatten(problem: DeepUFM, factors: Sequence[Array], power: Callable[[int],
 
 def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
     d = problem.width or problem.classes
-    shapes = [*[(d, d)] * (problem.depth - 1), (problem.classes, d), (d, problem.labels.size)]
+    shapes = [*[(d, d)] * (problem.depth - 1), (problem.classes, d), (d, problem.size)]
     return [rng.standard_normal(shape) for shape in shapes]
 
 

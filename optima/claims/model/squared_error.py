@@ -82,7 +82,7 @@ def _root(L: int, right: float, side: str) -> float:
 
 def _descent(problem: DeepUFM) -> float:
     """Least objective that quasi-Newton descent reaches from two random starts on all factors."""
-    d, K, N = problem.width or problem.classes, problem.classes, problem.labels.size
+    d, K, N = problem.width or problem.classes, problem.classes, problem.size
     shapes = [*[(d, d)] * (problem.depth - 1), (K, d), (d, N)]
     ends = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
     split = lambda x: [part.reshape(shape) for part, shape in zip(np.split(x, ends), shapes, strict=True)]

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
 from optima.claims.evidence import Grid, Lines
+from optima.plot.figure import Figure, defaults
 
 COLOURS = ["#31688e", "#fde725", "#35b779", "#b73779", "#f98e08", "#8c8c8c", "#5e3c99", "#a6611a"]
 # Curves are told apart without colour, too (Okabe and Ito's colours).
@@ -19,6 +19,7 @@ CURVES = [("#000000", "-", "o"), ("#D55E00", "--", "s"), ("#0072B2", "-.", "^"),
 OPACITY = 0.75
 
 
+@defaults
 def png(exhibit: Lines | Grid) -> bytes:
     """The picture of an exhibit as a png file."""
     figure = Figure(figsize=(6.4, 3.9), layout="constrained")

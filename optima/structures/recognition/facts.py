@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array
+from optima.reduction import numerical_rank
 
 
-def multiplicities(singular: Array, tolerance: float) -> tuple[int, ...]:
-    """Sizes of the groups of equal singular values, largest first; their sum is the rank.
+def multiplicities(singular: Array, tolerance: float, rank: int | None = None) -> tuple[int, ...]:
+    """Sizes of the groups of equal singular values (given in descending order), largest first; their sum is the rank.
 
-    Values up to ``tolerance`` times the largest count as zero, and values within ``tolerance`` times the
-    largest of a common value as equal.
+    Beyond the ``rank``, or where that is not given up to ``tolerance`` times the largest, values count as zero, and
+    values within ``tolerance`` times the largest of a common value as equal.
     """
-    if singular.size == 0 or singular[0] == 0:
-        return ()
-    kept = singular[singular > tolerance * singular[0]]
-    return tuple(_group_sizes(-kept, 2 * tolerance * kept[0]))
+    kept = singular[: numerical_rank(singular, tolerance) if rank is None else rank]
+    return tuple(_group_sizes(-kept, 2 * tolerance * kept[0])) if kept.size else ()
 
 
 def distinct_margins(means: Array, tolerance: float) -> int:

@@ -9,11 +9,14 @@ import numpy as np
 from scipy.linalg import svdvals
 
 from optima.model import Array
-from optima.reduction import center
+from optima.reduction import center, numerical_rank
 from optima.structures.base import Structure
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.symmetry import relative_distance
 from optima.structures.recognition.view import Order, View
+
+# Relative size to which the entries of ideal logits are known.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,23 @@ class Match:
     distinct_margins: int
     symmetry_order: int
 
+    @property
+    def rank(self) -> int:
+        """Rank of the ideal logits."""
+        return sum(self.multiplicities)
+
 
 def match_by_ideal(name: str, ideal: Array, view: View, order: int) -> Match:
-    """A match whose facts are those of the ideal logits up to the tolerance."""
-    groups = multiplicities(svdvals(ideal), view.tolerance)
-    margins = distinct_margins(ideal, view.tolerance)
-    return Match(name, ideal, relative_distance(view.means, ideal), groups, margins, order)
+    """A match whose facts are those of the ideal logits up to the tolerance.
+
+    Of logits of known rank it is only their distance that singular values of the ideal are lost in (Weyl).
+    """
+    singular, distance = svdvals(ideal), relative_distance(view.means, ideal)
+    noise = view.tolerance
+    if view.exact_rank is not None:
+        noise = ROUNDING + distance * float(np.linalg.norm(view.means)) / singular[0]
+    groups = multiplicities(singular, view.tolerance, numerical_rank(singular, noise))
+    return Match(name, ideal, distance, groups, distinct_margins(ideal, view.tolerance), order)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from optima.structures.mixed import Mixed
 from optima.structures.pairs import Pairs
 from optima.structures.pairs_free import PairsFree
 from optima.structures.recognition.facts import count_distinct, multiplicities
-from optima.structures.recognition.match import Fit, Match, fit_in_order, match_by_ideal
+from optima.structures.recognition.match import ROUNDING, Fit, Match, fit_in_order, match_by_ideal
 from optima.structures.recognition.relabel import template
 from optima.structures.recognition.symmetry import relative_distance, symmetry_order
 from optima.structures.recognition.view import Order, View
@@ -40,6 +40,7 @@ def catalogue_match(view: View) -> Match | None:
     """
     tried = (_fit(structure, view) for structure in [*_fixed(view.classes, view.loss), *_mixture(view)])
     fits = [fit for fit in tried if fit is not None and fit.distance <= view.tolerance]
+    fits = [fit for fit in fits if view.exact_rank in (None, fit.structure.rank)]
     if not fits:
         return None
     limit = max(2 * min(fit.distance for fit in fits), 1e-10)

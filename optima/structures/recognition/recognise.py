@@ -26,7 +26,7 @@ ZERO_LOGITS = 1e-4
 LEAST_TOLERANCE = 1e-12
 
 
-def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Recognition:
+def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce", rank: int | None = None) -> Recognition:
     r"""Name class-mean logits M up to relabelling of the classes and scale.
 
     A name is given when the relative distance
@@ -37,7 +37,7 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
     most ``tolerance``. For cross-entropy M and S(a) are centred first (column means removed). Tried are, in
     this order:
 
-    1. ``zero``: no entry above 1e-4 in absolute value (the one statement that is not up to scale);
+    1. ``zero``: no entry above 1e-4 in absolute value (the one statement that is not up to scale), or rank 0;
     2. the structures of the catalogue (``optima.structures``); of several, the first whose distance is at
        most twice the least one;
     3. for squared error ``frame(r)``: any multiple of an orthogonal projection of rank r;
@@ -59,6 +59,9 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
         be from its mean over its symmetry group (in the Frobenius norm, relative to that of M).
     loss
         ``"ce"`` or ``"mse"``.
+    rank
+        The rank of M where it is known, as that of a minimum is: then no structure of another rank gives its name,
+        and no singular value is taken for noise.
 
     More than 128 classes are compared with zero and the catalogue only, more than 300 only with zero, simplex,
     frame, pairs, pairs-free, polygon and simplex-pairs mixtures; without a name their symmetry order is None.
@@ -69,9 +72,9 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
     one_of("loss", loss, LOSSES)
     if not LEAST_TOLERANCE <= tolerance < 1:
         raise ValueError(f"tolerance is {tolerance!r}; pass a number of at least {LEAST_TOLERANCE} and below 1")
-    view = View(_checked(means), float(tolerance), loss)
+    view = View(_checked(means), float(tolerance), loss, rank)
     largest = view.unit * float(np.abs(view.means).max())
-    if largest <= ZERO_LOGITS:
+    if view.exact_rank == 0 or (view.exact_rank is None and largest <= ZERO_LOGITS):
         return Recognition("zero", largest, 0, (), 1, math.factorial(view.classes), view.tolerance)
     match = catalogue_match(view)
     if match is not None:
@@ -81,10 +84,17 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce") -> Re
 
 def _among_fewer_classes(view: View) -> Recognition:
     solid = polyhedron(view)
-    match = projection_match(view) or (solid.match if solid else None)
-    match = match or pyramid_match(view) or sum_match(view, _block_match) or circulant_match(view)
-    if match is not None:
-        return _named(match, view)
+    tried = (
+        lambda: projection_match(view),
+        lambda: solid.match if solid else None,
+        lambda: pyramid_match(view),
+        lambda: sum_match(view, _block_match),
+        lambda: circulant_match(view),
+    )
+    for attempt in tried:
+        match = attempt()
+        if match is not None and view.exact_rank in (None, match.rank):
+            return _named(match, view)
     return _unnamed(view, solid.order if solid else symmetry_order(view.means, view.tolerance))
 
 
@@ -97,11 +107,11 @@ def _block_match(view: View) -> Match | None:
 
 def _named(match: Match, view: View) -> Recognition:
     groups, margins = match.multiplicities, match.distinct_margins
-    return Recognition(match.name, match.distance, sum(groups), groups, margins, match.symmetry_order, view.tolerance)
+    return Recognition(match.name, match.distance, match.rank, groups, margins, match.symmetry_order, view.tolerance)
 
 
 def _unnamed(view: View, order: int | None) -> Recognition:
-    groups = multiplicities(view.singular_values, view.tolerance)
+    groups = multiplicities(view.singular_values, view.tolerance, view.rank)
     margins = distinct_margins(view.means, view.tolerance)
     return Recognition(UNNAMED, None, view.rank, groups, margins, order, view.tolerance)
 

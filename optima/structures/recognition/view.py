@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import svdvals
 
 from optima.model import Array
-from optima.reduction import center
+from optima.reduction import center, numerical_rank
 
 Order = NDArray[np.int64]
 
@@ -17,14 +17,15 @@ Order = NDArray[np.int64]
 class View:
     """Class-mean logits M, shape (K, K): centred for cross-entropy, as they are for squared error.
 
-    ``means`` is M in units of ``unit``, the largest absolute entry of the logits as given.
+    ``means`` is M in units of ``unit``, the largest absolute entry of the logits as given. ``exact_rank`` is their
+    rank where that is known; otherwise singular values up to ``tolerance`` times the largest are noise.
     """
 
-    def __init__(self, logits: Array, tolerance: float, loss: str) -> None:
+    def __init__(self, logits: Array, tolerance: float, loss: str, exact_rank: int | None = None) -> None:
         self.unit = float(np.abs(logits).max())
         scaled = logits / self.unit if self.unit > 0 else logits
         self.means = center(scaled) if loss == "ce" else scaled
-        self.tolerance = tolerance
+        self.tolerance, self.exact_rank = tolerance, exact_rank
         self.loss = loss
         self.classes = len(logits)
 
@@ -35,8 +36,8 @@ class View:
 
     @cached_property
     def rank(self) -> int:
-        """Number of singular values above ``tolerance`` times the largest."""
-        return int(np.sum(self.singular_values > self.tolerance * self.singular_values[0]))
+        """The exact rank, or the number of singular values above ``tolerance`` times the largest."""
+        return numerical_rank(self.singular_values, self.tolerance) if self.exact_rank is None else self.exact_rank
 
     @cached_property
     def features(self) -> Array:

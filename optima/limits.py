@@ -1,0 +1,70 @@
+"""What is refused at once, on every machine: problems beyond floats, arrays beyond a planned memory, endless grids."""
+
+from __future__ import annotations
+
+from optima.model import DeepUFM
+from optima.reduction import Reduction
+
+# Regularisations in which losses and their gradients keep their digits.
+LEAST_REG, MOST_REG = 1e-300, 1e300
+# GiB that one call may plan to use: a fixed number, so that the same call is refused on every machine.
+ROOM = 64
+# Matrices of K x K numbers that a search holds at once, measured from 1000 classes on.
+SEARCH_MATRICES = 100
+# Copies of the factors and logits of a run that training holds at once.
+RUN_COPIES = 4
+# Classes up to which the margins of named structures are listed.
+MOST_NAMED = 1_000_000
+# Cells of a grid that are listed before the first one is solved.
+MOST_CELLS = 1_000_000
+
+
+def check_room(what: str, numbers: float, advice: str) -> None:
+    """Raise ValueError, which ends with ``advice``, when so many floats take more than ``ROOM`` GiB."""
+    need = 8 * numbers / 2**30
+    if need > ROOM:
+        raise ValueError(f"{what} needs about {need:.3g} GiB, and {ROOM} GiB are the limit; {advice}")
+
+
+def check_named(classes: int) -> None:
+    """Raise ValueError when named structures have too many margins."""
+    if classes > MOST_NAMED:
+        raise ValueError(f"classes is {classes}, and named structures have at most {MOST_NAMED}; pass fewer classes")
+
+
+def check_classes(classes: int) -> None:
+    """Raise ValueError when logits of so many classes are too large to be searched."""
+    most = int((ROOM * 2**30 / 8 / SEARCH_MATRICES) ** 0.5)
+    check_room(f"a search over {classes} classes", SEARCH_MATRICES * classes**2, f"pass at most {most} classes")
+
+
+def check_searchable(problem: DeepUFM) -> None:
+    """Raise ValueError when the search cannot hold the logits, or floats the losses, of a linear model."""
+    check_classes(problem.classes)
+    reduction = Reduction(problem)
+    felt = reduction.strength * float(problem.class_sizes.max()) ** (reduction.exponent / 2)
+    if not (reduction.reg >= LEAST_REG and felt <= MOST_REG):
+        raise ValueError(
+            f"the regularisation {reduction.reg:.3g} is beyond the range of the search; pass one from {LEAST_REG:g} "
+            f"to {MOST_REG:g}, less in proportion to (L + 1) / 2 and the samples to the power 1 / (L + 1)"
+        )
+
+
+def check_cells(count: int, way_out: str = "pass fewer values") -> None:
+    """Raise ValueError when a grid has more cells than are listed at once."""
+    if count > MOST_CELLS:
+        raise ValueError(f"the grid has {count} cells, and {MOST_CELLS} at once are the limit; {way_out}")
+
+
+def check_trainable(problem: DeepUFM, runs: int = 1) -> None:
+    """Raise ValueError when so many runs at once cannot be held, or what they are compared with not be found.
+
+    A run keeps its factors, their gradient and velocity, and its logits with what they are made from.
+    """
+    width = problem.width or problem.classes
+    factors = (problem.depth - 1) * width**2 + width * (problem.classes + problem.size)
+    numbers = RUN_COPIES * runs * (factors + problem.classes * problem.size)
+    what = f"training {runs} run" + "s" * (runs > 1)
+    check_room(what, numbers, "pass fewer samples, classes or seeds, or a smaller width or depth")
+    if problem.activation == "linear":
+        check_searchable(problem)
