@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optima.certify.check import Verification, verify
+from optima.files import parse_json
 from optima.model import Array, DeepUFM
 
 # How a lower bound was proved; each has its checker.
@@ -74,7 +75,7 @@ class Certificate:
     @classmethod
     def from_arrays(cls, problem: DeepUFM, means: Array, arrays: Mapping[str, Array]) -> Certificate:
         """The certificate whose :meth:`arrays` were saved."""
-        words = json.loads(str(arrays["words"]))
+        words = parse_json(str(arrays["words"]))
         data = {name: array for name, array in arrays.items() if name != "words"}
         return cls(problem, means=means, data=data, **words)
 

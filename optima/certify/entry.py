@@ -9,6 +9,7 @@ from pathlib import Path
 from optima.certify.branch import BranchAndBound
 from optima.certify.check.search import MOST_IN_BALLS
 from optima.certify.prove import PARTS, prove
+from optima.files import check_output
 from optima.model import DeepUFM, positive_number
 from optima.solution import Solution
 from optima.solve.search import solve
@@ -47,8 +48,9 @@ def certify(
         raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-6")
     seconds = 60 * positive_number("minutes", minutes)
     memory = positive_number("memory", memory)
-    solution = problem if isinstance(problem, Solution) else solve(problem)
     path = None if checkpoint is None else Path(checkpoint)
+    check_output(path, force=True)
+    solution = problem if isinstance(problem, Solution) else solve(problem)
     tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
     proof = prove(solution.problem, solution.means, gap, seconds, memory, path, tell, most_classes)

@@ -15,6 +15,7 @@ from optima.certify.bounds import search_of, upper_bound
 from optima.certify.branch import BranchAndBound
 from optima.certify.certificate import Certificate
 from optima.certify.form import ConvexConcave
+from optima.files import is_special, remove
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
@@ -160,7 +161,7 @@ def _searched(
     search = search_of(form, min(upper, form.zero_fit if whole else upper_bound(form)), gap, means if whole else None)
     near = search.boxes.near
     about = f"{form} {upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
-    if checkpoint is not None and checkpoint.exists():
+    if checkpoint is not None and checkpoint.exists() and not is_special(checkpoint):
         search.restore(checkpoint, about)
     most = memory * 2**30 / BOX_BYTES
     try:
@@ -173,7 +174,7 @@ def _searched(
             search.save(checkpoint, about)
         raise
     if checkpoint is not None and search.done:
-        checkpoint.unlink(missing_ok=True)
+        remove(checkpoint)
     return _from_search(problem, means, upper, form, search, chosen)
 
 

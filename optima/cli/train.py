@@ -117,11 +117,9 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
     """One file for each cell, numbered when there are several; all can be written, or ValueError."""
     if plot is None:
         return []
-    from matplotlib.backend_bases import FigureCanvasBase
+    from optima.plot.picture import check_pictures
 
-    known = FigureCanvasBase.get_supported_filetypes()
-    if plot.suffix[1:] not in known:
-        raise ValueError(f"{plot} has no ending that names a picture format; pass one of {', '.join(sorted(known))}")
+    check_pictures([plot])
     files = [plot] if count == 1 else [plot.with_stem(f"{plot.stem}-{number}") for number in range(count)]
     for file in files:
         options.check_output(file, force)
@@ -134,10 +132,11 @@ def _as_dict(cell: Comparison) -> dict[str, Any]:
 
 def _draw(cells: list[Comparison], files: list[Path]) -> None:
     if files:
+        from optima.plot.picture import write_picture
         from optima.plot.training import plot_training
 
         for cell, file in zip(cells, files, strict=True):
-            plot_training(cell).savefig(file, dpi=160, bbox_inches="tight")
+            write_picture(plot_training(cell), file, dpi=160, bbox_inches="tight")
 
 
 def _print(cell: Comparison) -> None:

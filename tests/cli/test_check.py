@@ -93,7 +93,7 @@ def test_a_users_file_and_its_counterexample(call, tmp_path):
     code, out, _ = call("mine.py")
     assert code == 1
     assert "counterexample-mine.small.json" in out
-    (entry,) = json.loads(call("counterexample-mine.small.json", "--json")[1])
+    (entry,) = json.loads(call("counterexample-mine.small.json", "--json", "--run-claims")[1])
     assert (entry["cases"], entry["at"], entry["margin"]) == (1, {"classes": 8}, -3)
     assert call("mine.py", "--classes", "2:5")[0] == 0
 
