@@ -253,12 +253,19 @@ def _closing(sink: Sink) -> Iterator[Sink]:
         yield sink
     except BrokenPipeError:
         raise
-    except BaseException:
+    except BaseException as error:
+        _promise(error, sink)
         # Interrupts and full disks alike: finish the file with the rows that are in it.
         with contextlib.suppress(OSError):
             sink.close()
         raise
     sink.close()
+
+
+def _promise(error: BaseException, sink: Sink) -> None:
+    """An interrupt says what it leaves."""
+    if isinstance(error, KeyboardInterrupt):
+        error.add_note(f"{sink.count} rows written so far are kept")
 
 
 def _replacing(path: Path, form: str, schema: pa.Schema, force: bool) -> Iterator[Sink]:
@@ -271,6 +278,7 @@ def _replacing(path: Path, form: str, schema: pa.Schema, force: bool) -> Iterato
         except KeyboardInterrupt as interrupt:
             if not sink.count:
                 raise
+            _promise(interrupt, sink)
             interrupted = interrupt
         sink.close()
     if interrupted is not None:

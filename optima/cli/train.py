@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from optima.cli import options, parse
-from optima.cli.progress import bar, resumable
+from optima.cli.progress import bar, from_checkpoint, resumable
 from optima.cli.terminal import console
 from optima.export import short
 from optima.solution import problem_dict
@@ -81,7 +81,7 @@ def train(
     problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
     widths, rates = parse.integers(width, "width", 1), parse.reals(lr, "lr")
     pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)
-    way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
+    way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("training") as tell:
         training = descend(
             problems,
