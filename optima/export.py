@@ -235,13 +235,15 @@ def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO,
     else:
         target = Path(os.path.realpath(path))
         with _created(target, path) as stream:
+            sink = None
             try:
                 sink = _sink(stream, form, schema)
-            except OSError:
-                # Not even the header fits: leave nothing rather than half of it.
-                target.unlink()
+                yield from _closing(sink)
+            except Exception:
+                # Not one row, perhaps not even the header: leave nothing.
+                if sink is None or not sink.count:
+                    target.unlink()
                 raise
-            yield from _closing(sink)
 
 
 def _sink(stream: BinaryIO, form: str, schema: pa.Schema) -> Sink:
@@ -276,11 +278,16 @@ def _replacing(path: Path, form: str, schema: pa.Schema, force: bool) -> Iterato
         try:
             yield sink
         except KeyboardInterrupt as interrupt:
-            if not sink.count:
-                raise
             _promise(interrupt, sink)
             interrupted = interrupt
+        except BaseException:
+            # The writer of parquet must be closed even where nothing is kept.
+            with contextlib.suppress(OSError):
+                sink.close()
+            raise
         sink.close()
+        if interrupted is not None and not sink.count:
+            raise interrupted
     if interrupted is not None:
         raise interrupted
 

@@ -9,7 +9,6 @@ import typer
 
 from optima.cli.progress import bar, resumable
 
-
 # The first checkpoint may not have been written yet.
 GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
 
