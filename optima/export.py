@@ -89,7 +89,15 @@ class Markdown(Encoder):
         return f"| {' | '.join(names)} |\n|{'|'.join(['---'] * len(names))}|\n".encode()
 
     def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
-        return "".join(f"| {' | '.join(map(short, row))} |\n" for row in _tuples(batch)).encode()
+        cells = lambda row: " | ".join(short(value).replace("|", r"\|") for value in row)
+        return "".join(f"| {cells(row)} |\n" for row in _tuples(batch)).encode()
+
+
+# What stands for the letters that are commands of LaTeX.
+LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "_&%$#{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 
 
 class LaTeX(Encoder):
@@ -110,7 +118,7 @@ class LaTeX(Encoder):
 
     @staticmethod
     def _escaped(text: str) -> str:
-        return text.replace("_", r"\_")
+        return text.translate(LATEX)
 
 
 ENCODERS: dict[str, type[Encoder]] = {"csv": CSV, "json": JSON, "markdown": Markdown, "latex": LaTeX}

@@ -243,6 +243,8 @@ class Solution:
             Rung(**{**rung, "minima": tuple(Minimum(**_floats(m), means=next(stack)) for m in rung["minima"])})
             for rung in map(_floats, data.pop("ladder"))
         )
+        if next(stack, None) is not None:
+            raise ValueError("it has logits of more minima than its ladder")
         return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
 
 
