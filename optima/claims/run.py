@@ -15,6 +15,7 @@ from optima.claims.claim import NOTHING, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
 from optima.files import opened, parse_json, whole
+from optima.model import LARGEST
 
 Progress = Callable[[str, int], None]
 FORMAT = "optima counterexample 1"
@@ -176,4 +177,6 @@ def _plain(value: object) -> bool:
     """Whether a value can be one of an axis: text, a finite number, or a list of them."""
     if isinstance(value, list):
         return all(map(_plain, value))
-    return isinstance(value, str) or (isinstance(value, (int, float)) and abs(value) < math.inf)
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))

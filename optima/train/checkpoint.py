@@ -90,4 +90,6 @@ def _track(state: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> Trac
     count = len(columns["step"]) if columns else 0
     records = [{name: column[row] for name, column in columns.items()} for row in range(count)]
     factors = [arrays[f"{prefix}/factors/{i}"] for i in range(state["factors"])]
+    if any(factor.ndim != 2 or factor.dtype.kind != "f" for factor in factors):
+        raise ValueError("factors that are none")
     return Track(records, state["ending"], state["step"], factors)
