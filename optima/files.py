@@ -23,6 +23,8 @@ from optima.model import Array
 
 # Arrays of one file take at most this much memory, that of the largest proof by default: a small archive may claim any.
 MOST_BYTES = 4 << 30
+# Bytes of a JSON file, and levels of its nesting.
+MOST_JSON, MOST_LEVELS = 256 << 20, 30
 
 
 @contextmanager
@@ -168,6 +170,13 @@ def check_output(path: Path | None, force: bool) -> None:
         raise cannot_be_written(path, error) from None
 
 
+def check_apart(path: Path | None, source: Path | None) -> None:
+    """Raise ValueError where an output, forced or not, would replace the file that the command works on."""
+    both = path is not None and source is not None and os.path.exists(path) and os.path.exists(source)
+    if both and os.path.samefile(path, source):  # type: ignore[arg-type]
+        raise ValueError(f"{path} is {source} itself; pass another name")
+
+
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Rows as CSV under a header, also where there are none; no number is an empty field."""
     text = io.StringIO()
@@ -199,9 +208,30 @@ def opened(path: str | Path) -> BinaryIO:
 def parse_json(text: str | bytes) -> Any:
     """What JSON text says. Raises ValueError, whatever is wrong with it."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+    if _levels(value) > MOST_LEVELS:
+        # What the parser can take apart may still be too deep for those who look at it.
+        raise ValueError("the JSON is nested too deeply")
+    return value
+
+
+def _levels(value: Any) -> int:
+    """How deep lists and objects are nested, counted up to one more than is allowed."""
+    inner, level = [value], 0
+    while inner and level <= MOST_LEVELS:
+        parts = [each.values() if isinstance(each, dict) else each for each in inner if isinstance(each, (dict, list))]
+        inner, level = [each for part in parts for each in part], level + 1
+    return level
+
+
+def read_json(path: str | Path) -> Any:
+    """The content of a JSON file. Raises FileNotFoundError, and ValueError for anything else that is wrong."""
+    with opened(path) as stream:
+        if os.fstat(stream.fileno()).st_size > MOST_JSON:
+            raise ValueError(f"{path} is larger than {MOST_JSON >> 20} MiB; pass a file of that size at most")
+        return parse_json(stream.read())
 
 
 def read_arrays(stream: BinaryIO) -> dict[str, Array]:

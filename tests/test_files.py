@@ -147,7 +147,7 @@ def test_a_table_without_rows_has_its_header(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "a,b\n"
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{", "", '"\ud800'])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 900 + "]" * 900, "{", "", '"\ud800'])
 def test_json_that_is_none(text):
     with pytest.raises(ValueError, match=r"\w"):
         parse_json(text)

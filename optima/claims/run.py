@@ -14,7 +14,7 @@ from typing import Any
 from optima.claims.claim import NOTHING, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
-from optima.files import opened, parse_json, whole
+from optima.files import read_json, whole
 from optima.model import LARGEST
 
 Progress = Callable[[str, int], None]
@@ -152,8 +152,7 @@ def write_counterexample(outcome: Outcome, folder: Path) -> Path:
 def read_counterexample(path: Path) -> dict[str, Any]:
     """The content of a file written by :func:`write_counterexample`. Raises ValueError on any other file."""
     try:
-        with opened(path) as stream:
-            data = parse_json(stream.read())
+        data = read_json(path)
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist; pass a counterexample written by optima check") from None
     except ValueError:

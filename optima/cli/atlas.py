@@ -24,7 +24,7 @@ from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import console
 from optima.export import open_sink
-from optima.files import whole
+from optima.files import check_apart, whole
 
 if TYPE_CHECKING:
     from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
@@ -225,6 +225,7 @@ def export(
     """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
     from optima.atlas.export import SCHEMA, batches, dataset
 
+    check_apart(out, store)
     if trained:
         if structure is not None or rank is not None or format is Format.netcdf:
             raise ValueError("--trained has no --structure, --rank or netcdf; pass --classes, --depths or --regs")
@@ -266,6 +267,7 @@ def page(
     from optima.atlas.page import page as html
 
     options.check_output(out, force)
+    check_apart(out, store)
     with _open(store) as atlas:
         text = html(_chosen(atlas, classes, depths, regs, None, None)).encode()
     with whole(out) as stream:

@@ -16,7 +16,7 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.progress import bar, resumable
-from optima.files import write_rows
+from optima.files import check_apart, write_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,6 +115,7 @@ def phase(
     check_pictures(out)
     for path in (*out, *data):
         options.check_output(path, force)
+        check_apart(path, store)
     defaults = _VALUES[training]
     x, y = x or _AXES[training][0], y or _AXES[training][1]
     width = width or defaults["width"]

@@ -111,3 +111,19 @@ def test_a_link_stays_and_its_file_is_replaced(call, writer, tmp_path):
     assert call(*arguments(path))[0] == 0
     assert path.is_symlink()
     assert target.read_bytes() not in (b"", b"old")
+
+
+@pytest.mark.parametrize("command", [["export"], ["export", "--trained"], ["page"], ["export", "--format", "netcdf"]])
+def test_an_atlas_is_not_replaced_by_what_is_made_of_it(call, atlas, tmp_path, command):
+    link = tmp_path / "link"
+    link.symlink_to(atlas)
+    before = atlas.read_bytes()
+    refused(call("atlas", command[0], atlas, *command[1:], "--out", link, "--force"))
+    assert atlas.read_bytes() == before
+
+
+def test_an_atlas_is_not_replaced_by_the_data_of_a_diagram(call, atlas, tmp_path):
+    store = tmp_path / "x.csv"
+    store.write_bytes(atlas.read_bytes())
+    refused(call("phase", "--store", store, "--out", tmp_path / "x.svg", "--force"))
+    assert store.read_bytes() == atlas.read_bytes()
