@@ -59,8 +59,11 @@ def check_certificate(certificate: Certificate) -> None:
             raise ValueError(f"{shown(name)} in a certificate is {shown(array)}; pass an array of numbers")
 
 
-def check_fields(record: object) -> None:
-    """Raise unless every field of a dataclass that is declared a number or text is one; nan is a number here."""
+def check_fields(record: object, infinite: bool = False) -> None:
+    """Raise unless every field of a dataclass that is declared a number or text is one; nan is a number here.
+
+    With ``infinite`` so are the infinities.
+    """
     for field in dataclasses.fields(record):  # type: ignore[arg-type]
         value, kind = getattr(record, field.name), str(field.type)
         if value is None and kind.endswith(" | None"):
@@ -70,7 +73,7 @@ def check_fields(record: object) -> None:
             check_words(field.name, value)
         elif kind == "int":
             positive_integer(field.name, value, minimum=-LARGEST)
-        elif kind == "float" and not (isinstance(value, float) and math.isnan(value)):
+        elif kind == "float" and not (isinstance(value, float) and (math.isnan(value) or infinite)):
             check_real(field.name, value)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from optima import __version__
 from optima.atlas.key import content_key, normalised
 from optima.certify import Certificate
-from optima.foreign import check_fields, check_real
+from optima.foreign import check_fields
 from optima.model import Array, DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -54,8 +54,7 @@ class Record:
     certificate: Certificate | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        check_real("loss", self.loss)
+        check_fields(self, infinite=True)
         positive_integer("seed", self.seed, minimum=0)
         one_of("effort", self.effort, tuple(EFFORTS))
         shape = self.factors.shape

@@ -23,7 +23,7 @@ from optima.atlas.record import Record
 from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
 from optima.certify import Certificate
 from optima.files import opened, parse_json, read_arrays
-from optima.foreign import check_certificate
+from optima.foreign import check_certificate, check_real
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 
@@ -393,6 +393,7 @@ class Store:
 def _record(row: tuple) -> Record:
     text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data, crc, proved = row
     check_crc(crc, text, structure, blob)
+    check_real("loss", loss)
     problem = problem_of(text)
     factors = np.frombuffer(blob, dtype="<f8").reshape(2, problem.classes, rank).astype(float)
     named = math.nan if named is None else named

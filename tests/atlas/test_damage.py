@@ -222,6 +222,7 @@ def test_what_is_no_file_is_no_atlas(name):
         "UPDATE source SET effort = 'some'",
         "UPDATE cell SET rank = 77",
         "UPDATE cell SET loss = 'low'",
+        "UPDATE cell SET loss = 9e999",
         "UPDATE certificate SET words = '{}'",
         "UPDATE certificate SET words = '[[['",
         "UPDATE certificate SET data = x'00'",
