@@ -164,10 +164,12 @@ def unwritable():
     root = os.geteuid() == 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        yield folder, lambda: (folder.chmod(0o555), os.seteuid(65534) if root else None)
-        if root:
-            os.seteuid(0)
-        folder.chmod(0o755)
+        try:
+            yield folder, lambda: (folder.chmod(0o555), os.seteuid(65534) if root else None)
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)
 
 
 def test_a_closed_atlas_in_a_folder_that_may_not_be_written(path, call):
