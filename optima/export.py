@@ -1,8 +1,8 @@
 """Writing the batches of a table to a file or a stream, so that whatever was written stays readable.
 
-A text file ends with a valid trailer after every batch; when the disk fills up, the batch that did not fit is
+A new text file ends with a valid trailer after every batch; when the disk fills up, the batch that did not fit is
 cut off again. A parquet file gets its footer at the end, whatever ends it short of a kill. On a pipe the trailer
-comes last.
+comes last. A file that is overwritten stays as it was until the new one is whole.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+
+from optima.files import beside, cannot_be_written, check_output, is_special, open_special
 
 try:
     import fcntl
@@ -87,7 +89,15 @@ class Markdown(Encoder):
         return f"| {' | '.join(names)} |\n|{'|'.join(['---'] * len(names))}|\n".encode()
 
     def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
-        return "".join(f"| {' | '.join(map(short, row))} |\n" for row in _tuples(batch)).encode()
+        cells = lambda row: " | ".join(short(value).replace("|", r"\|") for value in row)
+        return "".join(f"| {cells(row)} |\n" for row in _tuples(batch)).encode()
+
+
+# What stands for the letters that are commands of LaTeX.
+LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "_&%$#{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 
 
 class LaTeX(Encoder):
@@ -108,7 +118,7 @@ class LaTeX(Encoder):
 
     @staticmethod
     def _escaped(text: str) -> str:
-        return text.replace("_", r"\_")
+        return text.translate(LATEX)
 
 
 ENCODERS: dict[str, type[Encoder]] = {"csv": CSV, "json": JSON, "markdown": Markdown, "latex": LaTeX}
@@ -213,24 +223,39 @@ class ParquetSink(Sink):
 def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO, force: bool = False) -> Iterator[Sink]:
     """A sink for a file, or for ``stdout`` when ``path`` is None.
 
+    A new file holds the rows written so far whatever ends it. One that ``force`` allows to overwrite stays as it was
+    until the end, or until an interrupt where there are rows by then. Devices, pipes and open descriptors such as
+    /dev/stdout are written to as they are, and never removed.
+
     Raises ValueError, before anything is written, when the file exists (unless ``force``) or cannot be
-    written, or when parquet would go to standard output.
+    written, or when parquet would go to standard output or to a special file.
     """
-    if path is None:
+    if path is None or is_special(path):
         if form == "parquet":
-            raise ValueError("parquet cannot be written to standard output; pass --out FILE")
+            raise ValueError(f"parquet cannot be written to {path or 'standard output'}; pass --out FILE")
         # Without its buffer a failed write is seen where it happens.
         stdout.flush()
-        yield from _closing(TextSink(getattr(stdout, "raw", stdout), ENCODERS[form](schema)))
-        return
-    with _opened(path, force) as stream:
-        try:
-            sink = ParquetSink(stream, schema) if form == "parquet" else TextSink(stream, ENCODERS[form](schema))
-        except OSError:
-            # Not even the header fits: leave nothing rather than half of it.
-            path.unlink()
-            raise
-        yield from _closing(sink)
+        out = contextlib.nullcontext(getattr(stdout, "raw", stdout)) if path is None else open_special(path)
+        with out as stream:
+            yield from _closing(_sink(stream, form, schema))
+    elif os.path.exists(path):
+        yield from _replacing(path, form, schema, force)
+    else:
+        target = Path(os.path.realpath(path))
+        with _created(target, path) as stream:
+            sink = None
+            try:
+                sink = _sink(stream, form, schema)
+                yield from _closing(sink)
+            except Exception:
+                # Not one row, perhaps not even the header: leave nothing.
+                if sink is None or not sink.count:
+                    target.unlink()
+                raise
+
+
+def _sink(stream: BinaryIO, form: str, schema: pa.Schema) -> Sink:
+    return ParquetSink(stream, schema) if form == "parquet" else TextSink(stream, ENCODERS[form](schema))
 
 
 def _closing(sink: Sink) -> Iterator[Sink]:
@@ -238,7 +263,8 @@ def _closing(sink: Sink) -> Iterator[Sink]:
         yield sink
     except BrokenPipeError:
         raise
-    except BaseException:
+    except BaseException as error:
+        _promise(error, sink)
         # Interrupts and full disks alike: finish the file with the rows that are in it.
         with contextlib.suppress(OSError):
             sink.close()
@@ -246,13 +272,39 @@ def _closing(sink: Sink) -> Iterator[Sink]:
     sink.close()
 
 
-def _opened(path: Path, force: bool) -> BinaryIO:
+def _promise(error: BaseException, sink: Sink) -> None:
+    """An interrupt says what it leaves."""
+    if isinstance(error, KeyboardInterrupt):
+        error.add_note(f"{sink.count} rows written so far are kept")
+
+
+def _replacing(path: Path, form: str, schema: pa.Schema, force: bool) -> Iterator[Sink]:
+    check_output(path, force)
+    interrupted = None
+    with beside(path) as stream:
+        sink = _sink(stream, form, schema)
+        try:
+            yield sink
+        except KeyboardInterrupt as interrupt:
+            _promise(interrupt, sink)
+            interrupted = interrupt
+        except BaseException:
+            # The writer of parquet must be closed even where nothing is kept.
+            with contextlib.suppress(OSError):
+                sink.close()
+            raise
+        sink.close()
+        if interrupted is not None and not sink.count:
+            raise interrupted
+    if interrupted is not None:
+        raise interrupted
+
+
+def _created(target: Path, path: Path) -> BinaryIO:
     try:
-        if path.exists() and not force:
-            raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
-        return open(path, "w+b" if force else "x+b", buffering=0)
+        return open(target, "x+b", buffering=0)
     except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror}); pass a file in a writable folder") from None
+        raise cannot_be_written(path, error) from None
 
 
 def _tuples(batch: pa.RecordBatch) -> Iterator[tuple]:

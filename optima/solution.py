@@ -15,6 +15,8 @@ import numpy as np
 
 from optima.certify import Certificate, cheap_certificate
 from optima.certify.gap import relative_gap
+from optima.files import opened, parse_json, read_arrays, whole
+from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 
@@ -173,10 +175,11 @@ class Solution:
     def plot(self, path: str | Path | None = None) -> Any:
         """Heat map of the logits, and the code itself where its rank is 2 or 3; a matplotlib figure."""
         from optima.plot import plot_solution
+        from optima.plot.picture import write_picture
 
         figure = plot_solution(self)
         if path is not None:
-            figure.savefig(path, dpi=160, bbox_inches="tight")
+            write_picture(figure, path, dpi=160, bbox_inches="tight")
         return figure
 
     def as_dict(self, logits: bool = False) -> dict[str, Any]:
@@ -203,31 +206,35 @@ class Solution:
         return out | {"logits": self.means.tolist()} if logits else out
 
     def save(self, path: str | Path) -> None:
-        """Write everything to one file (numpy's npz; pass a path ending in .npz)."""
+        """Write everything to one file (numpy's npz; pass a path ending in .npz), whole or not at all."""
         minima = [minimum for rung in self.ladder for minimum in rung.minima]
         text = json.dumps({"format": FORMAT, **_without_arrays(self)})
         arrays = np.stack([self.means, *(minimum.means for minimum in minima)])
-        with open(path, "wb") as stream:
+        with whole(path) as stream:
             np.savez_compressed(stream, text=np.array(text), means=arrays, **_proof_arrays(self.proof))
 
     @classmethod
     def load(cls, path: str | Path) -> Solution:
         """Read a file written by :meth:`save`. Raises ValueError on any other file."""
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                data, means = json.loads(str(stored["text"])), stored["means"]
-                proof = {name[len(PROOF) :]: stored[name] for name in stored if name.startswith(PROOF)}
+            with opened(path) as stream:
+                stored = read_arrays(stream)
+            data, means = parse_json(str(stored["text"])), stored["means"]
+            proof = {name[len(PROOF) :]: array for name, array in stored.items() if name.startswith(PROOF)}
             if data.pop("format") != FORMAT:
-                raise KeyError("format")
+                raise ValueError("it has another format")
             solution = cls._restored(data, means)
             if proof:
                 certificate = Certificate.from_arrays(solution.problem, solution.means, proof)
                 solution = dataclasses.replace(solution, proof=certificate)
+            check_solution(solution)
             return solution
         except FileNotFoundError:
             raise
-        except Exception:
-            raise ValueError(f"{path} is not a solution file; pass one written by Solution.save") from None
+        except Exception as error:
+            # Fields that are missing, of another type or of another shape fail in many ways.
+            why = str(error) if isinstance(error, ValueError) else "its fields are not those of a solution"
+            raise ValueError(f"{path} is not a solution file; pass one written by Solution.save ({why})") from None
 
     @classmethod
     def _restored(cls, data: dict[str, Any], means: Array) -> Solution:
@@ -237,6 +244,8 @@ class Solution:
             Rung(**{**rung, "minima": tuple(Minimum(**_floats(m), means=next(stack)) for m in rung["minima"])})
             for rung in map(_floats, data.pop("ladder"))
         )
+        if next(stack, None) is not None:
+            raise ValueError("it has logits of more minima than its ladder")
         return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
 
 

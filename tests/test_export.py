@@ -442,3 +442,36 @@ def test_a_folder_without_permission_is_refused(tmp_path, whole):
             write(tmp_path / "t", "csv", [], whole.schema)
     finally:
         tmp_path.chmod(0o700)
+
+
+# Files that are overwritten
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_overwritten_stays_when_the_new_one_does_not_fit(tmp_path, form, whole, batches):
+    (tmp_path / "t").write_bytes(b"old")
+    room = MEGABYTE + 150_000 if form == "parquet" else 100_000
+    with file_limit(room), pytest.raises(OSError, match=r"\[Errno \d+\]"):
+        write(tmp_path / "t", form, whole.to_batches() * 1000, whole.schema, force=True)
+    assert (tmp_path / "t").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_overwritten_holds_the_rows_of_an_interrupted_run(tmp_path, form, whole, batches):
+    (tmp_path / "t").write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        write(tmp_path / "t", form, failing([], KeyboardInterrupt), whole.schema, force=True)
+    assert (tmp_path / "t").read_bytes() == b"old"
+    with pytest.raises(KeyboardInterrupt, match="stop") as caught:
+        write(tmp_path / "t", form, failing(batches[:3], KeyboardInterrupt), whole.schema, force=True)
+    assert len(read(tmp_path / "t", form)) == 6
+    assert caught.value.__notes__ == ["6 rows written so far are kept"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_a_new_file_without_a_row_is_not_left(tmp_path, form, error, whole):
+    with pytest.raises(error, match="stop"):
+        write(tmp_path / "t", form, failing([], error), whole.schema)
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any
 
+from optima.files import parse_json
 from optima.model import DeepUFM
 from optima.solution import problem_dict
 
@@ -39,6 +40,6 @@ def problem_text(problem: DeepUFM) -> str:
 
 def problem_of(text: str) -> DeepUFM:
     """The problem that :func:`problem_text` wrote."""
-    stored = json.loads(text)
+    stored = parse_json(text)
     fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
     return DeepUFM(**fields)

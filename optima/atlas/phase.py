@@ -93,6 +93,16 @@ class Diagram:
     strips: tuple[tuple[Phase, ...], ...]
     fixed: Mapping[str, Any]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of :meth:`table`."""
+        return self.across, self.along or self.x, "loss", "structure", "rank", "gap", "known_by"
+
+    @property
+    def boundary_columns(self) -> tuple[str, ...]:
+        """Names of the columns of :meth:`boundaries`."""
+        return self.across, self.along or self.x, "first", "second", "known_by"
+
     def table(self) -> list[dict[str, Any]]:
         """The solved cells, for a file of data."""
         return [
@@ -114,7 +124,7 @@ class Diagram:
         return [
             {
                 self.across: row,
-                str(self.along): math.exp(tie.at) if self.along == "reg" else tie.at,
+                self.along or self.x: math.exp(tie.at) if self.along == "reg" else tie.at,
                 "first": label(tie.first),
                 "second": label(tie.second),
                 "known_by": tie.known_by,

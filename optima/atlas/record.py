@@ -11,9 +11,11 @@ import numpy as np
 from optima import __version__
 from optima.atlas.key import content_key, normalised
 from optima.certify import Certificate, cheap_certificate
-from optima.model import Array, DeepUFM
+from optima.foreign import check_fields
+from optima.model import Array, DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
 from optima.solution import Solution
+from optima.solve.search import EFFORTS
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Record:
         How the loss is known, and what computed it.
     certificate
         A lower bound with its proof, where one was worked for.
+
+    Raises ValueError and TypeError for fields that are not of their kind.
     """
 
     problem: DeepUFM
@@ -48,6 +52,14 @@ class Record:
     seed: int
     effort: str
     certificate: Certificate | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, infinite=True)
+        positive_integer("seed", self.seed, minimum=0)
+        one_of("effort", self.effort, tuple(EFFORTS))
+        shape = self.factors.shape
+        if len(shape) != 3 or shape[:2] != (2, self.problem.classes) or not np.isfinite(self.factors).all():
+            raise ValueError(f"the factors have shape {shape}; pass finite numbers of shape (2, K, rank)")
 
     @classmethod
     def of(cls, solution: Solution, certify: bool = False) -> Record:

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from optima.atlas.key import problem_of, problem_text
-from optima.atlas.store import Store
+from optima.atlas.schema import RUN
+from optima.atlas.store import AMONG, Store, check_crc, checksum
 from optima.atlas.trained import Hyperparameters, Trained, trainable
+from optima.foreign import check_fields
 from optima.model import DeepUFM
 
 _RUN = """
     SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,
-        polished_loss, polished_structure, polished_rank, verdict, means, version
+        polished_loss, polished_structure, polished_rank, verdict, means, version, ledger.crc
     FROM run JOIN training ON training.id = run.training
+        LEFT JOIN ledger ON ledger.kind = 2 AND ledger.key = training.id || '/' || seed
 """
 
 # The fields of a run that are columns as they are, in the order of the query.
@@ -54,9 +57,12 @@ class Runs:
         means = None if run.means is None else np.ascontiguousarray(run.means, dtype="<f8").tobytes()
         row = (run.seed, run.version, run.ending, run.steps, run.loss, run.gradient, run.structure, run.rank)
         polished = (run.polished_loss, run.polished_structure, run.polished_rank, run.verdict)
-        self._connection.execute(
-            f"INSERT OR IGNORE INTO run VALUES ({','.join('?' * 14)})", (self._training(run), *row, *polished, means)
+        training = self._training(run)
+        kept = self._connection.execute(
+            f"INSERT OR IGNORE INTO run VALUES ({','.join('?' * 14)})", (training, *row, *polished, means)
         )
+        if kept.rowcount:
+            self._store.note(RUN, f"{training}/{run.seed}", checksum(run.structure, means or b""))
 
     def _training(self, run: Trained) -> int:
         key = (problem_text(trainable(run.problem)), run.hyperparameters.text)
@@ -86,7 +92,8 @@ class Runs:
                 f"{_RUN} WHERE problem = ? AND hyperparameters = ? ORDER BY seed",
                 (problem_text(trainable(problem)), hyperparameters.text),
             )
-            return [run for run in map(_trained, rows) if seeds is None or run.seed in seeds]
+            runs = [self._store.decoded(_trained, row) for row in rows]
+            return [run for run in runs if seeds is None or run.seed in seeds]
 
     def all(
         self,
@@ -96,11 +103,10 @@ class Runs:
     ) -> Iterator[Trained]:
         """The runs that meet every condition given, by problem, hyperparameters and seed."""
         clauses = ["1"]
-        values: list[str | float] = []
+        values: list[float | str] = []
         for column, allowed in (("classes", classes), ("depth", depths)):
             if allowed is not None:
-                # One value however many: SQLite bounds the number of placeholders.
-                clauses.append(f"training.{column} IN (SELECT value FROM json_each(?))")
+                clauses.append(f"training.{column} {AMONG}")
                 values.append(json.dumps([int(value) for value in allowed]))
         if regs is not None:
             clauses.append("training.reg BETWEEN ? AND ?")
@@ -108,7 +114,7 @@ class Runs:
         order = "classes, depth, reg, width, problem, hyperparameters, seed"
         with self._store._explained():
             for row in self._connection.execute(f"{_RUN} WHERE {' AND '.join(clauses)} ORDER BY {order}", values):
-                yield _trained(row)
+                yield self._store.decoded(_trained, row)
 
 
 def mean_reg(problem: DeepUFM) -> float:
@@ -119,7 +125,10 @@ def mean_reg(problem: DeepUFM) -> float:
 
 
 def _trained(row: tuple) -> Trained:
+    check_crc(row[15], row[7], row[13] or b"")
     problem, hyperparameters = problem_of(row[0]), Hyperparameters.of(row[1])
     means = None if row[13] is None else np.frombuffer(row[13], dtype="<f8").reshape(problem.classes, -1).astype(float)
     found: dict[str, Any] = dict(zip(_FIELDS, row[2:13], strict=True))
-    return Trained(problem, hyperparameters, means=means, version=row[14], **found)
+    run = Trained(problem, hyperparameters, means=means, version=row[14], **found)
+    check_fields(run)
+    return run

@@ -44,7 +44,43 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (training, seed)
     );
     """,
+    """
+    CREATE TABLE ledger (
+        kind INTEGER NOT NULL, key NOT NULL, crc INTEGER, proof INTEGER, PRIMARY KEY (kind, key)
+    ) WITHOUT ROWID;
+    INSERT INTO ledger SELECT 0, substr(key, 1, 8), NULL, CASE WHEN lower IS NULL THEN NULL ELSE -1 END
+        FROM cell LEFT JOIN certificate ON certificate.cell = cell.id;
+    INSERT INTO ledger SELECT 1, cell || '/' || row_number() OVER (PARTITION BY cell), NULL, NULL FROM history;
+    INSERT INTO ledger SELECT 2, training || '/' || seed, NULL, NULL FROM run;
+    """,
 )
+
+# The version of files without a ledger, which are read all the same: perhaps where nobody may write.
+WITHOUT_LEDGER = 2
+
+# The ledger lists every row that was written (cells by half of their keys, which is enough), with the CRC-32 of its
+# contents and of its certificate: NULL and UNKNOWN where they were written before there was a ledger.
+CELL, HISTORY, RUN = 0, 1, 2
+UNKNOWN = -1
+# Keys that the ledger lists, and keys of the rows that are there.
+LISTED: dict[str, tuple[str, str]] = {
+    "cells": (
+        f"SELECT key FROM ledger WHERE kind = {CELL}",
+        "SELECT substr(key, 1, 8) FROM cell JOIN source ON source.id = cell.source",
+    ),
+    "certificates": (
+        f"SELECT key FROM ledger WHERE kind = {CELL} AND proof IS NOT NULL",
+        "SELECT substr(key, 1, 8) FROM certificate JOIN cell ON cell.id = certificate.cell",
+    ),
+    "replaced minima": (
+        f"SELECT key FROM ledger WHERE kind = {HISTORY}",
+        "SELECT cell || '/' || row_number() OVER (PARTITION BY cell) FROM history",
+    ),
+    "runs": (
+        f"SELECT key FROM ledger WHERE kind = {RUN}",
+        "SELECT training.id || '/' || seed FROM run JOIN training ON training.id = run.training",
+    ),
+}
 
 
 def migrate(connection: sqlite3.Connection) -> None:

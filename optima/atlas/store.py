@@ -8,18 +8,22 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from optima.atlas.key import content_key, normalised, problem_of, problem_text
 from optima.atlas.record import Record
-from optima.atlas.schema import APPLICATION, STEPS, migrate, version_of
+from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
 from optima.certify import Certificate
+from optima.files import opened, parse_json, read_arrays
+from optima.foreign import check_certificate, check_real
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 
@@ -34,10 +38,17 @@ PAGE = 16384
 # Keys asked for in one query.
 CHUNK = 500
 
+# Codes of SQLite for a file or a folder that may not be written.
+UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+
 _CELL = """
-    SELECT problem, cell.loss, structure, rank, named, factors, version, seed, effort, known_by, words, data
+    SELECT problem, cell.loss, structure, rank, named, factors, version, seed, effort, known_by, words, data,
+        ledger.crc, ledger.proof
     FROM cell JOIN source ON source.id = cell.source LEFT JOIN certificate ON certificate.cell = cell.id
+        LEFT JOIN ledger ON ledger.kind = 0 AND ledger.key = substr(cell.key, 1, 8)
 """
+# One of a list of any length, given as JSON.
+AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True)
@@ -63,8 +74,11 @@ class Store:
     write
         False opens for reading, beside a process that writes.
 
-    Every call of :meth:`put` is one transaction, on the disk when it returns. Raises ValueError for a file that is
-    missing, foreign, damaged or written by a newer version.
+    Every call of :meth:`put` is one transaction, on the disk when it returns. A file that nobody writes can be read
+    from a folder without permission to write.
+
+    Raises ValueError for a file that is missing, foreign, damaged (all its pages are looked at once) or written by a
+    newer version.
     """
 
     def __init__(self, path: str | Path, write: bool = False) -> None:
@@ -78,15 +92,32 @@ class Store:
                 raise
 
     def _opened(self, write: bool) -> sqlite3.Connection:
-        empty = not self.path.exists() or self.path.stat().st_size == 0
-        if empty and not write:
+        start = b""
+        with suppress(FileNotFoundError), opened(self.path) as stream:
+            start = stream.read(16)
+        if not start and not write:
             raise ValueError(f"{self.path} is no atlas yet; pass a file written by optima atlas build")
-        if not empty:
-            with open(self.path, "rb") as stream:
-                if stream.read(16) != b"SQLite format 3\0":
-                    raise ValueError(f"{self.path} is not an atlas; pass a file written by optima atlas build")
-        uri = self.path.resolve().as_uri() + ("?mode=rwc" if write else "?mode=ro")
-        return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+        if start and start != b"SQLite format 3\0":
+            raise ValueError(f"{self.path} is not an atlas; pass a file written by optima atlas build")
+        if write:
+            return self._connected("mode=rwc")
+        try:
+            return self._connected("mode=ro")
+        except sqlite3.OperationalError as error:
+            # Without a log nobody is writing, and SQLite need not make files beside the atlas to share it.
+            if _code(error) not in UNWRITABLE or self._log_size():
+                raise
+            return self._connected("mode=ro&immutable=1")
+
+    def _connected(self, how: str) -> sqlite3.Connection:
+        uri = f"{self.path.resolve().as_uri()}?{how}"
+        connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+        try:
+            connection.execute("PRAGMA schema_version")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _check(self, write: bool) -> None:
         ask = lambda pragma: self._connection.execute(f"PRAGMA {pragma}").fetchone()[0]
@@ -101,6 +132,8 @@ class Store:
             raise ValueError(f"{self.path} is an atlas of version {version}, newer than this optima; update optima")
         if pages * ask("page_size") > self.path.stat().st_size and not self._log_size():
             raise sqlite3.DatabaseError("the file is shorter than its header says")
+        if (found := ask("quick_check(1)")) != "ok":
+            raise sqlite3.DatabaseError(found)
         if write:
             if not pages:
                 self._connection.execute(f"PRAGMA page_size = {PAGE}")
@@ -108,13 +141,22 @@ class Store:
                 raise ValueError(f"{self.path} is on a file system without write-ahead logs; pass a local file")
             self._connection.execute("PRAGMA synchronous = FULL")
         if version < len(STEPS):
-            if not write:
+            if write:
+                migrate(self._connection)
+            elif version == WITHOUT_LEDGER:
+                self._connection.execute("CREATE TEMP TABLE ledger (kind, key, crc, proof)")
+            else:
                 raise ValueError(f"{self.path} is an atlas of an older version; pass it to optima atlas build once")
-            migrate(self._connection)
+        self.has_ledger = write or version > WITHOUT_LEDGER
 
     def _log_size(self) -> int:
-        log = self.path.with_name(self.path.name + "-wal")
+        log = self._log
         return log.stat().st_size if log.exists() else 0
+
+    @property
+    def _log(self) -> Path:
+        path = self.path.resolve()
+        return path.with_name(path.name + "-wal")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -122,7 +164,7 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            code = _code(error)
             if code == sqlite3.SQLITE_FULL:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
             if code == sqlite3.SQLITE_IOERR and not str(error.sqlite_errorname).endswith("READ"):
@@ -130,11 +172,46 @@ class Store:
                 raise OSError(errno.EIO, str(error), str(self.path)) from None
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise ValueError(f"{self.path} is being written by another process; try again when it ends") from None
-            if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+            if code in UNWRITABLE and self._log_size():
+                raise ValueError(
+                    f"{self.path} has changes in {self._log.name} that are read only where files can be written; "
+                    "pass a copy of both in a folder you may write to"
+                ) from None
+            if code in UNWRITABLE:
                 raise ValueError(f"{self.path} cannot be opened; pass a file in a folder you may write to") from None
             raise ValueError(f"{self.path} cannot be read as an atlas ({error}); pass an undamaged copy") from None
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} is damaged or cut short ({error}); pass an undamaged copy") from None
+        except OverflowError:
+            raise ValueError("a number has more than 63 bits; pass a smaller one") from None
+
+    def decoded(self, read: Callable[[tuple], Any], row: tuple) -> Any:
+        """What a row of the file says. Raises ValueError where that makes no sense."""
+        try:
+            return read(row)
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+            raise ValueError(f"{self.path} has a damaged row ({error}); pass an undamaged copy") from None
+
+    def note(self, kind: int, key: bytes | str, crc: int) -> None:
+        """Write into the ledger that a row is held, with the checksum of what it holds now."""
+        self._connection.execute(
+            "INSERT INTO ledger VALUES (?, ?, ?, NULL) ON CONFLICT DO UPDATE SET crc = excluded.crc", (kind, key, crc)
+        )
+
+    def lost(self) -> dict[str, tuple[int, int]]:
+        """How many rows of each kind are gone, or are not in the ledger, and how many there should be.
+
+        Empty where nothing is amiss, and for a file without a ledger (:attr:`has_ledger`).
+        """
+        found = {}
+        with self._explained():
+            for kind, (listed, there) in LISTED.items() if self.has_ledger else ():
+                less = lambda a, b: f"SELECT count(*) FROM (SELECT * FROM ({a}) EXCEPT SELECT * FROM ({b}))"
+                query = f"SELECT ({less(listed, there)}), ({less(there, listed)}), (SELECT count(*) FROM ({listed}))"
+                gone, unlisted, total = self._connection.execute(query).fetchone()
+                if gone or unlisted:
+                    found[kind] = (gone + unlisted, total + unlisted)
+        return found
 
     def __enter__(self) -> Store:
         return self
@@ -179,7 +256,7 @@ class Store:
         if old is not None and better:
             self._replace(record, old)
         if record.certificate is not None:
-            self._keep_bound(cell, record.certificate)
+            self._keep_bound(cell, record.key, record.certificate)
         self._check_bound(cell, record.problem)
         return better
 
@@ -192,10 +269,19 @@ class Store:
             row,
         )
         assert cursor.lastrowid is not None
+        self._note_cell(record)
         return cursor.lastrowid
+
+    def _note_cell(self, record: Record) -> None:
+        self.note(
+            CELL, record.key[:8], checksum(problem_text(record.problem), record.structure, _bytes(record.factors))
+        )
 
     def _replace(self, record: Record, old: tuple[int, float, str, int, int]) -> None:
         self._connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", old)
+        (turn,) = self._connection.execute("SELECT count(*) FROM history WHERE cell = ?", old[:1]).fetchone()
+        self.note(HISTORY, f"{old[0]}/{turn}", checksum(repr(old)))
+        self._note_cell(record)
         self._connection.execute(
             "UPDATE cell SET loss = ?, structure = ?, rank = ?, named = coalesce(?, named), factors = ?, source = ?"
             " WHERE id = ?",
@@ -204,8 +290,7 @@ class Store:
 
     def _found(self, record: Record) -> tuple[float, str, int, float | None, bytes, int]:
         named = None if math.isnan(record.named) else record.named
-        factors = np.ascontiguousarray(record.factors, dtype="<f8").tobytes()
-        return record.loss, record.structure, record.rank, named, factors, self._source(record)
+        return record.loss, record.structure, record.rank, named, _bytes(record.factors), self._source(record)
 
     def _source(self, record: Record) -> int:
         row = (record.version, record.seed, record.effort, record.known_by)
@@ -215,15 +300,19 @@ class Store:
         where = "version = ? AND seed = ? AND effort = ? AND known_by = ?"
         return int(self._connection.execute(f"SELECT id FROM source WHERE {where}", row).fetchone()[0])
 
-    def _keep_bound(self, cell: int, certificate: Certificate) -> None:
+    def _keep_bound(self, cell: int, key: bytes, certificate: Certificate) -> None:
         # Not the seconds: the file does not depend on the machine.
-        words = {"lower": certificate.lower, "method": certificate.method, "rigour": certificate.rigour}
-        self._connection.execute(
+        said = {"lower": certificate.lower, "method": certificate.method, "rigour": certificate.rigour}
+        words, data = json.dumps(said), _packed(dict(certificate.data))
+        kept = self._connection.execute(
             "INSERT INTO certificate VALUES (?, ?, ?, ?) ON CONFLICT (cell) DO UPDATE"
             " SET lower = excluded.lower, words = excluded.words, data = excluded.data"
             " WHERE excluded.lower > certificate.lower",
-            (cell, certificate.lower, json.dumps(words), _packed(dict(certificate.data))),
+            (cell, certificate.lower, words, data),
         )
+        if kept.rowcount:
+            proof = checksum(words, data or b"")
+            self._connection.execute("UPDATE ledger SET proof = ? WHERE kind = ? AND key = ?", (proof, CELL, key[:8]))
 
     def _check_bound(self, cell: int, problem: DeepUFM) -> None:
         row = self._connection.execute(
@@ -238,8 +327,8 @@ class Store:
     def get(self, problem: DeepUFM) -> Record | None:
         """The record of a problem, or None."""
         with self._explained():
-            row = self._connection.execute(f"{_CELL} WHERE key = ?", (content_key(problem),)).fetchone()
-            return None if row is None else _record(row)
+            row = self._connection.execute(f"{_CELL} WHERE cell.key = ?", (content_key(problem),)).fetchone()
+            return None if row is None else self.decoded(_record, row)
 
     def known(self, problems: Sequence[DeepUFM]) -> dict[DeepUFM, bool]:
         """Those of the problems that are stored, in their normal form, and whether each has a certificate."""
@@ -273,8 +362,7 @@ class Store:
         values: list[int | float | str] = []
         for column, allowed in (("classes", classes), ("depth", depths)):
             if allowed is not None:
-                # One value however many: SQLite bounds the number of placeholders.
-                clauses.append(f"cell.{column} IN (SELECT value FROM json_each(?))")
+                clauses.append(f"cell.{column} {AMONG}")
                 values.append(json.dumps([int(value) for value in allowed]))
         if regs is not None:
             clauses.append("cell.reg BETWEEN ? AND ?")
@@ -288,7 +376,7 @@ class Store:
         query = f"{_CELL} WHERE {' AND '.join(clauses)} ORDER BY classes, depth, reg, problem"
         with self._explained():
             for row in self._connection.execute(query, values):
-                yield _record(row)
+                yield self.decoded(_record, row)
 
     def history(self, problem: DeepUFM) -> list[Past]:
         """The minima of a problem that better ones replaced, first to last."""
@@ -303,16 +391,19 @@ class Store:
 
 
 def _record(row: tuple) -> Record:
-    text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data = row
+    text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data, crc, proved = row
+    check_crc(crc, text, structure, blob)
+    check_real("loss", loss)
     problem = problem_of(text)
     factors = np.frombuffer(blob, dtype="<f8").reshape(2, problem.classes, rank).astype(float)
     named = math.nan if named is None else named
     record = Record(problem, factors, loss, structure, named, known_by, version, seed, effort)
     if words is None:
         return record
-    certificate = Certificate(
-        problem, upper=loss, means=record.means, data=_unpacked(data), seconds=0.0, **json.loads(words)
-    )
+    check_crc(proved, words, data or b"")
+    arrays = {} if data is None else read_arrays(io.BytesIO(data))
+    certificate = Certificate(problem, upper=loss, means=record.means, data=arrays, seconds=0.0, **parse_json(words))
+    check_certificate(certificate)
     return replace(record, certificate=certificate)
 
 
@@ -324,8 +415,21 @@ def _packed(arrays: dict[str, Array]) -> bytes | None:
     return stream.getvalue()
 
 
-def _unpacked(data: bytes | None) -> dict[str, Array]:
-    if data is None:
-        return {}
-    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        return dict(stored)
+def _bytes(array: Array) -> bytes:
+    return np.ascontiguousarray(array, dtype="<f8").tobytes()
+
+
+def checksum(*parts: str | bytes) -> int:
+    """CRC-32 of texts and bytes one after another."""
+    return zlib.crc32(b"\0".join(part.encode() if isinstance(part, str) else part for part in parts))
+
+
+def check_crc(crc: int | None, *parts: str | bytes) -> None:
+    """Raise ValueError unless a checksum, where there is one, is that of the parts."""
+    if crc not in (None, UNKNOWN, checksum(*parts)):
+        raise ValueError("its checksum is another")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary error code of SQLite."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from optima import __version__
+from optima.files import parse_json
 from optima.model import Array, DeepUFM, one_of, positive_integer, positive_number
 from optima.train import Rule, Run
 
@@ -50,7 +51,7 @@ class Hyperparameters:
     @classmethod
     def of(cls, text: str) -> Hyperparameters:
         """What :attr:`text` wrote."""
-        return cls(**json.loads(text))
+        return cls(**parse_json(text))
 
 
 @dataclass(frozen=True)

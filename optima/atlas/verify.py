@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,11 @@ from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.atlas.trained import Trained
+from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution
+from optima.solve.cell import structure_losses
 from optima.structures.recognition import recognise
 
 # Relative difference of two losses of the same logits that is rounding.
@@ -39,7 +42,7 @@ class Check:
     @property
     def error(self) -> float:
         """Relative difference of the two."""
-        return abs(self.objective - self.record.loss) / abs(self.record.loss)
+        return _error(self.objective, self.record.loss)
 
     @property
     def holds(self) -> bool:
@@ -59,12 +62,16 @@ class TrainedCheck:
     @property
     def error(self) -> float:
         """Relative difference of the two."""
-        return abs(self.objective - self.stored) / abs(self.stored)
+        return _error(self.objective, self.stored)
 
     @property
     def holds(self) -> bool:
         """Whether they agree up to rounding."""
         return self.error <= AGREE
+
+
+def _error(objective: float, stored: float) -> float:
+    return abs(objective - stored) / abs(stored) if stored else abs(objective)
 
 
 def check_trained(run: Trained) -> TrainedCheck | None:
@@ -100,22 +107,44 @@ def all_parameter_objective(problem: DeepUFM, means: Array) -> float:
 def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
     """Take someone's find into an atlas if it is better than what is stored; True when it was.
 
-    Its loss and its structure are computed again, and a certificate that comes with it is proved again; ``claimed``
-    is the loss that the finder states, default that of the solution.
-
-    Raises ValueError when the loss differs from the claim, or a certificate does not hold.
+    See :func:`verified` for what is checked first, and for the errors.
     """
+    return bool(store.put([verified(solution, claimed)]))
+
+
+def verified(solution: Solution, claimed: float | None = None) -> Record:
+    """The record of someone's find, of which only logits, seed, effort and words are taken as they are.
+
+    Its loss, its structure and the loss of the best named structure are computed again, and a certificate that comes
+    with it is proved again; ``claimed`` is the loss that the finder states, default that of the solution.
+
+    Raises ValueError and TypeError when a field is not of its kind, the loss differs from the claim, the logits have
+    a rank beyond the width, or a certificate does not hold or is about another problem.
+    """
+    check_solution(solution)
     problem = normalised(solution.problem)
-    objective = all_parameter_objective(problem, solution.means)
-    stated = solution.loss if claimed is None else claimed
-    if abs(objective - stated) > AGREE * abs(objective):
+    if Reduction(problem).singular_values(solution.means).size > problem.max_rank:
+        raise ValueError(f"the logits have a rank beyond {problem.max_rank}; pass logits that the width allows")
+    with np.errstate(all="ignore"):
+        objective = all_parameter_objective(problem, solution.means)
+        stated = solution.loss if claimed is None else claimed
+    if not abs(objective - stated) <= AGREE * abs(objective) < math.inf:
         raise ValueError(
             f"the logits have loss {objective:.12g}, not {stated:.12g} as claimed; pass logits that reach the claim"
         )
     if solution.proof is not None:
+        if normalised(solution.proof.problem) != problem:
+            raise ValueError("the certificate is about another problem; pass a solution without it")
         verification = solution.proof.verify()
         if not verification:
             raise ValueError(f"the certificate does not hold ({verification.reason}); pass a solution without it")
     structure = str(recognise(solution.means, loss=problem.loss, rank=solution.rank))
-    record = replace(Record.of(solution), loss=objective, structure=structure)
-    return bool(store.put([record]))
+    record = Record.of(solution)
+    return replace(record, loss=objective, structure=structure, named=_best_named(problem, solution))
+
+
+def _best_named(problem: DeepUFM, solution: Solution) -> float:
+    """The least loss of a named structure, where the finder tried any."""
+    if not (solution.candidates and problem.balanced):
+        return math.nan
+    return min((entry.loss for entry in structure_losses(problem).values()), default=math.nan)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from optima.certify.dual import FitDual, newton_step
 from optima.certify.neighbourhood import Neighbourhood
 from optima.certify.pieces import Pieces, Softened
 from optima.certify.tree import Tree, smallest
+from optima.files import opened, read_arrays, whole
 from optima.model import Array
 
 # Boxes bounded together.
@@ -123,6 +122,12 @@ class Open:
     def take(self, rows: NDArray) -> Open:
         """Some of them."""
         return Open(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def fits(self, other: Open, nodes: int) -> bool:
+        """Whether the arrays are of the kinds and shapes of others, for boxes of a tree of so many nodes."""
+        pairs = [(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__]
+        alike = all(a.dtype == b.dtype and a.shape == (self.node.size, *b.shape[1:]) for a, b in pairs)
+        return alike and bool(np.all((self.node >= 0) & (self.node < nodes)))
 
     def join(self, other: Open) -> Open:
         """Both."""
@@ -310,23 +315,24 @@ class BranchAndBound:
         """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""
         state: dict[str, Any] = {f"open_{name}": getattr(self.open, name) for name in Open.__dataclass_fields__}
         state |= {"about": np.array(about), "numbers": np.array([self.target, self.seconds])}
-        fresh = path.with_name(path.name + ".new")
-        with open(fresh, "wb") as file:
+        with whole(path) as file:
             np.savez(file, **(state | self.tree.arrays()))
-        os.replace(fresh, path)
 
     def restore(self, path: Path, about: str) -> None:
         """Go on from a file. Raises ValueError when it is not the file of this search."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                state = dict(file)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} holds no interrupted proof; pass another file or remove it") from error
-        if str(state.get("about")) != about or "numbers" not in state or state["numbers"][0] != self.target:
+            with opened(path) as file:
+                state: dict[str, Any] = read_arrays(file)
+            owner, (target, seconds) = str(state["about"]), state["numbers"].astype(float)
+            boxes, tree = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__)), Tree.from_arrays(state)
+            mine = owner == about and target == self.target
+            if mine and not (boxes.fits(self.open, len(tree)) and tree.fits(self.tree)):
+                raise ValueError("arrays of another search")
+        except (KeyError, ValueError, IndexError, TypeError):
+            raise ValueError(f"{path} holds no interrupted proof; pass another file or remove it") from None
+        if not mine:
             raise ValueError(f"{path} belongs to another problem or gap; pass another file or remove it")
-        self.open = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__))
-        self.tree = Tree.from_arrays(state)
-        self.seconds = float(state["numbers"][-1])
+        self.open, self.tree, self.seconds = boxes, tree, float(seconds)
 
 
 def _halves(boxes: Open, axis: int | NDArray[np.int64]) -> list[tuple[Array, Array]]:

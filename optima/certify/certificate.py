@@ -11,6 +11,7 @@ import numpy as np
 
 from optima.certify.check import Verification, verify
 from optima.certify.gap import relative_gap
+from optima.files import parse_json
 from optima.model import Array, DeepUFM
 
 # How a lower bound was proved; each has its checker.
@@ -78,7 +79,7 @@ class Certificate:
     @classmethod
     def from_arrays(cls, problem: DeepUFM, means: Array, arrays: Mapping[str, Array]) -> Certificate:
         """The certificate whose :meth:`arrays` were saved."""
-        words = json.loads(str(arrays["words"]))
+        words = parse_json(str(arrays["words"]))
         data = {name: array for name, array in arrays.items() if name != "words"}
         return cls(problem, means=means, data=data, **words)
 

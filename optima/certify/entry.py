@@ -11,6 +11,7 @@ from optima.certify.budget import budget_of
 from optima.certify.check.search import MOST_IN_BALLS
 from optima.certify.gap import gap_of_search
 from optima.certify.prove import PARTS, prove
+from optima.files import check_output
 from optima.model import DeepUFM
 from optima.solution import Solution
 from optima.solve.search import solve
@@ -54,8 +55,9 @@ def certify(
     """
     gap_of_search(gap)
     budget = budget_of(boxes, memory, minutes)
-    solution = problem if isinstance(problem, Solution) else solve(problem)
     path = None if checkpoint is None else Path(checkpoint)
+    check_output(path, force=True)
+    solution = problem if isinstance(problem, Solution) else solve(problem)
     tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
     proof = prove(solution.problem, solution.means, gap, budget, path, tell, most_classes)

@@ -19,6 +19,7 @@ from optima.certify.budget import CHEAP_BOXES, Budget
 from optima.certify.certificate import Certificate
 from optima.certify.form import ConvexConcave
 from optima.certify.gap import ROUNDING, gap_of_search
+from optima.files import is_special, remove
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
@@ -232,7 +233,7 @@ def _run_kept(
     about: str,
 ) -> None:
     """The same with a copy in a file, now and then and at an early end, from which it goes on."""
-    if checkpoint.exists():
+    if checkpoint.exists() and not is_special(checkpoint):
         search.restore(checkpoint, about)
     saved = time.perf_counter()
 
@@ -249,7 +250,7 @@ def _run_kept(
         if not search.done:
             search.save(checkpoint, about)
     if search.done:
-        checkpoint.unlink(missing_ok=True)
+        remove(checkpoint)
 
 
 def _from_search(

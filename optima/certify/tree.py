@@ -66,6 +66,16 @@ class Tree:
         tree._size = tree._axis.size
         return tree
 
+    def fits(self, other: Tree) -> bool:
+        """Whether the arrays are of the kinds and shapes of another tree, and every child is a node."""
+        pairs: list[tuple[NDArray, NDArray]] = [
+            (self._axis, other._axis),
+            (self._child, other._child),
+            (self._multiplier, other._multiplier),
+        ]
+        alike = all(a.dtype == b.dtype and a.shape == (self._size, *b.shape[1:]) for a, b in pairs)
+        return alike and bool(np.all((self._child >= -1) & (self._child + 1 < self._size)))
+
     def record(self, nodes: NDArray[np.int64], D: Array) -> None:
         """Keep the multipliers of the nodes."""
         self._multiplier[nodes] = D

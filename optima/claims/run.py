@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 from optima.claims.claim import NOTHING, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
+from optima.files import read_json, whole
+from optima.model import LARGEST
 
 Progress = Callable[[str, int], None]
 FORMAT = "optima counterexample 1"
@@ -143,21 +144,38 @@ def write_counterexample(outcome: Outcome, folder: Path) -> Path:
         "margin": finding.margin,
         "witness": {name: array.tolist() for name, array in finding.witness.items()},
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(data, indent=1, default=float) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with whole(path) as stream:
+        stream.write((json.dumps(data, indent=1, default=float) + "\n").encode())
     return path
 
 
 def read_counterexample(path: Path) -> dict[str, Any]:
     """The content of a file written by :func:`write_counterexample`. Raises ValueError on any other file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        valid = data["format"] == FORMAT and isinstance(data["axes"], dict)
+        data = read_json(path)
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist; pass a counterexample written by optima check") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        valid = False
-    if not valid:
+    except ValueError:
+        data = None
+    if not (isinstance(data, dict) and data.get("format") == FORMAT and _well_formed(data)):
         raise ValueError(f"{path} is not a counterexample; pass a file written by optima check")
     return data
+
+
+def _well_formed(data: dict[str, Any]) -> bool:
+    """Whether a counterexample names a claim, perhaps a file, and values on axes."""
+    axes = data.get("axes")
+    values = list(axes.values()) if isinstance(axes, dict) else [None]
+    plain = all(isinstance(row, list) and row and all(map(_plain, row)) for row in values)
+    file = data.get("file")
+    named = file is None or (isinstance(file, str) and "\0" not in file)
+    return plain and named and isinstance(data.get("claim"), str)
+
+
+def _plain(value: object) -> bool:
+    """Whether a value can be one of an axis: text, a finite number, or a list of them."""
+    if isinstance(value, list):
+        return all(map(_plain, value))
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))

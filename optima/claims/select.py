@@ -11,13 +11,15 @@ from typing import Any
 
 from optima.claims.claim import REGISTRY, Claim
 from optima.claims.run import read_counterexample
+from optima.model import shown
 
 
-def claims_of(targets: Sequence[str]) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
     """The claims that targets name, and the axes that counterexamples among them prescribe.
 
     A target is the name of a claim, the first part of several names (``garrod2025``), a Python file with
-    claims, or a counterexample file. No target means all claims of the library.
+    claims, or a counterexample file. No target means all claims of the library. A Python file that a counterexample
+    names is run only with ``run_claims``: a file of data is no reason to trust it.
 
     Raises ValueError for an unknown name and for a file that cannot be used.
     """
@@ -28,7 +30,7 @@ def claims_of(targets: Sequence[str]) -> tuple[list[Claim], Mapping[str, Sequenc
     axes: dict[str, Sequence[Any]] = {}
     for target in targets:
         if target.endswith(".json"):
-            found, prescribed = _of_counterexample(Path(target))
+            found, prescribed = _of_counterexample(Path(target), run_claims)
             axes |= prescribed
         else:
             found = _of_target(target)
@@ -73,7 +75,28 @@ def _of_target(target: str) -> list[Claim]:
     return found
 
 
-def _of_counterexample(path: Path) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
     data = read_counterexample(path)
-    found = read_file(Path(data["file"])) if data["file"] else _of_target(data["claim"])
-    return [made for made in found if made.name == data["claim"]], data["axes"]
+    name, file = data["claim"], data.get("file")
+    if file and not run_claims:
+        raise ValueError(
+            f"{path} is about a claim of the Python file {shown(file)}; pass --run-claims to run that file"
+        )
+    made = {each.name: each for each in read_file(Path(file))} if file else REGISTRY
+    if name not in made:
+        raise ValueError(f"{path} is about the claim {shown(name)}, which is not there; pass another counterexample")
+    _check_axes(path, made[name], data["axes"])
+    return [made[name]], data["axes"]
+
+
+def _check_axes(path: Path, made: Claim, axes: Mapping[str, Sequence[Any]]) -> None:
+    """Raise ValueError where an axis of the claim gets values of another kind than its own."""
+    for name, values in axes.items():
+        kinds = {_kind(value) for value in made.axes.get(name, ())}
+        for value in values:
+            if kinds and _kind(value) not in kinds | ({int} if float in kinds else set()):
+                raise ValueError(f"{path} has {shown(value)} on the axis {name}; pass a file written by optima check")
+
+
+def _kind(value: object) -> type:
+    return next((kind for kind in (bool, str, int, float) if isinstance(value, kind)), object)

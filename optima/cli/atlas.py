@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,6 +24,7 @@ from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import console
 from optima.export import open_sink
+from optima.files import check_apart, whole
 
 if TYPE_CHECKING:
     from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
@@ -222,6 +225,7 @@ def export(
     """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
     from optima.atlas.export import SCHEMA, batches, dataset
 
+    check_apart(out, store)
     if trained:
         if structure is not None or rank is not None or format is Format.netcdf:
             raise ValueError("--trained has no --structure, --rank or netcdf; pass --classes, --depths or --regs")
@@ -234,13 +238,20 @@ def export(
             if out is None:
                 raise ValueError("netcdf cannot be written to standard output; pass --out FILE")
             options.check_output(out, force)
-            with closing(dataset(chosen)) as arrays:
-                arrays.to_netcdf(out, engine="netcdf4")
+            _write_netcdf(dataset(chosen), out)
             return
         with open_sink(out, format.value, SCHEMA, sys.stdout.buffer, force) as sink:
             for batch in batches(chosen):
                 sink.write(batch)
     print(f"{sink.count} cells written", file=sys.stderr)
+
+
+def _write_netcdf(arrays: Any, out: Path) -> None:
+    """The library writes to names only, and parts of the file more than once: first elsewhere, then as a whole."""
+    with closing(arrays), tempfile.TemporaryDirectory() as folder:
+        arrays.to_netcdf(Path(folder) / "atlas.nc", engine="netcdf4")
+        with open(Path(folder) / "atlas.nc", "rb") as ready, whole(out) as stream:
+            shutil.copyfileobj(ready, stream)
 
 
 @app.command("page")
@@ -256,15 +267,20 @@ def page(
     from optima.atlas.page import page as html
 
     options.check_output(out, force)
+    check_apart(out, store)
     with _open(store) as atlas:
-        text = html(_chosen(atlas, classes, depths, regs, None, None))
-    out.write_text(text, encoding="utf-8")
-    print(f"{out}: {len(text.encode()) / 1e6:.2f} MB")
+        text = html(_chosen(atlas, classes, depths, regs, None, None)).encode()
+    with whole(out) as stream:
+        stream.write(text)
+    print(f"{out}: {len(text) / 1e6:.2f} MB")
 
 
 @app.command("verify")
 def verify(store: File) -> None:
-    """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs."""
+    """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs.
+
+    So it is when cells, bounds or runs are gone that the file says it holds.
+    """
     from optima.atlas import Runs, check, check_trained
 
     with _open(store) as atlas, bar("verifying") as tell:
@@ -277,10 +293,15 @@ def verify(store: File) -> None:
             if not result.holds:
                 wrong.append(result)
             tell(done, total, "")
+        lost, listed = atlas.lost(), atlas.has_ledger
     for result in wrong:
         print(f"{result.problem}: stored {result.stored:.12g}, its weights have {result.objective:.12g}")
     print(f"{done - len(wrong)} of {done} losses hold; largest relative difference {worst:.1e}")
-    if wrong:
+    for kind, (count, held) in lost.items():
+        print(f"{store} has lost {count} of its {held} {kind}, or their entries in its ledger; pass an undamaged copy")
+    if not listed:
+        print(f"{store} is of an older version, which does not say what it holds; optima atlas build writes that down")
+    if wrong or lost or not (listed or total):
         raise typer.Exit(1)
 
 
@@ -291,20 +312,24 @@ def add(
 ) -> None:
     """Take others' finds into an atlas: the loss is computed again first, and the better minimum stays."""
     from optima.atlas import Store
-    from optima.atlas import add as take
+    from optima.atlas.verify import verified
     from optima.solution import Solution
 
-    # All are read before the first is added.
+    # All are read and checked before the first is added, and all are added or none.
     given = []
     for path in solutions:
         try:
-            given.append(Solution.load(path))
+            given.append(verified(Solution.load(path)))
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist; pass a file written by optima solve --save") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    options.check_output(store, force=True)
     with Store(store, write=True) as atlas:
-        for path, solution in zip(solutions, given, strict=True):
-            kept = "added" if take(atlas, solution) else "not better than what is stored"
-            print(f"{path}: {solution.structure}, loss {solution.loss:.12g}: {kept}")
+        better = {id(record) for record in atlas.put(given)}
+    for path, record in zip(solutions, given, strict=True):
+        kept = "added" if id(record) in better else "not better than what is stored"
+        print(f"{path}: {record.structure}, loss {record.loss:.12g}: {kept}")
 
 
 def _open(path: Path) -> Store:

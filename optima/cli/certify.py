@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from optima.cli import options, parse
-from optima.cli.progress import bar, resumable
+from optima.cli.progress import bar, from_checkpoint, resumable
 
 
 def certify(
@@ -57,7 +57,7 @@ def certify(
     gap_of_search(aim)
     budget = budget_of(most, room, limit)
     solution = solve(problem, parse.integer(seed, "seed", 0), effort.value)
-    way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
+    way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 
         def show(search: BranchAndBound) -> None:

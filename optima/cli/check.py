@@ -36,13 +36,16 @@ def check(
     counterexamples: Annotated[Path, typer.Option(help="Folder for the files that reproduce counterexamples.")] = Path(
         "."
     ),
+    run_claims: Annotated[
+        bool, typer.Option("--run-claims", help="Run the Python file that a counterexample names.")
+    ] = False,
     force: options.Force = False,
 ) -> None:
     """Check theorems: verdict, cases, worst margin, and whether a false neighbour is refuted."""
     from optima.claims import claims_of, run_all, write_counterexample
     from optima.claims.report import check_output, write_report
 
-    claims, axes = claims_of(targets or [])
+    claims, axes = claims_of(targets or [], run_claims)
     axes = {**axes, **_axes(claims, classes, depths, regs)}
     if list_:
         _list(claims, as_json)
@@ -119,8 +122,10 @@ def _show(outcomes: Sequence[Outcome], files: dict[str, Path]) -> None:
             print(f"{outcome.claim.name} is undecided: {outcome.finding.why}")
         for remark in outcome.finding.remarks:
             print(f"{outcome.claim.name}: {remark.text}")
+    own = {outcome.claim.name for outcome in outcomes if outcome.claim.file is not None}
     for name, path in files.items():
-        print(f"{name}: the worst counterexample is in {path}; optima check {path} runs it again")
+        again = f"optima check {path}" + " --run-claims" * (name in own)
+        print(f"{name}: the worst counterexample is in {path}; {again} runs it again")
 
 
 def _row(outcome: Outcome) -> list[str]:

@@ -57,8 +57,8 @@ def _answered(given: list[str]) -> int:
     try:
         code = _run(given)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
-        print("optima: interrupted; rows written so far are kept", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        print("; ".join(["optima: interrupted", *getattr(stop, "__notes__", [])]), file=sys.stderr)
         return 130
     except BrokenPipeError:
         _give_up_stdout()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from optima.cli import parse
+from optima.files import check_output as check_output
 from optima.model import DeepUFM
 
 
@@ -80,13 +80,3 @@ def _regularisation(reg: str | None, per_factor: str | None) -> float | tuple[fl
         return parse.positive_real(reg, "reg")
     assert per_factor is not None
     return tuple(parse.positive_real(part, "reg-per-factor") for part in per_factor.split(","))
-
-
-def check_output(path: Path | None, force: bool) -> None:
-    """Raise ValueError before any work when an output file could not be written afterwards."""
-    if path is None:
-        return
-    if path.exists() and not force:
-        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is not a folder; pass a file in an existing one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.progress import bar, resumable
-from optima.cli.whole import check_pictures, write_picture, write_table
+from optima.files import check_apart, write_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,9 +110,12 @@ def phase(
     else:
         training_.refuse(context, _TRAINING, "but nothing is trained; add --training")
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
+    from optima.plot.picture import check_pictures, write_picture
+
     check_pictures(out)
     for path in (*out, *data):
         options.check_output(path, force)
+        check_apart(path, store)
     defaults = _VALUES[training]
     x, y = x or _AXES[training][0], y or _AXES[training][1]
     width = width or defaults["width"]
@@ -139,8 +142,8 @@ def phase(
         figure, tables = _minima(asked, certify, colour)
     for path in out:
         write_picture(figure, path)
-    for path, rows in zip(data, tables, strict=True):
-        write_table(path, rows)
+    for path, table in zip(data, tables, strict=True):
+        write_rows(path, *table)
     print("\n".join(map(str, [*out, *data])))
 
 
@@ -157,8 +160,10 @@ class _Asked:
     workers: int | None
 
 
-# A picture, and the rows of each file of data.
-Drawn = tuple["Figure", list[list[dict[str, Any]]]]
+# Names of the columns, and the rows below them.
+Rows = tuple[Sequence[str], list[dict[str, Any]]]
+# A picture, and each file of data.
+Drawn = tuple["Figure", list[Rows]]
 
 
 def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
@@ -181,7 +186,8 @@ def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
             processes(asked.workers),
             tell,
         )
-    return plot_phase(diagram, colour.value), [diagram.table(), diagram.boundaries()]
+    tables: list[Rows] = [(diagram.columns, diagram.table()), (diagram.boundary_columns, diagram.boundaries())]
+    return plot_phase(diagram, colour.value), tables
 
 
 def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: str | None) -> Drawn:
@@ -203,7 +209,9 @@ def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: s
             processes(asked.workers),
             training_.telling(tell),
         )
-    return plot_training_diagram(diagram, structure), [diagram.table()]
+    rows = diagram.table()
+    # Every run ends at some structure, so that there are rows.
+    return plot_training_diagram(diagram, structure), [(list(rows[0]), rows)]
 
 
 def _samples(text: str, one: bool) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -31,10 +32,23 @@ def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
 
 
 @contextmanager
-def resumable(way_on: str) -> Iterator[None]:
-    """On Ctrl-C say how to go on, and leave with the exit code of an interrupt."""
+def resumable(way_on: str | Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C say how to go on, as it is then, and leave with the exit code of an interrupt."""
     try:
         yield
     except KeyboardInterrupt:
-        print(f"optima: interrupted; {way_on}", file=sys.stderr)
+        print(f"optima: interrupted; {way_on if isinstance(way_on, str) else way_on()}", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def from_checkpoint(checkpoint: Path | None) -> Callable[[], str]:
+    """How to go on after an interrupt with a checkpoint, which may not have been written yet, or without one."""
+
+    def words() -> str:
+        if checkpoint is None:
+            return "pass --checkpoint FILE to be able to go on"
+        if checkpoint.is_file():
+            return "repeat the command to go on"
+        return f"{checkpoint} was not written yet, so the command would begin again"
+
+    return words

@@ -9,6 +9,9 @@ import typer
 
 from optima.cli.progress import bar, resumable
 
+# The first checkpoint may not have been written yet.
+GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
+
 
 def reproduce(
     name: Annotated[
@@ -27,7 +30,7 @@ def reproduce(
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; pass an existing one")
-    with resumable("repeat the command to go on from the last checkpoint"), bar(name) as tell:
+    with resumable(GO_ON), bar(name) as tell:
         written = make(find(name), folder, quick, lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"))
     for path in written:
         print(path)

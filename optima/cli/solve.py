@@ -34,6 +34,10 @@ def solve(
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     for path in (plot, save):
         options.check_output(path, force)
+    if plot is not None:
+        from optima.plot.picture import check_pictures
+
+        check_pictures([plot])
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
     solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=tell)
     if plot is not None:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from optima.cli import options, parse
-from optima.cli.progress import bar, resumable
+from optima.cli.progress import bar, from_checkpoint, resumable
 from optima.cli.terminal import console
 from optima.export import short
 from optima.limits import check_cells
@@ -83,7 +83,7 @@ def train(
     check_cells(len(regs) * len(widths) * len(rates))
     problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
     pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)
-    way_on = "pass --checkpoint FILE to be able to go on" if checkpoint is None else "repeat the command to go on"
+    way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("training") as tell:
         training = descend(
             problems,
@@ -119,11 +119,9 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
     """One file for each cell, numbered when there are several; all can be written, or ValueError."""
     if plot is None:
         return []
-    from matplotlib.backend_bases import FigureCanvasBase
+    from optima.plot.picture import check_pictures
 
-    known = FigureCanvasBase.get_supported_filetypes()
-    if plot.suffix[1:] not in known:
-        raise ValueError(f"{plot} has no ending that names a picture format; pass one of {', '.join(sorted(known))}")
+    check_pictures([plot])
     files = [plot] if count == 1 else [plot.with_stem(f"{plot.stem}-{number}") for number in range(count)]
     for file in files:
         options.check_output(file, force)
@@ -136,10 +134,11 @@ def _as_dict(cell: Comparison) -> dict[str, Any]:
 
 def _draw(cells: list[Comparison], files: list[Path]) -> None:
     if files:
+        from optima.plot.picture import write_picture
         from optima.plot.training import plot_training
 
         for cell, file in zip(cells, files, strict=True):
-            plot_training(cell).savefig(file, dpi=160, bbox_inches="tight")
+            write_picture(plot_training(cell), file, dpi=160, bbox_inches="tight")
 
 
 def _print(cell: Comparison) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Picture
 
+from optima.files import remove
+from optima.plot.picture import write_picture
 from optima.reproduce.table import Row, write
 from optima.train import Progress
 
@@ -47,7 +49,7 @@ class Workplace:
     def picture(self, figure: Picture) -> None:
         """Write a figure as PNG and PDF."""
         for ending in (".png", ".pdf"):
-            figure.savefig(self.file(ending), dpi=160)
+            write_picture(figure, self.file(ending), dpi=160)
             self.written.append(self.file(ending))
 
 
@@ -69,5 +71,5 @@ def reproduce(reproduction: Reproduction, folder: Path, quick: bool = False, tel
     place = Workplace(folder, reproduction.name, quick, tell)
     reproduction.make(place)
     for path in place.stored:
-        path.unlink(missing_ok=True)
+        remove(path)
     return place.written

@@ -93,7 +93,7 @@ def _keys(wanted: dict[str, dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def _key(row: Row) -> tuple[Any, ...]:
-    return row["sweep"], row["classes"], row["width"], row["reg"], row["seed"]
+    return tuple(row.get(name) for name in ("sweep", "classes", "width", "reg", "seed"))
 
 
 def cells(rows: Sequence[Row], sweep: str) -> dict[float, list[Row]]:

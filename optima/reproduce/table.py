@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from optima.files import write_rows
 from optima.train import Run
 
 Row = dict[str, Any]
@@ -33,12 +33,7 @@ def run_row(run: Run) -> Row:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """As CSV, whole or not at all."""
-    half = path.with_name(f".{path.name}.part")
-    with open(half, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    os.replace(half, path)
+    write_rows(path, list(rows[0]), rows)
 
 
 def read(path: Path) -> list[Row]:

@@ -102,12 +102,11 @@ def relocated(objective: RungObjective, factors: Array, count: int, rng: np.rand
     for point in out:
         for c in rng.choice(objective.classes, int(rng.integers(1, 3)), replace=False):
             direction = rng.standard_normal(factors.shape[2])
-            direction /= np.linalg.norm(direction)
-            point[:, c] = radius[:, None] * direction
+            point[:, c] = radius[:, None] * direction / np.linalg.norm(direction)
     return out
 
 
 def shaken(factors: Array, size: float, count: int, rng: np.random.Generator) -> Array:
     """Points (count, 2, K, r) with noise of ``size`` times the root mean square of the coordinates."""
-    unit = np.linalg.norm(factors) / np.sqrt(factors.size)
+    unit = float(np.linalg.norm(factors)) / factors.size**0.5
     return factors + size * unit * rng.standard_normal((count, *factors.shape))

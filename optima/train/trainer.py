@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optima.files import check_output
 from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
@@ -259,8 +260,7 @@ def _command(
 
 def _checked_path(checkpoint: str | Path) -> Path:
     path = Path(checkpoint)
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is not a folder; pass a checkpoint in an existing one")
+    check_output(path, force=True)
     return path
 
 

@@ -56,6 +56,12 @@ def test_names_cannot_end_the_script(records):
     assert data(page([evil]))["cells"][0]["name"] == "</script><b>"
 
 
+def test_a_title_is_text_and_no_place_is_filled_twice(records):
+    text = page(records[:1], title="</title><script>@DATA@@STYLE@")
+    assert "<title>&lt;/title&gt;&lt;script&gt;@DATA@@STYLE@</title>" in text
+    assert len(data(text)["cells"]) == 1
+
+
 def test_mistakes(records):
     import dataclasses
 

@@ -192,7 +192,9 @@ def test_counterexamples_are_narrowed_and_run_again(user_file, tmp_path):
     path = write_counterexample(outcome, tmp_path)
     data = read_counterexample(path)
     assert data["axes"] == {"classes": [2], "depths": [1]}
-    (again,), axes = claims_of([str(path)])
+    with pytest.raises(ValueError, match=r"mine\.py.*pass --run-claims"):
+        claims_of([str(path)])
+    (again,), axes = claims_of([str(path)], run_claims=True)
     assert run(again, axes).finding.at == outcome.finding.at
 
 

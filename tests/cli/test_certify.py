@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from optima import DeepUFM, certify
 
 CERTIFY = ["certify", "--classes", "3", "--depth", "4", "--reg", "1e-3", "--effort", "quick"]
 
@@ -74,3 +77,46 @@ def test_budgets(call):
         assert (code, err) == (0, "")
         assert ended in out
     assert "the gap of 1e-06 is reached" in call(*CERTIFY, "--boxes", "1000", "--minutes", "100")[1]
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A proof that was stopped, and the call that goes on from its file."""
+    path = tmp_path_factory.mktemp("proof") / "state.npz"
+    problem = DeepUFM(3, 3, 1e-3)
+    go_on = lambda file: certify(problem, gap=1e-9, boxes=20, checkpoint=file)
+    go_on(path)
+    assert path.is_file()
+    return path, go_on
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"numbers": np.zeros(3)},
+        {"numbers": np.array("text")},
+        {"open_node": np.zeros(1, dtype=np.int64)},
+        {"open_low": np.zeros((1, 1))},
+        {"open_bound": np.array("text")},
+        {"axis": np.zeros(1, dtype=np.int8)},
+        {"child": np.full(3, 9)},
+        {"multiplier": np.zeros(3)},
+        {"about": None},
+        {"tail": np.array([{}], dtype=object)},
+    ],
+)
+def test_a_checkpoint_that_was_altered_is_refused(interrupted, tmp_path, change):
+    path, go_on = interrupted
+    with np.load(path) as stored:
+        state = dict(stored) | change
+    file = tmp_path / "state.npz"
+    np.savez(file, **{name: array for name, array in state.items() if array is not None})
+    with pytest.raises(ValueError, match="holds no interrupted proof; pass another file or remove it"):
+        go_on(file)
+    go_on(path)
+
+
+def test_checkpoints_are_checked_at_the_door(tmp_path):
+    for path in (tmp_path, tmp_path / "no" / "state.npz"):
+        with pytest.raises(ValueError, match=r"is a folder|is not a folder"):
+            certify(DeepUFM(3, 3, 1e-3), boxes=20, checkpoint=path)

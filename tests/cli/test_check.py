@@ -93,7 +93,7 @@ def test_a_users_file_and_its_counterexample(call, tmp_path):
     code, out, _ = call("mine.py")
     assert code == 1
     assert "counterexample-mine.small.json" in out
-    (entry,) = json.loads(call("counterexample-mine.small.json", "--json")[1])
+    (entry,) = json.loads(call("counterexample-mine.small.json", "--json", "--run-claims")[1])
     assert (entry["cases"], entry["at"], entry["margin"]) == (1, {"classes": 8}, -3)
     assert call("mine.py", "--classes", "2:5")[0] == 0
 
@@ -156,3 +156,68 @@ def test_the_example_runs(call):
     code, out, _ = call(EXAMPLE, "--classes", "3:5", "--depths", "1:3", "--json")
     assert code == 0
     assert all(entry["control"] == "refuted" for entry in json.loads(out))
+
+
+# Files of data
+
+
+OWN = {"format": "optima counterexample 1", "claim": "mine.small", "file": None, "axes": {"classes": [8]}}
+TRAP = "open('ran', 'w').close()\n" + FALSE
+
+
+def stored(**fields):
+    Path("x.json").write_text(json.dumps(OWN | fields))
+    return "x.json"
+
+
+def test_a_file_of_data_runs_nothing_unless_told_to(call):
+    Path("mine.py").write_text(TRAP)
+    assert_refused(
+        call(stored(file="mine.py")), "x.json is about a claim of the python file 'mine.py'; pass --run-claims"
+    )
+    assert_refused(call(stored(claim="mine.py")), "which is not there")
+    assert_refused(call(stored(claim="mine.py"), "--run-claims"), "which is not there")
+    assert_refused(call(stored(file="mine.py"), "--list"), "--run-claims")
+    assert not Path("ran").exists()
+    code, out, _ = call(stored(file="mine.py"), "--run-claims", "--json")
+    assert (code, json.loads(out)[0]["at"]) == (1, {"classes": 8})
+    assert Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"file": value} for value in (7, [], {}, "a\0", True)),
+        *({"claim": value} for value in (7, None, [])),
+        *({"axes": value} for value in (7, None, [], {"classes": 7}, {"classes": []}, {"classes": [None]})),
+        *({"axes": {"classes": [value]}} for value in ({}, float("nan"), float("inf"), 10**400)),
+        {"format": []},
+    ],
+)
+def test_counterexamples_of_wrong_form(call, fields):
+    assert_refused(call(stored(**fields)), "is not a counterexample; pass a file")
+
+
+@pytest.mark.parametrize("value", ["8", 8.5, [8], True])
+def test_values_of_another_kind_than_those_of_the_axis(call, value):
+    assert_refused(call(stored(claim="model.samples", axes={"classes": [value]})), "on the axis classes; pass")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"axes":' * 100_000, "{", "", "7", "\ud800", "9" * 10_000])
+def test_json_that_is_no_counterexample(call, text):
+    Path("x.json").write_bytes(text.encode(errors="surrogatepass"))
+    assert_refused(call("x.json"), "is not a counterexample")
+
+
+def test_what_is_no_file(call):
+    Path("x.json").symlink_to("/dev/zero")
+    assert_refused(call("x.json"), "is not a counterexample")
+    Path("y.json").mkdir()
+    assert_refused(call("y.json"), "is not a counterexample")
+    assert_refused(call("z.json"), "does not exist")
+
+
+def test_a_claim_that_is_not_in_its_file(call):
+    Path("mine.py").write_text(FALSE)
+    assert_refused(call(stored(file="mine.py", claim="mine.other"), "--run-claims"), "mine.other")
+    assert_refused(call(stored(claim="model")), "'model', which is not there")

@@ -86,3 +86,17 @@ def test_mistakes(call, tmp_path, monkeypatch, arguments, sentence):
     assert (code, out) == (2, "")
     assert sentence in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_diagram_without_boundaries_has_tables_that_are_read(call, tmp_path):
+    """One phase alone, on axes with and without solved boundaries."""
+    for number, axes in enumerate(
+        (["--reg", "0.4:0.5:2", "--depth", "3,4"], ["--x", "classes", "--y", "width", "--reg", "0.5", "--depth", "2"])
+    ):
+        more = [] if number == 0 else ["--classes", "3,4", "--width", "5,6"]
+        out = tmp_path / f"{number}.svg"
+        assert call("--out", out, "--workers", "1", "--effort", "quick", "--no-certify", *axes, *more)[0] == 0
+        cells, boundaries = pd.read_csv(out.with_suffix(".csv")), pd.read_csv(tmp_path / f"{number}-boundaries.csv")
+        assert len(cells) == 4
+        assert len(boundaries) == 0
+        assert list(boundaries.columns) == [*cells.columns[:2], "first", "second", "known_by"]

@@ -137,6 +137,57 @@ def test_interrupted(call, tmp_path, monkeypatch, options):
     assert "to go on" in err
 
 
+def test_an_interrupt_promises_what_is_there(call, tmp_path, monkeypatch):
+    """Before the first checkpoint nothing can be gone on from; afterwards it can."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    file = tmp_path / "state.npz"
+    with monkeypatch.context() as patched:
+        patched.setattr(import_module("optima.train.descent").Descent, "advance", interrupt)
+        code, _, err = call(*TRAIN, "--checkpoint", file)
+    assert code == 130
+    assert err == f"optima: interrupted; {file} was not written yet, so the command would begin again\n"
+    assert not file.exists()
+    assert call(*TRAIN, "--checkpoint", file)[0] == 0
+    monkeypatch.setattr(import_module("optima.train.trainer"), "polish", interrupt)
+    code, _, err = call(*TRAIN, "--checkpoint", file)
+    assert (code, err) == (130, "optima: interrupted; repeat the command to go on\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data, arrays: data.update(states=7),
+        lambda data, arrays: data.update(states=[7]),
+        lambda data, arrays: data.update(states=data["states"] * 2),
+        lambda data, arrays: data.update(command=7),
+        lambda data, arrays: data.pop("command"),
+        lambda data, arrays: data["states"][0].update(active=[5]),
+        lambda data, arrays: data["states"][0].update(active=[0, 0]),
+        lambda data, arrays: data["states"][0].update(step="1"),
+        lambda data, arrays: data["states"][0].update(tracks=[]),
+        lambda data, arrays: data["states"][0].update(batch=9),
+        lambda data, arrays: data["states"][0]["tracks"][0].update(records=["nothing"]),
+        lambda data, arrays: arrays.popitem(),
+        lambda data, arrays: arrays.update({name: np.array("text") for name in arrays if "factors" in name}),
+    ],
+)
+def test_a_checkpoint_that_was_altered_is_refused(call, tmp_path, change):
+    file = tmp_path / "state.npz"
+    assert call(*TRAIN, "--checkpoint", file, "--no-polish")[0] == 0
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    data = json.loads(str(arrays.pop("text")))
+    change(data, arrays)
+    np.savez(file, text=np.array(json.dumps(data)), **arrays)
+    code, _, err = call(*TRAIN, "--checkpoint", file)
+    assert code == 2
+    assert "is not a training checkpoint" in err
+    assert err.count("\n") == 1
+
+
 def test_a_checkpoint_of_another_command_is_refused(call, tmp_path):
     file = tmp_path / "state.npz"
     assert call(*TRAIN, "--checkpoint", file)[0] == 0

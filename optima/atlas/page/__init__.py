@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
@@ -28,15 +30,19 @@ def page(records: Iterable[Record], title: str = "Global minima of deep unconstr
     cells = [_cell(record) for record in records]
     if not cells:
         raise ValueError("the atlas has no such cells; pass one that optima atlas build has filled")
-    # No tag in the data may end the script that holds it.
-    text = json.dumps({"cells": cells}, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     source = files("optima.atlas.page")
-    out = source.joinpath("page.html").read_text(encoding="utf-8")
-    parts = {"TITLE": title, "STYLE": source.joinpath("page.css").read_text(encoding="utf-8"), "DATA": text}
-    parts["SCRIPT"] = source.joinpath("page.js").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        out = out.replace(f"@{name}@", part)
-    return out
+    frame, style, script = (
+        source.joinpath(f"page.{ending}").read_text(encoding="utf-8") for ending in ("html", "css", "js")
+    )
+    parts = {"TITLE": html.escape(title), "STYLE": style, "DATA": _script_json({"cells": cells}), "SCRIPT": script}
+    # Only places of the frame are filled: what is put in is not looked at again.
+    return re.sub(f"@({'|'.join(parts)})@", lambda place: parts[place[1]], frame)
+
+
+def _script_json(data: Any) -> str:
+    """JSON for a script element: ASCII, and no tag is in it, because <, > and & are escaped."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def _cell(record: Record) -> dict[str, Any]:

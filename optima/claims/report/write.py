@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ from optima.claims.evidence import Table
 from optima.claims.report.figure import png
 from optima.claims.report.text import anchor, markdown
 from optima.claims.run import Outcome
+from optima.files import check_output as check_free
+from optima.files import whole
 
 ENDINGS = (".md", ".html")
 FORMULA = re.compile(r"^\$\$(.*)\$\$$", re.MULTILINE)
@@ -29,10 +30,7 @@ def check_output(path: Path, force: bool = False) -> None:
     """Raise ValueError before any work when a report could not be written afterwards."""
     if path.suffix not in ENDINGS:
         raise ValueError(f"{path} has no ending that names a format of reports; pass a file ending in .md or .html")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path.parent} is not a folder; pass a file in an existing one")
-    if path.exists() and not force:
-        raise ValueError(f"{path} exists; pass another name, or --force to overwrite it")
+    check_free(path, force)
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome], command: str) -> None:
@@ -46,12 +44,17 @@ def write_report(path: Path, outcomes: Sequence[Outcome], command: str) -> None:
     if path.suffix == ".md":
         names = {key: f"{path.stem}-{outcomes[key[0]].claim.name}-{key[1]}.png" for key in pictures}
         for key, name in names.items():
-            _replace(path.with_name(name), pictures[key])
+            _write(path.with_name(name), pictures[key])
         text = markdown(outcomes, command, names)
     else:
         inline = {key: f"data:image/png;base64,{base64.b64encode(data).decode()}" for key, data in pictures.items()}
         text = _page(markdown(outcomes, command, inline))
-    _replace(path, text.encode())
+    _write(path, text.encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    with whole(path) as stream:
+        stream.write(data)
 
 
 def _page(text: str) -> str:
@@ -71,10 +74,3 @@ def _formula(match: re.Match[str]) -> str:
 def _heading(match: re.Match[str]) -> str:
     """A heading that the summary can link to."""
     return f'<h2 id="{anchor(match[1])}">{match[1]}</h2>'
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)

@@ -22,9 +22,6 @@ from optima.structures.recognition.view import Order, View
 from optima.structures.simplex import Simplex
 from optima.structures.zero import Zero
 
-# Relative size to which the entries of a fixed shape are known.
-ROUNDING = 1e-9
-
 # Most classes for which logits without a name are described: their symmetry group, direct sums, polyhedra.
 MANY_CLASSES = 128
 

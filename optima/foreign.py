@@ -1,0 +1,97 @@
+"""Numbers and words that come from elsewhere: each is of its kind, or refused in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optima.model import LARGEST, DeepUFM, one_of, positive_integer, shown
+
+if TYPE_CHECKING:
+    from optima.certify import Certificate
+    from optima.solution import Solution
+
+# Letters of the longest words that are taken: descriptions of structures and proofs have some hundred.
+LONGEST = 2000
+
+
+def check_solution(solution: Solution) -> None:
+    """Raise ValueError or TypeError unless every field of a solution is of its kind, whoever wrote it."""
+    from optima.solve.search import EFFORTS
+
+    if not isinstance(solution.problem, DeepUFM):
+        raise TypeError(f"problem is {shown(solution.problem)}; pass a DeepUFM")
+    check_fields(solution)
+    check_matrix("means", solution.means, solution.problem.classes)
+    positive_integer("seed", solution.seed, minimum=0)
+    one_of("effort", solution.effort, tuple(EFFORTS))
+    check_real("seconds", solution.seconds)
+    if not isinstance(solution.candidates, Mapping):
+        raise TypeError(f"candidates is {shown(solution.candidates)}; pass the loss of each structure by its name")
+    for name, loss in solution.candidates.items():
+        check_words("candidates", name)
+        check_real(f"the loss of {name}", loss)
+    for rung in solution.ladder:
+        check_fields(rung)
+        for minimum in rung.minima:
+            check_fields(minimum)
+            check_real("the loss of a minimum", minimum.loss)
+            check_matrix("the means of a minimum", minimum.means, solution.problem.classes)
+    if solution.proof is not None:
+        check_certificate(solution.proof)
+
+
+def check_certificate(certificate: Certificate) -> None:
+    """Raise ValueError unless every field of a certificate is of its kind; what it proves is another matter."""
+    from optima.certify.certificate import METHODS
+
+    check_fields(certificate)
+    one_of("method", certificate.method, METHODS)
+    for name in ("lower", "upper", "seconds"):
+        check_real(name, getattr(certificate, name))
+    for name, array in certificate.data.items():
+        if not (isinstance(array, np.ndarray) and array.dtype.kind in "biuf"):
+            raise ValueError(f"{shown(name)} in a certificate is {shown(array)}; pass an array of numbers")
+
+
+def check_fields(record: object, infinite: bool = False) -> None:
+    """Raise unless every field of a dataclass that is declared a number or text is one; nan is a number here.
+
+    With ``infinite`` so are the infinities.
+    """
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]
+        value, kind = getattr(record, field.name), str(field.type)
+        if value is None and kind.endswith(" | None"):
+            continue
+        kind = kind.removesuffix(" | None")
+        if kind == "str":
+            check_words(field.name, value)
+        elif kind == "int":
+            positive_integer(field.name, value, minimum=-LARGEST)
+        elif kind == "float" and not (isinstance(value, float) and (math.isnan(value) or infinite)):
+            check_real(field.name, value)
+
+
+def check_words(name: str, value: object) -> None:
+    """Raise ValueError unless ``value`` is text that can be printed and stored anywhere."""
+    if not (isinstance(value, str) and value.isprintable() and len(value) <= LONGEST):
+        raise ValueError(f"{name} is {shown(value)}; pass printable text of at most {LONGEST} letters")
+
+
+def check_real(name: str, value: object) -> None:
+    """Raise ValueError unless ``value`` is a finite number."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and abs(value) < math.inf):  # type: ignore[arg-type]
+        raise ValueError(f"{name} is {shown(value)}; pass a finite number")
+
+
+def check_matrix(name: str, value: object, classes: int) -> None:
+    """Raise ValueError unless ``value`` is a finite real matrix of shape (K, K)."""
+    real = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape == (classes, classes)
+    if not (real and np.isfinite(value).all()):  # type: ignore[call-overload]
+        raise ValueError(f"{name} is {shown(value)}; pass finite numbers of shape ({classes}, {classes})")
