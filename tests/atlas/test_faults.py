@@ -197,12 +197,13 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_a_build_on_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path):
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNTED, "sh"]
     (tmp_path / "disk").mkdir()
-    tried = shutil.which("unshare") and subprocess.run(
-        [*command, "400k", str(tmp_path / "disk"), "true"], capture_output=True, check=False
-    )
-    if not tried or tried.returncode:
+    for rights in (["--user", "--map-root-user"], []):
+        command = ["unshare", *rights, "--mount", "sh", "-c", MOUNTED, "sh"]
+        tried = [*command, "400k", str(tmp_path / "disk"), "true"]
+        if shutil.which("unshare") and not subprocess.run(tried, capture_output=True, check=False).returncode:
+            break
+    else:
         pytest.skip("no file system of a given size can be mounted here")
     path = str(tmp_path / "disk" / "atlas.sqlite")
     done = subprocess.run(

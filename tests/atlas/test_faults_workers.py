@@ -68,8 +68,10 @@ def repeated_kills(pids):
         thread.join()
 
 
+@pytest.mark.needs("distributed")
 def test_a_cluster_of_four_workers_one_killed_every_few_seconds(tmp_path, calm):
-    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    import distributed
+
     stored = []
 
     def pids():
@@ -133,8 +135,8 @@ def scheduler_with_worker(folder):
             yield scheduler, address
 
 
+@pytest.mark.needs("distributed")
 def test_a_scheduler_that_is_killed(tmp_path, calm):
-    pytest.importorskip("distributed", reason="dask.distributed is not installed")
     path = tmp_path / "atlas.sqlite"
     command = (*OPTIMA, *COMMAND, "--store", str(path), "--scheduler")
     with (

@@ -175,6 +175,5 @@ def test_on_the_command_line(capsys):
 
 
 def test_other_libraries_have_threads_of_their_own():
-    pytest.importorskip("array_api_strict")
     with pytest.raises(ValueError, match="threads is 2 but array_api_strict has threads of its own"):
         train(SMALL, steps=2, seeds=1, backend="array_api_strict", threads=2)
