@@ -2,6 +2,7 @@
 
 A test marked ``needs("torch")`` is skipped where there is neither a module nor a command of that name. Where the
 variable OPTIMA_MAY_SKIP lists names, possibly none, every other skip is a failure: nothing is skipped in silence.
+No test depends on chance or on how busy the machine is.
 """
 
 import importlib.util
@@ -9,6 +10,14 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Tests run side by side: more threads in each only wait for each other. Set before numpy is imported, and inherited.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The same examples every time, and no test fails because the machine is busy.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 pytest_plugins = ["pytester"]
 

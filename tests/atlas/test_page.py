@@ -68,6 +68,12 @@ def test_mistakes(records):
 # What a reader does, then what the page shows goes into the title for the test to read.
 VISIT = """
 <script>
+// A browser without a window may not give the page its focus on a busy machine, and then sends no events of focus.
+const focus = SVGElement.prototype.focus;
+SVGElement.prototype.focus = function () {
+  focus.call(this);
+  if (!document.hasFocus()) this.dispatchEvent(new FocusEvent("focus"));
+};
 const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
 document.querySelector("rect[tabindex='0']").focus();
 STEPS
@@ -90,7 +96,7 @@ def visit(tmp_path, html):
         path.write_text(html.replace("</body>", VISIT.replace("STEPS", steps)), encoding="utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},800", "--dump-dom"]
         command = ["chromium", *options, f"--user-data-dir={tmp_path / 'profile'}", f"{path.as_uri()}{fragment}"]
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         title = re.search(r"<title>(.*?)</title>", shown, re.S)[1]
         return json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
@@ -100,11 +106,7 @@ def visit(tmp_path, html):
 @pytest.mark.slow
 @pytest.mark.needs("chromium")
 def test_the_keyboard_opens_a_cell(visit, records):
-    # On a busy machine a browser without a window may not give the page its focus; then the status line is empty.
-    for _ in range(4):
-        shown = visit("press('ArrowRight'); press('Enter');")
-        if shown["status"].startswith("L = "):
-            break
+    shown = visit("press('ArrowRight'); press('Enter');")
     assert shown["rects"] == 4
     assert re.search("K = [36]", shown["cell"])
     assert "optima.solve" in shown["cell"]

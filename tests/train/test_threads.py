@@ -70,7 +70,7 @@ def test_runs_are_spread_over_threads_of_equal_load():
 
 def test_work_is_done_on_several_threads():
     names = set()
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=600)
 
     def work(part):
         meeting.wait()
