@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -434,14 +435,24 @@ def test_a_name_longer_than_the_system_allows_is_refused(tmp_path, whole):
         write(tmp_path / ("x" * 300), "csv", [], whole.schema)
 
 
-@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission_is_refused(tmp_path, whole):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(ValueError, match=r"cannot be written \(Permission denied\)"):
-            write(tmp_path / "t", "csv", [], whole.schema)
-    finally:
-        tmp_path.chmod(0o700)
+@pytest.fixture
+def closed_folder():
+    """A folder that this process may read but not write; root may write anywhere, so it becomes nobody meanwhile."""
+    root = getattr(os, "geteuid", lambda: 1)() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        if root:
+            os.seteuid(65534)
+        yield Path(folder)
+        if root:
+            os.seteuid(0)
+        os.chmod(folder, 0o700)
+
+
+def test_a_folder_without_permission_is_refused(closed_folder, whole):
+    assert list(closed_folder.iterdir()) == []
+    with pytest.raises(ValueError, match=r"cannot be written \(Permission denied\)"):
+        write(closed_folder / "t", "csv", [], whole.schema)
 
 
 # Files that are overwritten

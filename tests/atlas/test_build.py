@@ -109,8 +109,8 @@ def test_a_model_with_several_regularisations_is_verified_too(path, thread):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("distributed")
 def test_one_process_two_and_dask_store_the_same(tmp_path, grid):
-    pytest.importorskip("distributed", reason="dask.distributed is not installed")
     ways = {"one": processes(1), "two": processes(2), "cluster": dask("local", 2)}
     for name, executors in ways.items():
         with Store(tmp_path / name, write=True) as store:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -75,6 +74,12 @@ def test_mistakes(records):
 # What a reader does, then what the page shows goes into the title for the test to read.
 VISIT = """
 <script>
+// A browser without a window may not give the page its focus on a busy machine, and then sends no events of focus.
+const focus = SVGElement.prototype.focus;
+SVGElement.prototype.focus = function () {
+  focus.call(this);
+  if (!document.hasFocus()) this.dispatchEvent(new FocusEvent("focus"));
+};
 const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
 document.querySelector("rect[tabindex='0']").focus();
 STEPS
@@ -91,16 +96,13 @@ document.title = JSON.stringify({
 @pytest.fixture
 def visit(tmp_path, html):
     """What a browser shows after some steps: open the page at a hash, and run JavaScript that presses keys."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium is installed; install the package chromium")
 
     def run(steps, fragment="", width=1200):
         path = tmp_path / "page.html"
         path.write_text(html.replace("</body>", VISIT.replace("STEPS", steps)), encoding="utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},800", "--dump-dom"]
-        command = [browser, *options, f"--user-data-dir={tmp_path / 'profile'}", f"{path.as_uri()}{fragment}"]
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        command = ["chromium", *options, f"--user-data-dir={tmp_path / 'profile'}", f"{path.as_uri()}{fragment}"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         title = re.search(r"<title>(.*?)</title>", shown, re.S)[1]
         return json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
@@ -108,12 +110,9 @@ def visit(tmp_path, html):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("chromium")
 def test_the_keyboard_opens_a_cell(visit, records):
-    # On a busy machine a browser without a window may not give the page its focus; then the status line is empty.
-    for _ in range(4):
-        shown = visit("press('ArrowRight'); press('Enter');")
-        if shown["status"].startswith("L = "):
-            break
+    shown = visit("press('ArrowRight'); press('Enter');")
     assert shown["rects"] == 4
     assert re.search("K = [36]", shown["cell"])
     assert "optima.solve" in shown["cell"]
@@ -123,6 +122,7 @@ def test_the_keyboard_opens_a_cell(visit, records):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("chromium")
 def test_a_link_opens_its_cell_on_a_narrow_screen(visit, records):
     record = next(r for r in records if r.problem.classes == 6 and r.rank in (2, 3))
     shown = visit("", f"#{record.key.hex()[:12]}", width=500)
@@ -133,6 +133,7 @@ def test_a_link_opens_its_cell_on_a_narrow_screen(visit, records):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("chromium")
 def test_choosing_another_diagram(visit):
     steps = "const s = document.getElementById('slice'); s.value = 'K = 3, squared error';"
     shown = visit(steps + "s.dispatchEvent(new Event('change'));")

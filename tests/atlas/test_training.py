@@ -154,8 +154,8 @@ def test_hyperparameters_survive_as_text():
 
 
 @pytest.mark.slow
+@pytest.mark.needs("distributed")
 def test_one_process_two_and_dask_store_the_same_runs(tmp_path):
-    pytest.importorskip("distributed", reason="dask.distributed is not installed")
     for name, executors in {"one": processes(1), "two": processes(2), "cluster": dask("local", 2)}.items():
         with Store(tmp_path / name, write=True) as store:
             train(store, PROBLEMS, SETTINGS, 3, executors)

@@ -83,9 +83,11 @@ def test_export_latex(call, atlas):
     assert out.count("\\\\") == 3
 
 
+@pytest.mark.needs("xarray")
+@pytest.mark.needs("netCDF4")
 def test_export_netcdf(call, atlas, tmp_path):
-    xarray = pytest.importorskip("xarray", reason="xarray is not installed")
-    pytest.importorskip("netCDF4", reason="netcdf4 is not installed")
+    import xarray
+
     path = tmp_path / "out.nc"
     assert call("export", atlas, "--format", "netcdf", "--out", path)[0] == 0
     with xarray.open_dataset(path) as data, Store(atlas) as store:

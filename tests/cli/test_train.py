@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib import import_module
 
 import numpy as np
@@ -200,26 +199,31 @@ def test_a_checkpoint_of_another_command_is_refused(call, tmp_path):
     assert "not a training checkpoint" in err
 
 
+# A checkpoint whenever there may be one, instead of every 20 seconds, and death after one amid the second width.
+KILLED = """
+import importlib, os, signal, sys
+from optima.cli import main
+trainer = importlib.import_module("optima.train.trainer")
+store, trainer.STORE = trainer.stored.store, -1.0
+def store_and_die(path, command, descents):
+    store(path, command, descents)
+    if len(descents) == 2 and descents[-1].step > 300:
+        os.kill(os.getpid(), signal.SIGKILL)
+trainer.stored.store = store_and_die
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_killed_in_mid_run_and_resumed_at_the_same_numbers(call, tmp_path):
     """kill -9 between two checkpoints; the same command goes on and prints the very same JSON."""
     file = tmp_path / "state.npz"
     command = [*TRAIN, "--width", "6,40", "--steps", "30000", "--seeds", "3", "--json", "--momentum", "0.3"]
     whole = call(*command)[1]
-    # Checkpoints every few milliseconds instead of every 20 seconds, so that one is there soon.
-    script = (
-        "import importlib, sys; importlib.import_module('optima.train.trainer').STORE = 0.005; "
-        "from optima.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    arguments = [sys.executable, "-c", script, *command, "--checkpoint", str(file)]
-    victim = subprocess.Popen(arguments, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 60
-    while not _begun(file) and victim.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert victim.poll() is None, "the run ended before it could be killed"
-    victim.send_signal(signal.SIGKILL)
-    victim.communicate()
+    arguments = [sys.executable, "-c", KILLED, *command, "--checkpoint", str(file)]
+    victim = subprocess.run(arguments, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    assert victim.returncode == -signal.SIGKILL
     state = _state(file)
-    assert 0 < state["step"] < 30_000
+    assert 300 < state["step"] < 30_000
     assert call(*command, "--checkpoint", str(file))[1] == whole
     assert call(*command, "--checkpoint", str(file))[1] == whole
 
@@ -227,11 +231,6 @@ def test_killed_in_mid_run_and_resumed_at_the_same_numbers(call, tmp_path):
 def _state(file):
     with np.load(file) as stored:
         return json.loads(str(stored["text"]))["states"][-1]
-
-
-def _begun(file):
-    """Whether a checkpoint of some hundred steps of the first width, or of the second, is there."""
-    return file.exists() and _state(file)["step"] > 300
 
 
 def test_reproduce_lists_the_figures(call):

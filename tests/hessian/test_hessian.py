@@ -69,8 +69,10 @@ def test_operator_is_symmetric(problem):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("torch")
 def test_autograd_agrees():
-    torch = pytest.importorskip("torch")
+    import torch
+
     problem = PROBLEMS[1]
     factors = random_factors(problem, np.random.default_rng(2))
     labels = torch.tensor(problem.labels)

@@ -155,7 +155,7 @@ def assert_ties_hold(classes, depths):
     assert count >= 2
 
 
-@pytest.mark.parametrize(("classes", "depths"), [(4, (1.25, 2)), (5, (2,)), (7, (3,))])
+@pytest.mark.parametrize(("classes", "depths"), [(4, (1.25, 2)), pytest.param(7, (3,), marks=pytest.mark.slow)])
 def test_ties_hold_at_eighty_digits(classes, depths):
     assert_ties_hold(classes, depths)
 
@@ -333,7 +333,7 @@ def assert_no_tie_is_missing(classes, depth, loss, count):
         assert not alive[regs > tie * (1 + 1e-6)].any()
 
 
-@pytest.mark.parametrize(("classes", "depth"), [(4, 1.5), (5, 2), (6, 3)])
+@pytest.mark.parametrize(("classes", "depth"), [(4, 1.5), (6, 3), pytest.param(5, 2, marks=pytest.mark.slow)])
 def test_no_tie_is_missing(classes, depth):
     assert_no_tie_is_missing(classes, depth, "ce", 200)
 

@@ -54,6 +54,7 @@ def test_the_batch_is_the_model_run_by_run(problem, seed, scale):
             assert mine == pytest.approx(model, rel=1e-9, abs=1e-12 * np.abs(model).max())
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("problem", VARIANTS, ids=lambda p: f"{p.loss}-{p.activation}")
 def test_gradient_by_central_differences(problem):
     rng = np.random.default_rng(5)
@@ -67,9 +68,11 @@ def test_gradient_by_central_differences(problem):
         assert np.vdot(gradient, direction) == pytest.approx((up - down) / 2e-6, rel=1e-6)
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("problem", VARIANTS, ids=lambda p: f"{p.loss}-{p.activation}")
 def test_gradient_by_autograd(problem):
-    torch = pytest.importorskip("torch")
+    import torch
+
     rng = np.random.default_rng(6)
     factors = random_factors(problem, rng)
     leaves = [torch.tensor(factor, requires_grad=True) for factor in factors]
@@ -89,10 +92,12 @@ def test_gradient_by_autograd(problem):
         assert mine == pytest.approx(leaf.grad.numpy(), rel=1e-9, abs=1e-13)
 
 
-@pytest.mark.parametrize("name", ["array_api_strict", "torch", "cupy", "jax"])
+@pytest.mark.parametrize(
+    "name",
+    ["array_api_strict", *(pytest.param(name, marks=pytest.mark.needs(name)) for name in ("torch", "cupy", "jax"))],
+)
 @pytest.mark.parametrize("problem", VARIANTS, ids=lambda p: f"{p.loss}-{p.activation}")
 def test_other_array_libraries(problem, name):
-    pytest.importorskip(name)
     rng = np.random.default_rng(7)
     runs = [random_factors(problem, rng) for _ in range(RUNS)]
     backend = Backend(name)

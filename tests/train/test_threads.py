@@ -70,7 +70,7 @@ def test_runs_are_spread_over_threads_of_equal_load():
 
 def test_work_is_done_on_several_threads():
     names = set()
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=600)
 
     def work(part):
         meeting.wait()
@@ -175,6 +175,5 @@ def test_on_the_command_line(capsys):
 
 
 def test_other_libraries_have_threads_of_their_own():
-    pytest.importorskip("array_api_strict")
     with pytest.raises(ValueError, match="threads is 2 but array_api_strict has threads of its own"):
         train(SMALL, steps=2, seeds=1, backend="array_api_strict", threads=2)
