@@ -80,7 +80,7 @@ def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Mappi
     name, file = data["claim"], data.get("file")
     if file and not run_claims:
         raise ValueError(
-            f"{path} is about a claim of the Python file {shown(file)}; pass --run-claims to run that file"
+            f"{path} is about a claim of the Python file {str(file)!r}; pass --run-claims to run that file"
         )
     made = {each.name: each for each in read_file(Path(file))} if file else REGISTRY
     if name not in made:

@@ -73,7 +73,7 @@ def test_bad_input_before_any_work(call, near, tmp_path, arguments, message):
 
 def test_a_picture_that_fails_leaves_nothing_behind(call, near, tmp_path, monkeypatch):
     def fail(figure, path, **options):
-        path.write_bytes(b"half")
+        path.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
