@@ -27,7 +27,7 @@ PROOF = "proof_"
 
 @dataclass(frozen=True)
 class Minimum:
-    """A stationary point met by a search: its class-mean logits, loss, name and how many starts ended there.
+    """A stationary point met by a search: its class-mean logits, loss, name and how many searches ended there.
 
     ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature was
     not computed; ``curvature`` is as in :class:`optima.solve.rung.RungPoint` (nan where not computed).
@@ -46,9 +46,9 @@ class Minimum:
 class Rung:
     """The minima found among logits of one rank, best first.
 
-    ``starts`` descents were begun on the rung and ``dropped`` of them lost rank on the way; ``chance`` is the
-    estimated probability that one more start would end in a better minimum not seen before (nan where only
-    named structures were tried).
+    ``starts`` random descents were begun on the rung and ``dropped`` of them lost rank on the way; ``chance`` is how
+    often, at most, ten times the work improved on searches that met their best minimum as seldom, as measured (nan
+    where nothing like it was measured; :mod:`optima.solve.chance`).
     """
 
     rank: int

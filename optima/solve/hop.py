@@ -22,6 +22,8 @@ DRAWN = 8
 BETTER = 1e-9
 # Ends this close (relative) to the best are the best met again.
 SAME = 1e-7
+# Local searches that meet the best end and so halve the patience.
+CONVINCING = 3
 # A descent this much above (relative) what it should improve on is given up after its first steps.
 CEILING = 2e-3
 
@@ -36,7 +38,8 @@ class Hopper:
     def __init__(self, objective: RungObjective, rank: int, rng: np.random.Generator, steps: int = STEPS) -> None:
         self.objective, self.rank, self.rng, self.steps = objective, rank, rng, steps
         self.exchanges = moves.exchanges(objective, rng)
-        self.loss, self.factors, self.ends = math.inf, np.zeros((2, objective.classes, rank)), list[float]()
+        self.loss, self.factors, self.begun = math.inf, np.zeros((2, objective.classes, rank)), math.inf
+        self.ends: list[float] = []
         self.work = 0.0
         self.kicks = 0
 
@@ -47,9 +50,14 @@ class Hopper:
 
     @property
     def stale(self) -> int:
-        """Local searches since the one that first reached the best loss."""
-        first = next((i for i, end in enumerate(self.ends) if end <= self.loss * (1 + SAME)), len(self.ends) - 1)
-        return len(self.ends) - 1 - first
+        """Local searches since the best loss was first reached."""
+        if self.loss < self.begun * (1 - SAME):
+            return len(self.ends) - 1 - next(i for i, end in enumerate(self.ends) if end <= self.loss * (1 + SAME))
+        return len(self.ends)
+
+    def begin(self, loss: float, factors: Array) -> None:
+        """The minimum to begin from; it does not count as the end of a search."""
+        self.loss, self.factors, self.begun = loss, factors, loss
 
     def improve(self, loss: float, factors: Array) -> None:
         """A local search from a minimum."""
@@ -58,13 +66,13 @@ class Hopper:
         if loss < self.loss:
             self.loss, self.factors = loss, factors
 
-    def hop(self, patience: int, enough: int, most: float) -> None:
+    def hop(self, patience: int, most: float) -> None:
         """Kicks of the best end, each followed by a local search.
 
-        Ends after ``patience`` of them in a row without a better end, or half as many once the best was met
-        ``enough`` times, or when the work exceeds ``most``.
+        Ends after ``patience`` of them in a row without a better end, or fewer the more often they met the best one
+        again (half as many when three did), or when the work exceeds ``most``.
         """
-        while self.work < most and self.stale < (patience if self.met < enough else (patience + 1) // 2):
+        while self.work < most and self.stale * (1 + self.met / CONVINCING) < patience:
             loss, factors = self.kick()
             if loss > self.loss * (1 + SAME) or loss < self.loss * (1 - SAME):
                 self.improve(loss, factors)

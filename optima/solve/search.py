@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
 from optima.solve.cell import structure_losses
+from optima.solve.chance import chance
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.hop import Hopper
 from optima.solve.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
-from optima.solve.starts import centred, from_products, random_codes, split
+from optima.solve.starts import best_scale, centred, from_products, random_codes, split
+from optima.structures.block_sums import block_sums
 from optima.structures.recognition import recognise
 
 
@@ -26,25 +28,29 @@ from optima.structures.recognition import recognise
 class Effort:
     """How hard to look.
 
-    A rung gets batches of random starts until the estimated chance of an unseen better minimum is at most
-    ``chance``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
+    A rung gets batches of random starts until the rough chance of an unseen better minimum is at most
+    ``unseen``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
     named structures; ``hops`` is the number of kicks in a row, in units of K, after which a minimum that none of
     them improves is left; ``work`` bounds the starts on one rung, and the descents of its kicks, by (number) K^2;
     ``verify_all`` computes the curvature on hopeless rungs too.
     """
 
     batch: int
-    chance: float
+    unseen: float
     patience: int
     hops: float
     work: float
     verify_all: bool = False
 
+    def kicks(self, problem: DeepUFM) -> int:
+        """Kicks in a row without a better minimum that end the search from it: fewer where each tries all it can."""
+        return math.ceil(self.hops * problem.classes / (2 if problem.balanced else 1))
+
 
 EFFORTS = {
-    "quick": Effort(batch=6, chance=0.1, patience=2, hops=0.5, work=1e6),
-    "normal": Effort(batch=16, chance=0.03, patience=3, hops=2, work=4e6),
-    "thorough": Effort(batch=32, chance=0.003, patience=10**9, hops=8, work=2e8, verify_all=True),
+    "quick": Effort(batch=6, unseen=0.1, patience=2, hops=0.75, work=1e6),
+    "normal": Effort(batch=16, unseen=0.03, patience=3, hops=3, work=4e6),
+    "thorough": Effort(batch=32, unseen=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
 HOPELESS = 0.02
@@ -70,9 +76,11 @@ CLOSE = 1e-3
 KEPT = 8
 # Minima of a rung from which classes are exchanged.
 ELITES = 4
+# Where classes differ in size, the starts of one rank: sums of structures, and minima of the problem at one size.
+SUMS, CONTINUED = 12, 2
 # Rungs this close (relative) to the best one after the exchanges are searched by kicks.
 CONTENDER = 5e-3
-# A best minimum met this often is not doubted: by random starts where classes have one size, by kicks elsewhere.
+# The best minimum of a rung that this many random starts met is not doubted, where classes have one size.
 ENOUGH = 6
 
 
@@ -90,12 +98,18 @@ def solve(
 
     Squared error, and cross-entropy at L = 1 and d >= K - 1, are solved exactly. Otherwise each rung is
     searched by descents from random codes, from the named structures and from its neighbours; descents
-    that lose rank pass to the rung below. A rung gets more random starts until the estimated chance of an
-    unseen better minimum, (n_1 + 1) / ((N + 2) (D + 1)) with n_1 of the D minima met just once in N
-    descents, is below that of the effort. Two starts a rank scout which rung to search first; then ranks go
-    up until several rungs in a row are hopeless (more than 2 % above the best, or empty), and the others get
-    the named structures only. Beyond 48 classes the ranks visited bracket the best one, from log2 K by doubling
-    and halving; beyond 500 not to the last rank.
+    that lose rank pass to the rung below. A rung gets more random starts until (n_1 + 1) / ((N + 2) (D + 1)), with
+    n_1 of the D minima met just once in N descents, is below a number that the effort sets. Two starts a rank scout
+    which rung to search first; then ranks go up until several rungs in a row are hopeless (more than 2 % above the
+    best, or empty), and the others get the named structures only. Beyond 48 classes the ranks visited bracket the best
+    one, from log2 K by doubling and halving; beyond 500 not to the last rank.
+
+    On the rungs near the best one the search then goes from minimum to minimum: where classes differ in size, two of
+    them exchange their places until no exchange is better; then a kick moves classes or shakes the code, until several
+    in a row bring nothing better (:mod:`optima.solve.hop`). Where classes differ in size, sums of structures on some
+    of them each and the minima of the problem with classes of one size are starts too. ``known_by`` says how many
+    searches met the best minimum, and how often ten times the work improved on such searches where that was measured
+    (:mod:`optima.solve.chance`).
 
     Parameters
     ----------
@@ -161,6 +175,11 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
     return {name: (entry.loss, entry.structure.shape(entry.best.scales)) for name, entry in found.items()}
 
 
+def steps_of(classes: int) -> int:
+    """Steps of a descent: larger codes have softer modes."""
+    return STEPS if classes <= EVERY_RANK else 10 * STEPS
+
+
 def rank_one_bound(weight: Array) -> float:
     """Logits u v^T have their own class on top for argmax u and argmin u at most: the others lose log 2 each."""
     return float(np.sort(weight)[:-2].sum() * np.log(2))
@@ -177,8 +196,8 @@ class _Tally:
     settled: list[bool] = field(default_factory=list)
     random: int = 0
     dropped: int = 0
-    met: int = 0
     searches: int = 0
+    met_again: int = 0
     points: dict[int, RungPoint] = field(default_factory=dict)
 
     def add(self, loss: float, factors: Array, counted: bool, settled: bool = True) -> None:
@@ -200,13 +219,22 @@ class _Tally:
         """Lowest loss, infinite when nothing was found."""
         return min(self.losses, default=math.inf)
 
-    @property
-    def chance(self) -> float:
-        """Estimated chance that one more random start ends in a better minimum not seen before.
+    def lowest(self, count: int) -> list[Array]:
+        """The codes with the least losses."""
+        return [self.factors[i] for i in np.argsort(self.losses, kind="stable")[:count]]
 
-        The mass of unseen basins is about the share of minima met once (Good and Turing), and a new minimum
-        ranks above all D seen with chance 1 / (D + 1); one is added to be careful with few starts. Starts that
-        lose rank count: theirs is an end met often.
+    @property
+    def met(self) -> int:
+        """Random starts and local searches that ended at the best minimum."""
+        return (self.hits[int(np.argmin(self.losses))] if self.losses else 0) + self.met_again
+
+    @property
+    def unseen(self) -> float:
+        """What stops the random starts: a rough chance that one more ends in a better minimum not seen before.
+
+        It is no probability: codes that random starts hardly reach do not show in it. The mass of unseen basins is
+        about the share of minima met once (Good and Turing), and a new minimum ranks above all D seen with chance
+        1 / (D + 1); one is added to be careful with few starts. Starts that lose rank count: their end is met often.
         """
         seen = [count for count in self.hits if count]
         return (sum(count == 1 for count in seen) + 1) / (self.random + 2) / (len(seen) + 1)
@@ -227,6 +255,8 @@ class _Search:
         self.max_rank = min(problem.max_rank, problem.classes - 1)
         self.tallies: dict[int, _Tally] = {}
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
+        if not problem.balanced and problem.depth > 1:
+            self._give_unequal(seed)
         zero = Reduction(problem).value(np.zeros((problem.classes,) * 2))
         self.best_named = min([zero, *(loss for loss, _ in named.values())])
         if named:
@@ -242,6 +272,21 @@ class _Search:
                 out.setdefault(rank, []).append(means / self.objective.column)
         return out
 
+    def _give_unequal(self, seed: int) -> None:
+        """Where classes differ in size: sums of structures on some classes each, and the minima at one size."""
+        sums = self._by_rank([shape for _, shape in block_sums(tuple(self.problem.class_sizes.tolist()))])
+        for rank, products in sums.items():
+            factors, losses = best_scale(self.objective, from_products(products, rank), 0)
+            best = np.argsort(losses, kind="stable")[:SUMS]
+            self.given.setdefault(rank, []).extend(A @ B.T for A, B in factors[best])
+        if self.problem.classes <= EVERY_RANK:
+            equal = replace(self.problem, samples=max(1, self.problem.size // self.problem.classes))
+            search = _Search(equal, seed, EFFORTS["quick"], [], _named(equal), lambda line: None)
+            search.visit(None)
+            codes = [code for tally in search.tallies.values() for code in tally.lowest(CONTINUED)]
+            for rank, products in self._by_rank([A @ B.T * search.objective.column for A, B in codes]).items():
+                self.given.setdefault(rank, []).extend(products)
+
     def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
         guesses = [factors for rank, products in self.given.items() for factors in from_products(products, rank)]
         point, excess = depth_one_minimum(self.problem, guesses)
@@ -251,7 +296,8 @@ class _Search:
         minimum = self._minimum(point, hits=1)
         return minimum.means, (Rung(point.rank, (minimum,), 1, 0, math.nan),), known
 
-    def run(self, ranks: Sequence[int] | None) -> tuple[Array, tuple[Rung, ...], str]:
+    def visit(self, ranks: Sequence[int] | None) -> None:
+        """Fill the tallies of these rungs, or of all that matter."""
         if ranks is not None:
             self.given = {rank: self.given[rank] for rank in ranks if rank in self.given}
             for rank in ranks:
@@ -264,6 +310,10 @@ class _Search:
         self._hop()
         self._pass_down()
         self._keep_given()
+
+    def run(self, ranks: Sequence[int] | None) -> tuple[Array, tuple[Rung, ...], str]:
+        """The best class-mean logits, the ladder, and how they are known."""
+        self.visit(ranks)
         ladder = tuple(self._rung(self.tallies[rank]) for rank in sorted(self.tallies))
         ladder = tuple(rung for rung in ladder if rung.minima)
         if not ladder:
@@ -282,13 +332,20 @@ class _Search:
                     self._tally(rank).add(float(loss), point, False)
 
     def _known(self) -> str:
-        searched = [tally for tally in self.tallies.values() if tally.random]
-        starts = sum(tally.random for tally in searched)
-        worst = max((tally.chance for tally in searched if tally.best <= self.best * (1 + HOPELESS)), default=math.nan)
-        ranks = ", ".join(str(tally.rank) for tally in sorted(searched, key=lambda tally: tally.rank))
+        searched = sorted(tally.rank for tally in self.tallies.values() if tally.random)
+        starts = sum(tally.random for tally in self.tallies.values())
+        local = sum(tally.searches for tally in self.tallies.values())
+        best = min(self.tallies.values(), key=lambda tally: tally.best, default=None)
+        hits = best.met if best else 0
+        likely = chance(self.problem, hits)
         return (
-            f"best of {starts} random starts on ranks {ranks} and the named structures; "
-            f"estimated chance of an unseen better minimum {worst:.2g} a start"
+            f"best of {starts} random starts on ranks {', '.join(map(str, searched))}, {local} local searches and the "
+            f"named structures; met {hits} times; "
+            + (
+                "no estimate of the chance that more work finds better: nothing like it was measured"
+                if math.isnan(likely)
+                else f"chance that ten times the work finds better at most {likely:.2g}, as measured on cells like this"
+            )
         )
 
     @property
@@ -361,7 +418,7 @@ class _Search:
             self._descend_from(rank, np.concatenate([*first, codes]), counted=batch)
             first = []
             self._report(rank)
-            enough = tally.chance <= self.effort.chance or tally.random >= most
+            enough = tally.unseen <= self.effort.unseen or tally.random >= most
             if enough or self._hopeless(tally):
                 break
 
@@ -386,7 +443,7 @@ class _Search:
         """Descents from a batch of starts, the last ``counted`` of which are random."""
         tally = self._tally(rank)
         ceiling = self.best * (1 + CEILING)
-        ends = descend(self.objective, centred(self.objective, starts), self._steps(), ceiling=ceiling)
+        ends = descend(self.objective, centred(self.objective, starts), steps_of(self.problem.classes), ceiling=ceiling)
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
@@ -394,10 +451,6 @@ class _Search:
             tally.add(float(ends.loss[i]), ends.factors[i], bool(random[i]), settled)
         tally.random += counted
         tally.dropped += int(np.sum(dropped & random))
-
-    def _steps(self) -> int:
-        """Larger codes have softer modes."""
-        return STEPS if self.problem.classes <= EVERY_RANK else 10 * STEPS
 
     def _pass_down(self) -> None:
         """The best minimum of each rung without its smallest singular value, as a start one rung below."""
@@ -410,12 +463,12 @@ class _Search:
     def _hop(self) -> None:
         """On the rungs near the best one, from minimum to minimum by exchanges of classes and by kicks."""
         hoppers = {tally.rank: self._exchange(tally) for tally in self._near(HOPELESS) if self._doubtful(tally)}
-        patience = math.ceil(self.effort.hops * self.problem.classes)
+        patience = self.effort.kicks(self.problem)
         most = self.effort.work / self.problem.classes**2
         for tally in self._near(CONTENDER):
             if tally.rank in hoppers:
                 hopper = hoppers[tally.rank]
-                hopper.hop(patience, ENOUGH, most)
+                hopper.hop(patience, most)
                 self._add_end(tally, hopper)
                 self.progress(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches")
 
@@ -430,29 +483,34 @@ class _Search:
     def _exchange(self, tally: _Tally) -> Hopper:
         """Local searches from the best few minima of a rung."""
         rng = np.random.default_rng([self.seed, tally.rank, ELITES])
-        hopper = Hopper(self.objective, tally.rank, rng, self._steps())
-        for i in np.argsort(tally.losses, kind="stable")[: 1 if self.problem.balanced else ELITES]:
-            hopper.improve(tally.losses[i], tally.factors[i])
+        hopper = Hopper(self.objective, tally.rank, rng, steps_of(self.problem.classes))
+        order = np.argsort(tally.losses, kind="stable")
+        hopper.begin(tally.losses[order[0]], tally.factors[order[0]])
+        if not self.problem.balanced:
+            for i in order[:ELITES]:
+                hopper.improve(tally.losses[i], tally.factors[i])
         self._add_end(tally, hopper)
         return hopper
 
     def _add_end(self, tally: _Tally, hopper: Hopper) -> None:
         tally.add(hopper.loss, hopper.factors, False)
-        tally.met, tally.searches = hopper.met, len(hopper.ends)
+        tally.searches, tally.met_again = len(hopper.ends), hopper.met
 
     def _rung(self, tally: _Tally) -> Rung:
-        order = np.argsort(tally.losses)[:KEPT]
+        order = np.argsort(tally.losses, kind="stable")[:KEPT]
         minima: list[Minimum] = []
         verify = self.effort.verify_all or self._worth_verifying(tally)
         for place, i in enumerate(order):
+            hits = tally.met if place == 0 else tally.hits[i]
             if verify and not minima and place < TRIED:
                 point = verified(self.objective, tally.factors[i])
                 if point.verdict != "rank dropped":
-                    minima.append(self._minimum(point, tally.hits[i]))
+                    minima.append(self._minimum(point, hits))
             elif tally.settled[i]:
-                minima.append(self._unverified(tally.losses[i], tally.factors[i], tally.hits[i]))
+                minima.append(self._unverified(tally.losses[i], tally.factors[i], hits))
         minima.sort(key=lambda minimum: minimum.loss)
-        return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, tally.chance if tally.random else math.nan)
+        likely = chance(self.problem, tally.met) if tally.random else math.nan
+        return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, likely)
 
     def _worth_verifying(self, tally: _Tally) -> bool:
         unknowns = 2 * self.problem.classes * tally.rank

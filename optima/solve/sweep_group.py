@@ -10,11 +10,21 @@ from numpy.typing import NDArray
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
+from optima.solve.hop import Hopper
 from optima.solve.many import best_of_structures
 from optima.solve.neighbours import neighbours, spread
-from optima.solve.rung import STEPS, RungPoint, descend, verified
+from optima.solve.rung import RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
-from optima.solve.search import CEILING, EVERY_RANK, HOPELESS, SAME, rank_one_bound, solve
+from optima.solve.search import (
+    CEILING,
+    CONTENDER,
+    EFFORTS,
+    HOPELESS,
+    SAME,
+    rank_one_bound,
+    solve,
+    steps_of,
+)
 from optima.solve.starts import best_scale, from_products, random_codes
 from optima.structures import catalogue
 from optima.structures.recognition import recognise
@@ -68,6 +78,9 @@ class Group:
             self._try_named()
         self._try_pool(self._pool())
         self._try_random()
+        if not self.problems[0].balanced:
+            self._exchange()
+            self._hop()
         points: dict[int, RungPoint | None] = {}
         pending = self.every
         while pending.size:
@@ -102,7 +115,7 @@ class Group:
         """Descents in the cells; the losses where they ended, infinite where the rank dropped."""
         if not cells.size:
             return np.zeros(0)
-        steps = STEPS if self.objective.classes <= EVERY_RANK else 10 * STEPS
+        steps = steps_of(self.objective.classes)
         ends = descend(self._objective(cells), starts, steps, ceiling=self.best[cells] * (1 + CEILING))
         losses = np.where(ends.dropped | ~np.isfinite(ends.loss), np.inf, ends.loss)
         self._keep(rank, cells, ends.factors, losses)
@@ -188,6 +201,21 @@ class Group:
         low = np.where(good, ranks[:, None], self.max_rank).min(axis=0)
         high = np.where(good, ranks[:, None], 2).max(axis=0)
         return low - 1, high + 1
+
+    def _hop(self) -> None:
+        """In every cell, on its rungs near the best one, local searches by exchanges of classes and by kicks."""
+        classes = self.objective.classes
+        effort = EFFORTS[self.effort]
+        for cell in range(len(self.cells)):
+            for rank in sorted(self.losses):
+                if self.losses[rank][cell] <= self.best[cell] * (1 + CONTENDER):
+                    rng = np.random.default_rng([self.seed, rank, cell, len(self.cells)])
+                    hopper = Hopper(self._objective(np.array([cell])), rank, rng, steps_of(classes))
+                    loss, code = float(self.losses[rank][cell]), self.codes[rank][cell]
+                    hopper.begin(loss, code)
+                    hopper.improve(loss, code)
+                    hopper.hop(effort.kicks(self.cells[cell]), effort.work / classes**2)
+                    self._keep(rank, np.array([cell]), hopper.factors[None], np.array([hopper.loss]))
 
     def _exchange(self) -> None:
         """Every cell tries the new codes of its neighbours, rung by rung, until none improves."""
