@@ -45,7 +45,7 @@ class Hopper:
 
     @property
     def met(self) -> int:
-        """Local searches that ended at the best loss."""
+        """Local searches that came to the best loss from elsewhere."""
         return sum(end <= self.loss * (1 + SAME) for end in self.ends)
 
     @property
@@ -73,11 +73,12 @@ class Hopper:
         again (half as many when three did), or when the work exceeds ``most``.
         """
         while self.work < most and self.stale * (1 + self.met / CONVINCING) < patience:
-            loss, factors = self.kick()
+            way, loss, factors = self.kick()
             if loss > self.loss * (1 + SAME) or loss < self.loss * (1 - SAME):
                 self.improve(loss, factors)
             else:
-                self.ends.append(loss)
+                # A kick that falls back at once tells nothing; a random code that comes to the best minimum does.
+                self.ends.append(loss if way == "fresh" else math.inf)
 
     def local(self, loss: float, factors: Array) -> tuple[float, Array]:
         """Exchange the places of two classes, several pairs at once where that is better, until none improves."""
@@ -111,28 +112,30 @@ class Hopper:
             best = min(best, (float(losses[0]), points[0]), key=lambda end: end[0])
         return best
 
-    def kick(self) -> tuple[float, Array]:
-        """Leave the best end, in one of six ways in turn; the least loss of the descents from there that is another.
+    def kick(self) -> tuple[str, float, Array]:
+        """Leave the best end, in one of six ways in turn; the way, and the least loss of the descents that is another.
 
         Where classes have one size the least loss of all: there is no local search that would need another minimum.
         """
         objective, factors, rng = self.objective, self.factors, self.rng
-        ways = [
-            lambda: moves.shaken(factors, moves.GENTLE, DRAWN, rng),
-            lambda: moves.relocated(objective, factors, DRAWN, rng),
-            lambda: random_codes(objective, self.rank, DRAWN, rng),
-            lambda: moves.shaken(factors, moves.STRONG, DRAWN, rng),
-        ]
+        ways = {
+            "gentle": lambda: moves.shaken(factors, moves.GENTLE, DRAWN, rng),
+            "relocated": lambda: moves.relocated(objective, factors, DRAWN, rng),
+            "fresh": lambda: random_codes(objective, self.rank, DRAWN, rng),
+            "strong": lambda: moves.shaken(factors, moves.STRONG, DRAWN, rng),
+        }
         unequal = len(self.exchanges) > 0
         if unequal:
-            ways += [lambda: moves.cycled(objective, factors, rng), lambda: moves.exchanged(objective, factors, rng)]
-        starts = centred(objective, ways[self.kicks % len(ways)]())
+            ways |= {
+                "ring": lambda: moves.cycled(objective, factors, rng),
+                "pairs": lambda: moves.exchanged(objective, factors, rng),
+            }
+        way = list(ways)[self.kicks % len(ways)]
         self.kicks += 1
-        points, losses = self._descend(scaled(objective, starts), self.steps)
-        other = losses > self.loss * (1 + SAME) if unequal else np.ones(len(losses), dtype=bool)
-        better = losses < self.loss * (1 - SAME)
-        order = np.lexsort((losses, ~(other | better)))
-        return float(losses[order[0]]), points[order[0]]
+        points, losses = self._descend(scaled(objective, centred(objective, ways[way]())), self.steps)
+        same = (np.abs(losses - self.loss) <= SAME * self.loss) & unequal
+        first = np.lexsort((losses, same))[0]
+        return way, float(losses[first]), points[first]
 
     def _descend(self, starts: Array, steps: int, ceiling: float = np.inf) -> tuple[Array, Array]:
         """Ends of descents; their losses, infinite where rank is lost."""
