@@ -77,21 +77,22 @@ def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
         "reg": problem.reg,
         "at": _setting(problem),
         "name": record.name,
-        "structure": record.structure,
+        "match": record.structure.removeprefix(record.name).strip(),
         "loss": record.loss,
         "rank": record.rank,
         "lower": None if proof is None else proof.lower,
         "proof": None if proof is None else said[f"{proof.method}; {proof.rigour}"],
-        "named": record.named if math.isfinite(record.named) else None,
-        "collapse": price.collapse,
-        "ladder": [[rank, said[name], float(f"{loss:.6g}")] for rank, name, loss in price.rungs],
+        "named": _short(record.named, 12) if math.isfinite(record.named) else None,
+        "collapse": None if price.collapse is None else _short(price.collapse, 12),
+        "ladder": [[rank, said[name], _short(loss, 6)] for rank, name, loss in price.rungs],
         "known": said[record.known_by],
-        "spectrum": [[float(f"{value:.6g}"), count] for value, count in spectrum],
+        "spectrum": [[_short(value, 6), count] for value, count in spectrum],
         # One factor stands for two that are the same.
         "code": code[:1] if code[0] == code[1] else code,
-        "hull": hull_edges(record.factors[0]) if record.rank in (2, 3) else [],
+        # Edges one after another, two classes each.
+        "hull": [c for edge in hull_edges(record.factors[0]) for c in edge] if record.rank in (2, 3) else [],
         "order": similar_together(record.means).tolist(),
-        "python": _python(record),
+        "seed": record.seed,
     }
 
 
@@ -103,13 +104,9 @@ def _setting(problem: DeepUFM) -> str:
     return "&".join([*parts, *([] if problem.loss == "ce" else [f"loss={problem.loss}"])])
 
 
-def _python(record: Record) -> str:
-    problem = record.problem
-    rest = {"samples": 1, "width": None, "loss": "ce"}
-    extra = "".join(f", {name}={value!r}" for name, old in rest.items() if (value := getattr(problem, name)) != old)
-    call = f"optima.DeepUFM({problem.classes}, {problem.depth}, {problem.reg!r}{extra})"
-    return f"optima.solve({call}, seed={record.seed})"
+def _short(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def _rounded(values: Array) -> list[list[float]]:
-    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in np.where(np.abs(values) < 1e-9, 0.0, values)]
+    return [[_short(value, DIGITS) for value in row] for row in np.where(np.abs(values) < 1e-9, 0.0, values)]

@@ -28,7 +28,8 @@ const address = (cell) => `#K=${cell.K}&L=${cell.L}&reg=${regText(cell)}${cell.a
 function seek(hash) {
   const wanted = new URLSearchParams(hash.replace(/^#/, ""));
   const at = PARTS.filter((part) => wanted.has(part)).map((part) => `${part}=${wanted.get(part)}`).join("&");
-  let cells = atlas.cells.filter((cell) => cell.at === at), exact = cells.length > 0;
+  const asked = ["K", "L", "reg", ...PARTS].some((name) => wanted.has(name));
+  let cells = atlas.cells.filter((cell) => cell.at === at), exact = asked && cells.length > 0;
   if (!exact || !wanted.has("K")) cells = atlas.cells.filter((cell) => sliceOf(cell) === mostVaried(exact ? cells : atlas.cells));
   for (const name of ["K", "L", "reg"]) {
     if (!wanted.has(name)) continue;

@@ -25,7 +25,7 @@ function heatMap(cell) {
     pen.fillStyle = `rgb(${mix(0, 124, 255)},${mix(34, 123, 234)},${mix(78, 120, 70)})`;
     pen.fillRect(j, i, 1, 1);
   }));
-  const range = `from ${short(Number(low.toPrecision(3)))} (dark) to ${short(Number(high.toPrecision(3)))} (light)`;
+  const range = `from ${short(Number(low.toPrecision(3)))} (dark) to ${short(Number(high.toPrecision(3)))} (light)`.replace("-", "−");
   return withWords(canvas, `class-mean logits, ${range}; similar classes side by side`);
 }
 
@@ -40,7 +40,7 @@ function codePicture(cell) {
   svg.setAttribute("aria-label", `the ${cell.K} class vectors and their convex hull${cell.rank === 3 ? "; the arrow keys turn it" : ""}`);
   if (cell.rank === 3) makeTurn(svg, draw);
   draw();
-  const words = `class vectors and their convex hull${cell.rank === 3 ? "; drag sideways, or use the arrow keys, to turn" : ""}`;
+  const words = `class vectors and their convex hull${cell.rank === 3 ? "; drag, or use the arrow keys, to turn it" : ""}`;
   return withWords(svg, words);
 }
 
@@ -73,10 +73,11 @@ function drawCode(svg, points, cell) {
   svg.replaceChildren();
   make(svg, "circle", { r: 1, fill: "none", stroke: pen, "stroke-opacity": 0.2, "stroke-width": 0.01 });
   if (cell.rank === 2) {
-    const corners = [...new Set(cell.hull.flat())].map((c) => points[c]).sort((a, b) => Math.atan2(a[1], a[0]) - Math.atan2(b[1], b[0]));
+    const corners = [...new Set(cell.hull)].map((c) => points[c]).sort((a, b) => Math.atan2(a[1], a[0]) - Math.atan2(b[1], b[0]));
     make(svg, "polygon", { points: corners.map(([x, y]) => `${x},${-y}`).join(" "), fill: colour, "fill-opacity": 0.25 });
   }
-  const lines = cell.hull.map(([i, j]) => [points[i], points[j]]).sort((a, b) => a[0][2] + a[1][2] - b[0][2] - b[1][2]);
+  const edges = cell.hull.flatMap((c, k) => (k % 2 ? [[points[cell.hull[k - 1]], points[c]]] : []));
+  const lines = edges.sort((a, b) => a[0][2] + a[1][2] - b[0][2] - b[1][2]);
   for (const [a, b] of lines) {
     const depth = (near(a) + near(b)) / 2;
     make(svg, "line", {

@@ -120,7 +120,7 @@ function label(diagram, region) {
   const middle = place(run.start, run.j).x + (longest * plan.width) / 2;
   for (const [i, j] of region) {
     const { x, y } = place(i, j), centre = x + plan.width / 2;
-    if (named && j === run.j && Math.abs(centre - middle) < length / 2 + 4) continue;
+    if (named && j === run.j && Math.abs(centre - middle) < length / 2 + 7) continue;
     make(diagram, "text", { class: "in", x: centre, y: y + plan.height / 2, style: `fill:${fill};fill-opacity:.75` }, cell.rank);
   }
   if (named) make(diagram, "text", { class: "in name", x: middle, y: place(run.start, run.j).y + plan.height / 2, style: `fill:${fill}` }, text);

@@ -6,7 +6,7 @@ function button(text, act) {
 }
 
 function takeAway(cell) {
-  const python = `import optima\n\nsolution = ${cell.python}\nprint(solution)\n`, text = block("pre", "", python);
+  const python = asPython(cell), text = block("pre", "", python);
   const file = `optima-K${cell.K}${cell.at && `-${cell.at.replace(/[^a-z0-9]+/g, "-")}`}`, one = `${file}-L${cell.L}-reg${regText(cell)}`;
   return [
     block(
@@ -21,6 +21,15 @@ function takeAway(cell) {
     text,
     block("div", "buttons", button("Copy as Python", (pressed) => copy(python, text, pressed)), button("Copy the link", (pressed) => copy(location.href, pressed, pressed))),
   ];
+}
+
+function asPython(cell) {
+  const parts = new URLSearchParams(cell.at), rest = [], sizes = parts.get("n");
+  if (sizes) rest.push(`samples=${sizes.includes(",") ? `(${sizes.replaceAll(",", ", ")})` : sizes}`);
+  if (parts.has("d")) rest.push(`width=${parts.get("d")}`);
+  if (isSquared(cell)) rest.push('loss="mse"');
+  const problem = `optima.DeepUFM(${[cell.K, cell.L, cell.reg, ...rest].join(", ")})`;
+  return `import optima\n\nsolution = optima.solve(${problem}, seed=${cell.seed})\nprint(solution)\n`;
 }
 
 function save(name, type, text) {
@@ -63,7 +72,7 @@ const COLUMNS = {
   width: (cell) => new URLSearchParams(cell.at).get("d"),
   objective: (cell) => (isSquared(cell) ? "mse" : "ce"),
   loss: (cell) => cell.loss,
-  structure: (cell) => cell.structure,
+  structure: structureOf,
   rank: (cell) => cell.rank,
   best_named_loss: (cell) => cell.named,
   neural_collapse_loss: (cell) => cell.collapse,

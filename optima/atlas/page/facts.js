@@ -10,7 +10,10 @@ function drawFacts() {
   if (cell.rank === 2 || cell.rank === 3) pictures.append(codePicture(cell));
   pictures.append(heatMap(cell));
   parts.push(pictures);
-  if (cell.ladder.length) parts.push(block("h3", "", "The best named structure of each rank"), ladderTable(cell));
+  if (cell.ladder.length) {
+    const note = "The best structure with a formula in each number of dimensions; in bold what the search found.";
+    parts.push(block("h3", "", "The ladder of ranks"), block("p", "note", note), ladderTable(cell));
+  }
   parts.push(block("h3", "", "In numbers"), numbers(cell), block("h3", "", "Take it with you"), ...takeAway(cell));
   const up = block("a", "", "↑ back to the diagram");
   up.id = "up";
@@ -28,11 +31,11 @@ function numbers(cell) {
     ["neural collapse", cell.collapse === null ? "no formula for it here" : cell.collapse.toPrecision(12)],
     ["lower bound", cell.lower === null ? "not computed" : `${cell.lower.toPrecision(10)} (${atlas.said[cell.proof]})`],
     ["singular values", cell.spectrum.map(([value, count]) => `${value} × ${count}`).join(", ") || "none"],
-    ["recognised as", cell.structure],
+    ["recognised as", structureOf(cell)],
     ["known by", atlas.said[cell.known]],
   ];
   const below = cell.named === null ? 0 : 1 - cell.loss / cell.named;
-  if (below > 1e-9) rows.splice(2, 0, ["best named structure", `${percent(below)} above this loss is ${cell.named.toPrecision(12)}`]);
+  if (below > 1e-9) rows.splice(2, 0, ["best named structure", `${cell.named.toPrecision(12)} (${percent(cell.named / cell.loss - 1)} above the loss)`]);
   return block("dl", "", ...rows.flatMap(([term, text]) => [block("dt", "", term), block("dd", "", text)]));
 }
 

@@ -22,6 +22,7 @@ function block(tag, name, ...contents) {
   return made;
 }
 
+const structureOf = (cell) => [cell.name, cell.match].filter(Boolean).join(" ");
 const plain = (name) => name.replace(/-(?=[a-z])|(?<=[a-z])-(?=\d)/g, " ");
 const short = (value) => Number(value.toPrecision(6)).toString();
 const gap = (cell) => (cell.lower === null ? Infinity : Math.max(0, 1 - cell.lower / cell.loss));
@@ -35,7 +36,7 @@ function raised(exponent) {
 function power(value, digits = 3) {
   const [mantissa, exponent] = Number(value.toPrecision(digits)).toExponential().split("e").map(Number);
   if (mantissa === 1) return raised(exponent);
-  return exponent < -2 || exponent > 3 ? `${mantissa} × ${raised(exponent)}` : short(Number(value.toPrecision(digits)));
+  return exponent < -2 || exponent > 3 ? `${mantissa}\u00a0×\u00a0${raised(exponent)}` : short(Number(value.toPrecision(digits)));
 }
 
 function percent(share) {
@@ -92,7 +93,8 @@ const SHAPES = {
 };
 
 function shapeWords(cell) {
-  const known = Object.hasOwn(SHAPES, cell.name) ? SHAPES[cell.name] : "";
+  const solid = cell.rank === 3 && cell.hull.length ? "The classes are the corners of a polyhedron." : "";
+  const known = Object.hasOwn(SHAPES, cell.name) ? SHAPES[cell.name] : solid;
   const dimensions = cell.rank === 0 ? "" : `It takes ${cell.rank} dimension${cell.rank > 1 ? "s" : ""}${
     cell.rank < cell.K - 1 ? ` instead of ${cell.K - 1}` : ""}.`;
   return [known, dimensions].filter(Boolean).join(" ");
