@@ -241,7 +241,6 @@ def test_a_cell_as_python_is_the_problem(visit, records):
 def test_on_a_telephone(visit, records):
     record = next(r for r in records if r.problem.classes == 6 and r.rank in (2, 3))
     steps = "const box = focused(); box.dispatchEvent(new MouseEvent('click', {bubbles: true}));"
-    steps += "await wait(1500);"
     shown = visit(steps, f"#K=6&L={record.problem.depth}&reg={record.problem.reg}", width=400)
     assert f"K = 6 classes, depth L = {record.problem.depth}" in shown["cell"]
     assert f"{record.loss:.6g}"[:6] in shown["cell"]

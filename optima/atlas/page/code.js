@@ -19,13 +19,13 @@ function heatMap(cell) {
   canvas.setAttribute("aria-label", `heat map of the ${cell.K} by ${cell.K} class-mean logits`);
   const pen = canvas.getContext("2d");
   order.forEach((row, i) => order.forEach((column, j) => {
-    const t = high > low ? (logits[row][column] - low) / (high - low) : 0;
+    const t = high > low ? (logits[row][column] - low) / (high - low) : 0.5;
     // Like cividis: from dark blue through grey to yellow, lighter all the way.
     const mix = (a, b, c) => Math.round(t < 0.5 ? a + (b - a) * 2 * t : b + (c - b) * (2 * t - 1));
     pen.fillStyle = `rgb(${mix(0, 124, 255)},${mix(34, 123, 234)},${mix(78, 120, 70)})`;
     pen.fillRect(j, i, 1, 1);
   }));
-  const range = `from ${short(Number(low.toPrecision(3)))} (dark) to ${short(Number(high.toPrecision(3)))} (light)`.replace("-", "−");
+  const range = low === high ? `all ${short(low)}` : `from ${short(Number(low.toPrecision(3)))} (dark) to ${short(Number(high.toPrecision(3)))} (light)`.replace("-", "−");
   return withWords(canvas, `class-mean logits, ${range}; similar classes side by side`);
 }
 

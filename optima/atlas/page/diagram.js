@@ -1,6 +1,8 @@
 // Cells are at least this wide and high, for fingers; where they do not fit the diagram goes on below.
-const LEAST = 32, MOST = { width: 60, height: 44 };
-const EDGE = { left: 52, below: 26, title: 22 };
+const LEAST = 32, MOST = { width: 96, height: 44 };
+const EDGE = { left: 52, top: 5, below: 26, title: 22 };
+// Room for the title of the axis upwards.
+const UPRIGHT = 96;
 let plan;
 
 function arrange(cells, room) {
@@ -14,10 +16,10 @@ function arrange(cells, room) {
   const [across, up] = bands("reg") <= bands("L") ? ["reg", "L"] : ["L", "reg"];
   const columns = Math.ceil(axes[across].length / bands(across)), rows = axes[up].length;
   const width = Math.min(MOST.width, (room - EDGE.left - 4) / columns);
-  const height = Math.max(LEAST, Math.min(MOST.height, width));
+  const height = Math.max(LEAST, Math.min(MOST.height, width), UPRIGHT / rows);
   const at = new Map();
   for (const cell of cells) at.set(`${axes[across].indexOf(cell[across])},${axes[up].indexOf(cell[up])}`, cell);
-  const total = bands(across) * (rows * height + EDGE.below) + EDGE.title;
+  const total = EDGE.top + bands(across) * (rows * height + EDGE.below) + EDGE.title;
   return { axes, across, up, columns, rows, bands: bands(across), width, height, at, total, boxes: new Map() };
 }
 
@@ -28,7 +30,7 @@ function place(i, j) {
   const band = Math.floor(i / plan.columns);
   return {
     x: EDGE.left + (i % plan.columns) * plan.width,
-    y: band * (plan.rows * plan.height + EDGE.below) + (plan.rows - 1 - j) * plan.height,
+    y: EDGE.top + band * (plan.rows * plan.height + EDGE.below) + (plan.rows - 1 - j) * plan.height,
   };
 }
 
@@ -116,14 +118,15 @@ function label(diagram, region) {
   }
   const longest = Math.max(...runs.map((run) => run.end - run.start));
   const wide = runs.filter((run) => run.end - run.start === longest), run = wide[Math.floor((wide.length - 1) / 2)];
-  const length = 6.9 * text.length + 8, named = length <= longest * plan.width;
-  const middle = place(run.start, run.j).x + (longest * plan.width) / 2;
+  const middle = place(run.start, run.j).x + (longest * plan.width) / 2, y = place(run.start, run.j).y + plan.height / 2;
+  const name = make(diagram, "text", { class: "in name", x: middle, y, style: `fill:${fill}` }, text);
+  const length = name.getComputedTextLength(), named = length + 6 <= longest * plan.width;
+  if (!named) name.remove();
   for (const [i, j] of region) {
-    const { x, y } = place(i, j), centre = x + plan.width / 2;
-    if (named && j === run.j && Math.abs(centre - middle) < length / 2 + 7) continue;
-    make(diagram, "text", { class: "in", x: centre, y: y + plan.height / 2, style: `fill:${fill};fill-opacity:.75` }, cell.rank);
+    const x = place(i, j).x + plan.width / 2, y = place(i, j).y + plan.height / 2;
+    if (named && j === run.j && Math.abs(x - middle) < length / 2 + 8) continue;
+    make(diagram, "text", { class: "in", x, y, style: `fill:${fill};fill-opacity:.75` }, cell.rank);
   }
-  if (named) make(diagram, "text", { class: "in name", x: middle, y: place(run.start, run.j).y + plan.height / 2, style: `fill:${fill}` }, text);
 }
 
 // Where the labels of an axis are, in cells from the first one, and what they say.

@@ -20,7 +20,7 @@ function drawFacts() {
   up.href = address(cell);
   up.addEventListener("click", (event) => {
     event.preventDefault();
-    scrollTo(element("map"));
+    element("map").scrollIntoView();
   });
   element("cell").replaceChildren(...parts, up);
 }
@@ -29,7 +29,7 @@ function numbers(cell) {
   const rows = [
     ["loss", cell.loss.toPrecision(12)],
     ["neural collapse", cell.collapse === null ? "no formula for it here" : cell.collapse.toPrecision(12)],
-    ["lower bound", cell.lower === null ? "not computed" : `${cell.lower.toPrecision(10)} (${atlas.said[cell.proof]})`],
+    ["lower bound", cell.lower === null ? "not computed" : `${cell.lower && cell.lower.toPrecision(10)} (${atlas.said[cell.proof]})`],
     ["singular values", cell.spectrum.map(([value, count]) => `${value} × ${count}`).join(", ") || "none"],
     ["recognised as", structureOf(cell)],
     ["known by", atlas.said[cell.known]],
@@ -37,9 +37,4 @@ function numbers(cell) {
   const below = cell.named === null ? 0 : 1 - cell.loss / cell.named;
   if (below > 1e-9) rows.splice(2, 0, ["best named structure", `${cell.named.toPrecision(12)} (${percent(cell.named / cell.loss - 1)} above the loss)`]);
   return block("dl", "", ...rows.flatMap(([term, text]) => [block("dt", "", term), block("dd", "", text)]));
-}
-
-function scrollTo(target) {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  target.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "start" });
 }

@@ -21,7 +21,7 @@ function show(cell, how) {
 function choose(cell) {
   show(cell, "push");
   plan.boxes.get(cell).focus({ preventScroll: true });
-  if (element("cell").offsetTop > element("map").offsetTop + 8) scrollTo(element("cell"));
+  if (element("cell").offsetTop > element("map").offsetTop + 8) element("cell").scrollIntoView();
 }
 
 const settings = [...new Set(atlas.cells.map((cell) => cell.at))];

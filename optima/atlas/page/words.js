@@ -63,6 +63,7 @@ function againstCollapse(cell) {
   if (cell.collapse === null) return "";
   const below = 1 - cell.loss / cell.collapse;
   if (cell.name === atlas.collapse[isSquared(cell) ? "mse" : "ce"]) return "This is deep neural collapse";
+  if (Math.abs(below) < 1e-9 && cell.rank === 0) return "Neural collapse shrinks to zero, too";
   if (Math.abs(below) < 1e-9) return "As cheap as neural collapse";
   return below > 0 ? `${percent(below)} below neural collapse` : `${percent(-below)} above neural collapse`;
 }
@@ -76,7 +77,7 @@ function boundWords(cell) {
     return `Proved to ${to.toExponential()}: no parameters have a loss that is lower by more than that part.`;
   }
   const known = "The best minimum known. It is not proved that nothing is better: ";
-  if (!(cell.lower > 0)) return `${known}no lower bound is known here.`;
+  if (!(cell.lower > 0)) return `${known}no lower bound above zero is known here.`;
   const ratio = cell.loss / cell.lower;
   const times = ratio < 1.1 ? `${atMost(100 * (ratio - 1), 2)} % above` : `${atMost(ratio, 2)} times`;
   return `${known}the loss is at most ${times} the bound, and a loss down to ${power(cell.lower)} is not excluded.`;
@@ -95,8 +96,9 @@ const SHAPES = {
 function shapeWords(cell) {
   const solid = cell.rank === 3 && cell.hull.length ? "The classes are the corners of a polyhedron." : "";
   const known = Object.hasOwn(SHAPES, cell.name) ? SHAPES[cell.name] : solid;
+  const most = isSquared(cell) ? cell.K : cell.K - 1;
   const dimensions = cell.rank === 0 ? "" : `It takes ${cell.rank} dimension${cell.rank > 1 ? "s" : ""}${
-    cell.rank < cell.K - 1 ? ` instead of ${cell.K - 1}` : ""}.`;
+    cell.rank < most ? ` instead of ${most}` : ""}.`;
   return [known, dimensions].filter(Boolean).join(" ");
 }
 
