@@ -12,8 +12,9 @@ function arrange(cells, room) {
   };
   const fit = Math.max(1, Math.floor((room - EDGE.left - 4) / LEAST));
   const bands = (name) => Math.ceil(axes[name].length / fit);
-  // Narrow screens have λ upwards.
-  const [across, up] = bands("reg") <= bands("L") ? ["reg", "L"] : ["L", "reg"];
+  // λ goes upwards where it does not fit across, as on a telephone, and that is shorter.
+  const flat = bands("reg") === 1 || bands("reg") * axes.L.length <= bands("L") * axes.reg.length;
+  const [across, up] = flat ? ["reg", "L"] : ["L", "reg"];
   const columns = Math.ceil(axes[across].length / bands(across)), rows = axes[up].length;
   const width = Math.min(MOST.width, (room - EDGE.left - 4) / columns);
   const height = Math.max(LEAST, Math.min(MOST.height, width), UPRIGHT / rows);
@@ -124,7 +125,7 @@ function label(diagram, region) {
   if (!named) name.remove();
   for (const [i, j] of region) {
     const x = place(i, j).x + plan.width / 2, y = place(i, j).y + plan.height / 2;
-    if (named && j === run.j && Math.abs(x - middle) < length / 2 + 8) continue;
+    if (named && j === run.j && i >= run.start && i < run.end && Math.abs(x - middle) < length / 2 + 8) continue;
     make(diagram, "text", { class: "in", x, y, style: `fill:${fill};fill-opacity:.75` }, cell.rank);
   }
 }
