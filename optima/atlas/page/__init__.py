@@ -27,7 +27,7 @@ DIGITS = 5
 SCRIPTS = ("words", "address", "diagram", "code", "ladder", "facts", "download", "start")
 
 
-def page(records: Iterable[Record], title: str = "Global minima of deep unconstrained feature models") -> str:
+def page(records: Iterable[Record], title: str = "The best minima known of deep unconstrained feature models") -> str:
     """HTML that shows, for each K, the best minimum known over (lambda, depth), and every cell with its logits.
 
     Raises ValueError when there is nothing to show, and for cells with several regularisations, which have no place

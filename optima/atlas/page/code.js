@@ -86,9 +86,11 @@ function drawCode(svg, points, cell) {
     });
   }
   for (const { at, classes } of together(points)) {
-    const [x, y] = at, depth = near(at), out = 1 + 0.15 / Math.max(0.3, Math.hypot(x, y));
+    const [x, y] = at, depth = near(at), far = Math.hypot(x, y);
+    // Away from the centre, or up where the point is in front of it.
+    const [right, up] = far > 0.1 ? [x / far, y / far] : [0, 1];
     make(svg, "circle", { cx: x, cy: -y, r: 0.03 + 0.025 * depth, fill: pen, "fill-opacity": 0.3 + 0.7 * depth });
-    make(svg, "text", { x: out * x, y: -out * y, "fill-opacity": 0.4 + 0.6 * depth }, classes.join(","));
+    make(svg, "text", { x: x + 0.15 * right, y: -y - 0.15 * up, "fill-opacity": 0.4 + 0.6 * depth }, classes.join(","));
   }
 }
 

@@ -18,7 +18,7 @@ function ladderTable(cell) {
     const row = body.insertRow(), above = loss / cell.loss - 1;
     row.className = best ? "best" : "";
     const text = best ? "best known" : Math.abs(above) < 1e-5 ? "the same" : `${above > 0 ? "+" : "−"} ${percent(Math.abs(above))}`;
-    row.append(block("td", "number", rank), block("td", "", plain(name)), block("td", "number", short(loss)), block("td", "number", text));
+    row.append(block("td", "number", rank), block("td", "", plain(name).replaceAll("+", "+\u200b")), block("td", "number", short(loss)), block("td", "number", text));
   }
   return table;
 }
