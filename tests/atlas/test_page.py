@@ -303,3 +303,23 @@ def test_hostile_names_stay_text(visit, records):
     shown = visit("seen.evil = document.querySelectorAll('#evil, img').length;", text=page([evil]))
     assert shown["evil"] == 0
     assert "<b id=evil>" in shown["cell"]
+
+
+@browser
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "no lower bound above zero is known"),
+        (0.451, "at most 2.22 times the bound"),
+        (0.97, "at most 3.1 % above the bound"),
+        (1 - 9e-7, "Proved to 1e-6"),
+        (1.0, "Proved to 1e-12"),
+    ],
+)
+def test_what_is_said_of_a_bound_is_true(visit, records, share, words):
+    import dataclasses
+
+    proof = dataclasses.replace(records[0].certificate, lower=share * records[0].loss)
+    shown = visit(text=page([dataclasses.replace(records[0], certificate=proof)]))
+    assert words in shown["cell"]
+    assert ("not proved" in shown["cell"]) == (share < 0.99)

@@ -79,7 +79,7 @@ function boundWords(cell) {
   const known = "The best minimum known. It is not proved that nothing is better: ";
   if (!(cell.lower > 0)) return `${known}no lower bound above zero is known here.`;
   const ratio = cell.loss / cell.lower;
-  const times = ratio < 1.1 ? `${atMost(100 * (ratio - 1), 2)} % above` : `${atMost(ratio, 2)} times`;
+  const times = ratio < 1.1 ? `${atMost(100 * (ratio - 1), 2)} % above` : `${atMost(ratio, 3)} times`;
   return `${known}the loss is at most ${times} the bound, and a loss down to ${power(cell.lower)} is not excluded.`;
 }
 
