@@ -1,8 +1,11 @@
 """The interactive page: one file, everything in it, and a real browser that shows a cell."""
 
+import csv
+import io
 import json
 import re
 import subprocess
+from html import unescape
 
 import numpy as np
 import pytest
@@ -10,6 +13,9 @@ import pytest
 from optima import DeepUFM, solve
 from optima.atlas import Record
 from optima.atlas.page import page
+from optima.atlas.page.named import Named, named
+from optima.plot.colours import rank_colour
+from optima.solve.cell import structure_losses
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +38,45 @@ def test_every_cell_is_there(html, records):
     cells = data(html)["cells"]
     assert [cell["loss"] for cell in cells] == [record.loss for record in records]
     for cell, record in zip(cells, records, strict=True):
-        A, B = np.array(cell["code"]).reshape(2, record.problem.classes, -1)
+        A, B = np.array(cell["code"][0]), np.array(cell["code"][-1])
         assert np.allclose(A @ B.T, record.means, atol=1e-3)
         assert (cell["lower"] is None) == (record.certificate is None)
+        assert f"{cell['name']} {cell['match']}" == record.structure
+
+
+def test_prices_of_the_named_structures(html, records):
+    said = data(html)["said"]
+    for cell, record in zip(data(html)["cells"], records, strict=True):
+        problem = record.problem
+        prices = structure_losses(problem)
+        collapse = prices.get({"ce": "simplex", "mse": "frame"}[problem.loss])
+        assert cell["collapse"] == (None if collapse is None else pytest.approx(collapse.loss, rel=1e-11))
+        ranks = [rank for rank, _, _ in cell["ladder"]]
+        assert ranks == sorted(set(ranks))
+        assert set(ranks) <= set(range(problem.max_rank + 1))
+        for rank, name, loss in cell["ladder"]:
+            assert prices[said[name]].structure.rank == rank
+            assert loss == pytest.approx(prices[said[name]].loss, rel=1e-5)
+        assert min(loss for _, _, loss in cell["ladder"]) == pytest.approx(record.named, rel=1e-5)
+
+
+def test_unequal_classes_have_no_formula():
+    priced, plain = named([DeepUFM(3, 2, 1e-3, samples=(3, 2, 1)), DeepUFM(3, 2, 1e-3, width=1)])
+    assert priced == Named()
+    # The simplex of three classes has rank two.
+    assert plain.collapse is None
+    assert plain.rungs
+
+
+def test_a_rank_has_one_colour(html, records):
+    assert data(html)["colours"] == {str(rank): rank_colour(rank) for rank in {record.rank for record in records}}
+    assert len({rank_colour(rank) for rank in range(12)}) == 12
+    assert re.fullmatch("#[0-9a-f]{6}", rank_colour(10**6))
 
 
 def test_nothing_comes_from_the_network(html):
     assert not re.search(r"(src|href)=\"|@import|fetch\(|url\(", html)
     assert not re.search(r"https?://(?!www\.w3\.org)", html)
-
-
-def test_a_cell_as_python_is_the_problem(html, records):
-    for cell, record in zip(data(html)["cells"], records, strict=True):
-        call = re.search(r"optima\.(DeepUFM\(.*?\)), seed", cell["python"])[1]
-        assert eval(call, {"DeepUFM": DeepUFM}) == record.problem
 
 
 def test_names_cannot_end_the_script(records):
@@ -71,70 +102,224 @@ def test_mistakes(records):
         page([several])
 
 
-# What a reader does, then what the page shows goes into the title for the test to read.
+# What a reader does, then what the page shows goes to the page around it, whose title the test reads.
 VISIT = """
 <script>
-// A browser without a window may not give the page its focus on a busy machine, and then sends no events of focus.
-const focus = SVGElement.prototype.focus;
-SVGElement.prototype.focus = function () {
-  focus.call(this);
-  if (!document.hasFocus()) this.dispatchEvent(new FocusEvent("focus"));
-};
-const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-document.querySelector("rect[tabindex='0']").focus();
-STEPS
-document.title = JSON.stringify({
-  cell: document.getElementById("cell").textContent, status: document.getElementById("status").textContent,
-  pictures: document.querySelectorAll("#cell canvas, #cell svg").length, hash: location.hash,
-  rects: document.querySelectorAll("rect.cell").length,
-  overflow: document.documentElement.scrollWidth - innerWidth,
-});
+(async () => {
+  const focused = () => document.querySelector("rect[tabindex='0']");
+  const press = (key) => focused().dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  const wait = (time) => new Promise((done) => setTimeout(done, time));
+  const back = async () => {
+    history.back();
+    await new Promise((done) => addEventListener("hashchange", done, {once: true}));
+    await wait(10);
+  };
+  const slide = (value) => {
+    const slider = document.getElementById("slider");
+    slider.value = value;
+    for (const name of ["input", "change"]) slider.dispatchEvent(new Event(name));
+  };
+  const seen = {};
+  STEPS
+  await wait(100);
+  const boxes = [...document.querySelectorAll("rect.cell")].map((box) => box.getBoundingClientRect());
+  const style = getComputedStyle(document.documentElement);
+  const scrolls = (each) => /auto|scroll/.test(getComputedStyle(each).overflow);
+  parent.postMessage({
+    ...seen,
+    cell: document.getElementById("cell").innerText, status: document.getElementById("status").textContent,
+    python: document.querySelector("#cell pre").textContent,
+    pictures: document.querySelectorAll("#cell canvas, #cell #code").length, hash: location.hash,
+    rects: boxes.length, least: Math.min(...boxes.map((box) => Math.min(box.width, box.height))),
+    checked: [...document.querySelectorAll("rect[aria-checked=true]")].map((box) => box.getAttribute("aria-label")),
+    overflow: document.documentElement.scrollWidth - innerWidth, page: style.backgroundColor, ink: style.color,
+    traps: [...document.querySelectorAll("*")].filter(scrolls).length, scrolled: scrollY,
+  }, "*");
+})();
 </script></body>
 """
+FRAME = """<iframe src="PAGE" style="width:WIDTHpx;height:800px;border:0"></iframe>
+<script>addEventListener("message", ({data}) => { document.title = JSON.stringify(data); });</script>"""
+DARK = "--blink-settings=preferredColorScheme=0"
 
 
 @pytest.fixture
 def visit(tmp_path, html):
     """What a browser shows after some steps: open the page at a hash, and run JavaScript that presses keys."""
 
-    def run(steps, fragment="", width=1200):
-        path = tmp_path / "page.html"
-        path.write_text(html.replace("</body>", VISIT.replace("STEPS", steps)), encoding="utf-8")
-        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},800", "--dump-dom"]
-        command = ["chromium", *options, f"--user-data-dir={tmp_path / 'profile'}", f"{path.as_uri()}{fragment}"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        title = re.search(r"<title>(.*?)</title>", shown, re.S)[1]
-        return json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    def run(steps="", fragment="", width=1200, text=html, option="--blink-settings=preferredColorScheme=1"):
+        page_file, frame = tmp_path / "page.html", tmp_path / "frame.html"
+        page_file.write_text(text.replace("</body>", VISIT.replace("STEPS", steps)), encoding="utf-8")
+        # A browser's own window is not as narrow as a telephone.
+        source = FRAME.replace("WIDTH", str(width)).replace("PAGE", page_file.as_uri() + fragment.replace("&", "&amp;"))
+        frame.write_text(source, encoding="utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width + 50},900", option]
+        options += ["--dump-dom", "--virtual-time-budget=10000", f"--user-data-dir={tmp_path / 'profile'}"]
+        shown = subprocess.run(
+            ["chromium", *options, frame.as_uri()], capture_output=True, text=True, check=True
+        ).stdout
+        return json.loads(unescape(re.search(r"<title>(.*?)</title>", shown, re.S)[1]))
 
     return run
 
 
-@pytest.mark.slow
-@pytest.mark.needs("chromium")
-def test_the_keyboard_opens_a_cell(visit, records):
-    shown = visit("press('ArrowRight'); press('Enter');")
+def luminance(colour):
+    """Of rgb(...), between 0 and 255."""
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
+def browser(test):
+    return pytest.mark.slow(pytest.mark.needs("chromium")(test))
+
+
+@browser
+def test_a_cell_is_preselected_and_has_an_address(visit):
+    shown = visit()
+    assert re.fullmatch(r"#K=6&L=[24]&reg=1e-[23]", shown["hash"])
+    assert len(shown["checked"]) == 1
+    assert shown["checked"][0] == shown["status"]
+    assert re.search("K = 6 classes", shown["cell"])
+    assert "Best minimum known".lower() in shown["cell"].lower()
+    assert re.search(r"below neural collapse|deep neural collapse", shown["cell"])
+
+
+@browser
+def test_arrow_keys_move_the_selection_and_back_returns(visit):
+    steps = (
+        "press('ArrowLeft'); seen.first = location.hash; press('ArrowUp'); seen.second = location.hash; await back();"
+    )
+    shown = visit(steps, "#K=6&L=2&reg=1e-2")
+    assert (shown["first"], shown["second"]) == ("#K=6&L=2&reg=1e-3", "#K=6&L=4&reg=1e-3")
+    assert shown["hash"] == shown["first"]
+    assert shown["checked"][0].startswith("L = 2, λ = 10⁻³")
     assert shown["rects"] == 4
-    assert re.search("K = [36]", shown["cell"])
-    assert "optima.solve" in shown["cell"]
-    assert shown["pictures"] >= 1
-    assert shown["hash"] in {f"#{record.key.hex()[:12]}" for record in records}
-    assert shown["status"].startswith("L = ")
 
 
-@pytest.mark.slow
-@pytest.mark.needs("chromium")
-def test_a_link_opens_its_cell_on_a_narrow_screen(visit, records):
+@browser
+def test_the_slider_keeps_depth_and_lambda_and_back_returns_to_the_old_classes(visit):
+    steps = "slide(0); seen.moved = location.hash; await back();"
+    shown = visit(steps, "#K=6&L=4&reg=1e-2")
+    assert shown["moved"] == "#K=3&L=4&reg=1e-2"
+    assert shown["hash"] == "#K=6&L=4&reg=1e-2"
+    assert "K = 6 classes" in shown["cell"]
+
+
+@browser
+@pytest.mark.parametrize(
+    ("fragment", "words"),
+    [
+        ("#K=3&L=2&reg=1e-3&loss=mse", "squared error"),
+        ("#K=3&L=2&reg=0.001&n=5&d=2", "n = 5, width d = 2"),
+    ],
+)
+def test_an_address_opens_its_cell(visit, records, fragment, words):
+    shown = visit("", fragment)
+    assert words in shown["cell"]
+    assert "no such cell" not in shown["status"]
+    call = re.search(r"optima\.(DeepUFM\(.*?\)), seed", shown["python"])[1]
+    assert eval(call, {"DeepUFM": DeepUFM}) in [record.problem for record in records]
+
+
+@browser
+@pytest.mark.parametrize("fragment", ["#K=99&L=-1&reg=nan", "#K=<b>&reg=0", "#n=7", "#reg=1e-3%00&L=1e999", "#%"])
+def test_an_address_of_no_cell_opens_the_nearest_and_says_so(visit, fragment):
+    shown = visit("", fragment)
+    assert shown["status"].startswith("The atlas has no such cell; the nearest one is shown.")
+    assert len(shown["checked"]) == 1
+
+
+@browser
+def test_a_cell_as_python_is_the_problem(visit, records):
+    record = Record.of(solve(DeepUFM(3, 2, 1e-3, samples=(5, 2, 1)), effort="quick"))
+    shown = visit(text=page([record]))
+    call = re.search(r"optima\.(DeepUFM\(.*?\)), seed", shown["python"])[1]
+    assert eval(call, {"DeepUFM": DeepUFM}) == record.problem
+    assert "no formula for it" in shown["cell"]
+
+
+@browser
+def test_on_a_telephone(visit, records):
     record = next(r for r in records if r.problem.classes == 6 and r.rank in (2, 3))
-    shown = visit("", f"#{record.key.hex()[:12]}", width=500)
-    assert f"K = 6, L = {record.problem.depth}" in shown["cell"]
+    steps = "const box = focused(); box.dispatchEvent(new MouseEvent('click', {bubbles: true}));"
+    shown = visit(steps, f"#K=6&L={record.problem.depth}&reg={record.problem.reg}", width=400)
+    assert f"K = 6 classes, depth L = {record.problem.depth}" in shown["cell"]
     assert f"{record.loss:.6g}"[:6] in shown["cell"]
     assert shown["pictures"] == 2
     assert shown["overflow"] <= 0
+    assert shown["least"] >= 32
+    assert shown["traps"] == 0
+    assert shown["scrolled"] > 300
 
 
-@pytest.mark.slow
-@pytest.mark.needs("chromium")
-def test_choosing_another_diagram(visit):
-    steps = "const s = document.getElementById('slice'); s.value = 'K = 3, squared error';"
-    shown = visit(steps + "s.dispatchEvent(new Event('change'));")
-    assert shown["rects"] == 1
+@browser
+def test_a_grid_wider_than_the_screen_goes_on_below(visit, records):
+    import dataclasses
+
+    regs = np.geomspace(1e-6, 1e-1, 40).tolist()
+    many = [dataclasses.replace(records[0], problem=DeepUFM(3, L, reg)) for reg in regs for L in range(1, 21)]
+    shown = visit(width=400, text=page(many))
+    assert shown["rects"] == len(many)
+    assert shown["least"] >= 32
+    assert shown["overflow"] <= 0
+
+
+@browser
+def test_dark_and_light(visit):
+    light, dark = visit(), visit(option=DARK)
+    assert luminance(light["page"]) > 240 > luminance(light["ink"]) + 150
+    assert luminance(dark["page"]) < 40 < luminance(dark["ink"]) - 150
+    toggle = "document.getElementById('theme').click();"
+    assert visit(toggle)["page"] == dark["page"]
+    assert visit(toggle, option=DARK)["page"] == light["page"]
+
+
+@browser
+def test_downloads(visit, records):
+    import dataclasses
+
+    # What would be saved is kept, and no file is written.
+    steps = """URL.createObjectURL = (blob) => { seen.blobs.push(blob); return "#"; }; seen.blobs = [];
+      const buttons = [...document.querySelectorAll("#cell .buttons button")];
+      for (const each of buttons.filter((each) => /CSV|JSON/.test(each.textContent))) each.click();
+      seen.files = await Promise.all(seen.blobs.map((blob) => blob.text())); delete seen.blobs;"""
+    evil = dataclasses.replace(records[0], structure='=cmd|"x"!A1, </script>')
+    shown = visit(steps, text=page([evil]))
+    logits, one, table, everything = shown["files"]
+    assert np.allclose([[float(x) for x in line.split(",")] for line in logits.splitlines()], evil.means, atol=1e-3)
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert row["structure"] == "'" + evil.structure
+    assert float(row["loss"]) == evil.loss
+    assert json.loads(one) == json.loads(everything)
+    assert np.allclose(json.loads(one)["cells"][0]["logits"], evil.means, atol=1e-3)
+
+
+@browser
+def test_hostile_names_stay_text(visit, records):
+    import dataclasses
+
+    evil = dataclasses.replace(
+        records[0], structure="<img src=x onerror=parent.postMessage(1,'*')>", known_by="<b id=evil>"
+    )
+    shown = visit("seen.evil = document.querySelectorAll('#evil, img').length;", text=page([evil]))
+    assert shown["evil"] == 0
+    assert "<b id=evil>" in shown["cell"]
+
+
+@browser
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "no lower bound above zero is known"),
+        (0.451, "at most 2.22 times the bound"),
+        (0.97, "at most 3.1 % above the bound"),
+        (1 - 9e-7, "Proved to 1e-6"),
+        (1.0, "Proved to 1e-12"),
+    ],
+)
+def test_what_is_said_of_a_bound_is_true(visit, records, share, words):
+    import dataclasses
+
+    proof = dataclasses.replace(records[0].certificate, lower=share * records[0].loss)
+    shown = visit(text=page([dataclasses.replace(records[0], certificate=proof)]))
+    assert words in shown["cell"]
+    assert ("not proved" in shown["cell"]) == (share < 0.99)

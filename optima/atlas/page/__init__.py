@@ -12,31 +12,50 @@ from typing import Any
 
 import numpy as np
 
+from optima.atlas.page.named import COLLAPSE, Named, named
 from optima.atlas.record import Record
-from optima.model import Array
+from optima.model import Array, DeepUFM
+from optima.plot.code import hull_edges
+from optima.plot.colours import rank_colour
+from optima.plot.solution import similar_together
 from optima.reduction import Reduction
 from optima.solution import grouped
 
 # Significant digits of the codes on the page, which are there to be looked at.
 DIGITS = 5
+# In the order in which they are read.
+SCRIPTS = ("words", "address", "diagram", "code", "ladder", "facts", "download", "start")
 
 
-def page(records: Iterable[Record], title: str = "Global minima of deep unconstrained feature models") -> str:
-    """HTML that shows, for each K, the global structure over (lambda, depth), and every cell with its logits.
+def page(records: Iterable[Record], title: str = "The best minima known of deep unconstrained feature models") -> str:
+    """HTML that shows, for each K, the best minimum known over (lambda, depth), and every cell with its logits.
 
     Raises ValueError when there is nothing to show, and for cells with several regularisations, which have no place
     on its diagram.
     """
-    cells = [_cell(record) for record in records]
-    if not cells:
+    records = list(records)
+    if not records:
         raise ValueError("the atlas has no such cells; pass one that optima atlas build has filled")
+    said = _Said()
+    priced = named([record.problem for record in records])
+    cells = [_cell(record, price, said) for record, price in zip(records, priced, strict=True)]
+    colours = {rank: rank_colour(rank) for rank in sorted({record.rank for record in records})}
     source = files("optima.atlas.page")
-    frame, style, script = (
-        source.joinpath(f"page.{ending}").read_text(encoding="utf-8") for ending in ("html", "css", "js")
+    frame, style, *scripts = (
+        source.joinpath(name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", *(f"{name}.js" for name in SCRIPTS))
     )
-    parts = {"TITLE": html.escape(title), "STYLE": style, "DATA": _script_json({"cells": cells}), "SCRIPT": script}
+    data = {"collapse": COLLAPSE, "colours": colours, "said": list(said), "cells": cells}
+    parts = {"TITLE": html.escape(title), "STYLE": style, "DATA": _script_json(data), "SCRIPT": "\n".join(scripts)}
     # Only places of the frame are filled: what is put in is not looked at again.
     return re.sub(f"@({'|'.join(parts)})@", lambda place: parts[place[1]], frame)
+
+
+class _Said(dict[str, int]):
+    """Sentences that many cells share: each is on the page once, and has a number."""
+
+    def __missing__(self, sentence: str) -> int:
+        return self.setdefault(sentence, len(self))
 
 
 def _script_json(data: Any) -> str:
@@ -45,47 +64,49 @@ def _script_json(data: Any) -> str:
     return re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
-def _cell(record: Record) -> dict[str, Any]:
-    problem = record.problem
+def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
+    problem, proof = record.problem, record.certificate
     if isinstance(problem.reg, tuple):
         raise ValueError("a cell has several regularisations, for which the page has no place; leave it out")
     reduction = Reduction(problem)
     spectrum = grouped(reduction.singular_values(record.means)) if record.rank else []
+    code = [_rounded(factor) for factor in record.factors]
     return {
-        "id": record.key.hex()[:12],
         "K": problem.classes,
         "L": problem.depth,
         "reg": problem.reg,
-        "kind": _kind(record),
+        "at": _setting(problem),
         "name": record.name,
-        "structure": record.structure,
+        "match": record.structure.removeprefix(record.name).strip(),
         "loss": record.loss,
         "rank": record.rank,
-        "lower": None if record.certificate is None else record.certificate.lower,
-        "proof": None if record.certificate is None else record.certificate.method,
-        "gain": record.gain if math.isfinite(record.gain) else None,
-        "known": record.known_by,
-        "spectrum": [[float(f"{value:.6g}"), count] for value, count in spectrum],
-        "code": [_rounded(factor) for factor in record.factors],
-        "python": _python(record),
+        "lower": None if proof is None else proof.lower,
+        "proof": None if proof is None else said[f"{proof.method}; {proof.rigour}"],
+        "named": _short(record.named, 12) if math.isfinite(record.named) else None,
+        "collapse": None if price.collapse is None else _short(price.collapse, 12),
+        "ladder": [[rank, said[name], _short(loss, 6)] for rank, name, loss in price.rungs],
+        "known": said[record.known_by],
+        "spectrum": [[_short(value, 6), count] for value, count in spectrum],
+        # One factor stands for two that are the same.
+        "code": code[:1] if code[0] == code[1] else code,
+        # Edges one after another, two classes each.
+        "hull": [c for edge in hull_edges(record.factors[0]) for c in edge] if record.rank in (2, 3) else [],
+        "order": similar_together(record.means).tolist(),
+        "seed": record.seed,
     }
 
 
-def _kind(record: Record) -> str:
-    """What sets the cells of a diagram apart from those of another with the same K."""
-    problem = record.problem
-    parts = [] if problem.samples == 1 else [f"n = {problem.samples}"]
-    parts += [] if problem.width is None else [f"d = {problem.width}"]
-    return ", ".join([*parts, *([] if problem.loss == "ce" else ["squared error"])])
+def _setting(problem: DeepUFM) -> str:
+    """What sets the cells of a diagram apart from those of another with the same K, as part of an address."""
+    sizes = problem.samples if isinstance(problem.samples, tuple) else (problem.samples,)
+    parts = [] if problem.samples == 1 else [f"n={','.join(map(str, sizes))}"]
+    parts += [] if problem.width is None else [f"d={problem.width}"]
+    return "&".join([*parts, *([] if problem.loss == "ce" else [f"loss={problem.loss}"])])
 
 
-def _python(record: Record) -> str:
-    problem = record.problem
-    rest = {"samples": 1, "width": None, "loss": "ce"}
-    extra = "".join(f", {name}={value!r}" for name, old in rest.items() if (value := getattr(problem, name)) != old)
-    call = f"optima.DeepUFM({problem.classes}, {problem.depth}, {problem.reg!r}{extra})"
-    return f"import optima\n\nsolution = optima.solve({call}, seed={record.seed})\nprint(solution)\n"
+def _short(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def _rounded(values: Array) -> list[list[float]]:
-    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in np.where(np.abs(values) < 1e-9, 0.0, values)]
+    return [[_short(value, DIGITS) for value in row] for row in np.where(np.abs(values) < 1e-9, 0.0, values)]
