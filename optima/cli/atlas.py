@@ -210,7 +210,9 @@ def show(
             if found.total() <= rows:
                 shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
-                    shown.append([*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure.partition(" (")[0], "", ""])
+                    shown.append(
+                        [*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure.partition(" (")[0], "", ""]
+                    )
     show_table(COLUMNS, shown, str(store), "--json")
     if found.total() > rows:
         say(f"... {found.total() - rows} more cells; pass --rows N to see more")

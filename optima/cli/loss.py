@@ -15,7 +15,6 @@ from optima.report.words import problem_words
 from optima.solution import problem_dict
 from optima.solve.cell import StructureLoss, structure_losses
 
-
 COLUMNS = (
     Column("structure", right=False),
     Column("loss"),

@@ -25,9 +25,9 @@ class _Console(Console):
 
 
 def width() -> int | None:
-    """Characters in a line of standard output: $COLUMNS, or those of its terminal; None (no limit) where it has none."""
+    """Characters in a line of standard output: $COLUMNS, or those of its terminal; None (no limit) without one."""
     asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked) > 0 or sys.stdout.isatty():
+    if (asked.isdecimal() and int(asked) > 0) or sys.stdout.isatty():
         return max(NARROWEST, shutil.get_terminal_size().columns)
     return None
 

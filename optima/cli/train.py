@@ -36,6 +36,8 @@ class Decay(StrEnum):
     decoupled = "decoupled"
 
 
+# Words for predictions that are not of a structure.
+SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
 COLUMNS = (
     Column("seed"),
     Column("loss"),
@@ -160,7 +162,9 @@ def _print(cell: Comparison) -> None:
     title = f"{problem_words(cell.problem)}, {cell.problem.activation}, learning rate {cell.lr:g}"
     show(columns, [_row(run, polished) for run in cell.runs], title)
     if cell.predicted:
-        say("predicted: " + ", ".join(f"{name} {loss:.10g}" for name, loss in _nearby(cell).items()), 2)
+        say(
+            "predicted: " + ", ".join(f"{SHOWN.get(name, name)} {loss:.10g}" for name, loss in _nearby(cell).items()), 2
+        )
     say("ended at: " + _counted(cell.shares), 2)
     if polished:
         say("heading for: " + _counted(cell.polished_shares), 2)

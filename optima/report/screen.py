@@ -86,6 +86,4 @@ def paragraph(text: str, limit: int | None, indent: int = 0) -> str:
     """Text broken between words only, the lines after the first one indented."""
     if limit is None or cell_len(text) <= limit:
         return text
-    return textwrap.fill(
-        text, limit, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    )
+    return textwrap.fill(text, limit, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 NEARLY = 0.01
 # Characters of the labels of the details.
 LABEL = 10
-LADDER = (Column("rank"), Column("best loss"), Column("minima", 2), Column("starts", 1), Column("structure", right=False))
+LADDER = (
+    Column("rank"),
+    Column("best loss"),
+    Column("minima", 2),
+    Column("starts", 1),
+    Column("structure", right=False),
+)
 VERDICTS = {
     "unverified": "descents came to rest there, and whether it is a minimum was not tested",
     "saddle": "the gradient vanishes there, and in some direction the loss falls",
@@ -118,8 +124,8 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
     absent = _absent(solution, rungs)
     if absent:
         notes.append(
-            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}; where starts were made there they all lost rank on the way "
-            "or did not come to rest, and elsewhere lower ranks gave no hope"
+            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}; where starts were made there they all "
+            "lost rank on the way or did not come to rest, and elsewhere lower ranks gave no hope"
         )
     return notes
 

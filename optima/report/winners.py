@@ -53,7 +53,9 @@ class Winners:
         key = [batch.column(name).to_numpy() for name in ("classes", "depth", "reg", "samples")]
         shown = np.isin(key[0], self.classes) & np.isin(key[1], self.depths)
         shown &= np.any([(key[2] == reg) & (key[3] == samples) for reg, samples in self.blocks], axis=0)
-        for cell in batch.filter(_mask(shown)).select(["classes", "depth", "reg", "samples", "winner", "loss"]).to_pylist():
+        for cell in (
+            batch.filter(_mask(shown)).select(["classes", "depth", "reg", "samples", "winner", "loss"]).to_pylist()
+        ):
             place = Place(cell["classes"], cell["depth"], cell["reg"], cell["samples"])
             self.found[place] = cell["winner"], np.nan if cell["loss"] is None else cell["loss"]
 
@@ -105,7 +107,7 @@ class Winners:
 
     def _below_collapse(self) -> dict[Place, float]:
         """1 - loss / loss of deep neural collapse, where its rank is allowed."""
-        out = {}
+        out: dict[Place, float] = {}
         for K in self.classes:
             structure = named(COLLAPSE[self.grid.loss], K)
             assert structure is not None

@@ -137,7 +137,7 @@ def line_of(name, out):
 def test_the_printed_cell_shows_the_loss_of_every_structure():
     code, out, err = call(*LOSS)
     assert (code, err) == (0, "")
-    assert "cross-entropy, K = 10, L = 2, reg = 0.000976562, n = 5" in out
+    assert "cross-entropy, K = 10, L = 2, lambda = 0.000976562, n = 5" in out
     for name, entry in loss_json(*LOSS)["structures"].items():
         assert f"{entry['loss']:.12g}" in line_of(name, out)
 
@@ -153,7 +153,7 @@ def test_the_printed_cell_shows_all_stationary_scales():
 
 def test_the_printed_cell_shows_the_regularisation_of_each_factor():
     _, out, _ = call(*changed(LOSS, reg=None, reg_per_factor="1e-2,1e-4,1e-3", loss="mse"))
-    assert "squared error, K = 10, L = 2, reg = 0.01, 0.0001, 0.001, n = 5" in out
+    assert "squared error, K = 10, L = 2, lambda = 0.01, 0.0001, 0.001, n = 5" in out
 
 
 # Tables
