@@ -79,7 +79,8 @@ def table_text(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: 
     drawn, _ = layout(columns, rows, limit)
     # As wide as the table is, which was fitted already.
     Console(file=stream, width=10**6, color_system=None, legacy_windows=False).print(drawn, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    # In ASCII, which every output takes.
+    return "\n".join(line.rstrip() for line in stream.getvalue().replace("─", "-").splitlines())
 
 
 def paragraph(text: str, limit: int | None, indent: int = 0) -> str:

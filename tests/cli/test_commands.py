@@ -130,7 +130,7 @@ def test_width_and_squared_error_reach_the_problem():
 
 
 def line_of(name, out):
-    (line,) = (line for line in out.splitlines() if f" {name} " in line)
+    (line,) = (line for line in out.splitlines() if line.startswith(f"{name} "))
     return line
 
 
@@ -174,8 +174,9 @@ def test_the_printed_table_says_how_many_rows_it_leaves_out():
 
 
 def test_the_numbers_of_samples_are_shown_when_there_are_several():
-    assert re.search(r"\bn\b", call(*TABLE, "--samples", "1,5")[1].splitlines()[2])
-    assert not re.search(r"\bn\b", call(*TABLE)[1].splitlines()[2])
+    for rows, line in (((), 4), (("--rows", "9"), 1)):
+        assert re.search(r"\bn\b", call(*TABLE, *rows, "--samples", "1,5")[1].splitlines()[line])
+        assert not re.search(r"\bn\b", call(*TABLE, *rows)[1].splitlines()[line])
 
 
 def test_a_printed_cell_without_any_structure_names_no_winner():

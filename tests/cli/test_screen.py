@@ -102,7 +102,7 @@ def test_every_command_fits_and_cuts_nothing(name, monkeypatch, atlas):
             "",
             shown,
         )
-        assert {word for word in said.split() if not set(word) <= {"─"}} <= words, name
+        assert {word for word in said.split() if not set(word) <= {"─", "-"}} <= words, name
 
 
 def test_numbers_in_the_list_are_those_of_the_table(monkeypatch):
@@ -181,6 +181,10 @@ def test_short_names_differ():
 def test_brackets_are_no_markup():
     text = table_text([Column("a[b]", right=False)], [["[bold]x[/bold]"], [":smile:"]])
     assert all(word in text for word in ("a[b]", "[bold]x[/bold]", ":smile:"))
+
+
+def test_plain_text_is_ascii():
+    assert table_text([Column("a")], [["1"]]).isascii()
 
 
 def test_rows_are_stacked_where_nothing_fits():
