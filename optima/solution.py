@@ -153,21 +153,9 @@ class Solution:
         return self._reduction.lift(self.means, width)
 
     def __str__(self) -> str:
-        spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(self.singular_values))
-        lines = [
-            f"loss      {self.loss:.12g}  (fit {self.fit:.6g} + penalty {self.penalty:.6g})",
-            f"structure {self.structure}",
-            f"rank      {self.rank}, singular values of Z: {spectrum or 'none'}",
-            f"margin    {self.margin:.6g}",
-            f"known by  {self.known_by}",
-            f"bound     no loss is below {self.lower_bound:.12g} (gap {self.gap:.2g}): {self.certificate.method}, "
-            f"{self.certificate.rigour}" + (f"; {self.certificate.ended}" if self.certificate.ended else ""),
-            f"time      {self.seconds:.2f} s (seed {self.seed}, effort {self.effort})",
-        ]
-        if self.ladder:
-            lines += ["", "rank  best loss        minima  starts  structure"]
-            lines += [_rung_line(rung) for rung in self.ladder if rung.minima]
-        return "\n".join(lines)
+        from optima.report.solution import solution_text
+
+        return solution_text(self)
 
     def _repr_html_(self) -> str:
         return f"<pre>{self}</pre>"
@@ -251,12 +239,6 @@ class Solution:
 
 def _proof_arrays(proof: Certificate | None) -> dict[str, Any]:
     return {} if proof is None else {PROOF + name: array for name, array in proof.arrays().items()}
-
-
-def _rung_line(rung: Rung) -> str:
-    best = rung.minima[0]
-    note = "" if best.verdict == "minimum" else f" ({best.verdict})"
-    return f"{rung.rank:>4}  {best.loss:<15.10g}  {len(rung.minima):>6}  {rung.starts:>6}  {best.structure}{note}"
 
 
 def grouped(values: Array, tolerance: float = 1e-6) -> list[tuple[float, int]]:

@@ -54,12 +54,16 @@ def test_margin_is_the_least_lead_over_a_rival(solution):
 
 
 def test_print(solution):
-    lines = str(solution).splitlines()
-    heads = ["loss", "structure", "rank", "margin", "known by", "bound", "time"]
-    assert all(line.startswith(head) for line, head in zip(lines, heads, strict=False))
-    assert f"{solution.loss:.12g}" in lines[0]
-    assert solution.structure in lines[1]
-    assert solution.known_by in lines[4]
+    first, *_ = head = str(solution).splitlines()[:3]
+    lines = str(solution).splitlines()[4:]
+    assert first.startswith("best minimum known: ")
+    assert f"{solution.loss:.12g}" in first
+    assert "deep neural collapse" in head[1]
+    assert "proved" in head[2]
+    labels = ["problem", "loss", "structure", "rank", "margin", "known by", "bound", "time"]
+    assert all(line.startswith(label) for line, label in zip(lines, labels, strict=False))
+    assert solution.structure in lines[2]
+    assert solution.known_by in lines[5]
     assert solution._repr_html_() == f"<pre>{solution}</pre>"
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from optima.claims.evidence import Check
+from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED
 from optima.model import shown
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -53,6 +54,9 @@ class Claim:
         Whether the proof steps of the check, when all go through, prove the whole statement.
     file
         The user's file it was read from, if any.
+    recorded
+        The kind of its verdict where that is on record as another than the one hoped for: ``counterexample`` for a
+        published statement that is known to be refuted.
     """
 
     name: str
@@ -66,6 +70,12 @@ class Claim:
     deep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     proves: bool = False
     file: Path | None = None
+    recorded: str = ""
+
+    @property
+    def expected(self) -> str:
+        """The kind of the verdict on record: that of ``recorded``, else proved where there is a proof, else holds."""
+        return self.recorded or (PROVED if self.proves else HOLDS)
 
     @property
     def domain(self) -> str:
@@ -84,6 +94,7 @@ def claim(
     axes: Mapping[str, Sequence[Any]] = NOTHING,
     deep: Mapping[str, Sequence[Any]] = NOTHING,
     proves: bool = False,
+    recorded: str = "",
 ) -> Callable[[Check], Claim]:
     """Register the decorated generator as the check of a claim.
 
@@ -95,7 +106,9 @@ def claim(
     """
 
     def register(check: Check) -> Claim:
-        made = Claim(name, statement, latex, source, how, check, control, dict(axes), dict(deep), proves)
+        made = Claim(
+            name, statement, latex, source, how, check, control, dict(axes), dict(deep), proves, recorded=recorded
+        )
         _check_form(made)
         if name in REGISTRY:
             raise ValueError(f"there is a claim {name!r} already; pass another name")
@@ -124,6 +137,10 @@ def _check_form(made: Claim) -> None:
     ):
         for missing in sorted(set(names) - takes):
             raise ValueError(f"{made.name} has the {kind} {missing!r}; let its check take an argument of that name")
+    if made.recorded not in ("", PROVED, HOLDS, COUNTEREXAMPLE):
+        raise ValueError(
+            f"{made.name} has recorded={shown(made.recorded)}; pass {PROVED!r}, {HOLDS!r} or {COUNTEREXAMPLE!r}"
+        )
     if not (made.control.options or made.control.axes):
         raise ValueError(f"the control of {made.name} changes nothing; pass options or axes that make it false")
 

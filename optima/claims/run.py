@@ -39,9 +39,16 @@ class Outcome:
         return "refuted" if self.control.kind == COUNTEREXAMPLE else "not refuted"
 
     @property
+    def as_recorded(self) -> bool:
+        """Whether the verdict is the one on record; a counterexample need not lie on every part of the domain."""
+        kind, expected = self.finding.kind, self.claim.expected
+        part = any(tuple(values) != tuple(self.claim.axes[name]) for name, values in self.axes.items())
+        return kind == expected or (expected == COUNTEREXAMPLE and part and kind in (PROVED, HOLDS))
+
+    @property
     def good(self) -> bool:
-        """Whether the claim is proved or holds, and its control is refuted."""
-        return self.finding.kind in (PROVED, HOLDS) and self.control_words == "refuted"
+        """Whether the verdict is the one on record, and the control is refuted."""
+        return self.as_recorded and self.control_words == "refuted"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: one entry of the list that ``optima check --json`` prints."""

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_reg, shown_sizes
 from optima.cli.progress import bar, resumable
-from optima.cli.terminal import console
+from optima.cli.terminal import say
+from optima.cli.terminal import show as show_table
 from optima.export import open_sink
 from optima.files import check_apart, whole
+from optima.report.screen import Column
 
 if TYPE_CHECKING:
     from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
@@ -39,6 +40,18 @@ DepthList = Annotated[str | None, typer.Option("--depths", help="Only these L: i
 RegRange = Annotated[str | None, typer.Option("--regs", help="Only this lambda, or this range lo:hi.")]
 StructureName = Annotated[str | None, typer.Option("--structure", help="Only this structure.")]
 RankNumber = Annotated[str | None, typer.Option("--rank", help="Only logits of this rank.")]
+
+
+COLUMNS = (
+    *(Column(head) for head in ("K", "L", "reg", "n")),
+    Column("d", 3),
+    Column("objective", 5),
+    Column("loss"),
+    Column("rank", 1),
+    Column("structure", right=False),
+    Column("gap", 2),
+    Column("below catalogue", 4),
+)
 
 
 class Imbalance(StrEnum):
@@ -190,23 +203,20 @@ def show(
         if as_json:
             print(json.dumps({"cells": [_as_dict(atlas, record, history) for record in chosen]}, allow_nan=False))
             return
-        table = Table(header_style="bold", title=str(store))
-        for head in ("K", "L", "reg", "n", "d", "objective", "loss", "rank"):
-            table.add_column(head, justify="right", no_wrap=True)
-        table.add_column("structure", no_wrap=True)
-        for head in ("gap", "below catalogue"):
-            table.add_column(head, justify="right", no_wrap=True)
         found: Counter[str] = Counter()
+        shown: list[list[str]] = []
         for record in chosen:
             found[record.name] += 1
             if found.total() <= rows:
-                table.add_row(*_cells(record))
+                shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
-                    table.add_row(*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure, "", "")
-    console().print(table)
+                    shown.append(
+                        [*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure.partition(" (")[0], "", ""]
+                    )
+    show_table(COLUMNS, shown, str(store), "--json")
     if found.total() > rows:
-        print(f"... {found.total() - rows} more cells; pass --rows N to see more")
-    print(f"{found.total()} cells: " + ", ".join(f"{name} {count}" for name, count in found.most_common()))
+        say(f"... {found.total() - rows} more cells; pass --rows N to see more")
+    say(f"{found.total()} cells: " + ", ".join(f"{name} {count}" for name, count in found.most_common()), 2)
 
 
 @app.command("export")
@@ -374,4 +384,4 @@ def _cells(record: Record) -> list[str]:
     gap = "" if math.isnan(record.gap) else f"{record.gap:.1e}"
     gain = f"{100 * record.gain:.2g} %" if record.gain > 1e-9 else ""
     head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or ""), problem.loss]
-    return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, gap, gain]
+    return [*head, f"{record.loss:.10g}", str(record.rank), record.name, gap, gain]

@@ -10,15 +10,24 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
-from optima.cli.terminal import console
+from optima.cli.terminal import show
 from optima.export import open_sink, short
 from optima.model import DeepUFM
+from optima.report.screen import Column
 from optima.solution import problem_dict
 
 # Classes, depths and the ends of a range of lambda; None is all.
 Place = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
+COLUMNS = (
+    *(Column(head) for head in ("K", "L", "reg", "n", "d")),
+    Column("lr", 5),
+    Column("steps", 4),
+    Column("runs", 1),
+    Column("settled", 3),
+    Column("diverged", 3),
+    Column("ended at", right=False),
+    Column("best minimum known", 2, right=False),
+)
 # Class sizes are written out up to this many classes.
 FEW = 5
 
@@ -33,11 +42,7 @@ def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"trained": [_as_dict(*each) for each in found]}, allow_nan=False))
         return
-    table = Table(header_style="bold", title=str(path))
-    for name in ("K", "L", "reg", "n", "d", "lr", "steps", "runs", "settled", "diverged"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("ended at", "global minimum"):
-        table.add_column(name, no_wrap=True)
+    shown = []
     with Store(path) as atlas:
         for problem, settings, runs in found[:rows]:
             minimum = atlas.get(problem) if problem.activation == "linear" else None
@@ -45,8 +50,8 @@ def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
             numbers = [str(problem.width), f"{settings.lr:g}", str(settings.steps), str(len(runs))]
             endings = [str(sum(run.ending == ending for run in runs)) for ending in ("converged", "diverged")]
             ends = ", ".join(f"{name} {share.count}" for name, share in _shares(runs, settings.polish).items())
-            table.add_row(*head, *numbers, *endings, ends, "" if minimum is None else minimum.name)
-    console().print(table)
+            shown.append([*head, *numbers, *endings, ends, "" if minimum is None else minimum.name])
+    show(COLUMNS, shown, str(path))
     if len(found) > rows:
         print(f"... {len(found) - rows} more; pass --rows N to see more")
     print(f"{sum(len(runs) for _, _, runs in found)} runs of {len(found)} problems and settings")

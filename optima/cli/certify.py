@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optima.cli import options, parse
-from optima.cli.progress import bar, from_checkpoint, resumable
+from optima.cli.progress import bar, from_checkpoint, line, resumable
+from optima.cli.terminal import say
+from optima.cli.terminal import width as screen_width
+
+if TYPE_CHECKING:
+    from optima.certify.check import Verification
 
 
 def certify(
@@ -46,6 +51,7 @@ def certify(
     from optima.certify.budget import budget_of
     from optima.certify.entry import certify as prove
     from optima.certify.gap import gap_of_search, relative_gap
+    from optima.report.solution import solution_text
     from optima.solve.search import solve
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
@@ -56,7 +62,8 @@ def certify(
     limit = None if minutes is None else parse.positive_real(minutes, "minutes")
     gap_of_search(aim)
     budget = budget_of(most, room, limit)
-    solution = solve(problem, parse.integer(seed, "seed", 0), effort.value)
+    with line("searching") as now:
+        solution = solve(problem, parse.integer(seed, "seed", 0), effort.value, progress=now)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 
@@ -70,12 +77,19 @@ def certify(
     checked = solution.certificate.verify(intervals) if verify or intervals else None
     if save is not None:
         solution.save(save)
+    verdict = {} if checked is None else {"verified": bool(checked), "verification": _words(checked)}
     if as_json:
-        verdict = {} if checked is None else {"verified": bool(checked), "verification": str(checked)}
         print(json.dumps(solution.as_dict() | verdict, allow_nan=False))
     else:
-        print(solution)
+        print(solution_text(solution, screen_width()))
         if checked is not None:
-            print(f"verified  {checked}")
+            say(f"{'verified' if checked else 'refuted':<10}{verdict['verification']}", 10)
     if checked is not None and not checked:
         raise typer.Exit(1)
+
+
+def _words(checked: Verification) -> str:
+    """The checker's answer without its own bounds, which are those printed or, by rounding, next to them."""
+    if not checked:
+        return str(checked)
+    return f"this bound and this loss were proved again by separate code, {checked.how}"

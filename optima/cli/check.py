@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from optima.cli import options, parse
-from optima.cli.terminal import console
+from optima.cli.terminal import say, show
+from optima.report.screen import Column
 
 if TYPE_CHECKING:
     from optima.claims import Claim, Outcome
+
+
+COLUMNS = (
+    Column("claim", right=False),
+    Column("verdict", right=False),
+    Column("worst margin", 2),
+    Column("at", 4, right=False),
+    Column("control", 1, right=False),
+    Column("s", 3),
+)
 
 
 def check(
@@ -41,7 +51,11 @@ def check(
     ] = False,
     force: options.Force = False,
 ) -> None:
-    """Check theorems: verdict, cases, worst margin, and whether a false neighbour is refuted."""
+    """Check theorems: verdict, cases, worst margin, and whether a false neighbour is refuted.
+
+    Exit code 0 when every verdict is the one recorded, also for a published statement recorded as refuted; 1 when one
+    has changed, or a claim of your own does not hold.
+    """
     from optima.claims import claims_of, run_all, write_counterexample
     from optima.claims.report import check_output, write_report
 
@@ -102,30 +116,49 @@ def _list(claims: Sequence[Claim], as_json: bool) -> None:
         rows = [{key: getattr(claim, key) for key in keys} | {"control": claim.control.statement} for claim in claims]
         print(json.dumps(rows))
         return
-    table = Table(header_style="bold", row_styles=["", "dim"])
-    for head in ("claim", "statement", "checked", "domain", "control"):
-        table.add_column(head)
     for claim in claims:
-        table.add_row(claim.name, claim.statement, claim.how, claim.domain, claim.control.statement)
-    console().print(table)
+        say(claim.name)
+        entries = {
+            "": claim.statement,
+            "source: ": claim.source,
+            "checked: ": claim.how,
+            "domain: ": claim.domain,
+            "false neighbour, to be refuted: ": claim.control.statement,
+        }
+        for label, text in entries.items():
+            if text:
+                say(f"    {label}{text}", 6)
+    say(f"{len(claims)} claims; optima check NAME checks one, optima check all of them")
 
 
 def _show(outcomes: Sequence[Outcome], files: dict[str, Path]) -> None:
-    table = Table(header_style="bold", row_styles=["", "dim"])
-    for head, right in (("claim", 0), ("verdict", 0), ("worst margin", 1), ("at", 0), ("control", 0), ("s", 1)):
-        table.add_column(head, justify="right" if right else "left", overflow="fold")
+    show(COLUMNS, [_row(outcome) for outcome in outcomes])
+    say("worst margin: the room left by the case that leaves least; control: a false neighbour of the claim")
     for outcome in outcomes:
-        table.add_row(*_row(outcome))
-    console().print(table)
-    for outcome in outcomes:
-        if outcome.finding.kind == "undecided":
-            print(f"{outcome.claim.name} is undecided: {outcome.finding.why}")
-        for remark in outcome.finding.remarks:
-            print(f"{outcome.claim.name}: {remark.text}")
+        for sentence in _sentences(outcome):
+            say(f"{outcome.claim.name}: {sentence}", 2)
     own = {outcome.claim.name for outcome in outcomes if outcome.claim.file is not None}
     for name, path in files.items():
         again = f"optima check {path}" + " --run-claims" * (name in own)
-        print(f"{name}: the worst counterexample is in {path}; {again} runs it again")
+        say(f"{name}: the worst counterexample is in {path}; {again} runs it again", 2)
+    changed = [outcome.claim.name for outcome in outcomes if not outcome.good]
+    recorded = "every verdict is the one recorded" if not changed else "not as recorded: " + ", ".join(changed)
+    say(f"{len(outcomes)} {'claim' if len(outcomes) == 1 else 'claims'}: {recorded}")
+
+
+def _sentences(outcome: Outcome) -> Iterator[str]:
+    """What the verdict means where it is not plain, and what was remarked."""
+    finding = outcome.finding
+    if finding.kind == "undecided":
+        yield f"undecided: {finding.why}"
+    elif finding.kind == "counterexample" and outcome.as_recorded:
+        yield "refuted, as recorded: a finding about the published statement as we read it, not a failure of the check"
+    elif not outcome.as_recorded:
+        yield f"the verdict has changed; recorded is {outcome.claim.expected!r}"
+    if outcome.control_words == "not refuted":
+        yield "its false neighbour was not refuted, so that the check shows nothing"
+    for remark in finding.remarks:
+        yield remark.text
 
 
 def _row(outcome: Outcome) -> list[str]:

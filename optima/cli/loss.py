@@ -6,14 +6,25 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from optima.cli import options, parse
-from optima.cli.terminal import console
-from optima.export import short
+from optima.cli.terminal import say, show
 from optima.model import DeepUFM
+from optima.report.screen import Column
+from optima.report.words import problem_words
 from optima.solution import problem_dict
 from optima.solve.cell import StructureLoss, structure_losses
+
+COLUMNS = (
+    Column("structure", right=False),
+    Column("loss"),
+    Column("scale", 2),
+    Column("rank", 1),
+    Column("singular values of Z", 3, right=False),
+    Column("fit", 4),
+    Column("penalty", 4),
+    Column("other scales", 5, right=False),
+)
 
 
 def loss(
@@ -42,23 +53,11 @@ def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
 
 
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
-    table = Table(header_style="bold", title=_title(problem))
-    table.add_column("structure", no_wrap=True)
-    for head in ("loss", "scale", "rank"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("singular values of Z", no_wrap=True)
-    for head in ("fit", "penalty"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("other stationary scales (loss, kind)")
-    for name, entry in found.items():
-        table.add_row(name, *_cells(entry))
-    console().print(table)
-
-
-def _title(problem: DeepUFM) -> str:
-    reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
-    kind = "cross-entropy" if problem.loss == "ce" else "squared error"
-    return f"{kind}, K = {problem.classes}, L = {problem.depth}, reg = {reg}, n = {problem.samples}"
+    show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
+    say(
+        "scale: the factor of the structure's logits at which its loss is least, one for each block that has its own; "
+        "other scales: where the loss is stationary too (its value there, and of which kind)"
+    )
 
 
 def _cells(entry: StructureLoss) -> list[str]:

@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("table")(table.table)
+app.command("table", cls=table.Command)(table.table)
 app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
 app.command("certify")(certify.certify)

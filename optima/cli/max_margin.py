@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from optima.cli import options, parse
+from optima.cli.terminal import width as screen_width
 
 
 def max_margin(
@@ -20,6 +21,7 @@ def max_margin(
     as_json: options.AsJson = False,
 ) -> None:
     """Code of margin one with the least Schatten quasi-norm: what the minimum becomes as lambda goes to zero."""
+    from optima.report.margin import margin_text
     from optima.solve.margin import max_margin as compute
 
     found = compute(
@@ -29,4 +31,4 @@ def max_margin(
         parse.integer(seed, "seed", 0),
         effort.value,
     )
-    print(json.dumps(found.as_dict(), allow_nan=False) if as_json else found)
+    print(json.dumps(found.as_dict(), allow_nan=False) if as_json else margin_text(found, screen_width()))

@@ -32,6 +32,22 @@ def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
 
 
 @contextmanager
+def line(what: str) -> Iterator[Callable[[str], None]]:
+    """One line on standard error where that is a terminal, gone at the end; it gives the function that changes it."""
+    shown = Progress(
+        TextColumn(what),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = shown.add_task(what, total=None, note="")
+    with shown:
+        yield lambda note: shown.update(task, note=note)
+
+
+@contextmanager
 def resumable(way_on: str | Callable[[], str]) -> Iterator[None]:
     """On Ctrl-C say how to go on, as it is then, and leave with the exit code of an interrupt."""
     try:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from optima.cli.progress import bar, resumable
+from optima.cli.terminal import say
 
 # The first checkpoint may not have been written yet.
 GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
@@ -26,7 +27,7 @@ def reproduce(
 
     if name is None:
         for figure in FIGURES.values():
-            print(f"{figure.name}  {figure.summary}")
+            say(f"{figure.name}  {figure.summary}", 4)
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; pass an existing one")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from optima.cli import options, parse
+from optima.cli.progress import line
+from optima.cli.terminal import width as screen_width
 
 
 def solve(
@@ -29,6 +30,7 @@ def solve(
     force: options.Force = False,
 ) -> None:
     """Best minimum known over logits of every rank, with the ladder of ranks and how the loss is known."""
+    from optima.report.solution import solution_text
     from optima.solve.search import solve as search
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
@@ -38,10 +40,13 @@ def solve(
         from optima.plot.picture import check_pictures
 
         check_pictures([plot])
-    tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
-    solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=tell)
+    with line("searching") as tell:
+        solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=tell)
     if plot is not None:
         solution.plot(plot)
     if save is not None:
         solution.save(save)
-    print(json.dumps(solution.as_dict(logits), allow_nan=False) if as_json else solution)
+    if as_json:
+        print(json.dumps(solution.as_dict(logits), allow_nan=False))
+    else:
+        print(solution_text(solution, screen_width()))

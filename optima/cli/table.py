@@ -7,16 +7,19 @@ import time
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from typer.core import TyperCommand
 
 from optima.cli import options, parse
-from optima.cli.terminal import console
+from optima.cli.terminal import say, show
+from optima.cli.terminal import width as width_of_screen
 from optima.export import FORMATS, open_sink, short
+from optima.report.screen import Column
+from optima.report.words import KINDS
 from optima.table import LossTable
 
 
@@ -31,6 +34,31 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+# Rows of the list where no number is given.
+LISTED = "60"
+COLUMNS = (
+    *(Column(head) for head in ("K", "L", "reg", "n", "loss")),
+    Column("winner", right=False),
+    Column("scale", 4),
+    Column("rank", 3),
+    Column("singular values", 7, right=False),
+    Column("fit", 6),
+    Column("penalty", 5),
+    Column("wins by", 1),
+    Column("over", 2, right=False),
+)
+
+
+class Command(TyperCommand):
+    """``--rows`` alone stands for a list of the usual length."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """With the number put in."""
+        alone = lambda place: place == len(args) - 1 or args[place + 1].startswith("--")
+        given = [[word, LISTED] if word == "--rows" and alone(i) else [word] for i, word in enumerate(args)]
+        return super().parse_args(ctx, [word for words in given for word in words])
+
+
 def table(
     classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
     depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
@@ -42,7 +70,9 @@ def table(
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.terminal,
     out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
     force: options.Force = False,
-    rows: Annotated[int, typer.Option(help="Rows shown by the terminal format before it leaves the rest out.")] = 60,
+    rows: Annotated[
+        int | None, typer.Option(help="List the cells in the terminal, the first N (60 where no number is given).")
+    ] = None,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
     grid = LossTable(
@@ -54,7 +84,7 @@ def table(
         parse.names(structures),
         options.parse_width(width),
     )
-    if rows < 0:
+    if rows is not None and rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")
     chosen = _format(format.value, out)
     if chosen == "terminal":
@@ -83,40 +113,43 @@ def _write(grid: LossTable, form: str, out: Path | None, force: bool) -> None:
     print(f"{sink.count} cells written{target} in {time.perf_counter() - start:.2f} s", file=sys.stderr)
 
 
-def _show(grid: LossTable, rows: int) -> None:
+def _show(grid: LossTable, rows: int | None) -> None:
+    """Who wins as matrices, or the first cells one by one."""
+    from optima.report.winners import Winners
+
     start = time.perf_counter()
     head: list[dict] = []
-    winners: Counter[str] = Counter()
+    matrix = Winners(grid) if rows is None else None
+    won: Counter[str] = Counter()
     with _progress(len(grid)) as advance:
         for batch in grid.batches():
-            winners.update(batch.column("winner").to_pylist())
-            missing = max(0, rows - len(head))
+            won.update(batch.column("winner").to_pylist())
+            if matrix is not None:
+                matrix.add(batch)
+            missing = max(0, (rows or 0) - len(head))
             head += batch.slice(0, min(missing, batch.num_rows)).to_pylist()
             advance(batch.num_rows)
-    console().print(_rich_table(grid, head))
-    if len(head) < len(grid):
-        print(f"... {len(grid) - len(head)} more cells; pass --rows N to see more, or --out FILE for all of them")
-    won = (f"{name or 'no structure exists in'} {count}" for name, count in winners.most_common())
-    print("won by: " + ", ".join(won))
+    title = f"optimal losses ({KINDS[grid.loss]})"
+    if matrix is None:
+        _list(grid, head, title)
+    else:
+        print(title)
+        print(matrix.text(width_of_screen()))
+    print()
+    say("won by: " + ", ".join(f"{name or 'no structure exists in'} {count}" for name, count in won.most_common()), 2)
     print(f"{len(grid)} cells in {time.perf_counter() - start:.2f} s")
 
 
-def _rich_table(grid: LossTable, cells: list[dict]) -> Table:
-    table = Table(header_style="bold", row_styles=["", "dim"] if len(cells) > 20 else None)
-    table.title = f"optimal losses ({'cross-entropy' if grid.loss == 'ce' else 'squared error'})"
-    heads = ["K", "L", "reg", "n"] if len(grid.samples) > 1 else ["K", "L", "reg"]
-    for head in [*heads, "loss"]:
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("winner", no_wrap=True)
-    for head in ("scale", "rank"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("singular values", no_wrap=True)
-    for head in ("fit", "penalty", "wins by"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("over", no_wrap=True)
-    for cell in cells:
-        table.add_row(*_row(cell, with_samples=len(grid.samples) > 1))
-    return table
+def _list(grid: LossTable, cells: list[dict], title: str) -> None:
+    several = len(grid.samples) > 1
+    columns = [column for column in COLUMNS if several or column.head != "n"]
+    show(columns, [_row(cell, several) for cell in cells], title, "--out FILE or --format csv")
+    if any(cell["scale"] is not None for cell in cells):
+        say(
+            "scale: the factor of the structure's logits; wins by: how far the loss is below that of the next structure"
+        )
+    if len(cells) < len(grid):
+        say(f"... {len(grid) - len(cells)} more cells; pass --rows N to see more, or --out FILE for all of them")
 
 
 def _row(cell: dict, with_samples: bool) -> list[str]:
@@ -130,7 +163,7 @@ def _row(cell: dict, with_samples: bool) -> list[str]:
     return [
         *(short(cell[key]) for key in keys),
         short(cell["loss"]),
-        cell["winner"],
+        cell["winner"] or "",
         ", ".join(map(short, scales)),
         short(cell["rank"]),
         ", ".join(singular),

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from optima.cli import options, parse
 from optima.cli.progress import bar, from_checkpoint, resumable
-from optima.cli.terminal import console
-from optima.export import short
+from optima.cli.terminal import say, show
 from optima.limits import check_cells
+from optima.report.screen import Column
+from optima.report.words import problem_words
 from optima.solution import problem_dict
 
 if TYPE_CHECKING:
@@ -34,6 +34,21 @@ class Decay(StrEnum):
 
     coupled = "coupled"
     decoupled = "decoupled"
+
+
+# Words for predictions that are not of a structure.
+SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
+COLUMNS = (
+    Column("seed"),
+    Column("loss"),
+    Column("rank", 2),
+    Column("structure", right=False),
+    Column("distance", 5),
+    Column("gradient", 4),
+    Column("steps", 4),
+    Column("ended", 3, right=False),
+    Column("heading for", 1, right=False),
+)
 
 
 def train(
@@ -142,27 +157,17 @@ def _draw(cells: list[Comparison], files: list[Path]) -> None:
 
 
 def _print(cell: Comparison) -> None:
-    problem = cell.problem
-    reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
-    title = f"K = {problem.classes}, L = {problem.depth}, d = {problem.width}, lambda = {reg}, {problem.activation}, "
-    table = Table(header_style="bold", title=title + f"learning rate {cell.lr:g}")
     polished = any(run.polished for run in cell.runs)
-    for head in ("seed", "loss", "rank"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("structure", no_wrap=True)
-    for head in ("distance", "gradient", "steps"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("ended", no_wrap=True)
-    if polished:
-        table.add_column("heading for", no_wrap=True)
-    for run in cell.runs:
-        table.add_row(*_row(run, polished))
-    console().print(table)
+    columns = [column for column in COLUMNS if polished or column.head != "heading for"]
+    title = f"{problem_words(cell.problem)}, {cell.problem.activation}, learning rate {cell.lr:g}"
+    show(columns, [_row(run, polished) for run in cell.runs], title)
     if cell.predicted:
-        print("predicted: " + ", ".join(f"{name} {loss:.10g}" for name, loss in _nearby(cell).items()))
-    print("ended at: " + _counted(cell.shares))
+        say(
+            "predicted: " + ", ".join(f"{SHOWN.get(name, name)} {loss:.10g}" for name, loss in _nearby(cell).items()), 2
+        )
+    say("ended at: " + _counted(cell.shares), 2)
     if polished:
-        print("heading for: " + _counted(cell.polished_shares))
+        say("heading for: " + _counted(cell.polished_shares), 2)
 
 
 def _row(run: Run, polished: bool) -> list[str]:

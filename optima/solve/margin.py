@@ -12,7 +12,6 @@ from scipy.optimize import nnls
 
 from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
-from optima.solution import grouped
 from optima.solve.barrier import margins, norm
 from optima.solve.blas import single_threaded
 from optima.solve.margin_search import EFFORTS, ZERO, Effort, MarginSearch
@@ -75,18 +74,9 @@ class MaxMargin:
         }
 
     def __str__(self) -> str:
-        spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(self.singular_values))
-        power = "sum log s" if math.isinf(self.depth) else "sum s^p"
-        lines = [
-            f"{power:9} {self.value:.12g}  (K = {self.classes}, L = {self.depth:g}, margin 1)",
-            f"structure {self.structure}",
-            f"rank      {self.rank}, singular values {spectrum}",
-            f"known by  {self.known_by}",
-            f"time      {self.seconds:.2f} s",
-            "",
-            f"rank  {power}",
-        ]
-        return "\n".join([*lines, *(f"{rank:>4}  {value:<15.12g}  {name}" for rank, value, name in self.ladder)])
+        from optima.report.margin import margin_text
+
+        return margin_text(self)
 
 
 def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 0, effort: str = "normal") -> MaxMargin:

@@ -424,7 +424,8 @@ class _Search:
 
     def _report(self, rank: int) -> None:
         tally = self.tallies[rank]
-        self.progress(f"rank {rank}: best {tally.best:.13g}, {tally.random} random starts")
+        found = f"best {tally.best:.13g}" if tally.losses else "nothing of this rank yet"
+        self.progress(f"rank {rank}: {found}, {tally.random} random starts")
 
     def _first_starts(self, rank: int, rng: np.random.Generator) -> list[Array]:
         starts = [from_products(self.given[rank], rank)] if rank in self.given else []

@@ -5,6 +5,12 @@ import pytest
 from optima.cli import main
 
 
+@pytest.fixture(autouse=True)
+def without_a_width(monkeypatch):
+    """What a test reads does not depend on the terminal that it is started from."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def call(capsys):
     """Run a command in this process: exit code, standard output and standard error."""

@@ -1,11 +1,13 @@
 """``optima check`` as a user types it."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from optima.claims.claim import REGISTRY
 from optima.cli import main
 
 KEYS = ["claim", "verdict", "cases", "margin", "at", "control", "seconds"]
@@ -75,17 +77,30 @@ def test_nothing_left_of_the_domain_is_undecided(call):
     assert "no case of its domain" in out
 
 
-def test_a_refuted_claim_gives_exit_code_one_and_a_file_that_repeats_it(call, tmp_path):
+def test_a_claim_recorded_as_refuted_gives_exit_code_zero_and_a_file_that_repeats_it(call, tmp_path):
     code, out, _ = call("garrod2025.theorem5", "--classes", "3", "--depths", "1")
-    assert code == 1
+    assert code == 0
+    assert "refuted, as recorded: a finding about the published statement as we read it" in out
+    assert "every verdict is the one recorded" in out
     path = tmp_path / "counterexample-garrod2025.theorem5.json"
     assert path.name in out
     path.rename(tmp_path / "kept.json")
     code, out, _ = call("kept.json", "--json")
     (entry,) = json.loads(out)
-    assert code == 1
+    assert code == 0
     assert entry["verdict"] == "counterexample"
     assert entry["at"]["singular_values"] == "simplex"
+
+
+def test_a_changed_verdict_gives_exit_code_one(call, monkeypatch):
+    from optima.claims import library
+
+    for name, recorded in (("model.samples", "counterexample"), ("garrod2025.theorem5", "proved")):
+        monkeypatch.setitem(REGISTRY, name, dataclasses.replace(library()[name], recorded=recorded))
+        code, out, _ = call(name)
+        assert code == 1
+        assert f"the verdict has changed; recorded is '{recorded}'" in out
+        assert f"not as recorded: {name}" in out
 
 
 def test_a_users_file_and_its_counterexample(call, tmp_path):

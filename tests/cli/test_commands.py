@@ -130,14 +130,14 @@ def test_width_and_squared_error_reach_the_problem():
 
 
 def line_of(name, out):
-    (line,) = (line for line in out.splitlines() if f" {name} " in line)
+    (line,) = (line for line in out.splitlines() if line.startswith(f"{name} "))
     return line
 
 
 def test_the_printed_cell_shows_the_loss_of_every_structure():
     code, out, err = call(*LOSS)
     assert (code, err) == (0, "")
-    assert "cross-entropy, K = 10, L = 2, reg = 0.000976562, n = 5" in out
+    assert "cross-entropy, K = 10, L = 2, lambda = 0.000976562, n = 5" in out
     for name, entry in loss_json(*LOSS)["structures"].items():
         assert f"{entry['loss']:.12g}" in line_of(name, out)
 
@@ -153,7 +153,7 @@ def test_the_printed_cell_shows_all_stationary_scales():
 
 def test_the_printed_cell_shows_the_regularisation_of_each_factor():
     _, out, _ = call(*changed(LOSS, reg=None, reg_per_factor="1e-2,1e-4,1e-3", loss="mse"))
-    assert "squared error, K = 10, L = 2, reg = 0.01, 0.0001, 0.001, n = 5" in out
+    assert "squared error, K = 10, L = 2, lambda = 0.01, 0.0001, 0.001, n = 5" in out
 
 
 # Tables
@@ -174,8 +174,9 @@ def test_the_printed_table_says_how_many_rows_it_leaves_out():
 
 
 def test_the_numbers_of_samples_are_shown_when_there_are_several():
-    assert re.search(r"\bn\b", call(*TABLE, "--samples", "1,5")[1].splitlines()[2])
-    assert not re.search(r"\bn\b", call(*TABLE)[1].splitlines()[2])
+    for rows, line in (((), 4), (("--rows", "9"), 1)):
+        assert re.search(r"\bn\b", call(*TABLE, *rows, "--samples", "1,5")[1].splitlines()[line])
+        assert not re.search(r"\bn\b", call(*TABLE, *rows)[1].splitlines()[line])
 
 
 def test_a_printed_cell_without_any_structure_names_no_winner():

@@ -49,7 +49,7 @@ def test_json_with_logits(call):
 def test_print(call):
     code, out, err = call(*SOLVE)
     assert (code, err) == (0, "")
-    assert out.startswith("loss ")
+    assert out.startswith("best minimum known: ")
     assert "known by" in out
 
 

@@ -22,11 +22,15 @@ class Verification:
     def __bool__(self) -> bool:
         return self.valid
 
+    @property
+    def how(self) -> str:
+        """In which arithmetic."""
+        return "in ball arithmetic" if self.rigorous else "in floating point"
+
     def __str__(self) -> str:
-        how = "in ball arithmetic" if self.rigorous else "in floating point"
         if not self.valid:
-            return f"not proved ({how}): {self.reason}"
-        return f"{self.lower:.12g} <= minimum <= {self.upper:.12g}, proved again {how}"
+            return f"not proved ({self.how}): {self.reason}"
+        return f"{self.lower:.12g} <= minimum <= {self.upper:.12g}, proved again {self.how}"
 
 
 class Refuted(Exception):

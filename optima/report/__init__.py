@@ -1,0 +1,1 @@
+"""What is printed: tables and paragraphs that fit a terminal, and results in words."""

@@ -1,0 +1,33 @@
+"""The loss of deep neural collapse, with which others are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optima.model import DeepUFM
+from optima.reduction import Reduction
+from optima.solve.scale import best_scales
+from optima.structures import named
+
+# Deep neural collapse of either loss.
+COLLAPSE = {"ce": "simplex", "mse": "frame"}
+
+
+def collapse_loss(problem: DeepUFM) -> float | None:
+    r"""min_a f(a S) over multiples of the simplex S (squared error: of the frame), whatever the sizes of the classes.
+
+    All margins of S are equal, so that sizes n_c enter the penalty only: the loss is that of equal classes with n = 1
+    and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed.
+    """
+    structure = named(COLLAPSE[problem.loss], problem.classes)
+    assert structure is not None
+    if structure.rank > problem.max_rank:
+        return None
+    reduction = Reduction(problem)
+    if problem.balanced:
+        return float(
+            best_scales(structure, problem.depth, reduction.reg, int(problem.class_sizes[0]), problem.loss).loss
+        )
+    singular = reduction.singular_values(structure.shape([1.0]))
+    reg = reduction.reg * float(np.sum(singular**reduction.exponent)) / structure.rank
+    return float(best_scales(structure, problem.depth, reg, loss=problem.loss).loss)

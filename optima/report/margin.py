@@ -1,0 +1,40 @@
+"""A code of the limit of vanishing regularisation in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from optima.report.screen import Column, paragraph, table_text
+
+if TYPE_CHECKING:
+    from optima.solve.margin import MaxMargin
+
+# Characters of the labels of the details.
+LABEL = 10
+
+
+def margin_text(found: MaxMargin, limit: int | None = None) -> str:
+    """What a max-margin code prints, in lines of at most ``limit`` characters where words allow it."""
+    from optima.solution import grouped
+
+    spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(found.singular_values))
+    power = "sum log s" if math.isinf(found.depth) else "sum s^p"
+    name = found.structure.partition(" (")[0]
+    shown = "a structure without a name" if name == "unnamed" else name
+    head = f"best code known for lambda -> 0: {shown}, rank {found.rank}, {power} {found.value:.12g}"
+    exact = found.known_by.startswith("exact")
+    proved = "proved: no code of margin 1 has less" if exact else "not proved: another code may have less"
+    details = [
+        ("problem", f"K = {found.classes}, L = {found.depth:g}, every class leads by a margin of at least 1"),
+        (power, "over the singular values s of the logits" + ("" if math.isinf(found.depth) else ", p = 2 / (L + 1)")),
+        ("structure", found.structure),
+        ("rank", f"{found.rank}, singular values {spectrum}"),
+        ("known by", found.known_by),
+        ("time", f"{found.seconds:.2f} s"),
+    ]
+    lines = [*(paragraph(line, limit) for line in (head, proved)), ""]
+    lines += [paragraph(f"{label:<{LABEL}}{text}", limit, LABEL) for label, text in details]
+    columns = (Column("rank"), Column(power), Column("structure", right=False))
+    ladder = [[str(rank), f"{value:.12g}", name] for rank, value, name in found.ladder]
+    return "\n".join([*lines, "", "The best of each rank searched:", table_text(columns, ladder, limit)])

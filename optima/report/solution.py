@@ -1,0 +1,138 @@
+"""A solution in words: first what it is and what is proved, then the details."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optima.report.collapse import COLLAPSE, collapse_loss
+from optima.report.screen import Column, paragraph, table_text
+from optima.report.words import ROUNDING, per_cent, problem_words, spans
+
+if TYPE_CHECKING:
+    from optima.solution import Rung, Solution
+
+# Up to this gap the bound is as good as a proof that the minimum is global.
+NEARLY = 0.01
+# Characters of the labels of the details.
+LABEL = 10
+LADDER = (
+    Column("rank"),
+    Column("best loss"),
+    Column("minima", 2),
+    Column("starts", 1),
+    Column("structure", right=False),
+)
+VERDICTS = {
+    "unverified": "descents came to rest there, and whether it is a minimum was not tested",
+    "saddle": "the gradient vanishes there, and in some direction the loss falls",
+    "not converged": "the descent had not come to rest there",
+}
+
+
+def solution_text(solution: Solution, limit: int | None = None) -> str:
+    """What a solution prints, in lines of at most ``limit`` characters where words allow it."""
+    lines = [paragraph(line, limit) for line in headline(solution)]
+    lines += ["", *(paragraph(f"{label:<{LABEL}}{text}", limit, LABEL) for label, text in _details(solution))]
+    rungs = [rung for rung in solution.ladder if rung.minima]
+    if rungs:
+        title = "The ladder, the best of each rank:"
+        lines += ["", title, table_text(LADDER, [_rung(rung) for rung in rungs], limit)]
+    notes = _notes(solution, rungs)
+    return "\n".join([*lines, *([""] if notes else []), *(paragraph(note, limit, 2) for note in notes)])
+
+
+def headline(solution: Solution) -> list[str]:
+    """The best structure known with its loss, that against deep neural collapse, and what is proved."""
+    found = f"best minimum known: {_name(solution)}, rank {solution.rank}, loss {solution.loss:.12g}"
+    return [found, _against_collapse(solution), _proved(solution)]
+
+
+def _name(solution: Solution) -> str:
+    if _is(solution, "unnamed"):
+        return "a structure without a name"
+    name = solution.structure.partition(" (")[0]
+    return f"{name} (deep neural collapse)" if _is(solution, COLLAPSE[solution.problem.loss]) else name
+
+
+def _is(solution: Solution, name: str) -> bool:
+    return solution.structure.partition(" (")[0] == name
+
+
+def _against_collapse(solution: Solution) -> str:
+    problem = solution.problem
+    name = COLLAPSE[problem.loss]
+    collapse = collapse_loss(problem)
+    if collapse is None:
+        return f"not compared with deep neural collapse: width {problem.width} has no room for its rank (the {name})"
+    below = 1 - solution.loss / collapse if collapse else 0.0
+    what = f"deep neural collapse (the {name} at its best scale, loss {collapse:.12g})"
+    if abs(below) <= ROUNDING:
+        return "nothing known is below deep neural collapse" if _is(solution, name) else f"the same loss as {what}"
+    return f"{per_cent(abs(below))} {'below' if below > 0 else 'above'} {what}"
+
+
+def _proved(solution: Solution) -> str:
+    bound, gap = solution.lower_bound, solution.gap
+    if gap <= ROUNDING:
+        return "proved: no loss is lower, up to rounding"
+    if gap <= NEARLY:
+        return f"proved up to {per_cent(gap)}: a loss below {bound:.12g} is excluded"
+    if bound <= 0:
+        return "not proved: no lower bound above 0 is known"
+    return f"not proved: a loss down to {bound:.12g} is not excluded"
+
+
+def _details(solution: Solution) -> list[tuple[str, str]]:
+    from optima.solution import grouped
+
+    spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(solution.singular_values))
+    proof = solution.certificate
+    ended = f"; {proof.ended}" if proof.ended else ""
+    return [
+        ("problem", problem_words(solution.problem)),
+        ("loss", f"{solution.loss:.12g}  (fit {solution.fit:.6g} + penalty {solution.penalty:.6g})"),
+        ("structure", solution.structure),
+        ("rank", f"{solution.rank}, singular values of Z: {spectrum or 'none'}"),
+        ("margin", f"{solution.margin:.6g}, the least lead of a class over another in the logits"),
+        ("known by", solution.known_by),
+        (
+            "bound",
+            f"no loss is below {solution.lower_bound:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): "
+            f"{proof.method}, {proof.rigour}{ended}",
+        ),
+        ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
+    ]
+
+
+def _rung(rung: Rung) -> list[str]:
+    best = rung.minima[0]
+    note = "" if best.verdict == "minimum" else f" ({best.verdict})"
+    return [str(rung.rank), f"{best.loss:.10g}", str(len(rung.minima)), str(rung.starts), best.structure + note]
+
+
+def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
+    """What the words mean that appear above, and why ranks do not."""
+    notes = []
+    met = {rung.minima[0].verdict for rung in rungs}
+    notes += [f"{verdict}: {meaning}" for verdict, meaning in VERDICTS.items() if verdict in met]
+    if any(rung.minima[0].structure.startswith("unnamed") for rung in rungs):
+        notes.append("unnamed: no formula of the catalogue gives these logits")
+    if len(rungs) > 1 and any(not rung.starts for rung in rungs):
+        notes.append("starts 0: only named structures, and minima of the ranks beside it, were tried there")
+    if "chance" in solution.known_by:
+        notes.append("chance: an estimate from how often random starts met the same minima again, not a proof")
+    absent = _absent(solution, rungs)
+    if absent:
+        notes.append(
+            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}; where starts were made there they all "
+            "lost rank on the way or did not come to rest, and elsewhere lower ranks gave no hope"
+        )
+    return notes
+
+
+def _absent(solution: Solution, rungs: list[Rung]) -> list[int]:
+    """Ranks that the logits may have, and that the ladder of a search lacks."""
+    if not any(rung.starts for rung in rungs) or solution.known_by.startswith("exact"):
+        return []
+    most = min(solution.problem.max_rank, solution.problem.classes - 1)
+    return sorted(set(range(1, most + 1)) - {rung.rank for rung in rungs})

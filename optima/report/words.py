@@ -1,0 +1,34 @@
+"""Numbers and problems in words."""
+
+from __future__ import annotations
+
+from optima.export import short
+from optima.model import DeepUFM
+
+# Relative differences up to this are rounding.
+ROUNDING = 1e-9
+KINDS = {"ce": "cross-entropy", "mse": "squared error"}
+
+
+def per_cent(share: float) -> str:
+    """A share as per cent, with three digits."""
+    return f"{100 * share:.3g} %"
+
+
+def problem_words(problem: DeepUFM) -> str:
+    """``cross-entropy, K = 10, L = 2, lambda = 0.001, n = 5``."""
+    reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+    sizes = ", ".join(map(str, problem.samples)) if isinstance(problem.samples, tuple) else problem.samples
+    wide = "" if problem.width is None else f", d = {problem.width}"
+    return f"{KINDS[problem.loss]}, K = {problem.classes}, L = {problem.depth}, lambda = {reg}, n = {sizes}{wide}"
+
+
+def spans(numbers: list[int]) -> str:
+    """Ascending integers in words: ``1, 5 to 9``."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 2 else ", ".join(map(str, part)) for part in parts)
