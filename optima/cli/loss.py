@@ -21,7 +21,7 @@ def loss(
     depth: options.Depth,
     reg: options.Reg = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
+    samples: Annotated[str, typer.Option(metavar=options.INTEGER, help="Samples n per class.")] = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
     structures: options.Structures = None,

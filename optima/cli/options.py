@@ -27,16 +27,42 @@ class Effort(StrEnum):
     thorough = "thorough"
 
 
-Classes = Annotated[str, typer.Option(help="Number of classes K.")]
-Depth = Annotated[str, typer.Option(help="Number of weight matrices L.")]
-Reg = Annotated[str | None, typer.Option(help="Regularisation lambda of every factor, e.g. 2^-10.")]
-RegPerFactor = Annotated[str | None, typer.Option(help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")]
-Width = Annotated[str | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")]
+# What is to be typed after an option.
+INTEGER, INTEGERS, NUMBER, NUMBERS = "INTEGER", "INTEGERS", "NUMBER", "NUMBERS"
+NAME, NAMES, FILE, FOLDER = "NAME", "NAMES", "FILE", "FOLDER"
+
+
+def structure_names(incomplete: str) -> list[str]:
+    """The lists of structures that begin with what has been typed, for the shell to complete."""
+    from optima.structures import known_names
+
+    typed, comma, last = incomplete.rpartition(",")
+    return [typed + comma + name for name in known_names() if name.startswith(last)]
+
+
+Classes = Annotated[str, typer.Option(metavar=INTEGER, help="Number of classes K.")]
+Depth = Annotated[str, typer.Option(metavar=INTEGER, help="Number of weight matrices L.")]
+Reg = Annotated[str | None, typer.Option(metavar=NUMBER, help="Regularisation lambda of every factor, e.g. 2^-10.")]
+RegPerFactor = Annotated[
+    str | None, typer.Option(metavar=NUMBERS, help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")
+]
+Width = Annotated[
+    str | None, typer.Option(metavar=INTEGER, help="Hidden width d, which bounds the rank; default wide.")
+]
 LossOption = Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")]
-Structures = Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")]
-Seed = Annotated[str, typer.Option(help="Seed of the random starts.")]
+Structures = Annotated[
+    str | None,
+    typer.Option(
+        metavar=NAMES,
+        help="Families or structures with commas, as optima structures lists them; default all.",
+        autocompletion=structure_names,
+    ),
+]
+Seed = Annotated[str, typer.Option(metavar=INTEGER, help="Seed of the random starts.")]
 EffortOption = Annotated[Effort, typer.Option(help="How hard to look.")]
-ClassSizes = Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")]
+ClassSizes = Annotated[
+    str, typer.Option(metavar=INTEGERS, help="Samples n per class: one number, or K of them with commas.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 

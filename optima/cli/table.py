@@ -32,17 +32,31 @@ class Format(StrEnum):
 
 
 def table(
-    classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
-    depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
-    regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
-    samples: Annotated[str, typer.Option(help="n per class: integers and ranges.")] = "1",
+    classes: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")
+    ],
+    depths: Annotated[str, typer.Option(metavar=options.INTEGERS, help="L: integers and ranges a:b[:step].")],
+    regs: Annotated[
+        str,
+        typer.Option(
+            metavar=options.NUMBERS, help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11."
+        ),
+    ],
+    samples: Annotated[str, typer.Option(metavar=options.INTEGERS, help="n per class: integers and ranges.")] = "1",
     loss: options.LossOption = options.Loss.ce,
     structures: options.Structures = None,
     width: options.Width = None,
-    format: Annotated[Format, typer.Option(help="Output format.")] = Format.terminal,
-    out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+    format: Annotated[
+        Format, typer.Option(metavar="FORMAT", help=f"terminal, {', '.join(FORMATS)}.")
+    ] = Format.terminal,
+    out: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
+    ] = None,
     force: options.Force = False,
-    rows: Annotated[int, typer.Option(help="Rows shown by the terminal format before it leaves the rest out.")] = 60,
+    rows: Annotated[
+        int,
+        typer.Option(metavar=options.INTEGER, help="Rows shown by the terminal format before it leaves the rest out."),
+    ] = 60,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
     grid = LossTable(

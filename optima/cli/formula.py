@@ -1,0 +1,5 @@
+"""``optima formula``: the named structures."""
+
+
+def formula() -> None:
+    """x."""

@@ -1,0 +1,5 @@
+"""``optima structures``: the named structures."""
+
+
+def structures() -> None:
+    """x."""
