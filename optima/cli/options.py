@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optima.cli import parse
 from optima.files import check_output as check_output
 from optima.model import DeepUFM
+
+if TYPE_CHECKING:
+    from optima.export import Form
 
 
 class Loss(StrEnum):
@@ -64,6 +67,17 @@ ClassSizes = Annotated[
     str, typer.Option(metavar=INTEGERS, help="Samples n per class: one number, or K of them with commas.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar=NAMES, help="Columns with commas, such as K,L,lambda,winner,loss; default all.", rich_help_panel="Files"
+    ),
+]
+Digits = Annotated[
+    str | None, typer.Option(metavar=INTEGER, help="LaTeX: significant digits; default 6.", rich_help_panel="Files")
+]
+Caption = Annotated[str | None, typer.Option(metavar="TEXT", help="LaTeX: the caption.", rich_help_panel="Files")]
+Label = Annotated[str | None, typer.Option(metavar=NAME, help="LaTeX: the label.", rich_help_panel="Files")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
@@ -85,6 +99,21 @@ def problem(
         parse_width(width),
         loss.value,
     )
+
+
+def typeset(form: str, digits: str | None, caption: str | None, label: str | None) -> Form:
+    """The format with what is asked of its LaTeX. Raises ValueError when that is asked of another format."""
+    from functools import partial
+
+    from optima.export import LaTeX
+
+    for name, value in (("digits", digits), ("caption", caption), ("label", label)):
+        if value is not None and form != "latex":
+            raise ValueError(f"--{name} is given, which is for LaTeX only; pass --format latex or leave it out")
+    if form != "latex":
+        return form
+    number = 6 if digits is None else parse.integer(digits, "digits", 1)
+    return partial(LaTeX, digits=min(number, 17), caption=caption, label=label)
 
 
 def class_sizes(samples: str) -> int | tuple[int, ...]:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,8 +16,11 @@ from rich.table import Table
 
 from optima.cli import options, parse
 from optima.cli.terminal import console
-from optima.export import FORMATS, open_sink, short
+from optima.export import FORMATS, Form, chosen, open_sink, short
 from optima.table import LossTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Format(StrEnum):
@@ -52,6 +55,10 @@ def table(
     out: Annotated[
         Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
     ] = None,
+    columns: options.Columns = None,
+    digits: options.Digits = None,
+    caption: options.Caption = None,
+    label: options.Label = None,
     force: options.Force = False,
     rows: Annotated[
         int,
@@ -70,11 +77,14 @@ def table(
     )
     if rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")
-    chosen = _format(format.value, out)
-    if chosen == "terminal":
-        _show(grid, rows)
+    name = _format(format.value, out)
+    form = options.typeset(name, digits, caption, label)
+    if name != "terminal":
+        _write(grid, form, chosen(grid.schema, parse.names(columns)), out, force)
+    elif columns is not None:
+        raise ValueError("--columns is for files; pass --format such as latex or csv, or --out FILE")
     else:
-        _write(grid, chosen, out, force)
+        _show(grid, rows)
 
 
 def _format(asked: str, out: Path | None) -> str:
@@ -87,11 +97,11 @@ def _format(asked: str, out: Path | None) -> str:
     return endings[out.suffix]
 
 
-def _write(grid: LossTable, form: str, out: Path | None, force: bool) -> None:
+def _write(grid: LossTable, form: Form, schema: pa.Schema, out: Path | None, force: bool) -> None:
     start = time.perf_counter()
-    with open_sink(out, form, grid.schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
+    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
         for batch in grid.batches():
-            sink.write(batch)
+            sink.write(batch.select(schema.names))
             advance(batch.num_rows)
     target = f" to {out}" if out else ""
     print(f"{sink.count} cells written{target} in {time.perf_counter() - start:.2f} s", file=sys.stderr)
