@@ -374,7 +374,19 @@ def _chosen(
     atlas: Store, classes: str | None, depths: str | None, regs: str | None, structure: str | None, rank: str | None
 ) -> Any:
     number = None if rank is None else parse.integer(rank, "rank", 0)
+    if structure is not None:
+        _check_structure(atlas, structure)
     return atlas.records(*_place(classes, depths, regs), structure, number)
+
+
+def _check_structure(atlas: Store, name: str) -> None:
+    """Raise ValueError for a name that no cell has and that is not one of a structure either."""
+    from optima.structures import HINTED, hint, named
+
+    if next(atlas.records(structure=name), None) is None:
+        numbers = range(2, HINTED + 1)
+        if not any(named(name, K) for K in numbers):
+            raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
 
 
 def _place(classes: str | None, depths: str | None, regs: str | None) -> Place:

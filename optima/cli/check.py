@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     from optima.claims import Claim, Outcome
 
 
+def _claims(incomplete: str) -> list[str]:
+    """The claims that begin with what has been typed, for the shell to complete."""
+    from optima.claims.select import library
+
+    names = [name for full in library() for name in (full.partition(".")[2], full)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def check(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="CLAIMS", help="Claims (theorem1), groups (garrod2025), a file of claims, a counterexample."
+            metavar="CLAIMS",
+            help="Claims (theorem1), groups (garrod2025), a file of claims, a counterexample.",
+            autocompletion=_claims,
         ),
     ] = None,
     classes: Annotated[

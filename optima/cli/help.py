@@ -26,7 +26,7 @@ def show_help(command: Any, context: Any) -> None:
         width = max((len(name) for rows in panels.values() for name, _ in rows), default=0)
         for title, rows in panels.items():
             screen.print(_panel(title, rows, width))
-    for paragraph in cleandoc(command.epilog or "").split("\n\n"):
+    for paragraph in cleandoc(command.epilog).split("\n\n") if command.epilog else ():
         # Indented lines are commands, which stay as they are.
         words = paragraph if paragraph.startswith(" ") else " ".join(paragraph.split())
         screen.print(Padding(Text(words), (0, 1, 1, 1)))

@@ -13,9 +13,20 @@ from optima.cli.progress import bar, resumable
 GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
 
 
+def _figures(incomplete: str) -> list[str]:
+    """The figures that begin with what has been typed, for the shell to complete."""
+    from optima.reproduce import FIGURES
+
+    names = [name for full in FIGURES for name in (full.partition(".")[2], full)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="FIGURE", help="The figure, such as fig1; none lists them all.")
+        str | None,
+        typer.Argument(
+            metavar="FIGURE", help="The figure, such as fig1; none lists them all.", autocompletion=_figures
+        ),
     ] = None,
     folder: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Folder for the figure and its data.")

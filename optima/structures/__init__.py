@@ -26,6 +26,7 @@ from optima.structures.names import WORDS, canonical
 
 __all__ = [
     "FAMILIES",
+    "HINTED",
     "WORDS",
     "Block",
     "Family",
