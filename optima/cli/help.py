@@ -53,7 +53,7 @@ def _parameters(command: Any, context: Any) -> dict[str, list[Row]]:
         if parameter.param_type_name == "argument":
             kind, name = "Arguments", " ".join(parameter.get_usage_pieces(context))
         panel = getattr(parameter, "rich_help_panel", None) or kind
-        panels.setdefault(panel, []).append((_plain(name), " ".join(words.split())))
+        panels.setdefault(panel, []).append((_plain(name), " ".join(words.replace(r"\[", "[").split())))
     return panels
 
 

@@ -16,7 +16,9 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.progress import bar, resumable
+from optima.cli.spelling import spellings
 from optima.files import check_apart, write_rows
+from optima.model import shown
 from optima.structures.names import canonical
 
 if TYPE_CHECKING:
@@ -60,14 +62,14 @@ def phase(
         typer.Option(metavar=options.FILE, help="Picture to write (.pdf, .svg, .png); may be given several times."),
     ],
     x: Annotated[
-        Axis | None,
+        str | None,
         typer.Option(
             metavar="AXIS",
             help="Horizontal axis: classes, depth, reg, width or samples; default reg, of training width.",
         ),
     ] = None,
     y: Annotated[
-        Axis | None, typer.Option(metavar="AXIS", help="Vertical axis; default depth, of training reg.")
+        str | None, typer.Option(metavar="AXIS", help="Vertical axis; default depth, of training reg.")
     ] = None,
     classes: Annotated[
         str, typer.Option(metavar=options.INTEGERS, help="K: a number, or integers and ranges a:b[:step] on an axis.")
@@ -144,22 +146,22 @@ def phase(
         options.check_output(path, force)
         check_apart(path, store)
     defaults = _VALUES[training]
-    x, y = x or _AXES[training][0], y or _AXES[training][1]
+    first, second = _AXES[training][0] if x is None else _axis(x), _AXES[training][1] if y is None else _axis(y)
     width = width or defaults["width"]
     given: dict[str, list[Any]] = {
         "classes": parse.integers(classes, "classes", 2),
         "depth": parse.integers(depth or str(defaults["depth"]), "depth", 1),
         "reg": parse.reals(reg or str(defaults["reg"]), "reg"),
         "width": [None] if width is None else [*parse.integers(width, "width", 1)],
-        "samples": _samples(samples, training and Axis.samples not in (x, y)),
+        "samples": _samples(samples, training and Axis.samples not in (first, second)),
     }
-    axes = {x.value: given[x.value], y.value: given[y.value]}
+    axes = {first.value: given[first.value], second.value: given[second.value]}
     for name, values in given.items():
         if name not in axes and len(values) > 1:
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
     fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss.value}
     count = None if workers is None else parse.integer(workers, "workers", 1)
-    asked = _Asked((x.value, y.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
+    asked = _Asked((first.value, second.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
     if training:
         structure = None if structure is None else canonical(structure)
         _check_structure(structure, given["classes"], activation.value)
@@ -240,6 +242,14 @@ def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: s
     rows = diagram.table()
     # Every run ends at some structure, so that there are rows.
     return plot_training_diagram(diagram, structure), [(list(rows[0]), rows)]
+
+
+def _axis(text: str) -> Axis:
+    """The number on an axis, in any spelling of its option (``lambda``, ``depths``, ``K``)."""
+    named = next((axis for axis in Axis if text in spellings(axis.value)), None)
+    if named is None:
+        raise ValueError(f"there is no axis {shown(text)}; pass one of {', '.join(Axis)}")
+    return named
 
 
 def _samples(text: str, one: bool) -> list[Any]:

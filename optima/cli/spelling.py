@@ -36,6 +36,11 @@ SPELLINGS = tuple(
 )
 
 
+def spellings(name: str) -> list[str]:
+    """The spellings of the option of that name, without dashes."""
+    return [spelling.lstrip("-") for line in SPELLINGS if f"--{name}" in line for spelling in line]
+
+
 def other_spellings(parameters: list[Any]) -> list[Any]:
     """The options under their other spellings, but for those that the command declares as options of their own."""
     taken = {name for parameter in parameters for name in parameter.opts}

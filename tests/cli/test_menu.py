@@ -121,6 +121,14 @@ def test_the_spellings_yield_the_same_output(call):
     assert call("table", "-K", "4:5", "--depth", "2", "--lambda", "1e-6,1e-3", "--format", "json")[1] == table[1]
 
 
+def test_an_axis_is_spelt_like_its_option(call, tmp_path):
+    grid = ("phase", "--no-certify", "--workers", "1", "-K", "3", "--depths", "1,2", "--lambdas", "0.1,0.2")
+    for number, axes in enumerate((("lambda", "depths"), ("reg", "L"))):
+        out = tmp_path / f"{number}.png"
+        assert call(*grid, "--x", axes[0], "--y", axes[1], "--out", out)[0] == 0
+    assert (tmp_path / "0.csv").read_text() == (tmp_path / "1.csv").read_text()
+
+
 def test_seed_and_seeds_differ_where_both_are_options():
     for path in (("phase",), ("atlas", "build")):
         parser = RUN[path].make_parser(typer.Context(RUN[path], info_name="optima"))
@@ -143,6 +151,7 @@ def test_seed_and_seeds_differ_where_both_are_options():
         (["formula", "mixed", "-K", "10"], "pass one of simplex(8)+pairs(1)"),
         (["train", "-K", "4", "-L", "2", "-d", "5", "--reg", "1e-3", "--init", "piars"], "did you mean pairs"),
         (["phase", "--training", "--structure", "piars", "--out", "nowhere.png"], "did you mean pairs"),
+        (["phase", "--x", "lamda", "--out", "nowhere.png"], "pass one of classes, depth, reg, width, samples"),
         (["reproduce", "fig11"], "fig1"),
         (["check", "theorm1"], "theorem1"),
         ([*TABLE, "csv", "--columns", "wnner"], "did you mean winner"),
