@@ -13,7 +13,8 @@ import json
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,28 +101,55 @@ LATEX = str.maketrans(
 )
 
 
+# The letters of the papers, by column.
+LETTERS = {"classes": "K", "depth": "L", "reg": "lambda", "samples": "n", "width": "d"}
+
+
 class LaTeX(Encoder):
-    """A longtable (packages longtable and booktabs) with six significant digits."""
+    r"""A longtable (packages longtable and booktabs) of numbers such as $3.2\times10^{-6}$.
+
+    ``digits`` are significant ones; caption and label are LaTeX, which is not changed.
+    """
+
+    def __init__(
+        self, schema: pa.Schema, digits: int = 6, caption: str | None = None, label: str | None = None
+    ) -> None:
+        super().__init__(schema)
+        self.digits, self.caption, self.label = digits, caption, label
 
     def header(self) -> bytes:
         columns = "".join("l" if pa.types.is_string(field.type) else "r" for field in self.schema)
-        names = " & ".join(self._escaped(name) for name in self.schema.names)
-        top = f"\\begin{{longtable}}{{{columns}}}\n\\toprule\n{names} \\\\\n\\midrule\n\\endhead\n"
+        names = " & ".join(map(self._head, self.schema.names))
+        given = (("caption", self.caption), ("label", self.label))
+        above = "".join(f"\\{command}{{{text}}}" for command, text in given if text is not None)
+        above += " \\\\\n" if above else ""
+        top = f"\\begin{{longtable}}{{{columns}}}\n{above}\\toprule\n{names} \\\\\n\\midrule\n\\endhead\n"
         return top.encode()
 
     def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
-        lines = (" & ".join(self._escaped(short(value)) for value in row) for row in _tuples(batch))
+        lines = (" & ".join(map(self._cell, row)) for row in _tuples(batch))
         return "".join(f"{line} \\\\\n" for line in lines).encode()
 
     def trailer(self) -> bytes:
         return b"\\bottomrule\n\\end{longtable}\n"
 
     @staticmethod
-    def _escaped(text: str) -> str:
-        return text.translate(LATEX)
+    def _head(name: str) -> str:
+        if name not in LETTERS:
+            return name.replace("_", " ").translate(LATEX)
+        return r"$\lambda$" if name == "reg" else f"${LETTERS[name]}$"
+
+    def _cell(self, value: object) -> str:
+        text = short(value, self.digits)
+        if not isinstance(value, float):
+            return text.translate(LATEX)
+        mantissa, _, exponent = text.partition("e")
+        return f"${mantissa}\\times10^{{{int(exponent)}}}$" if exponent else f"${text}$"
 
 
 ENCODERS: dict[str, type[Encoder]] = {"csv": CSV, "json": JSON, "markdown": Markdown, "latex": LaTeX}
+# The name of a format, or what makes its encoder where that has settings.
+Form = str | Callable[[pa.Schema], Encoder]
 
 
 class Sink(ABC):
@@ -220,7 +248,9 @@ class ParquetSink(Sink):
 
 
 @contextlib.contextmanager
-def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO, force: bool = False) -> Iterator[Sink]:
+def open_sink(
+    path: Path | None, form: Form, schema: pa.Schema, stdout: BinaryIO, force: bool = False
+) -> Iterator[Sink]:
     """A sink for a file, or for ``stdout`` when ``path`` is None.
 
     A new file holds the rows written so far whatever ends it. One that ``force`` allows to overwrite stays as it was
@@ -254,8 +284,10 @@ def open_sink(path: Path | None, form: str, schema: pa.Schema, stdout: BinaryIO,
                 raise
 
 
-def _sink(stream: BinaryIO, form: str, schema: pa.Schema) -> Sink:
-    return ParquetSink(stream, schema) if form == "parquet" else TextSink(stream, ENCODERS[form](schema))
+def _sink(stream: BinaryIO, form: Form, schema: pa.Schema) -> Sink:
+    if form == "parquet":
+        return ParquetSink(stream, schema)
+    return TextSink(stream, ENCODERS[form](schema) if isinstance(form, str) else form(schema))
 
 
 def _closing(sink: Sink) -> Iterator[Sink]:
@@ -278,7 +310,7 @@ def _promise(error: BaseException, sink: Sink) -> None:
         error.add_note(f"{sink.count} rows written so far are kept")
 
 
-def _replacing(path: Path, form: str, schema: pa.Schema, force: bool) -> Iterator[Sink]:
+def _replacing(path: Path, form: Form, schema: pa.Schema, force: bool) -> Iterator[Sink]:
     check_output(path, force)
     interrupted = None
     with beside(path) as stream:
@@ -311,8 +343,28 @@ def _tuples(batch: pa.RecordBatch) -> Iterator[tuple]:
     return zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def short(value: object) -> str:
-    """A value with six significant digits; missing values are empty."""
+def chosen(schema: pa.Schema, names: Sequence[str] | None) -> pa.Schema:
+    """The columns of those names, in their order, where K, L, lambda, n and d are names too; None means all.
+
+    Raises ValueError for a column that is not there.
+    """
+    if names is None:
+        return schema
+    if not names:
+        raise ValueError(f"columns is empty; pass some of {', '.join(schema.names)}")
+    full = {letter: name for name, letter in LETTERS.items() if name in schema.names}
+    found = []
+    for name in dict.fromkeys(full.get(name, name) for name in names):
+        if name not in schema.names:
+            near = get_close_matches(name, [*schema.names, *full])
+            hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(schema.names)}"
+            raise ValueError(f"there is no column {name!r}; {hint}")
+        found.append(schema.field(name))
+    return pa.schema(found)
+
+
+def short(value: object, digits: int = 6) -> str:
+    """A value with six (or so many) significant digits; missing values are empty."""
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

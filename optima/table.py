@@ -16,7 +16,7 @@ from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
-from optima.structures import Structure, catalogue, check_names, families
+from optima.structures import Structure, canonical, catalogue, check_names, families
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ class LossTable:
         """The families or structures with a column of their own."""
         if self.structures is None:
             return tuple(family.name for family in families(self.loss))
-        return tuple(dict.fromkeys(self.structures))
+        return tuple(dict.fromkeys(map(canonical, self.structures)))
 
     @cached_property
     def schema(self) -> pa.Schema:

@@ -26,6 +26,7 @@ from optima.files import opened, parse_json, read_arrays
 from optima.foreign import check_certificate, check_real
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.structures.names import canonical
 
 # A loss replaces the one stored when it is lower by more than rounding.
 BETTER = 1e-12
@@ -368,6 +369,7 @@ class Store:
             clauses.append("cell.reg BETWEEN ? AND ?")
             values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
         if structure is not None:
+            structure = canonical(structure)
             clauses.append("(structure = ? OR substr(structure, 1, ?) = ?)")
             values += [structure, len(structure) + 2, f"{structure} ("]
         if rank is not None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from optima import __version__
 from optima.files import parse_json
 from optima.model import Array, DeepUFM, one_of, positive_integer, positive_number
+from optima.structures.names import canonical
 from optima.train import Rule, Run
 
 ENDINGS = ("converged", "out of steps", "diverged")
@@ -32,6 +33,7 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)
+        put("init", canonical(self.init) if isinstance(self.init, str) else self.init)
         put("lr", positive_number("lr", self.lr))
         put("steps", positive_integer("steps", self.steps))
         put("scale", None if self.scale is None else positive_number("scale", self.scale))

@@ -17,9 +17,10 @@ from optima.model import shown
 def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
     """The claims that targets name, and the axes that counterexamples among them prescribe.
 
-    A target is the name of a claim, the first part of several names (``garrod2025``), a Python file with
-    claims, or a counterexample file. No target means all claims of the library. A Python file that a counterexample
-    names is run only with ``run_claims``: a file of data is no reason to trust it.
+    A target is the name of a claim, its last part where one claim has it (``theorem1``), the first part of several
+    names (``garrod2025``), a Python file with claims, or a counterexample file. No target means all claims of the
+    library. A Python file that a counterexample names is run only with ``run_claims``: a file of data is no reason to
+    trust it.
 
     Raises ValueError for an unknown name and for a file that cannot be used.
     """
@@ -67,12 +68,25 @@ def _of_target(target: str) -> list[Claim]:
     if target.endswith(".py"):
         return read_file(Path(target))
     found = [made for name, made in sorted(REGISTRY.items()) if name == target or name.startswith(f"{target}.")]
+    found = found or _by_last_part(target)
     if not found:
         groups = {name.partition(".")[0] for name in REGISTRY}
-        near = get_close_matches(target, [*REGISTRY, *groups], n=3)
+        near = get_close_matches(target, [*REGISTRY, *groups, *map(_last_part, REGISTRY)], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "pass a name from optima check --list"
         raise ValueError(f"there is no claim {target!r}; {hint}")
     return found
+
+
+def _by_last_part(target: str) -> list[Claim]:
+    """The claim with that name in its group (``theorem1``). Raises ValueError when several groups have one."""
+    found = [name for name in sorted(REGISTRY) if _last_part(name) == target]
+    if len(found) > 1:
+        raise ValueError(f"there are several claims {target!r}; pass one of {', '.join(found)}")
+    return [REGISTRY[name] for name in found]
+
+
+def _last_part(name: str) -> str:
+    return name.partition(".")[2]
 
 
 def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:

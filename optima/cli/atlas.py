@@ -20,6 +20,7 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_reg, shown_sizes
+from optima.cli.menu import App
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import say
 from optima.cli.terminal import show as show_table
@@ -32,14 +33,21 @@ if TYPE_CHECKING:
     from optima.atlas.executors import Executors
     from optima.model import DeepUFM
 
-app = typer.Typer(help="Optimal losses over large grids, in one file that grows with every run.")
+app = App(help="Optimal losses over large grids, in one file that grows with every run.")
 
-File = Annotated[Path, typer.Argument(help="The atlas file.")]
-ClassList = Annotated[str | None, typer.Option("--classes", help="Only these K: integers and ranges a:b[:step].")]
-DepthList = Annotated[str | None, typer.Option("--depths", help="Only these L: integers and ranges.")]
-RegRange = Annotated[str | None, typer.Option("--regs", help="Only this lambda, or this range lo:hi.")]
-StructureName = Annotated[str | None, typer.Option("--structure", help="Only this structure.")]
-RankNumber = Annotated[str | None, typer.Option("--rank", help="Only logits of this rank.")]
+File = Annotated[Path, typer.Argument(metavar=options.FILE, help="The atlas file.")]
+ClassList = Annotated[
+    str | None,
+    typer.Option("--classes", metavar=options.INTEGERS, help="Only these K: integers and ranges a:b[:step]."),
+]
+DepthList = Annotated[
+    str | None, typer.Option("--depths", metavar=options.INTEGERS, help="Only these L: integers and ranges.")
+]
+RegRange = Annotated[
+    str | None, typer.Option("--regs", metavar=options.NUMBERS, help="Only this lambda, or this range lo:hi.")
+]
+StructureName = Annotated[str | None, typer.Option("--structure", metavar=options.NAME, help="Only this structure.")]
+RankNumber = Annotated[str | None, typer.Option("--rank", metavar=options.INTEGER, help="Only logits of this rank.")]
 
 
 COLUMNS = (
@@ -75,32 +83,50 @@ class Format(StrEnum):
 @app.command("build")
 def build(
     context: typer.Context,
-    classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
-    depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
-    regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
-    store: Annotated[Path, typer.Option(help="The atlas file; created or added to.")],
+    classes: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")
+    ],
+    depths: Annotated[str, typer.Option(metavar=options.INTEGERS, help="L: integers and ranges a:b[:step].")],
+    regs: Annotated[
+        str,
+        typer.Option(
+            metavar=options.NUMBERS, help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11."
+        ),
+    ],
+    store: Annotated[Path, typer.Option(metavar=options.FILE, help="The atlas file; created or added to.")],
     samples: Annotated[
         list[str] | None,
-        typer.Option(help="n per class: a number, a range, or K sizes with commas; may be given several times."),
+        typer.Option(
+            metavar=options.INTEGERS,
+            help="n per class: a number, a range, or K sizes with commas; may be given several times.",
+        ),
     ] = None,
     imbalance: Annotated[
-        str | None, typer.Option(help="Imbalance ratios, largest over smallest class: numbers and lo:hi:count.")
+        str | None,
+        typer.Option(
+            metavar=options.NUMBERS, help="Imbalance ratios, largest over smallest class: numbers and lo:hi:count."
+        ),
     ] = None,
     imbalance_type: Annotated[
         Imbalance, typer.Option(help="Sizes n R^(-k/(K-1)), or n for half of the classes and n/R for the others.")
     ] = Imbalance.long_tailed,
-    widths: Annotated[str | None, typer.Option(help="Hidden widths d: integers and ranges; default wide.")] = None,
+    widths: Annotated[
+        str | None, typer.Option(metavar=options.INTEGERS, help="Hidden widths d: integers and ranges; default wide.")
+    ] = None,
     loss: Annotated[
         list[options.Loss] | None,
-        typer.Option(help="Cross-entropy (default) or squared error; may be given twice for both."),
+        typer.Option(metavar="ce|mse", help="Cross-entropy (default) or squared error; may be given twice for both."),
     ] = None,
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
     certify: Annotated[bool, typer.Option("--certify", help="Prove a lower bound of each cell too.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Solve cells that are stored too; the better stays.")] = False,
-    workers: Annotated[str | None, typer.Option(help="Processes; default one for each core.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Processes; default one for each core.")
+    ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Dask: tcp://HOST:PORT of a cluster, or local to start one here.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask: tcp://HOST:PORT of a cluster, or local to start one here."),
     ] = None,
     train: Annotated[
         bool, typer.Option("--train", help="Train each cell too, by gradient descent from many seeds; needs --widths.")
@@ -185,7 +211,7 @@ def show(
     regs: RegRange = None,
     structure: StructureName = None,
     rank: RankNumber = None,
-    rows: Annotated[int, typer.Option(help="Rows shown before the rest is left out.")] = 60,
+    rows: Annotated[int, typer.Option(metavar=options.INTEGER, help="Rows shown before the rest is left out.")] = 60,
     history: Annotated[bool, typer.Option("--history", help="The minima that were replaced too.")] = False,
     trained: Annotated[bool, typer.Option("--trained", help="Where gradient descent ended, instead.")] = False,
     as_json: options.AsJson = False,
@@ -222,8 +248,12 @@ def show(
 @app.command("export")
 def export(
     store: File,
-    out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
-    format: Annotated[Format, typer.Option(help="Output format.")] = Format.csv,
+    out: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(metavar="FORMAT", help="csv, json, markdown, latex, parquet or netcdf.")
+    ] = Format.csv,
     classes: ClassList = None,
     depths: DepthList = None,
     regs: RegRange = None,
@@ -267,7 +297,7 @@ def _write_netcdf(arrays: Any, out: Path) -> None:
 @app.command("page")
 def page(
     store: File,
-    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    out: Annotated[Path, typer.Option(metavar=options.FILE, help="HTML file to write.")],
     classes: ClassList = None,
     depths: DepthList = None,
     regs: RegRange = None,
@@ -318,7 +348,9 @@ def verify(store: File) -> None:
 @app.command("add")
 def add(
     store: File,
-    solutions: Annotated[list[Path], typer.Argument(help="Solution files (.npz) from optima solve --save.")],
+    solutions: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Solution files (.npz) from optima solve --save.")
+    ],
 ) -> None:
     """Take others' finds into an atlas: the loss is computed again first, and the better minimum stays."""
     from optima.atlas import Store
@@ -352,7 +384,19 @@ def _chosen(
     atlas: Store, classes: str | None, depths: str | None, regs: str | None, structure: str | None, rank: str | None
 ) -> Any:
     number = None if rank is None else parse.integer(rank, "rank", 0)
+    if structure is not None:
+        _check_structure(atlas, structure)
     return atlas.records(*_place(classes, depths, regs), structure, number)
+
+
+def _check_structure(atlas: Store, name: str) -> None:
+    """Raise ValueError for a name that no cell has and that is not one of a structure either."""
+    from optima.structures import HINTED, hint, named
+
+    if next(atlas.records(structure=name), None) is None:
+        numbers = range(2, HINTED + 1)
+        if not any(named(name, K) for K in numbers):
+            raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
 
 
 def _place(classes: str | None, depths: str | None, regs: str | None) -> Place:

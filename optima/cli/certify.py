@@ -25,14 +25,20 @@ def certify(
     samples: options.ClassSizes = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
-    gap: Annotated[str, typer.Option(help="Relative gap at which the proof is done.")] = "1e-6",
+    gap: Annotated[str, typer.Option(metavar=options.NUMBER, help="Relative gap at which the proof is done.")] = "1e-6",
     boxes: Annotated[
-        str | None, typer.Option(help="Most boxes of the proof, by default 600000, or without limit with --minutes.")
+        str | None,
+        typer.Option(
+            metavar=options.INTEGER, help="Most boxes of the proof, by default 600000, or without limit with --minutes."
+        ),
     ] = None,
     minutes: Annotated[
-        str | None, typer.Option(help="Stop by the clock, after this time: the bound then depends on the machine.")
+        str | None,
+        typer.Option(
+            metavar=options.NUMBER, help="Stop by the clock, after this time: the bound then depends on the machine."
+        ),
     ] = None,
-    memory: Annotated[str, typer.Option(help="Most memory of the proof, in GiB.")] = "4",
+    memory: Annotated[str, typer.Option(metavar=options.NUMBER, help="Most memory of the proof, in GiB.")] = "4",
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
     verify: Annotated[bool, typer.Option("--verify", help="Check the certificate by independent code.")] = False,
@@ -40,10 +46,13 @@ def certify(
         bool, typer.Option("--intervals", help="Check it in interval arithmetic; searches at most three classes.")
     ] = False,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Keep an interrupted proof here; the same command goes on from it.")
+        Path | None,
+        typer.Option(metavar=options.FILE, help="Keep an interrupted proof here; the same command goes on from it."),
     ] = None,
     as_json: options.AsJson = False,
-    save: Annotated[Path | None, typer.Option(help="Save solution and certificate to this file (.npz).")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Save solution and certificate to this file (.npz).")
+    ] = None,
     force: options.Force = False,
 ) -> None:
     """Lower bound of the global minimum, as close to the best one known as the boxes allow."""

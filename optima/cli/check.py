@@ -31,21 +31,41 @@ COLUMNS = (
 )
 
 
+def _claims(incomplete: str) -> list[str]:
+    """The claims that begin with what has been typed, for the shell to complete."""
+    from optima.claims.select import library
+
+    names = [name for full in library() for name in (full.partition(".")[2], full)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def check(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(help="Claims (garrod2025.theorem1), groups (garrod2025), a file of claims, a counterexample."),
+        typer.Argument(
+            metavar="CLAIMS",
+            help="Claims (theorem1), groups (garrod2025), a file of claims, a counterexample.",
+            autocompletion=_claims,
+        ),
     ] = None,
-    classes: Annotated[str | None, typer.Option(help="K to check on: integers and ranges a:b[:step].")] = None,
-    depths: Annotated[str | None, typer.Option(help="L to check on: integers and ranges a:b[:step].")] = None,
-    regs: Annotated[str | None, typer.Option(help="lambda to check on: numbers and ranges lo:hi:count.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar=options.INTEGERS, help="K to check on: integers and ranges a:b[:step].")
+    ] = None,
+    depths: Annotated[
+        str | None, typer.Option(metavar=options.INTEGERS, help="L to check on: integers and ranges a:b[:step].")
+    ] = None,
+    regs: Annotated[
+        str | None, typer.Option(metavar=options.NUMBERS, help="lambda to check on: numbers and ranges lo:hi:count.")
+    ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Larger domains, for as long as they take.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the claims and their domains; check nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list with one object for each claim.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write a report, .md (with figures next to it) or .html.")] = None,
-    counterexamples: Annotated[Path, typer.Option(help="Folder for the files that reproduce counterexamples.")] = Path(
-        "."
-    ),
+    report: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Write a report, .md (with figures next to it) or .html.")
+    ] = None,
+    counterexamples: Annotated[
+        Path, typer.Option(metavar=options.FOLDER, help="Folder for the files that reproduce counterexamples.")
+    ] = Path("."),
     run_claims: Annotated[
         bool, typer.Option("--run-claims", help="Run the Python file that a counterexample names.")
     ] = False,

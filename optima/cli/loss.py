@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from optima.cli import options, parse
 from optima.cli.terminal import say, show
+from optima.export import Form, chosen, open_sink
 from optima.model import DeepUFM
 from optima.report.screen import Column
 from optima.report.words import problem_words
@@ -27,25 +30,72 @@ COLUMNS = (
 )
 
 
+class Format(StrEnum):
+    """Output formats."""
+
+    terminal = "terminal"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+
+
 def loss(
     classes: options.Classes,
     depth: options.Depth,
     reg: options.Reg = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class.")] = "1",
+    samples: Annotated[str, typer.Option(metavar=options.INTEGER, help="Samples n per class.")] = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
     structures: options.Structures = None,
+    format: Annotated[
+        Format, typer.Option(metavar="FORMAT", help="terminal, csv, markdown or latex.")
+    ] = Format.terminal,
+    columns: options.Columns = None,
+    digits: options.Digits = None,
+    caption: options.Caption = None,
+    label: options.Label = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
     size = parse.integer(samples, "samples", 1)
     problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
+    form = options.typeset(format.value, digits, caption, label)
+    if format is Format.terminal and columns is not None:
+        raise ValueError("--columns is for other formats; pass --format such as latex")
+    if format is not Format.terminal and as_json:
+        raise ValueError("--json and --format are two formats; pass one of them")
     found = structure_losses(problem, parse.names(structures))
-    if as_json:
+    if format is not Format.terminal:
+        _write(found, form, parse.names(columns))
+    elif as_json:
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
     else:
         _print(problem, found)
+
+
+def _write(found: dict[str, StructureLoss], form: Form, columns: list[str] | None) -> None:
+    """One row for each structure, to standard output."""
+    import pyarrow as pa
+
+    numbers = ("scale", "scale_2", "singular_value", "multiplicity", "singular_value_2", "multiplicity_2")
+    kinds = {"structure": pa.string(), "rank": pa.int64(), "loss": pa.float64()}
+    kinds |= {name: pa.int64() if "multi" in name else pa.float64() for name in numbers}
+    whole = pa.schema({**kinds, "fit": pa.float64(), "penalty": pa.float64()}.items())
+    schema = chosen(whole, columns)
+    batch = pa.RecordBatch.from_pylist([_as_row(*each) for each in found.items()], whole)
+    with open_sink(None, form, schema, sys.stdout.buffer) as sink:
+        sink.write(batch.select(schema.names))
+
+
+def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
+    best = entry.stationary[0]
+    row: dict[str, Any] = {"structure": name, "rank": entry.rank, "loss": best.loss}
+    for end, scale in zip(("", "_2"), best.scales, strict=False):
+        row[f"scale{end}"] = scale
+    for end, (value, count) in zip(("", "_2"), entry.singular_values, strict=False):
+        row |= {f"singular_value{end}": value, f"multiplicity{end}": count}
+    return row | {"fit": best.fit, "penalty": best.penalty}
 
 
 def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:

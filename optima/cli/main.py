@@ -11,24 +11,74 @@ from typing import Any, TextIO
 import typer
 
 from optima import __version__
-from optima.cli import atlas, certify, check, loss, max_margin, phase, reproduce, solve, table, train
+from optima.cli import (
+    atlas,
+    certify,
+    check,
+    formula,
+    loss,
+    max_margin,
+    phase,
+    reproduce,
+    solve,
+    structures,
+    table,
+    train,
+)
+from optima.cli.menu import App, Command
 
-app = typer.Typer(
+# The commands by panel of the help: a function or an application, and what it is for in one line.
+COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
+    "Start": {
+        "solve": (solve.solve, "The best minimum known of one problem: which structure it is."),
+        "table": (table.table, "Which structure wins, over a grid of K, L and lambda."),
+        "loss": (loss.loss, "The loss of every named structure in one problem."),
+        "structures": (structures.structures, "The structures: names, words of the papers, formulas."),
+        "formula": (formula.formula, "The exact loss of one structure, as text or LaTeX."),
+        "max-margin": (max_margin.max_margin, "The limit of vanishing lambda: the code of margin one."),
+    },
+    "Your network": {},
+    "Proofs": {
+        "certify": (certify.certify, "How far below the best minimum known the global one can be."),
+    },
+    "Training": {
+        "train": (train.train, "Gradient descent from many seeds: at which minimum it ends."),
+    },
+    "Papers": {
+        "reproduce": (reproduce.reproduce, "A published figure and its data, made again."),
+        "check": (check.check, "Published theorems, or your own, as checks that can fail."),
+    },
+    "Large grids": {
+        "phase": (phase.phase, "Phase diagram: which structure is optimal where."),
+        "atlas": (atlas.app, "The best minima of many cells in one file, with a page."),
+    },
+}
+EXAMPLES = """
+Examples
+
+  optima solve --classes 12 --depth 3 --lambda 1e-3
+  optima table --classes 2:12 --depths 1:6 --lambdas 1e-4:1e-2:3
+  optima reproduce fig1 --quick
+
+INTEGERS are 10 or 4,10 or 2:20 or 2:20:2 (in steps of 2), NUMBERS are 1e-3 or 2^-10
+or 1e-6:1e-1:11 (11 values, evenly spaced in the logarithm), both also with commas.
+Options may be singular or plural, --lambda is --reg, and -K, -L, -n, -d are --classes,
+--depth, --samples, --width. optima COMMAND -h lists the options of a command.
+"""
+
+app = App(
     name="optima",
-    help="Global minima of deep unconstrained feature models.",
-    add_completion=False,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("table", cls=table.Command)(table.table)
-app.command("loss")(loss.loss)
-app.command("solve")(solve.solve)
-app.command("certify")(certify.certify)
-app.command("max-margin")(max_margin.max_margin)
-app.command("train")(train.train)
-app.command("reproduce")(reproduce.reproduce)
-app.command("check")(check.check)
-app.command("phase")(phase.phase)
-app.add_typer(atlas.app, name="atlas")
+for _panel, _commands in COMMANDS.items():
+    for _name, (_what, _line) in _commands.items():
+        if isinstance(_what, App):
+            app.add_typer(_what, name=_name, short_help=_line, rich_help_panel=_panel)
+        else:
+            kind = table.Command if _what is table.table else Command
+            app.command(_name, cls=kind, short_help=_line, rich_help_panel=_panel)(_what)
 
 
 def _version(asked: bool) -> None:
@@ -41,7 +91,10 @@ def _version(asked: bool) -> None:
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Global minima of deep unconstrained feature models."""
+    """Which structure minimises the loss of a deep network whose features are free, and how sure that is.
+
+    The model has K classes, n samples of each, L weight matrices, and weight decay lambda on all factors.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.redirect_stderr(_messages(sys.stderr)):
         if sys.stdout is None:
             return _refuse("standard output is closed; leave it open, or send it to a file")
-        return _answered(list(sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        return _answered(list(sys.argv[1:] if arguments is None else arguments))
 
 
 def _answered(given: list[str]) -> int:
@@ -86,10 +139,16 @@ def _run(arguments: list[str]) -> int:
     """Invoke a command; its own ``main`` would turn interrupts and broken pipes into silent exits."""
     command = typer.main.get_command(app)
     try:
+        if "_OPTIMA_COMPLETE" in os.environ:
+            # The shell asks for completions, which only that ``main`` gives.
+            command.main(arguments, prog_name="optima")
         with command.make_context("optima", arguments) as context:
             command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code
+    except SystemExit as stop:
+        # Completions and their installation end so.
+        return int(stop.code or 0)
     return 0
 
 

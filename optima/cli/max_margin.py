@@ -14,8 +14,10 @@ from optima.cli.terminal import width as screen_width
 
 def max_margin(
     classes: options.Classes,
-    depth: Annotated[str, typer.Option(help="Number of weight matrices L, or inf.")],
-    rank: Annotated[str | None, typer.Option(help="Only codes of this rank; default all.")] = None,
+    depth: Annotated[str, typer.Option(metavar=options.INTEGER, help="Number of weight matrices L, or inf.")],
+    rank: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Only codes of this rank; default all.")
+    ] = None,
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
     as_json: options.AsJson = False,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optima.cli import parse
 from optima.files import check_output as check_output
 from optima.model import DeepUFM
+
+if TYPE_CHECKING:
+    from optima.export import Form
 
 
 class Loss(StrEnum):
@@ -27,17 +30,54 @@ class Effort(StrEnum):
     thorough = "thorough"
 
 
-Classes = Annotated[str, typer.Option(help="Number of classes K.")]
-Depth = Annotated[str, typer.Option(help="Number of weight matrices L.")]
-Reg = Annotated[str | None, typer.Option(help="Regularisation lambda of every factor, e.g. 2^-10.")]
-RegPerFactor = Annotated[str | None, typer.Option(help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")]
-Width = Annotated[str | None, typer.Option(help="Hidden width d, which bounds the rank; default wide.")]
+# What is to be typed after an option.
+INTEGER, INTEGERS, NUMBER, NUMBERS = "INTEGER", "INTEGERS", "NUMBER", "NUMBERS"
+NAME, NAMES, FILE, FOLDER = "NAME", "NAMES", "FILE", "FOLDER"
+
+
+def structure_names(incomplete: str) -> list[str]:
+    """The lists of structures that begin with what has been typed, for the shell to complete."""
+    from optima.structures import known_names
+
+    typed, comma, last = incomplete.rpartition(",")
+    return [typed + comma + name for name in known_names() if name.startswith(last)]
+
+
+Classes = Annotated[str, typer.Option(metavar=INTEGER, help="Number of classes K.")]
+Depth = Annotated[str, typer.Option(metavar=INTEGER, help="Number of weight matrices L.")]
+Reg = Annotated[str | None, typer.Option(metavar=NUMBER, help="Regularisation lambda of every factor, e.g. 2^-10.")]
+RegPerFactor = Annotated[
+    str | None, typer.Option(metavar=NUMBERS, help="L + 1 regularisations, comma-separated: W_1, ..., W_L, H.")
+]
+Width = Annotated[
+    str | None, typer.Option(metavar=INTEGER, help="Hidden width d, which bounds the rank; default wide.")
+]
 LossOption = Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")]
-Structures = Annotated[str | None, typer.Option(help="Comma list of families or structures; default all.")]
-Seed = Annotated[str, typer.Option(help="Seed of the random starts.")]
+Structures = Annotated[
+    str | None,
+    typer.Option(
+        metavar=NAMES,
+        help="Families or structures with commas, as optima structures lists them; default all.",
+        autocompletion=structure_names,
+    ),
+]
+Seed = Annotated[str, typer.Option(metavar=INTEGER, help="Seed of the random starts.")]
 EffortOption = Annotated[Effort, typer.Option(help="How hard to look.")]
-ClassSizes = Annotated[str, typer.Option(help="Samples n per class: one number, or K of them with commas.")]
+ClassSizes = Annotated[
+    str, typer.Option(metavar=INTEGERS, help="Samples n per class: one number, or K of them with commas.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar=NAMES, help="Columns with commas, such as K,L,lambda,winner,loss; default all.", rich_help_panel="Files"
+    ),
+]
+Digits = Annotated[
+    str | None, typer.Option(metavar=INTEGER, help="LaTeX: significant digits; default 6.", rich_help_panel="Files")
+]
+Caption = Annotated[str | None, typer.Option(metavar="TEXT", help="LaTeX: the caption.", rich_help_panel="Files")]
+Label = Annotated[str | None, typer.Option(metavar=NAME, help="LaTeX: the label.", rich_help_panel="Files")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
@@ -59,6 +99,21 @@ def problem(
         parse_width(width),
         loss.value,
     )
+
+
+def typeset(form: str, digits: str | None, caption: str | None, label: str | None) -> Form:
+    """The format with what is asked of its LaTeX. Raises ValueError when that is asked of another format."""
+    from functools import partial
+
+    from optima.export import LaTeX
+
+    for name, value in (("digits", digits), ("caption", caption), ("label", label)):
+        if value is not None and form != "latex":
+            raise ValueError(f"--{name} is given, which is for LaTeX only; pass --format latex or leave it out")
+    if form != "latex":
+        return form
+    number = 6 if digits is None else parse.integer(digits, "digits", 1)
+    return partial(LaTeX, digits=min(number, 17), caption=caption, label=label)
 
 
 def class_sizes(samples: str) -> int | tuple[int, ...]:

@@ -16,7 +16,10 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.progress import bar, resumable
+from optima.cli.spelling import spellings
 from optima.files import check_apart, write_rows
+from optima.model import shown
+from optima.structures.names import canonical
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,28 +57,53 @@ _VALUES: dict[bool, dict[str, str | None]] = {
 
 def phase(
     context: typer.Context,
-    out: Annotated[list[Path], typer.Option(help="Picture to write (.pdf, .svg, .png); may be given several times.")],
-    x: Annotated[Axis | None, typer.Option(help="Horizontal axis; default reg, of training width.")] = None,
-    y: Annotated[Axis | None, typer.Option(help="Vertical axis; default depth, of training reg.")] = None,
-    classes: Annotated[str, typer.Option(help="K: a number, or integers and ranges a:b[:step] on an axis.")] = "10",
-    depth: Annotated[str | None, typer.Option(help="L, likewise; default 1:8, of training 2.")] = None,
+    out: Annotated[
+        list[Path],
+        typer.Option(metavar=options.FILE, help="Picture to write (.pdf, .svg, .png); may be given several times."),
+    ],
+    x: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXIS",
+            help="Horizontal axis: classes, depth, reg, width or samples; default reg, of training width.",
+        ),
+    ] = None,
+    y: Annotated[
+        str | None, typer.Option(metavar="AXIS", help="Vertical axis; default depth, of training reg.")
+    ] = None,
+    classes: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="K: a number, or integers and ranges a:b[:step] on an axis.")
+    ] = "10",
+    depth: Annotated[
+        str | None, typer.Option(metavar=options.INTEGERS, help="L, likewise; default 1:8, of training 2.")
+    ] = None,
     reg: Annotated[
         str | None,
         typer.Option(
-            help="lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5."
+            metavar=options.NUMBERS,
+            help="lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5.",
         ),
     ] = None,
     width: Annotated[
-        str | None, typer.Option(help="Hidden width d; default wide, of training 15,30,50,70,100,140,200.")
+        str | None,
+        typer.Option(
+            metavar=options.INTEGERS, help="Hidden width d; default wide, of training 15,30,50,70,100,140,200."
+        ),
     ] = None,
-    samples: Annotated[str, typer.Option(help="Samples n per class; of training also K of them with commas.")] = "1",
+    samples: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="Samples n per class; of training also K of them with commas.")
+    ] = "1",
     loss: options.LossOption = options.Loss.ce,
     colour: Annotated[Colour, typer.Option(help="Colours by structure or by rank.")] = Colour.structure,
-    store: Annotated[Path | None, typer.Option(help="Atlas file that cells are taken from and added to.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Atlas file that cells are taken from and added to.")
+    ] = None,
     certify: Annotated[bool, typer.Option(help="Prove lower bounds, to mark the certified cells.")] = True,
     seed: options.Seed = "0",
     effort: options.EffortOption = options.Effort.normal,
-    workers: Annotated[str | None, typer.Option(help="Processes; default one for each core.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Processes; default one for each core.")
+    ] = None,
     force: options.Force = False,
     training: Annotated[
         bool, typer.Option("--training", help="Where gradient descent ends instead: P(structure) over many seeds.")
@@ -83,6 +111,7 @@ def phase(
     structure: Annotated[
         str | None,
         typer.Option(
+            metavar=options.NAME,
             help="Whose probability: a name, or global for the optimal one; default simplex, if any run ends there.",
             rich_help_panel="Training",
         ),
@@ -117,23 +146,24 @@ def phase(
         options.check_output(path, force)
         check_apart(path, store)
     defaults = _VALUES[training]
-    x, y = x or _AXES[training][0], y or _AXES[training][1]
+    first, second = _AXES[training][0] if x is None else _axis(x), _AXES[training][1] if y is None else _axis(y)
     width = width or defaults["width"]
     given: dict[str, list[Any]] = {
         "classes": parse.integers(classes, "classes", 2),
         "depth": parse.integers(depth or str(defaults["depth"]), "depth", 1),
         "reg": parse.reals(reg or str(defaults["reg"]), "reg"),
         "width": [None] if width is None else [*parse.integers(width, "width", 1)],
-        "samples": _samples(samples, training and Axis.samples not in (x, y)),
+        "samples": _samples(samples, training and Axis.samples not in (first, second)),
     }
-    axes = {x.value: given[x.value], y.value: given[y.value]}
+    axes = {first.value: given[first.value], second.value: given[second.value]}
     for name, values in given.items():
         if name not in axes and len(values) > 1:
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
     fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss.value}
     count = None if workers is None else parse.integer(workers, "workers", 1)
-    asked = _Asked((x.value, y.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
+    asked = _Asked((first.value, second.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
     if training:
+        structure = None if structure is None else canonical(structure)
         _check_structure(structure, given["classes"], activation.value)
         fixed["activation"] = activation.value
         settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
@@ -214,6 +244,14 @@ def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: s
     return plot_training_diagram(diagram, structure), [(list(rows[0]), rows)]
 
 
+def _axis(text: str) -> Axis:
+    """The number on an axis, in any spelling of its option (``lambda``, ``depths``, ``K``)."""
+    named = next((axis for axis in Axis if text in spellings(axis.value)), None)
+    if named is None:
+        raise ValueError(f"there is no axis {shown(text)}; pass one of {', '.join(Axis)}")
+    return named
+
+
 def _samples(text: str, one: bool) -> list[Any]:
     """Numbers of samples, or where it is ``one`` problem's a number for each class."""
     return [options.class_sizes(text)] if one and "," in text else list(parse.integers(text, "samples", 1))
@@ -221,14 +259,14 @@ def _samples(text: str, one: bool) -> list[Any]:
 
 def _check_structure(name: str | None, classes: list[int], activation: str) -> None:
     """Raise ValueError, before anything is trained, for a structure that no run can end at."""
-    from optima.structures import named
+    from optima.structures import hint, named
 
     if name is None or name.startswith("unnamed") or any(named(name, K) for K in classes):
         return
     if name != "global":
         raise ValueError(
             f"structure is {name!r}, which does not exist at {classes[0]} classes; "
-            "pass global, or a name such as simplex or pairs"
+            f"pass global, or the name of a structure ({hint(name, classes)})"
         )
     if activation != "linear":
         raise ValueError("the global minimum of a relu model is not known; pass the name of a structure")

@@ -14,11 +14,24 @@ from optima.cli.terminal import say
 GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
 
 
+def _figures(incomplete: str) -> list[str]:
+    """The figures that begin with what has been typed, for the shell to complete."""
+    from optima.reproduce import FIGURES
+
+    names = [name for full in FIGURES for name in (full.partition(".")[2], full)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(help="The figure, such as garrod2025.fig1; none lists them all.")
+        str | None,
+        typer.Argument(
+            metavar="FIGURE", help="The figure, such as fig1; none lists them all.", autocompletion=_figures
+        ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the figure and its data.")] = Path(),
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the figure and its data.")
+    ] = Path(),
     quick: Annotated[bool, typer.Option("--quick", help="A small version in seconds, in files of its own.")] = False,
 ) -> None:
     """Make a published figure and its data as CSV; a call that was interrupted goes on where it was."""

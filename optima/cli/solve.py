@@ -25,8 +25,12 @@ def solve(
     effort: options.EffortOption = options.Effort.normal,
     as_json: options.AsJson = False,
     logits: Annotated[bool, typer.Option("--logits", help="With --json: the class-mean logits too.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw the logits and the code to this file.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Save the solution to this file (.npz).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Draw the logits and the code to this file.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Save the solution to this file (.npz).")
+    ] = None,
     force: options.Force = False,
 ) -> None:
     """Best minimum known over logits of every rank, with the ladder of ranks and how the loss is known."""

@@ -7,20 +7,23 @@ import time
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from typer.core import TyperCommand
 
 from optima.cli import options, parse
+from optima.cli.menu import Command as AnyCommand
 from optima.cli.terminal import say, show
 from optima.cli.terminal import width as width_of_screen
-from optima.export import FORMATS, open_sink, short
+from optima.export import FORMATS, Form, chosen, open_sink, short
 from optima.report.screen import Column
 from optima.report.words import KINDS
 from optima.table import LossTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Format(StrEnum):
@@ -49,29 +52,47 @@ COLUMNS = (
 )
 
 
-class Command(TyperCommand):
+class Command(AnyCommand):
     """``--rows`` alone stands for a list of the usual length."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """With the number put in."""
-        alone = lambda place: place == len(args) - 1 or args[place + 1].startswith("--")
+        alone = lambda place: place == len(args) - 1 or args[place + 1].startswith("-")
         given = [[word, LISTED] if word == "--rows" and alone(i) else [word] for i, word in enumerate(args)]
         return super().parse_args(ctx, [word for words in given for word in words])
 
 
 def table(
-    classes: Annotated[str, typer.Option(help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")],
-    depths: Annotated[str, typer.Option(help="L: integers and ranges a:b[:step].")],
-    regs: Annotated[str, typer.Option(help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11.")],
-    samples: Annotated[str, typer.Option(help="n per class: integers and ranges.")] = "1",
+    classes: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")
+    ],
+    depths: Annotated[str, typer.Option(metavar=options.INTEGERS, help="L: integers and ranges a:b[:step].")],
+    regs: Annotated[
+        str,
+        typer.Option(
+            metavar=options.NUMBERS, help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11."
+        ),
+    ],
+    samples: Annotated[str, typer.Option(metavar=options.INTEGERS, help="n per class: integers and ranges.")] = "1",
     loss: options.LossOption = options.Loss.ce,
     structures: options.Structures = None,
     width: options.Width = None,
-    format: Annotated[Format, typer.Option(help="Output format.")] = Format.terminal,
-    out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+    format: Annotated[
+        Format, typer.Option(metavar="FORMAT", help=f"terminal, {', '.join(FORMATS)}.")
+    ] = Format.terminal,
+    out: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
+    ] = None,
+    columns: options.Columns = None,
+    digits: options.Digits = None,
+    caption: options.Caption = None,
+    label: options.Label = None,
     force: options.Force = False,
     rows: Annotated[
-        int | None, typer.Option(help="List the cells in the terminal, the first N (60 where no number is given).")
+        int | None,
+        typer.Option(
+            metavar=options.INTEGER, help="List the cells in the terminal, the first N (60 where no number is given)."
+        ),
     ] = None,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
@@ -86,11 +107,14 @@ def table(
     )
     if rows is not None and rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")
-    chosen = _format(format.value, out)
-    if chosen == "terminal":
-        _show(grid, rows)
+    name = _format(format.value, out)
+    form = options.typeset(name, digits, caption, label)
+    if name != "terminal":
+        _write(grid, form, chosen(grid.schema, parse.names(columns)), out, force)
+    elif columns is not None:
+        raise ValueError("--columns is for files; pass --format such as latex or csv, or --out FILE")
     else:
-        _write(grid, chosen, out, force)
+        _show(grid, rows)
 
 
 def _format(asked: str, out: Path | None) -> str:
@@ -103,11 +127,11 @@ def _format(asked: str, out: Path | None) -> str:
     return endings[out.suffix]
 
 
-def _write(grid: LossTable, form: str, out: Path | None, force: bool) -> None:
+def _write(grid: LossTable, form: Form, schema: pa.Schema, out: Path | None, force: bool) -> None:
     start = time.perf_counter()
-    with open_sink(out, form, grid.schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
+    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
         for batch in grid.batches():
-            sink.write(batch)
+            sink.write(batch.select(schema.names))
             advance(batch.num_rows)
     target = f" to {out}" if out else ""
     print(f"{sink.count} cells written{target} in {time.perf_counter() - start:.2f} s", file=sys.stderr)

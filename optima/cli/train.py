@@ -54,36 +54,55 @@ COLUMNS = (
 def train(
     classes: options.Classes,
     depth: options.Depth,
-    width: Annotated[str, typer.Option(help="Hidden width d: integers and ranges a:b[:step].")],
+    width: Annotated[
+        str, typer.Option(metavar=options.INTEGERS, help="Hidden width d: integers and ranges a:b[:step].")
+    ],
     reg: Annotated[
-        str | None, typer.Option(help="Regularisation lambda of every factor: numbers, lo:hi:count.")
+        str | None,
+        typer.Option(metavar=options.NUMBERS, help="Regularisation lambda of every factor: numbers, lo:hi:count."),
     ] = None,
     reg_per_factor: options.RegPerFactor = None,
     samples: options.ClassSizes = "1",
-    lr: Annotated[str, typer.Option(help="Learning rate: numbers and ranges lo:hi:count.")] = "0.5",
-    steps: Annotated[str, typer.Option(help="Largest number of steps.")] = "20000",
-    seeds: Annotated[str, typer.Option(help="Number of seeds: 10 stands for the seeds 0 to 9.")] = "10",
+    lr: Annotated[
+        str, typer.Option(metavar=options.NUMBERS, help="Learning rate: numbers and ranges lo:hi:count.")
+    ] = "0.5",
+    steps: Annotated[str, typer.Option(metavar=options.INTEGER, help="Largest number of steps.")] = "20000",
+    seeds: Annotated[
+        str, typer.Option(metavar=options.INTEGER, help="Number of seeds: 10 stands for the seeds 0 to 9.")
+    ] = "10",
     loss: options.LossOption = options.Loss.ce,
     activation: Annotated[Activation, typer.Option(help="Linear or relu.")] = Activation.linear,
     init: Annotated[
-        str, typer.Option(help="gaussian, spectral, hadamard, or a structure to begin near, such as pairs.")
+        str,
+        typer.Option(
+            metavar=options.NAME, help="gaussian, spectral, hadamard, or a structure to begin near, such as pairs."
+        ),
     ] = "gaussian",
     scale: Annotated[
-        str | None, typer.Option(help="Size of the initialisation; default 1, near a structure 1e-3.")
+        str | None,
+        typer.Option(metavar=options.NUMBER, help="Size of the initialisation; default 1, near a structure 1e-3."),
     ] = None,
-    momentum: Annotated[float, typer.Option(help="Momentum, from 0 to below 1.")] = 0.0,
+    momentum: Annotated[float, typer.Option(metavar=options.NUMBER, help="Momentum, from 0 to below 1.")] = 0.0,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False,
     decay: Annotated[Decay, typer.Option(help="Weight decay inside the velocity or outside.")] = Decay.coupled,
-    tolerance: Annotated[str, typer.Option(help="Relative gradient norm below which a run has settled.")] = "1e-5",
+    tolerance: Annotated[
+        str, typer.Option(metavar=options.NUMBER, help="Relative gradient norm below which a run has settled.")
+    ] = "1e-5",
     polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True,
     effort: options.EffortOption = options.Effort.quick,
-    backend: Annotated[str, typer.Option(help="Array library: numpy, torch, cupy or jax.")] = "numpy",
-    device: Annotated[str | None, typer.Option(help="Its device, such as cuda.")] = None,
-    threads: Annotated[str | None, typer.Option(help="Threads of numpy; default one for each core.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Store the state here; the same command goes on from it.")
+    backend: Annotated[
+        str, typer.Option(metavar=options.NAME, help="Array library: numpy, torch, cupy or jax.")
+    ] = "numpy",
+    device: Annotated[str | None, typer.Option(metavar=options.NAME, help="Its device, such as cuda.")] = None,
+    threads: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Threads of numpy; default one for each core.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw loss curves and mean logits to this file.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Store the state here; the same command goes on from it.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar=options.FILE, help="Draw loss curves and mean logits to this file.")
+    ] = None,
     as_json: options.AsJson = False,
     force: options.Force = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optima.cli import parse
+from optima.cli.options import INTEGER, NAME, NUMBER
 from optima.cli.train import Activation, Decay
 
 if TYPE_CHECKING:
@@ -18,20 +19,26 @@ __all__ = ["NAMES", "Activation", "Decay", "hyperparameters", "refuse", "telling
 
 _PANEL = "Training"
 
-Seeds = Annotated[str, typer.Option(help="Number of seeds: 10 stands for the seeds 0 to 9.", rich_help_panel=_PANEL)]
-Steps = Annotated[str, typer.Option(help="Largest number of steps.", rich_help_panel=_PANEL)]
-LearningRate = Annotated[str, typer.Option("--lr", help="Learning rate.", rich_help_panel=_PANEL)]
-Init = Annotated[
-    str, typer.Option(help="gaussian, spectral, hadamard, or a structure to begin near.", rich_help_panel=_PANEL)
+Seeds = Annotated[
+    str, typer.Option(metavar=INTEGER, help="Number of seeds: 10 stands for the seeds 0 to 9.", rich_help_panel=_PANEL)
 ]
-Scale = Annotated[str | None, typer.Option(help="Size of the initialisation.", rich_help_panel=_PANEL)]
-Momentum = Annotated[float, typer.Option(help="Momentum, from 0 to below 1.", rich_help_panel=_PANEL)]
+Steps = Annotated[str, typer.Option(metavar=INTEGER, help="Largest number of steps.", rich_help_panel=_PANEL)]
+LearningRate = Annotated[str, typer.Option("--lr", metavar=NUMBER, help="Learning rate.", rich_help_panel=_PANEL)]
+Init = Annotated[
+    str,
+    typer.Option(
+        metavar=NAME, help="gaussian, spectral, hadamard, or a structure to begin near.", rich_help_panel=_PANEL
+    ),
+]
+Scale = Annotated[str | None, typer.Option(metavar=NUMBER, help="Size of the initialisation.", rich_help_panel=_PANEL)]
+Momentum = Annotated[float, typer.Option(metavar=NUMBER, help="Momentum, from 0 to below 1.", rich_help_panel=_PANEL)]
 Nesterov = Annotated[bool, typer.Option("--nesterov", help="Nesterov's step.", rich_help_panel=_PANEL)]
 DecayOption = Annotated[
     Decay, typer.Option("--decay", help="Weight decay inside the velocity or outside.", rich_help_panel=_PANEL)
 ]
 Tolerance = Annotated[
-    str, typer.Option(help="Relative gradient norm below which a run has settled.", rich_help_panel=_PANEL)
+    str,
+    typer.Option(metavar=NUMBER, help="Relative gradient norm below which a run has settled.", rich_help_panel=_PANEL),
 ]
 Polish = Annotated[bool, typer.Option(help="Find the critical point each run was heading for.", rich_help_panel=_PANEL)]
 

@@ -5,6 +5,8 @@ To add one, write a file with a ``Reproduction`` in it and list it here.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from optima.model import shown
 from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6
 from optima.reproduce.figure import Reproduction, reproduce
@@ -17,7 +19,13 @@ FIGURES: dict[str, Reproduction] = {
 
 
 def find(name: str) -> Reproduction:
-    """The reproduction of that name. Raises ValueError for an unknown one."""
-    if name not in FIGURES:
-        raise ValueError(f"there is no figure {shown(name)}; pass one of {', '.join(FIGURES)}")
-    return FIGURES[name]
+    """The reproduction of that name, or of its last part (``fig1``) where one has it. Raises ValueError otherwise."""
+    found = [figure for full, figure in FIGURES.items() if name == full or full.endswith(f".{name}")]
+    if len(found) != 1:
+        raise ValueError(f"there is {'no' if not found else 'more than one'} figure {shown(name)}; {_hint(name)}")
+    return found[0]
+
+
+def _hint(name: str) -> str:
+    near = get_close_matches(name, [*FIGURES, *(full.partition(".")[2] for full in FIGURES)])
+    return f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(FIGURES)}"

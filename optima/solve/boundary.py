@@ -13,7 +13,7 @@ from optima.solve.branches import Branches
 from optima.solve.hump import bisect
 from optima.solve.newton import root_between
 from optima.solve.scale import best_scales, branches_of, effective_reg
-from optima.structures import Structure, named
+from optima.structures import Structure, hint, named
 
 # Ties are looked for from this regularisation up.
 SMALLEST_REG = 1e-300
@@ -134,9 +134,7 @@ def _pair(first: Structure | str, second: Structure | str, classes: int, loss: s
     for given in (first, second):
         structure = named(given, classes) if isinstance(given, str) else given
         if structure is None or structure.classes != classes:
-            raise ValueError(
-                f"there is no structure {given!r} at {classes} classes; pass a name of the catalogue there"
-            )
+            raise ValueError(f"there is no structure {given!r} at {classes} classes; {hint(str(given), [classes])}")
         found.append(structure)
     A, B = found
     if A.fingerprint == B.fingerprint:

@@ -22,8 +22,23 @@ from optima.structures import (
     zero,
 )
 from optima.structures.base import Block, Family, Orbit, Structure
+from optima.structures.names import WORDS, canonical
 
-__all__ = ["FAMILIES", "Block", "Family", "Orbit", "Structure", "catalogue", "families", "named"]
+__all__ = [
+    "FAMILIES",
+    "HINTED",
+    "WORDS",
+    "Block",
+    "Family",
+    "Orbit",
+    "Structure",
+    "canonical",
+    "catalogue",
+    "families",
+    "hint",
+    "known_names",
+    "named",
+]
 
 # In the order of the catalogue; where two structures coincide the first one gives the name.
 FAMILIES: tuple[Family, ...] = (
@@ -48,7 +63,11 @@ def families(loss: str = "ce") -> tuple[Family, ...]:
 
 
 def named(name: str, classes: int) -> Structure | None:
-    """The structure of that name at K classes, or None where it does not exist at this K."""
+    """The structure of that name at K classes, or None where it does not exist at this K.
+
+    Words of papers are names too: ``dnc``, ``etf``, ``nc`` and ``neural-collapse`` are ``simplex``.
+    """
+    name = canonical(name)
     found = (family.find(name, classes) for family in FAMILIES)
     return next((structure for structure in found if structure is not None), None)
 
@@ -74,6 +93,7 @@ def catalogue(
 
 def select(name: str, classes: int) -> list[Structure]:
     """Members at K classes of the family of that name, or the one structure of that name, if any."""
+    name = canonical(name)
     for family in FAMILIES:
         if family.name == name:
             return list(family.members(classes))
@@ -90,10 +110,21 @@ def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
     known = [family.name for family in FAMILIES]
     if not names:
         raise ValueError(f"structures is empty; pass at least one name, such as {', '.join(known)}")
-    for name in names:
+    for name in map(canonical, names):
         if name in known or any(named(name, K) is not None for K in classes):
             continue
-        members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
-        near = get_close_matches(name, sorted({*known, *members}), n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
-        raise ValueError(f"unknown structure {name!r} for this number of classes; {hint}")
+        raise ValueError(f"unknown structure {name!r} for this number of classes; {hint(name, classes)}")
+
+
+def hint(name: str, classes: Sequence[int]) -> str:
+    """What to pass instead of a name that is not known: the nearest ones, or the families."""
+    known = [family.name for family in FAMILIES]
+    members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
+    near = dict.fromkeys(map(canonical, get_close_matches(name, sorted({*known_names(), *members}), n=3)))
+    return f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
+
+
+def known_names() -> list[str]:
+    """The names of families, and the words of papers for them."""
+    families = [family.name for family in FAMILIES]
+    return [*families, *(word for name in families for word in WORDS.get(name, ()))]

@@ -111,8 +111,8 @@ def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> 
     depth, reg, samples = sympy.symbols("L lambda n", positive=True)
     scales = scale_symbols(len(blocks))
     parts = [
-        _fit_formula(block, a, classes, loss)
-        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * _schatten_formula(block, a, 2 / (depth + 1))
+        fit_formula(block, a, classes, loss)
+        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * schatten_formula(block, a, 2 / (depth + 1))
         for block, a in zip(blocks, scales, strict=True)
     ]
     # A structure without blocks (zero) leaves every class at the loss of the zero logits.
@@ -125,7 +125,8 @@ def scale_symbols(count: int) -> tuple[sympy.Symbol, ...]:
     return tuple(sympy.Symbol(name, positive=True) for name in names)
 
 
-def _fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
+def fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
+    """G(a) of an exact block, as in :class:`Block`."""
     exact = sympy.sympify
     if loss == "mse":
         square = sum(exact(m) * exact(sigma) ** 2 for sigma, m in block.singular)
@@ -140,7 +141,8 @@ def _fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> s
     )
 
 
-def _schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
+def schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
+    """sum_i m_i (a sigma_i)^p of an exact block."""
     return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
 
 

@@ -65,15 +65,6 @@ CODES: dict[str, Code] = {
     },
 }
 
-# Other names under which a code can be asked for.
-ALIASES = {
-    "roots-A3": "cuboctahedron",
-    "roots-D4": "24-cell",
-    "roots-H3": "icosidodecahedron",
-    "roots-H4": "600-cell",
-    "dual-E8": "roots-E8",
-}
-
 
 @cache
 def _code(name: str) -> Spherical:
@@ -86,7 +77,6 @@ def _members(classes: int) -> list[Structure]:
 
 
 def _find(name: str, classes: int) -> Structure | None:
-    name = ALIASES.get(name, name)
     return _code(name) if name in CODES and CODES[name].classes == classes else None
 
 

@@ -11,7 +11,7 @@ from scipy.linalg import hadamard
 from optima.model import Array, DeepUFM, positive_number, shown
 from optima.reduction import Reduction
 from optima.solve.cell import structure_losses
-from optima.structures import named
+from optima.structures import hint, named
 
 KINDS = ("gaussian", "spectral", "hadamard")
 # Size of the random part, in units of 1 / sqrt(d), where none is given.
@@ -104,14 +104,14 @@ def _structure(name: str, problem: DeepUFM) -> Array:
     if structure is None:
         raise ValueError(
             f"init is {shown(name)}; pass {', '.join(map(repr, KINDS))}, class-mean logits, or the name of a "
-            f"structure that exists at {problem.classes} classes, such as 'pairs'"
+            f"structure that exists at {problem.classes} classes ({hint(name, [problem.classes])})"
         )
     if structure.rank > problem.max_rank:
         raise ValueError(
             f"init is {name!r} of rank {structure.rank}, which width {problem.width} cannot carry; "
             f"pass a width of at least {structure.rank}"
         )
-    best = structure_losses(replace(problem, width=None), [name])[name].best
+    best = structure_losses(replace(problem, width=None), [name])[structure.name].best
     return np.asarray(structure.shape(best.scales), dtype=np.float64)
 
 

@@ -16,6 +16,7 @@ from optima.files import check_output
 from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
+from optima.structures.names import canonical
 from optima.train import checkpoint as stored
 from optima.train.arrays import Backend
 from optima.train.compare import Comparison, compare
@@ -129,6 +130,7 @@ def train(
         positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record
     )
     library = Backend(backend, device)
+    init = canonical(init) if isinstance(init, str) else init
     groups = _groups(trials)
     for group in groups:
         check_trainable(trials[group[0]].problem, len(group))
