@@ -11,7 +11,23 @@ from typing import Any, TextIO
 import typer
 
 from optima import __version__
-from optima.cli import atlas, certify, check, loss, max_margin, phase, reproduce, solve, table, train
+from optima.cli import (
+    atlas,
+    certify,
+    check,
+    compare,
+    loss,
+    max_margin,
+    phase,
+    recognise,
+    reproduce,
+    solve,
+    table,
+    train,
+)
+
+# Headings of the list of commands.
+NETWORK = "Your network"
 
 app = typer.Typer(
     name="optima",
@@ -23,6 +39,8 @@ app.command("table")(table.table)
 app.command("loss")(loss.loss)
 app.command("solve")(solve.solve)
 app.command("certify")(certify.certify)
+app.command("compare", rich_help_panel=NETWORK)(compare.compare)
+app.command("recognise", rich_help_panel=NETWORK)(recognise.recognise)
 app.command("max-margin")(max_margin.max_margin)
 app.command("train")(train.train)
 app.command("reproduce")(reproduce.reproduce)

@@ -1,0 +1,203 @@
+"""What a comparison of a network with the predicted minima says."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optima.export import short
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solution import Solution, problem_dict
+from optima.structures.recognition import Recognition
+
+# Predicted losses that are listed; the others are counted.
+LISTED = 6
+BEST = "best known"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network's class-mean logits among the minima of its problem.
+
+    Attributes
+    ----------
+    problem, means
+        The linear model, and M, shape (K, K), centred for cross-entropy.
+    recognition
+        What M is, and the nearest structures.
+    truncated_loss
+        f at M without the singular values beyond the rank that the recognition gives.
+    data_loss, accuracy
+        Mean cross-entropy or squared error of the samples, and the share of them that is classified right; of the
+        class means where no samples were given.
+    predicted
+        Loss by name, least first: the named structures at their best scales, and ``best known``.
+    collapse
+        The name that deep neural collapse has: ``simplex``, or ``frame`` for squared error.
+    solution
+        The best minimum known.
+    measures, measured
+        NC1, NC2, NC3, None where they cannot be had, and what they are of.
+    notes
+        Sentences on what was taken for granted.
+    """
+
+    problem: DeepUFM
+    means: Array
+    recognition: Recognition
+    truncated_loss: float
+    data_loss: float
+    accuracy: float
+    predicted: Mapping[str, float]
+    collapse: str
+    solution: Solution
+    measures: Mapping[str, float | None]
+    measured: str
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def loss(self) -> float:
+        """f(M): the least objective of weights and features with these class-mean logits."""
+        return Reduction(self.problem).value(self.means)
+
+    @cached_property
+    def numerical_rank(self) -> int:
+        """Rank of M up to rounding: what the penalty of the loss is of."""
+        return Reduction(self.problem).rank(self.means)
+
+    @property
+    def rank(self) -> int:
+        """Rank without noise: that of the structure within the tolerance, or the singular values above 2 % of the first."""
+        return self.recognition.rank
+
+    @property
+    def above_best(self) -> float:
+        """loss / best known loss - 1."""
+        return self.loss / self.predicted[BEST] - 1
+
+    @property
+    def below_collapse(self) -> float | None:
+        """1 - loss / loss of deep neural collapse; None where the width does not allow that."""
+        collapse = self.predicted.get(self.collapse)
+        return None if collapse is None else 1 - self.loss / collapse
+
+    @property
+    def best_structure(self) -> str:
+        """Name of the best minimum known."""
+        return self.solution.structure.split(" (")[0]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*self._headline(), "", *self._facts(), "", *self._standing(), "", *self._nearness(), *self._hints()]
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _headline(self) -> list[str]:
+        above, below = self.above_best, self.below_collapse
+        lines = [f"Your network sits {_away(above, 'the best minimum known')} ({self.best_structure})"]
+        if below is not None:
+            lines.append(f"and {_away(-below, 'deep neural collapse')} ({self.collapse}).")
+        else:
+            lines[-1] += "."
+        near = self.recognition.nearest[0]
+        return [*lines, f"Nearest structure: {near.name}, distance {near.distance:.2g}."]
+
+    def _facts(self) -> list[str]:
+        problem = self.problem
+        reduction = Reduction(problem)
+        kept = reduction.admissible(self.means)
+        kind = "cross-entropy" if problem.loss == "ce" else "squared error"
+        regs = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+        sizes = (
+            short(problem.class_sizes[0])
+            if problem.balanced
+            else f"{min(problem.class_sizes)} to {max(problem.class_sizes)}"
+        )
+        measures = [f"{name.upper()} {value:.3g}" for name, value in self.measures.items() if value is not None]
+        return [
+            f"problem   {kind}, K = {problem.classes}, L = {problem.depth}, lambda = {regs}, n = {sizes}",
+            f"loss      {self.loss:.8g} = {reduction.fit(kept):.6g} data + {reduction.penalty(self.means):.6g} weights",
+            "          (the least that any weights with these class-mean logits cost)",
+            f"samples   data loss {self.data_loss:.6g}, {100 * self.accuracy:.4g} % classified right",
+            f"rank      {self.rank} without noise, {self.numerical_rank} in all",
+            f"collapse  {', '.join(measures)}",
+            f"          ({self.measured}; 0 at deep neural collapse)",
+        ]
+
+    def _standing(self) -> list[str]:
+        """Predicted losses, least first, with the network between them."""
+        rows = [(loss, self._title(name)) for name, loss in self.predicted.items() if name != self.best_structure]
+        own = (self.loss, "your network  <--")
+        rest = [row for row in rows if row[1] == self._title(row[1])]
+        kept = [row for row in rows if row not in rest]
+        room = max(0, LISTED - len(kept))
+        lines = [f"  {loss:<14.8g} {title}" for loss, title in sorted([*kept, *rest[:room], own])]
+        hidden = len(rest) - room
+        more = [f"  ({hidden} more structures: --json, or .predicted)"] if hidden > 0 else []
+        return ["predicted loss", *lines, *more]
+
+    def _title(self, name: str) -> str:
+        if name == BEST:
+            return f"{self.best_structure}: best minimum known"
+        return f"{name}: deep neural collapse" if name == self.collapse else name
+
+    def _nearness(self) -> list[str]:
+        lines = [f"  {near.distance:<14.3g} {near.name}" for near in self.recognition.nearest]
+        return ["distance from (relative, over all relabellings and scales)", *lines]
+
+    def _hints(self) -> list[str]:
+        hints = list(self.notes)
+        if self.numerical_rank > self.rank and self.truncated_loss < self.loss:
+            excess = self.truncated_loss / self.predicted[BEST] - 1
+            hints.append(
+                f"Small singular values cost much: with the {self.rank} largest alone the loss is {self.truncated_loss:.8g}, "
+                f"{_away(excess, 'the best minimum known')}."
+            )
+        return ["", *hints] if hints else []
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the object that ``optima compare --json`` prints."""
+        return {
+            "problem": problem_dict(self.problem),
+            "loss": self.loss,
+            "truncated_loss": self.truncated_loss,
+            "data_loss": self.data_loss,
+            "accuracy": self.accuracy,
+            "rank": self.rank,
+            "numerical_rank": self.numerical_rank,
+            "structure": self.recognition.name,
+            "nearest": [near._asdict() for near in self.recognition.nearest],
+            "predicted": dict(self.predicted),
+            "best_structure": self.solution.structure,
+            "above_best": self.above_best,
+            "below_collapse": self.below_collapse,
+            **self.measures,
+            "measured": self.measured,
+            "notes": list(self.notes),
+        }
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """The logits beside those of the best minimum known, classes in one order; a matplotlib figure."""
+        from optima.plot.comparison import plot_comparison
+        from optima.plot.picture import write_picture
+
+        figure = plot_comparison(self)
+        if path is not None:
+            write_picture(figure, path, dpi=160, bbox_inches="tight")
+        return figure
+
+
+def _away(excess: float, where: str) -> str:
+    """``3.1 % above the best minimum known``."""
+    if abs(excess) < 5e-7 or not np.isfinite(excess):
+        return f"at {where}"
+    return f"{100 * abs(excess):.2g} % {'above' if excess > 0 else 'below'} {where}"
