@@ -80,7 +80,7 @@ def compare(
 
 
 def network(file: Path, labels: Path | None, array: str | None) -> dict[str, Any]:
-    """The arrays of a network file, with the labels of another one; logits of features and weights where it has none."""
+    """The arrays of a file, with the labels of another one; logits of features and weights where it has no others."""
     from optima.network.collapse import logits_of
     from optima.network.read import read_labels, read_network
 

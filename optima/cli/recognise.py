@@ -41,5 +41,6 @@ def recognise(
         }
         print(json.dumps(facts, allow_nan=False))
         return
-    lines = [f"  {near.distance:<12.3g} {near.name}" for near in found.nearest]
-    print("\n".join([str(found), "distance from", *lines, *layout.notes]))
+    first, *others = found.nearest
+    lines = [f"         {near.name}, distance {near.distance:.3g}" for near in others]
+    print("\n".join([str(found), f"nearest: {first.name}, distance {first.distance:.3g}", *lines, *layout.notes]))

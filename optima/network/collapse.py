@@ -34,7 +34,7 @@ def collapse_measures(
 
 
 def logits_of(features: Any, weights: Any) -> Array:
-    """Logits W h of features h, shape (N, K), where a file has no others. Raises ValueError on shapes that do not go."""
+    """Logits W h of features h, shape (N, K), where a file has no others. Raises ValueError on other shapes."""
     vectors, matrix = numbers("features", features), numbers("weights", weights)
     for each in (vectors, vectors.T):
         for classifier in (matrix, matrix.T):

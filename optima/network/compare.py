@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from optima.model import Array, DeepUFM, shown
 from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
-from optima.network.layout import Layout, Labels, laid_out
+from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
 from optima.solve.search import solve
 from optima.structures import named
@@ -34,7 +34,9 @@ def compare(
 
     Its loss is the reduced objective at its class-mean logits M,
 
-    .. math:: f(M) = \sum_c \pi_c\, g_c(M_{:c}) + \tfrac{L+1}{2} \lambda \sum_i s_i(M \operatorname{diag}(\sqrt{n_c}))^{2/(L+1)},
+    .. math::
+        f(M) = \sum_c \pi_c\, g_c(M_{:c})
+        + \tfrac{L+1}{2} \lambda \sum_i s_i(M \operatorname{diag}(\sqrt{n_c}))^{2/(L+1)},
 
     the least that weights and features with these logits can cost (:class:`optima.Reduction`); for cross-entropy the
     mean of each column of M is taken out first, which changes no prediction and raises no singular value. It is held

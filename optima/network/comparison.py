@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from optima.export import short
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution, problem_dict
-from optima.structures.recognition import Recognition
+from optima.structures.recognition import Recognition, recognise
 
 # Predicted losses that are listed; the others are counted.
 LISTED = 6
@@ -74,7 +73,7 @@ class Comparison:
 
     @property
     def rank(self) -> int:
-        """Rank without noise: that of the structure within the tolerance, or the singular values above 2 % of the first."""
+        """Rank without noise: that of the structure within 2 %, or else the singular values above 2 % of the first."""
         return self.recognition.rank
 
     @property
@@ -88,28 +87,26 @@ class Comparison:
         collapse = self.predicted.get(self.collapse)
         return None if collapse is None else 1 - self.loss / collapse
 
-    @property
+    @cached_property
     def best_structure(self) -> str:
-        """Name of the best minimum known."""
-        return self.solution.structure.split(" (")[0]
+        """What the best minimum known is: its name, or its rank and what it is nearest to."""
+        best = self.solution
+        found = recognise(best.means, loss=self.problem.loss, rank=best.rank)
+        return found.name if found.named else f"unnamed, rank {found.rank}, nearest to {found.nearest[0].name}"
 
     def __str__(self) -> str:
-        return "\n".join(
-            [*self._headline(), "", *self._facts(), "", *self._standing(), "", *self._nearness(), *self._hints()]
-        )
+        parts = [*self._headline(), "", *self._facts(), "", *self._standing(), "", *self._nearness(), *self._hints()]
+        return "\n".join(parts)
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def _headline(self) -> list[str]:
-        above, below = self.above_best, self.below_collapse
-        lines = [f"Your network sits {_away(above, 'the best minimum known')} ({self.best_structure})"]
-        if below is not None:
-            lines.append(f"and {_away(-below, 'deep neural collapse')} ({self.collapse}).")
-        else:
-            lines[-1] += "."
         near = self.recognition.nearest[0]
-        return [*lines, f"Nearest structure: {near.name}, distance {near.distance:.2g}."]
+        text = f"Your network sits {_away(self.above_best, 'the best minimum known')} ({self.best_structure})"
+        if self.below_collapse is not None:
+            text += f" and {_away(-self.below_collapse, 'deep neural collapse')} ({self.collapse})"
+        return _wrapped(f"{text}. Nearest structure: {near.name}, distance {near.distance:.2g}.")
 
     def _facts(self) -> list[str]:
         problem = self.problem
@@ -128,21 +125,20 @@ class Comparison:
             f"loss      {self.loss:.8g} = {reduction.fit(kept):.6g} data + {reduction.penalty(self.means):.6g} weights",
             "          (the least that any weights with these class-mean logits cost)",
             f"samples   data loss {self.data_loss:.6g}, {100 * self.accuracy:.4g} % classified right",
-            f"rank      {self.rank} without noise, {self.numerical_rank} in all",
+            f"rank      {self.rank} without singular values under 2 % of the largest, {self.numerical_rank} with them",
             f"collapse  {', '.join(measures)}",
             f"          ({self.measured}; 0 at deep neural collapse)",
         ]
 
     def _standing(self) -> list[str]:
         """Predicted losses, least first, with the network between them."""
-        rows = [(loss, self._title(name)) for name, loss in self.predicted.items() if name != self.best_structure]
+        rows = [(loss, name) for name, loss in self.predicted.items() if name != self.best_structure]
+        kept = [row for row in rows if row[1] in (BEST, self.collapse)]
+        rest = [row for row in rows if row not in kept]
+        room = LISTED - len(kept)
         own = (self.loss, "your network  <--")
-        rest = [row for row in rows if row[1] == self._title(row[1])]
-        kept = [row for row in rows if row not in rest]
-        room = max(0, LISTED - len(kept))
-        lines = [f"  {loss:<14.8g} {title}" for loss, title in sorted([*kept, *rest[:room], own])]
-        hidden = len(rest) - room
-        more = [f"  ({hidden} more structures: --json, or .predicted)"] if hidden > 0 else []
+        lines = [f"  {loss:<14.8g} {self._title(name)}" for loss, name in sorted([*kept, *rest[:room], own])]
+        more = [f"  ({len(rest) - room} more structures: --json, or .predicted)"] if len(rest) > room else []
         return ["predicted loss", *lines, *more]
 
     def _title(self, name: str) -> str:
@@ -156,13 +152,18 @@ class Comparison:
 
     def _hints(self) -> list[str]:
         hints = list(self.notes)
+        if self.numerical_rank > self.problem.max_rank:
+            hints.append(
+                f"Logits of rank {self.numerical_rank} need a width of as much, and the problem has {self.problem.width}: "
+                "no network of that width has exactly this loss."
+            )
         if self.numerical_rank > self.rank and self.truncated_loss < self.loss:
             excess = self.truncated_loss / self.predicted[BEST] - 1
             hints.append(
-                f"Small singular values cost much: with the {self.rank} largest alone the loss is {self.truncated_loss:.8g}, "
-                f"{_away(excess, 'the best minimum known')}."
+                f"Small singular values are costly: with the {self.rank} largest alone the loss is "
+                f"{self.truncated_loss:.8g}, {_away(excess, 'the best minimum known')}."
             )
-        return ["", *hints] if hints else []
+        return ["", *(line for hint in hints for line in _wrapped(hint))] if hints else []
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the object that ``optima compare --json`` prints."""
@@ -198,6 +199,12 @@ class Comparison:
 
 def _away(excess: float, where: str) -> str:
     """``3.1 % above the best minimum known``."""
-    if abs(excess) < 5e-7 or not np.isfinite(excess):
+    if abs(excess) < 5e-7:
         return f"at {where}"
+    if excess > 1:
+        return f"at {1 + excess:.3g} times {where}"
     return f"{100 * abs(excess):.2g} % {'above' if excess > 0 else 'below'} {where}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 79, break_long_words=False, break_on_hyphens=False)

@@ -111,7 +111,7 @@ def class_means(columns: Array, sizes: Labels) -> Array:
 
 def _labelled(array: Array, labels: Labels, transpose: bool | None) -> Layout:
     rows, columns = (length == labels.size for length in array.shape)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if transpose is None and rows and columns:
         transpose, notes = _square(array, labels)
     if transpose is None:
@@ -126,7 +126,7 @@ def _labelled(array: Array, labels: Labels, transpose: bool | None) -> Layout:
 def _square(array: Array, labels: Labels) -> tuple[bool, tuple[str, ...]]:
     right = [int(np.sum(each.argmax(axis=0) == labels)) for each in (array.T, array)]
     if right[0] == right[1]:
-        return True, ("The logits are square: rows were taken as samples; pass --no-transpose if they are classes.",)
+        return True, ("The logits are square: rows were taken as samples; if they are classes, pass --no-transpose.",)
     return right[0] > right[1], ()
 
 
@@ -137,12 +137,12 @@ def _class_means(array: Array, transpose: bool | None) -> Layout:
     by_column, by_row = (float(np.linalg.norm(array.mean(axis=axis))) for axis in (0, 1))
     if by_row <= 1e-6 * size < 1e-3 * size <= by_column:
         note = (
-            "Rows have mean zero and columns do not, so row c was taken as class c; pass --no-transpose if it is not."
+            "Rows have mean zero and columns do not: row c was taken as class c; if column c is, pass --no-transpose."
         )
         return Layout(array.T, transposed=True, notes=(note,))
     if np.linalg.norm(array - array.T) <= 1e-3 * size:
         return Layout(array)
-    return Layout(array, notes=("Column c was taken as the mean logits of class c; pass --transpose if row c is.",))
+    return Layout(array, notes=("Column c was taken as the mean logits of class c; if row c is, pass --transpose.",))
 
 
 def _in_class_order(array: Array, sizes: Any, transpose: bool | None) -> Layout:

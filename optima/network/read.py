@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -91,10 +92,16 @@ def _npy(content: bytes) -> dict[str, Any]:
 def _torch(content: bytes) -> dict[str, Any]:
     import torch
 
-    with warnings.catch_warnings():
-        # What the library says of old formats.
-        warnings.simplefilter("ignore")
-        return _tensors(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), ONLY)
+    try:
+        with warnings.catch_warnings():
+            # What the library says of old formats.
+            warnings.simplefilter("ignore")
+            value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            "it is damaged or holds more than tensors; save it with torch.save({'logits': z, 'labels': y}, FILE)"
+        ) from None
+    return _tensors(value, ONLY)
 
 
 def _tensors(value: Any, name: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def variability(layer: Array, problem: DeepUFM) -> float:
 
 
 def from_simplex(means: Array) -> float:
-    """DNC2 of centred class means (d, K): <C^T C, I - 11^T/K> is the trace of C^T C, since the columns of C sum to zero."""
+    """DNC2 of centred class means (d, K): <C^T C, I - 11^T/K> is the trace of C^T C, as their columns sum to zero."""
     gram = means.T @ means
     return _distance(float(np.trace(gram)), float(np.linalg.norm(gram)), np.sqrt(len(gram) - 1.0))
 

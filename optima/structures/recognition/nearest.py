@@ -79,7 +79,7 @@ def _candidates(view: View, count: int) -> list[_Candidate]:
         found += _projections(view)
     if view.classes <= MANY_CLASSES:
         least = min((candidate.distance for candidate in found), default=1.0)
-        found += [_Candidate(m.name, d, _distinct_entries(m.ideal)) for m, d in _free_match(view, least)]
+        found += [_Candidate(m.name, d, _distinct_entries(m.ideal)) for m, d in _free_matches(view, least)]
     return [candidate for candidate in found if candidate.distance < 1]
 
 
@@ -178,10 +178,11 @@ def _projections(view: View) -> Iterator[_Candidate]:
     yield _Candidate(f"frame({rank})", float(np.sqrt(max(0.0, 1 - kept[best]))), free)
 
 
-def _free_match(view: View, least: float) -> Iterator[tuple[Match, float]]:
-    """The first structure with more freedom than a scale for each block, at a tolerance that may still beat ``least``.
+def _free_matches(view: View, least: float) -> Iterator[tuple[Match, float]]:
+    """Structures with more freedom than a scale for each block, one at each tolerance that may still beat ``least``.
 
-    Tried in the order of :func:`optima.recognise`: a square antiprism is a cyclic code too, and is called the former.
+    The smaller the tolerance, the fewer symmetries are seen. Tried are, in the order of :func:`optima.recognise`,
+    polyhedra, pyramids, sums and cyclic codes: a square antiprism is both first and last, and is called the former.
     """
     seekers: tuple[Callable[[View], Match | None], ...] = (
         _solid,
@@ -195,7 +196,6 @@ def _free_match(view: View, least: float) -> Iterator[tuple[Match, float]]:
         match = next(filter(None, (seek(seen) for seek in seekers)), None)
         if match is not None:
             yield match, relative_distance(view.means, match.ideal * seen.unit)
-            return
         tolerance *= 2
 
 
