@@ -21,6 +21,7 @@ def recognise(
     as_json: options.AsJson = False,
 ) -> None:
     """Name the class-mean logits in a file, up to relabelling and scale, with the nearest structures."""
+    from optima.network.comparison import wrapped
     from optima.network.layout import laid_out
     from optima.structures.recognition import recognise as named
 
@@ -43,4 +44,5 @@ def recognise(
         return
     first, *others = found.nearest
     lines = [f"         {near.name}, distance {near.distance:.3g}" for near in others]
-    print("\n".join([str(found), f"nearest: {first.name}, distance {first.distance:.3g}", *lines, *layout.notes]))
+    head = [*wrapped(found.description), f"nearest: {first.name}, distance {first.distance:.3g}"]
+    print("\n".join([*head, *lines, *layout.notes]))

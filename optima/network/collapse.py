@@ -23,7 +23,7 @@ def collapse_measures(
     Raises ValueError where shapes do not go together.
     """
     if features is None:
-        return _measured(problem, layout.means, layout.columns, None), "of the logits; NC3 needs features and weights"
+        return _measured(problem, layout.means, layout.columns, None), "of the logits; no features"
     vectors = _columns(numbers("features", features), layout)
     means = vectors if layout.sizes is None else class_means(vectors, layout.sizes)
     matrix = None if weights is None else _weights(numbers("weights", weights), means)

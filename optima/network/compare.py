@@ -80,7 +80,7 @@ def compare(
         problem=problem,
         means=means,
         recognition=recognition,
-        truncated_loss=reduction.value(_truncated(means, recognition.rank, problem)),
+        cut=_best_cut(means, reduction),
         data_loss=reduction.fit(means) if layout.columns is None else problem.data_loss(layout.columns),
         accuracy=_accuracy(layout),
         predicted=dict(sorted(predicted.items(), key=lambda item: item[1])),
@@ -111,11 +111,18 @@ def named_rank(name: str, classes: int) -> int:
     return structure.rank if structure is not None else classes
 
 
-def _truncated(means: Array, rank: int, problem: DeepUFM) -> Array:
-    """M with no more than the ``rank`` largest singular values of M diag(sqrt(n_c))."""
-    roots = np.sqrt(problem.class_sizes)
+def _best_cut(means: Array, reduction: Reduction) -> tuple[int, float]:
+    """The number of singular values of M diag(sqrt(n_c)) whose truncation has the least f, and that f."""
+    roots = np.sqrt(reduction.problem.class_sizes)
     left, s, right = np.linalg.svd(means * roots)
-    return np.asarray((left[:, :rank] * s[:rank]) @ right[:rank] / roots)
+    kept = np.zeros_like(means)
+    losses = [reduction.fit(kept)]
+    penalties = reduction.strength * np.cumsum(s**reduction.exponent)
+    for r in range(reduction.rank(means)):
+        kept += np.outer(left[:, r] * s[r], right[r] / roots)
+        losses.append(reduction.fit(kept) + float(penalties[r]))
+    rank = int(np.argmin(losses))
+    return rank, losses[rank]
 
 
 def _accuracy(layout: Layout) -> float:

@@ -31,8 +31,8 @@ class Comparison:
         The linear model, and M, shape (K, K), centred for cross-entropy.
     recognition
         What M is, and the nearest structures.
-    truncated_loss
-        f at M without the singular values beyond the rank that the recognition gives.
+    cut
+        How many of the largest singular values of M are best kept alone, and f at that truncation of M.
     data_loss, accuracy
         Mean cross-entropy or squared error of the samples, and the share of them that is classified right; of the
         class means where no samples were given.
@@ -51,7 +51,7 @@ class Comparison:
     problem: DeepUFM
     means: Array
     recognition: Recognition
-    truncated_loss: float
+    cut: tuple[int, float]
     data_loss: float
     accuracy: float
     predicted: Mapping[str, float]
@@ -106,7 +106,7 @@ class Comparison:
         text = f"Your network sits {_away(self.above_best, 'the best minimum known')} ({self.best_structure})"
         if self.below_collapse is not None:
             text += f" and {_away(-self.below_collapse, 'deep neural collapse')} ({self.collapse})"
-        return _wrapped(f"{text}. Nearest structure: {near.name}, distance {near.distance:.2g}.")
+        return wrapped(f"{text}. Nearest structure: {near.name}, distance {near.distance:.2g}.")
 
     def _facts(self) -> list[str]:
         problem = self.problem
@@ -154,23 +154,25 @@ class Comparison:
         hints = list(self.notes)
         if self.numerical_rank > self.problem.max_rank:
             hints.append(
-                f"Logits of rank {self.numerical_rank} need a width of as much, and the problem has {self.problem.width}: "
-                "no network of that width has exactly this loss."
+                f"Logits of rank {self.numerical_rank} need a width of as much, and the problem has "
+                f"{self.problem.width}: no network of that width has exactly this loss."
             )
-        if self.numerical_rank > self.rank and self.truncated_loss < self.loss:
-            excess = self.truncated_loss / self.predicted[BEST] - 1
+        kept, loss = self.cut
+        if kept < self.numerical_rank and loss < self.loss:
+            excess = loss / self.predicted[BEST] - 1
             hints.append(
-                f"Small singular values are costly: with the {self.rank} largest alone the loss is "
-                f"{self.truncated_loss:.8g}, {_away(excess, 'the best minimum known')}."
+                f"Small singular values are costly: with the {kept} largest alone the loss is {loss:.8g}, "
+                f"{_away(excess, 'the best minimum known')}."
             )
-        return ["", *(line for hint in hints for line in _wrapped(hint))] if hints else []
+        return ["", *(line for hint in hints for line in wrapped(hint))] if hints else []
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the object that ``optima compare --json`` prints."""
         return {
             "problem": problem_dict(self.problem),
             "loss": self.loss,
-            "truncated_loss": self.truncated_loss,
+            "truncated_rank": self.cut[0],
+            "truncated_loss": self.cut[1],
             "data_loss": self.data_loss,
             "accuracy": self.accuracy,
             "rank": self.rank,
@@ -206,5 +208,6 @@ def _away(excess: float, where: str) -> str:
     return f"{100 * abs(excess):.2g} % {'above' if excess > 0 else 'below'} {where}"
 
 
-def _wrapped(text: str) -> list[str]:
+def wrapped(text: str) -> list[str]:
+    """Lines of 79 characters; no name or number is broken."""
     return textwrap.wrap(text, 79, break_long_words=False, break_on_hyphens=False)
