@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from optima.model import Array, DeepUFM, shown
 from optima.network.collapse import collapse_measures
@@ -60,6 +59,8 @@ def compare(
 
     Raises ValueError where shapes, labels and problem do not go together, or numbers are missing, and for relu models.
     """
+    if not isinstance(problem, DeepUFM):
+        raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, such as DeepUFM(classes=10, depth=2, reg=1e-3)")
     sizes = None if problem.samples == 1 else problem.class_sizes
     layout = laid_out(logits, labels, sizes, transpose)
     if len(layout.means) != problem.classes:
@@ -134,6 +135,9 @@ def _accuracy(layout: Layout) -> float:
 
 def _scaled_loss(reduction: Reduction, name: str) -> float:
     """Least loss over the scales of a structure of one block, where no closed form is known: classes differ in size."""
+    # Imported when needed: it takes a good part of the time of `import optima`.
+    from scipy.optimize import minimize_scalar
+
     structure = named(name, reduction.problem.classes)
     assert structure is not None
     shape = structure.shape().astype(float)

@@ -12,6 +12,9 @@ from optima.model import Array
 
 Labels = NDArray[np.int64]
 
+# Largest number of an array: products of four still are floats.
+LARGEST = 1e70
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -64,19 +67,33 @@ def laid_out(logits: Any, labels: Any = None, sizes: Any = None, transpose: bool
 
 def numbers(name: str, values: Any) -> Array:
     """An array of finite floats. Raises ValueError for anything else."""
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    array = as_array(name, values)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name} are of type {array.dtype}; pass real numbers")
     array = array.astype(float)
     bad = int(array.size - np.isfinite(array).sum())
     if bad:
         raise ValueError(f"{name} contain {bad} missing or infinite number{'s' * (bad > 1)}; pass finite ones")
+    if array.size and np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} contain numbers beyond {LARGEST:g}, whose squares overflow; pass smaller ones")
     return array
+
+
+def as_array(name: str, values: Any) -> NDArray[Any]:
+    """A tensor on any device, an array or lists as an array."""
+    try:
+        if hasattr(values, "detach"):
+            tensor = values.detach().cpu()
+            # numpy has no bfloat16.
+            values = tensor.float() if tensor.is_floating_point() and tensor.itemsize < 4 else tensor
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} have rows of different lengths; pass a rectangular array") from None
 
 
 def whole_numbers(labels: Any) -> Labels:
     """Labels, of any shape with one axis that is longer than 1, as integers. Raises ValueError for anything else."""
-    array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    array = as_array("labels", labels)
     if array.dtype.kind not in "fiu" or array.size == 0:
         raise ValueError(f"labels are of type {array.dtype}; pass the class of each sample as a number from 0 on")
     if array.ndim == 0 or max(array.shape) != array.size:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from optima.files import MOST_BYTES, opened, read_arrays
+from optima.network.layout import as_array
 from optima.network.text import read_text
 
 # What arrays are called in files, the first that is there is taken.
@@ -107,8 +108,7 @@ def _torch(content: bytes) -> dict[str, Any]:
 def _tensors(value: Any, name: str) -> dict[str, Any]:
     """The tensors of nested dictionaries and lists, by the names on the way joined with dots."""
     if hasattr(value, "detach"):
-        tensor = value.detach()
-        return {name: (tensor.float() if tensor.is_floating_point() and tensor.itemsize < 4 else tensor).numpy()}
+        return {name: as_array(name, value)}
     if isinstance(value, dict):
         parts = [_tensors(each, f"{name}.{key}" if name else str(key)) for key, each in value.items()]
     elif isinstance(value, (list, tuple)) and any(hasattr(each, "detach") for each in value):

@@ -120,6 +120,19 @@ def test_what_does_not_go_together_is_said_in_one_sentence(arguments, sentence):
         optima.compare(problem=PROBLEM, **arguments)
 
 
+def test_what_is_no_problem_is_refused():
+    with pytest.raises(TypeError, match="problem is 6; pass a DeepUFM"):
+        optima.compare(PAIRS, 6)
+
+
+@pytest.mark.needs("torch")
+def test_tensors_are_taken_as_they_are():
+    import torch
+
+    logits = torch.tensor(PAIRS, dtype=torch.bfloat16, requires_grad=True)
+    assert optima.compare(logits, PROBLEM).recognition.name == "pairs"
+
+
 def test_a_width_below_the_rank_is_said():
     found = optima.compare(PAIRS, optima.DeepUFM(6, 2, 2**-10, 5, width=2))
     assert found.below_collapse is None
@@ -127,7 +140,7 @@ def test_a_width_below_the_rank_is_said():
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])
-@pytest.mark.parametrize("means", [PAIRS, 1e3 * PAIRS, 0 * PAIRS, np.arange(36.0).reshape(6, 6)])
+@pytest.mark.parametrize("means", [PAIRS, 1e60 * PAIRS, 0 * PAIRS, np.arange(36.0).reshape(6, 6)])
 def test_text_and_dictionary_of_anything(means, loss):
     found = optima.compare(means, optima.DeepUFM(6, 2, 2**-10, 5, loss=loss))
     text = str(found)
