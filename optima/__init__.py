@@ -4,6 +4,7 @@ from optima.certify.entry import certify
 from optima.certify.invariant import certify_invariant
 from optima.certify.zero import ZeroThreshold, zero_threshold
 from optima.model import DeepUFM
+from optima.network import Comparison, compare
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.solve import best_scales, boundary, boundary_depth, stationary_scales
@@ -17,6 +18,7 @@ from optima.table import LossTable
 from optima.train import train
 
 __all__ = [
+    "Comparison",
     "DeepUFM",
     "LossTable",
     "Reduction",
@@ -28,6 +30,7 @@ __all__ = [
     "catalogue",
     "certify",
     "certify_invariant",
+    "compare",
     "max_margin",
     "named",
     "recognise",

@@ -107,7 +107,7 @@ class Branch:
         factors = balanced(self._followed(here).factors)[0]
         factors[1] *= self.objective.column[:, None]
         means = factors[0] @ factors[1].T
-        name = str(recognise(means, loss=problem.loss, rank=reduction.rank(means)))
+        name = recognise(means, loss=problem.loss, rank=reduction.rank(means)).description
         return replace(
             self.record, problem=problem, factors=factors, loss=reduction.value(means), structure=name, certificate=None
         )

@@ -138,7 +138,7 @@ def verified(solution: Solution, claimed: float | None = None) -> Record:
         verification = solution.proof.verify()
         if not verification:
             raise ValueError(f"the certificate does not hold ({verification.reason}); pass a solution without it")
-    structure = str(recognise(solution.means, loss=problem.loss, rank=solution.rank))
+    structure = recognise(solution.means, loss=problem.loss, rank=solution.rank).description
     record = Record.of(solution)
     return replace(record, loss=objective, structure=structure, named=_best_named(problem, solution))
 

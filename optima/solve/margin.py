@@ -130,7 +130,7 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
             depth,
             _value(means, p),
             means,
-            str(recognise(means)),
+            recognise(means).description,
             tuple(sorted((_spectrum(M).size, _value(M, p), recognise(M).name) for M in codes)),
             max(0.0, 1 - float(margins(means).min())),
             stationarity,

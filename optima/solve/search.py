@@ -147,7 +147,7 @@ def solve(
     return Solution(
         problem,
         means,
-        str(recognise(means, loss=problem.loss, rank=reduction.rank(means))),
+        recognise(means, loss=problem.loss, rank=reduction.rank(means)).description,
         ladder,
         {name: loss for name, (loss, _) in named.items()},
         known,

@@ -39,9 +39,9 @@ def measure(problem: DeepUFM, factors: list[Array]) -> dict[str, Array]:
         "factor_singular_values": np.stack([_largest(factor, problem.classes + 1) for factor in factors]),
         "feature_singular_values": np.stack([_largest(layer, problem.classes + 1) for layer in layers]),
         "margin": np.asarray(sample_margin(problem, weights[-1] @ layers[-1])),
-        "dnc1": np.array([_variability(layer, problem) for layer in layers]),
-        "dnc2": np.array([_from_simplex(means) for means in centred]),
-        "dnc3": np.array([_from_self_dual(w, means) for w, means in zip(weights, centred, strict=True)]),
+        "dnc1": np.array([variability(layer, problem) for layer in layers]),
+        "dnc2": np.array([from_simplex(means) for means in centred]),
+        "dnc3": np.array([from_self_dual(w, means) for w, means in zip(weights, centred, strict=True)]),
     }
 
 
@@ -71,21 +71,22 @@ def _centred(layer: Array, problem: DeepUFM) -> Array:
     return means - means.mean(axis=1, keepdims=True)
 
 
-def _variability(layer: Array, problem: DeepUFM) -> float:
+def variability(layer: Array, problem: DeepUFM) -> float:
+    """DNC1 of columns (d, N), those of class 0 first."""
     means = class_means(layer, problem)
     within = np.sum((layer - np.repeat(means, problem.class_sizes, axis=1)) ** 2) / problem.size
     between = np.sum((means - means.mean(axis=1, keepdims=True)) ** 2) / problem.classes
     return float(within / between) if between > 0 else 0.0
 
 
-def _from_simplex(means: Array) -> float:
-    """DNC2: <C^T C, I - 11^T/K> is the trace of C^T C, since the columns of C sum to zero."""
+def from_simplex(means: Array) -> float:
+    """DNC2 of centred class means (d, K): <C^T C, I - 11^T/K> is the trace of C^T C, as their columns sum to zero."""
     gram = means.T @ means
     return _distance(float(np.trace(gram)), float(np.linalg.norm(gram)), np.sqrt(len(gram) - 1.0))
 
 
-def _from_self_dual(weight: Array, means: Array) -> float:
-    """DNC3, from the smaller Gram matrices: <W^T W, C C^T> = ||W C||^2."""
+def from_self_dual(weight: Array, means: Array) -> float:
+    """DNC3 of W (m, d) and centred class means (d, K), from the smaller Gram matrices: <W^T W, C C^T> = ||W C||^2."""
     small = weight @ weight.T if weight.shape[0] < weight.shape[1] else weight.T @ weight
     return _distance(
         float(np.sum((weight @ means) ** 2)), float(np.linalg.norm(small)), float(np.linalg.norm(means.T @ means))

@@ -378,9 +378,10 @@ def test_facts_of_unnamed_logits():
     assert (found.rank, found.multiplicities) == (6, (2, 1, 3))
     near = recognise(np.diag([1.0, 0.97, 0.94, 0.5, 0.01]), loss="mse")
     assert (near.rank, near.multiplicities) == (4, (2, 1, 1))
-    assert str(recognise(np.diag([2.0, 2.0, 1.0, 1.0]), loss="mse")) == (
-        "unnamed (rank 4, singular values 2+2, 2 distinct margins, symmetry order 4)"
-    )
+    found = recognise(np.diag([2.0, 2.0, 1.0, 1.0]), loss="mse")
+    facts = "rank 4, singular values 2+2, 2 distinct margins, symmetry order 4)"
+    assert found.description == f"unnamed ({facts}"
+    assert str(found) == f"unnamed (nearest: frame, distance 0.32; {facts}"
 
 
 # Symmetry groups

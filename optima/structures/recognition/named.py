@@ -16,6 +16,7 @@ from optima.structures.pairs import Pairs
 from optima.structures.pairs_free import PairsFree
 from optima.structures.recognition.facts import count_distinct, multiplicities
 from optima.structures.recognition.match import ROUNDING, Fit, Match, fit_in_order, match_by_ideal
+from optima.structures.recognition.polyhedra import polyhedron
 from optima.structures.recognition.relabel import template
 from optima.structures.recognition.symmetry import relative_distance, symmetry_order
 from optima.structures.recognition.view import Order, View
@@ -28,6 +29,9 @@ MANY_CLASSES = 128
 # Most classes for which logits are relabelled by graph isomorphism, to compare them with a fixed shape.
 RELABELLED_CLASSES = 300
 
+# Structures whose class order is read off M itself, at any number of classes.
+CLOSED = (Simplex, Frame, Pairs, PairsFree, Mixed, Polygon)
+
 
 def catalogue_match(view: View) -> Match | None:
     """The first structure of the catalogue within the tolerance of M, or None.
@@ -35,13 +39,21 @@ def catalogue_match(view: View) -> Match | None:
     Of several, the first whose distance is at most twice the least one: a structure with one more free
     scale does not lose its name to an earlier one that it is merely near to.
     """
-    tried = (_fit(structure, view) for structure in [*_fixed(view.classes, view.loss), *_mixture(view)])
+    tried = (_fit(structure, view) for structure in [*fixed_structures(view.classes, view.loss), *mixture(view)])
     fits = [fit for fit in tried if fit is not None and fit.distance <= view.tolerance]
     fits = [fit for fit in fits if view.exact_rank in (None, fit.structure.rank)]
     if not fits:
         return None
     limit = max(2 * min(fit.distance for fit in fits), 1e-10)
     return _match(next(fit for fit in fits if fit.distance <= limit))
+
+
+def block_match(view: View) -> Match | None:
+    """What one block of a direct sum may be: a structure of the catalogue, or a polyhedron."""
+    match = catalogue_match(view)
+    if match is None and (solid := polyhedron(view)):
+        return solid.match
+    return match
 
 
 def projection_match(view: View) -> Match | None:
@@ -59,11 +71,12 @@ def projection_match(view: View) -> Match | None:
 
 
 @lru_cache(maxsize=256)
-def _fixed(classes: int, loss: str) -> tuple[Structure, ...]:
+def fixed_structures(classes: int, loss: str) -> tuple[Structure, ...]:
+    """The catalogue without zero and the mixtures."""
     return tuple(s for s in catalogue(classes, loss=loss) if not isinstance(s, (Zero, Mixed)))
 
 
-def _mixture(view: View) -> list[Structure]:
+def mixture(view: View) -> list[Structure]:
     """The mixture with as many pairs as M has, whether or not the catalogue lists it."""
     rest, _ = view.pair_order
     return [Mixed(view.classes, (view.classes - rest) // 2)] if 3 <= rest < view.classes else []
@@ -86,6 +99,13 @@ def _match(fit: Fit) -> Match:
 
 def _order(structure: Structure, view: View) -> Order | None:
     """The class order in which M is to be compared with a structure, or None when it cannot be that one."""
+    if isinstance(structure, CLOSED):
+        return closed_order(structure, view)
+    return template(structure.name, view.classes).order(view) if view.classes <= RELABELLED_CLASSES else None
+
+
+def closed_order(structure: Structure, view: View) -> Order | None:
+    """The class order for a structure that partners or angles give, or None where they do not or it is another one."""
     match structure:
         case Simplex() | Frame():
             return np.arange(view.classes)
@@ -96,7 +116,7 @@ def _order(structure: Structure, view: View) -> Order | None:
             return view.pair_order[1]
         case Polygon():
             return view.angular_order
-    return template(structure.name, view.classes).order(view) if view.classes <= RELABELLED_CLASSES else None
+    return None
 
 
 def _symmetry_order(structure: Structure) -> int:

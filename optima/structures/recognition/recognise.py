@@ -11,7 +11,7 @@ from optima.model import LOSSES, Array, one_of
 from optima.structures.recognition.circulant import circulant_match
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.match import Match
-from optima.structures.recognition.named import MANY_CLASSES, catalogue_match, projection_match
+from optima.structures.recognition.named import MANY_CLASSES, block_match, catalogue_match, projection_match
 from optima.structures.recognition.polyhedra import polyhedron
 from optima.structures.recognition.pyramid import pyramid_match
 from optima.structures.recognition.result import UNNAMED, Recognition
@@ -66,6 +66,8 @@ def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce", rank:
     More than 128 classes are compared with zero and the catalogue only, more than 300 only with zero, simplex,
     frame, pairs, pairs-free, polygon and simplex-pairs mixtures; without a name their symmetry order is None.
 
+    With a name or without, ``Recognition.nearest`` lists the nearest structures and their distances.
+
     Raises ValueError when M is not a square matrix of finite numbers with K >= 2, or the tolerance or loss
     is out of its range.
     """
@@ -88,7 +90,7 @@ def _among_fewer_classes(view: View) -> Recognition:
         lambda: projection_match(view),
         lambda: solid.match if solid else None,
         lambda: pyramid_match(view),
-        lambda: sum_match(view, _block_match),
+        lambda: sum_match(view, block_match),
         lambda: circulant_match(view),
     )
     for attempt in tried:
@@ -98,22 +100,17 @@ def _among_fewer_classes(view: View) -> Recognition:
     return _unnamed(view, solid.order if solid else symmetry_order(view.means, view.tolerance))
 
 
-def _block_match(view: View) -> Match | None:
-    match = catalogue_match(view)
-    if match is None and (solid := polyhedron(view)):
-        return solid.match
-    return match
-
-
 def _named(match: Match, view: View) -> Recognition:
     groups, margins = match.multiplicities, match.distinct_margins
-    return Recognition(match.name, match.distance, match.rank, groups, margins, match.symmetry_order, view.tolerance)
+    return Recognition(
+        match.name, match.distance, match.rank, groups, margins, match.symmetry_order, view.tolerance, view
+    )
 
 
 def _unnamed(view: View, order: int | None) -> Recognition:
     groups = multiplicities(view.singular_values, view.tolerance, view.rank)
     margins = distinct_margins(view.means, view.tolerance)
-    return Recognition(UNNAMED, None, view.rank, groups, margins, order, view.tolerance)
+    return Recognition(UNNAMED, None, view.rank, groups, margins, order, view.tolerance, view)
 
 
 def _checked(means: ArrayLike) -> Array:

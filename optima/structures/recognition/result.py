@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from optima.structures.recognition.nearest import Near, nearest_structures
+from optima.structures.recognition.view import View
 
 UNNAMED = "unnamed"
 
@@ -38,6 +42,20 @@ class Recognition:
     distinct_margins: int
     symmetry_order: int | None
     tolerance: float
+    _view: View | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def nearest(self) -> tuple[Near, ...]:
+        """The nearest structures with their distances, also beyond the tolerance; what has the name comes first.
+
+        Found when asked for, by :func:`optima.structures.recognition.nearest.nearest_structures`. For ``"zero"`` it
+        is that alone, and its distance, as above, is no relative one.
+        """
+        own = () if self.distance is None else (Near(self.name, self.distance),)
+        if self.name == "zero" or self._view is None:
+            return own
+        others = nearest_structures(self._view)
+        return own + tuple(near for near in others if near.name != self.name)[: 5 - len(own)]
 
     @property
     def named(self) -> bool:
@@ -45,6 +63,14 @@ class Recognition:
         return self.name != UNNAMED
 
     def __str__(self) -> str:
+        if self.named or not self.nearest:
+            return self.description
+        name, distance = self.nearest[0]
+        return self.description.replace("(", f"(nearest: {name}, distance {distance:.2g}; ", 1)
+
+    @property
+    def description(self) -> str:
+        """The name with its rank and distance; unnamed logits by their facts alone, without what they are near to."""
         if self.distance is not None:
             return f"{self.name} (rank {self.rank}, distance {_short(self.distance)})"
         parts = [f"rank {self.rank}", f"singular values {'+'.join(map(str, self.multiplicities))}"]

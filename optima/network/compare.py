@@ -1,0 +1,149 @@
+"""A network's logits against the minima of its problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optima.model import Array, DeepUFM, shown
+from optima.network.collapse import collapse_measures
+from optima.network.comparison import Comparison
+from optima.network.layout import Labels, Layout, laid_out
+from optima.reduction import Reduction, center
+from optima.solve.search import solve
+from optima.structures import named
+from optima.structures.recognition import recognise
+
+
+def compare(
+    logits: Any,
+    problem: DeepUFM,
+    labels: Any = None,
+    *,
+    features: Any = None,
+    weights: Any = None,
+    transpose: bool | None = None,
+    effort: str = "normal",
+    progress: Callable[[str], None] | None = None,
+) -> Comparison:
+    r"""Where a network stands among the minima of its problem.
+
+    Its loss is the reduced objective at its class-mean logits M,
+
+    .. math::
+        f(M) = \sum_c \pi_c\, g_c(M_{:c})
+        + \tfrac{L+1}{2} \lambda \sum_i s_i(M \operatorname{diag}(\sqrt{n_c}))^{2/(L+1)},
+
+    the least that weights and features with these logits can cost (:class:`optima.Reduction`); for cross-entropy the
+    mean of each column of M is taken out first, which changes no prediction and raises no singular value. It is held
+    against the best minimum that :func:`optima.solve` finds and the named structures at their best scales.
+
+    Parameters
+    ----------
+    logits
+        Samples, (N, K) or (K, N), or class means, (K, K); numpy arrays, lists or torch tensors. Axes are told apart as
+        in :func:`optima.network.layout.laid_out`: column c of class means is class c, as in the theory.
+    problem
+        The linear model. Its samples are those of the labels; ``samples=1``, the default, stands for not given.
+    labels
+        Class 0, ..., K-1 of each sample.
+    features, weights
+        Last features, (N, d) or (d, N), and last weights, (K, d), for the full measures NC1 to NC3.
+    transpose
+        True: rows are samples or classes; False: columns are; None: found out.
+    effort, progress
+        Of :func:`optima.solve`.
+
+    Raises ValueError where shapes, labels and problem do not go together, or numbers are missing, and for relu models.
+    """
+    if not isinstance(problem, DeepUFM):
+        raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, such as DeepUFM(classes=10, depth=2, reg=1e-3)")
+    sizes = None if problem.samples == 1 else problem.class_sizes
+    layout = laid_out(logits, labels, sizes, transpose)
+    if len(layout.means) != problem.classes:
+        raise ValueError(
+            f"the logits are of {len(layout.means)} classes and the problem of {problem.classes}; pass one K"
+        )
+    problem = sampled(problem, layout.sizes)
+    measures, measured = collapse_measures(problem, layout, features, weights)
+    reduction = Reduction(problem)
+    solution = solve(problem, effort=effort, progress=progress)
+    predicted = {**solution.candidates, "best known": solution.loss}
+    collapse = "simplex" if problem.loss == "ce" else "frame"
+    if collapse not in predicted and problem.max_rank >= named_rank(collapse, problem.classes):
+        predicted[collapse] = _scaled_loss(reduction, collapse)
+    means = center(layout.means) if problem.loss == "ce" else layout.means
+    recognition = recognise(means, loss=problem.loss)
+    return Comparison(
+        problem=problem,
+        means=means,
+        recognition=recognition,
+        cut=_best_cut(means, reduction),
+        data_loss=reduction.fit(means) if layout.columns is None else problem.data_loss(layout.columns),
+        accuracy=_accuracy(layout),
+        predicted=dict(sorted(predicted.items(), key=lambda item: item[1])),
+        collapse=collapse,
+        solution=solution,
+        measures=measures,
+        measured=measured,
+        notes=layout.notes,
+    )
+
+
+def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
+    """The problem with the class sizes of the labels. Raises ValueError where it has others, unless it has one each."""
+    if sizes is None or np.array_equal(sizes, problem.class_sizes):
+        return problem
+    counted = int(sizes[0]) if len(set(sizes.tolist())) == 1 else tuple(sizes.tolist())
+    if problem.samples != 1:
+        raise ValueError(
+            f"the labels have {shown(counted)} samples per class and the problem {shown(problem.samples)}; "
+            "leave the samples out, or pass class means"
+        )
+    return replace(problem, samples=counted)
+
+
+def named_rank(name: str, classes: int) -> int:
+    """Rank of a structure."""
+    structure = named(name, classes)
+    return structure.rank if structure is not None else classes
+
+
+def _best_cut(means: Array, reduction: Reduction) -> tuple[int, float]:
+    """The number of singular values of M diag(sqrt(n_c)) whose truncation has the least f, and that f."""
+    roots = np.sqrt(reduction.problem.class_sizes)
+    left, s, right = np.linalg.svd(means * roots)
+    kept = np.zeros_like(means)
+    losses = [reduction.fit(kept)]
+    penalties = reduction.strength * np.cumsum(s**reduction.exponent)
+    for r in range(reduction.rank(means)):
+        kept += np.outer(left[:, r] * s[r], right[r] / roots)
+        losses.append(reduction.fit(kept) + float(penalties[r]))
+    rank = int(np.argmin(losses))
+    return rank, losses[rank]
+
+
+def _accuracy(layout: Layout) -> float:
+    """Share of the samples, or of the class means, whose largest logit is that of their class."""
+    columns = layout.means if layout.columns is None else layout.columns
+    labels = np.repeat(np.arange(len(layout.means)), 1 if layout.sizes is None else layout.sizes)
+    return float(np.mean(columns.argmax(axis=0) == labels))
+
+
+def _scaled_loss(reduction: Reduction, name: str) -> float:
+    """Least loss over the scales of a structure of one block, where no closed form is known: classes differ in size."""
+    # Imported when needed: it takes a good part of the time of `import optima`.
+    from scipy.optimize import minimize_scalar
+
+    structure = named(name, reduction.problem.classes)
+    assert structure is not None
+    shape = structure.shape().astype(float)
+    value = lambda log: reduction.value(np.exp(log) * shape)
+    grid = np.linspace(-7, 7, 141)
+    best = int(np.argmin([value(log) for log in grid]))
+    around = (grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)])
+    found = minimize_scalar(value, bounds=around, method="bounded", options={"xatol": 1e-10})
+    return float(min(found.fun, reduction.value(0 * shape)))

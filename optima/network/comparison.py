@@ -1,0 +1,213 @@
+"""What a comparison of a network with the predicted minima says."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from optima.export import short
+from optima.model import Array, DeepUFM
+from optima.reduction import Reduction
+from optima.solution import Solution, problem_dict
+from optima.structures.recognition import Recognition, recognise
+
+# Predicted losses that are listed; the others are counted.
+LISTED = 6
+BEST = "best known"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network's class-mean logits among the minima of its problem.
+
+    Attributes
+    ----------
+    problem, means
+        The linear model, and M, shape (K, K), centred for cross-entropy.
+    recognition
+        What M is, and the nearest structures.
+    cut
+        How many of the largest singular values of M are best kept alone, and f at that truncation of M.
+    data_loss, accuracy
+        Mean cross-entropy or squared error of the samples, and the share of them that is classified right; of the
+        class means where no samples were given.
+    predicted
+        Loss by name, least first: the named structures at their best scales, and ``best known``.
+    collapse
+        The name that deep neural collapse has: ``simplex``, or ``frame`` for squared error.
+    solution
+        The best minimum known.
+    measures, measured
+        NC1, NC2, NC3, None where they cannot be had, and what they are of.
+    notes
+        Sentences on what was taken for granted.
+    """
+
+    problem: DeepUFM
+    means: Array
+    recognition: Recognition
+    cut: tuple[int, float]
+    data_loss: float
+    accuracy: float
+    predicted: Mapping[str, float]
+    collapse: str
+    solution: Solution
+    measures: Mapping[str, float | None]
+    measured: str
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def loss(self) -> float:
+        """f(M): the least objective of weights and features with these class-mean logits."""
+        return Reduction(self.problem).value(self.means)
+
+    @cached_property
+    def numerical_rank(self) -> int:
+        """Rank of M up to rounding: what the penalty of the loss is of."""
+        return Reduction(self.problem).rank(self.means)
+
+    @property
+    def rank(self) -> int:
+        """Rank without noise: that of the structure within 2 %, or else the singular values above 2 % of the first."""
+        return self.recognition.rank
+
+    @property
+    def above_best(self) -> float:
+        """loss / best known loss - 1."""
+        return self.loss / self.predicted[BEST] - 1
+
+    @property
+    def below_collapse(self) -> float | None:
+        """1 - loss / loss of deep neural collapse; None where the width does not allow that."""
+        collapse = self.predicted.get(self.collapse)
+        return None if collapse is None else 1 - self.loss / collapse
+
+    @cached_property
+    def best_structure(self) -> str:
+        """What the best minimum known is: its name, or its rank and what it is nearest to."""
+        best = self.solution
+        found = recognise(best.means, loss=self.problem.loss, rank=best.rank)
+        return found.name if found.named else f"unnamed, rank {found.rank}, nearest to {found.nearest[0].name}"
+
+    def __str__(self) -> str:
+        parts = [*self._headline(), "", *self._facts(), "", *self._standing(), "", *self._nearness(), *self._hints()]
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _headline(self) -> list[str]:
+        near = self.recognition.nearest[0]
+        text = f"Your network sits {_away(self.above_best, 'the best minimum known')} ({self.best_structure})"
+        if self.below_collapse is not None:
+            text += f" and {_away(-self.below_collapse, 'deep neural collapse')} ({self.collapse})"
+        return wrapped(f"{text}. Nearest structure: {near.name}, distance {near.distance:.2g}.")
+
+    def _facts(self) -> list[str]:
+        problem = self.problem
+        reduction = Reduction(problem)
+        kept = reduction.admissible(self.means)
+        kind = "cross-entropy" if problem.loss == "ce" else "squared error"
+        regs = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+        sizes = (
+            short(problem.class_sizes[0])
+            if problem.balanced
+            else f"{min(problem.class_sizes)} to {max(problem.class_sizes)}"
+        )
+        measures = [f"{name.upper()} {value:.3g}" for name, value in self.measures.items() if value is not None]
+        return [
+            f"problem   {kind}, K = {problem.classes}, L = {problem.depth}, lambda = {regs}, n = {sizes}",
+            f"loss      {self.loss:.8g} = {reduction.fit(kept):.6g} data + {reduction.penalty(self.means):.6g} weights",
+            "          (the least that any weights with these class-mean logits cost)",
+            f"samples   data loss {self.data_loss:.6g}, {100 * self.accuracy:.4g} % classified right",
+            f"rank      {self.rank} without singular values under 2 % of the largest, {self.numerical_rank} with them",
+            f"collapse  {', '.join(measures)}",
+            f"          ({self.measured}; 0 at deep neural collapse)",
+        ]
+
+    def _standing(self) -> list[str]:
+        """Predicted losses, least first, with the network between them."""
+        rows = [(loss, name) for name, loss in self.predicted.items() if name != self.best_structure]
+        kept = [row for row in rows if row[1] in (BEST, self.collapse)]
+        rest = [row for row in rows if row not in kept]
+        room = LISTED - len(kept)
+        own = (self.loss, "your network  <--")
+        lines = [f"  {loss:<14.8g} {self._title(name)}" for loss, name in sorted([*kept, *rest[:room], own])]
+        more = [f"  ({len(rest) - room} more structures: --json, or .predicted)"] if len(rest) > room else []
+        return ["predicted loss", *lines, *more]
+
+    def _title(self, name: str) -> str:
+        if name == BEST:
+            return f"{self.best_structure}: best minimum known"
+        return f"{name}: deep neural collapse" if name == self.collapse else name
+
+    def _nearness(self) -> list[str]:
+        lines = [f"  {near.distance:<14.3g} {near.name}" for near in self.recognition.nearest]
+        return ["distance from (relative, over all relabellings and scales)", *lines]
+
+    def _hints(self) -> list[str]:
+        hints = list(self.notes)
+        if self.numerical_rank > self.problem.max_rank:
+            hints.append(
+                f"Logits of rank {self.numerical_rank} need a width of as much, and the problem has "
+                f"{self.problem.width}: no network of that width has exactly this loss."
+            )
+        kept, loss = self.cut
+        if kept < self.numerical_rank and loss < self.loss:
+            excess = loss / self.predicted[BEST] - 1
+            hints.append(
+                f"Small singular values are costly: with the {kept} largest alone the loss is {loss:.8g}, "
+                f"{_away(excess, 'the best minimum known')}."
+            )
+        return ["", *(line for hint in hints for line in wrapped(hint))] if hints else []
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the object that ``optima compare --json`` prints."""
+        return {
+            "problem": problem_dict(self.problem),
+            "loss": self.loss,
+            "truncated_rank": self.cut[0],
+            "truncated_loss": self.cut[1],
+            "data_loss": self.data_loss,
+            "accuracy": self.accuracy,
+            "rank": self.rank,
+            "numerical_rank": self.numerical_rank,
+            "structure": self.recognition.name,
+            "nearest": [near._asdict() for near in self.recognition.nearest],
+            "predicted": dict(self.predicted),
+            "best_structure": self.solution.structure,
+            "above_best": self.above_best,
+            "below_collapse": self.below_collapse,
+            **self.measures,
+            "measured": self.measured,
+            "notes": list(self.notes),
+        }
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """The logits beside those of the best minimum known, classes in one order; a matplotlib figure."""
+        from optima.plot.comparison import plot_comparison
+        from optima.plot.picture import write_picture
+
+        figure = plot_comparison(self)
+        if path is not None:
+            write_picture(figure, path, dpi=160, bbox_inches="tight")
+        return figure
+
+
+def _away(excess: float, where: str) -> str:
+    """``3.1 % above the best minimum known``."""
+    if abs(excess) < 5e-7:
+        return f"at {where}"
+    if excess > 1:
+        return f"at {1 + excess:.3g} times {where}"
+    return f"{100 * abs(excess):.2g} % {'above' if excess > 0 else 'below'} {where}"
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of 79 characters; no name or number is broken."""
+    return textwrap.wrap(text, 79, break_long_words=False, break_on_hyphens=False)
