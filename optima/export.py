@@ -15,13 +15,12 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
-
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+from typing import TYPE_CHECKING, BinaryIO
 
 from optima.files import beside, cannot_be_written, check_output, is_special, open_special
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 try:
     import fcntl
@@ -61,9 +60,11 @@ class CSV(Encoder):
         return (",".join(f'"{name}"' for name in self.schema.names) + "\n").encode()
 
     def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        import pyarrow.csv
+
         sink = io.BytesIO()
         options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
-        pyarrow.csv.write_csv(pa.Table.from_batches([batch]), sink, options)
+        pyarrow.csv.write_csv(pyarrow.Table.from_batches([batch]), sink, options)
         return sink.getvalue()
 
 
@@ -104,7 +105,9 @@ class LaTeX(Encoder):
     """A longtable (packages longtable and booktabs) with six significant digits."""
 
     def header(self) -> bytes:
-        columns = "".join("l" if pa.types.is_string(field.type) else "r" for field in self.schema)
+        from pyarrow.types import is_string
+
+        columns = "".join("l" if is_string(field.type) else "r" for field in self.schema)
         names = " & ".join(self._escaped(name) for name in self.schema.names)
         top = f"\\begin{{longtable}}{{{columns}}}\n\\toprule\n{names} \\\\\n\\midrule\n\\endhead\n"
         return top.encode()
@@ -200,9 +203,11 @@ class ParquetSink(Sink):
     """Parquet, one row group a batch; space for the footer is reserved before a batch is written."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        import pyarrow.parquet
+
         self.stream = stream
         self._reserve(0)
-        self.writer = pyarrow.parquet.ParquetWriter(pa.PythonFile(stream, mode="w"), schema)
+        self.writer = pyarrow.parquet.ParquetWriter(pyarrow.PythonFile(stream, mode="w"), schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._reserve(2 * batch.nbytes)

@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp, softmax
 
 Array = NDArray[np.float64]
 
@@ -211,11 +210,15 @@ class DeepUFM:
 
 def cross_entropies(logits: Array, labels: NDArray[np.int64]) -> Array:
     """log(1 + sum_j e^(z_j - z_label)) of each column, which keeps its digits when it is tiny. Shape (N,)."""
+    from scipy.special import logsumexp
+
     return np.logaddexp(0.0, logsumexp(_lead_of_rivals(logits, labels), axis=0))
 
 
 def cross_entropy_slopes(logits: Array, labels: NDArray[np.int64]) -> Array:
     """softmax(z) minus the one-hot label for each column, without cancellation. Shape (K, N)."""
+    from scipy.special import softmax
+
     slopes = softmax(logits, axis=0)
     columns = np.arange(labels.size)
     slopes[labels, columns] = 0.0

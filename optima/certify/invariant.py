@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from optima.certify.abelian import InvariantForm
 from optima.certify.arithmetic import proving
@@ -143,6 +142,8 @@ def best_found(form: InvariantForm, seed: int = 0) -> Array:
 
 def _descended(form: InvariantForm, start: Array) -> Array:
     """Local minimum in u, s = u^(L+1), in which the penalty is c sum_b mu_b u_b^2 and zero values stay zero."""
+    from scipy.optimize import minimize
+
     power = 2 * form.power
 
     def value(u: Array) -> tuple[float, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,8 +12,9 @@ from optima.cli import options, parse
 from optima.cli.terminal import console
 from optima.export import short
 from optima.model import DeepUFM
-from optima.solution import problem_dict
-from optima.solve.cell import StructureLoss, structure_losses
+
+if TYPE_CHECKING:
+    from optima.solve.cell import StructureLoss
 
 
 def loss(
@@ -28,10 +29,14 @@ def loss(
     as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
+    from optima.solve.cell import structure_losses
+
     size = parse.integer(samples, "samples", 1)
     problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
     found = structure_losses(problem, parse.names(structures))
     if as_json:
+        from optima.solution import problem_dict
+
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
     else:
         _print(problem, found)

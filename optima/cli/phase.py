@@ -221,9 +221,9 @@ def _samples(text: str, one: bool) -> list[Any]:
 
 def _check_structure(name: str | None, classes: list[int], activation: str) -> None:
     """Raise ValueError, before anything is trained, for a structure that no run can end at."""
-    from optima.structures import named
+    from optima.structures import find
 
-    if name is None or name.startswith("unnamed") or any(named(name, K) for K in classes):
+    if name is None or name.startswith("unnamed") or any(find(name, K) for K in classes):
         return
     if name != "global":
         raise ValueError(

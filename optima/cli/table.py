@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,7 +17,9 @@ from rich.table import Table
 from optima.cli import options, parse
 from optima.cli.terminal import console
 from optima.export import FORMATS, open_sink, short
-from optima.table import LossTable
+
+if TYPE_CHECKING:
+    from optima.table import LossTable
 
 
 class Format(StrEnum):
@@ -45,6 +47,8 @@ def table(
     rows: Annotated[int, typer.Option(help="Rows shown by the terminal format before it leaves the rest out.")] = 60,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
+    from optima.table import LossTable
+
     grid = LossTable(
         parse.integers(classes, "classes", 2),
         parse.integers(depths, "depths", 1),

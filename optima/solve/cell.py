@@ -71,7 +71,7 @@ class StructureLoss:
 
 
 def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[str, StructureLoss]:
-    """Every structure of the catalogue (or those named) in a balanced linear problem, best first.
+    """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
 
     Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
     form, and for an unknown name.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
@@ -104,6 +103,8 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
 
     Parameters
     ----------
+    classes, depth
+        K >= 2 and L >= 1.
     rank
         Only codes of exactly this rank (softmax codes of garrod2026depth); None compares all.
     seed
@@ -188,6 +189,8 @@ def kkt_residual(means: Array, p: float) -> float:
     balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem: independent of
     the method that found M, and nothing but an upper bound where its iterations do not end.
     """
+    from scipy.optimize import nnls
+
     U, s, Vt = np.linalg.svd(means)
     rank = _spectrum(means).size
     root = np.sqrt(s[:rank])

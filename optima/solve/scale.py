@@ -16,7 +16,7 @@ from optima.solve.branches import Branches, CrossEntropyBranches, branches
 from optima.solve.hump import single_humped, turning_points
 from optima.solve.newton import Index, newton
 from optima.solve.terms import stack
-from optima.structures import Block, Structure
+from optima.structures import Block, Structure, structure_itself
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,17 @@ def best_scales(
 
     Parameters
     ----------
+    structure
+        One such as ``named("pairs", 10)``.
     depth, reg, samples
         L >= 1 (real numbers are allowed), lambda > 0 and n >= 1, broadcast against each other.
     loss
         ``"ce"`` or ``"mse"``.
 
-    Raises ValueError on a value out of range. Source: derivations/structure_losses.py.
+    Raises ValueError on a value out of range, TypeError for the name of a structure.
+    Source: derivations/structure_losses.py.
     """
+    structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
     L, lam, n = np.broadcast_arrays(*map(_checked, ("depth", "reg", "samples"), (depth, reg, samples), (1, 0, 1)))
     regs = effective_reg(lam, n, L).ravel()
@@ -102,8 +106,19 @@ def stationary_scales(
     is a local minimum whenever L >= 2 (for L = 1 only when lam_eff is at least its threshold). The
     first entry is the global minimum over the scales.
 
-    Raises ValueError on a value out of range. Source: derivations/structure_losses.py.
+    Parameters
+    ----------
+    structure
+        One such as ``named("pairs", 10)``.
+    depth, reg, samples
+        L >= 1 (a real number is allowed), lambda > 0 and n >= 1.
+    loss
+        ``"ce"`` or ``"mse"``.
+
+    Raises ValueError on a value out of range, TypeError for the name of a structure.
+    Source: derivations/structure_losses.py.
     """
+    structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
     for name, value, least in (("depth", depth, 1), ("reg", reg, 0), ("samples", samples, 1)):
         _checked(name, value, least)

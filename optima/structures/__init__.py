@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
+from optima.model import positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,
@@ -23,7 +25,7 @@ from optima.structures import (
 )
 from optima.structures.base import Block, Family, Orbit, Structure
 
-__all__ = ["FAMILIES", "Block", "Family", "Orbit", "Structure", "catalogue", "families", "named"]
+__all__ = ["FAMILIES", "Block", "Family", "Orbit", "Structure", "catalogue", "families", "find", "named"]
 
 # In the order of the catalogue; where two structures coincide the first one gives the name.
 FAMILIES: tuple[Family, ...] = (
@@ -47,10 +49,36 @@ def families(loss: str = "ce") -> tuple[Family, ...]:
     return tuple(family for family in FAMILIES if loss in family.losses)
 
 
-def named(name: str, classes: int) -> Structure | None:
+def find(name: str, classes: int) -> Structure | None:
     """The structure of that name at K classes, or None where it does not exist at this K."""
     found = (family.find(name, classes) for family in FAMILIES)
     return next((structure for structure in found if structure is not None), None)
+
+
+def named(name: str, classes: int) -> Structure:
+    """The structure of that name at K classes, in the catalogue or not: ``named("pairs", 10)``, or ``(10, "pairs")``.
+
+    Raises ValueError, with the names nearest to it, where there is none of this ``name`` at so many ``classes``.
+    """
+    if isinstance(classes, str) and not isinstance(name, str):
+        name, classes = classes, name
+    if not isinstance(name, str):
+        raise TypeError(f"name is {shown(name)}; pass a name and a number of classes, such as named('pairs', 10)")
+    classes = positive_integer("classes", classes, minimum=2)
+    structure = find(name, classes)
+    if structure is None:
+        near = get_close_matches(name, _members([classes]), n=3)
+        hint = " or ".join(near) or f"a name that catalogue({classes}) lists, such as simplex"
+        raise ValueError(f"there is no structure {shown(name)} at {classes} classes; pass {hint}")
+    return structure
+
+
+def structure_itself(structure: Any) -> Structure:
+    """``structure``, or a TypeError that says how to make one of what was passed instead, such as its name."""
+    if not isinstance(structure, Structure):
+        name = structure if isinstance(structure, str) else "pairs"
+        raise TypeError(f"structure is {shown(structure)}; pass one with its number of classes: named({name!r}, 10)")
+    return structure
 
 
 def catalogue(
@@ -58,8 +86,9 @@ def catalogue(
 ) -> list[Structure]:
     """All structures of the catalogue at K classes, or those selected by ``names``.
 
-    A name is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
-    ``simplex(8)+pairs(1)``). Structures of rank above ``max_rank`` are left out, except that the frame is
+    A name in ``names`` is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
+    ``simplex(8)+pairs(1)``), those of ``classes`` without one are passed over; without ``names`` they are those of a
+    ``loss``. Structures of rank above ``max_rank`` are left out, except that the frame is
     cut to that rank.
     """
     if names is None:
@@ -77,7 +106,7 @@ def select(name: str, classes: int) -> list[Structure]:
     for family in FAMILIES:
         if family.name == name:
             return list(family.members(classes))
-    structure = named(name, classes)
+    structure = find(name, classes)
     return [] if structure is None else [structure]
 
 
@@ -91,9 +120,12 @@ def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
     if not names:
         raise ValueError(f"structures is empty; pass at least one name, such as {', '.join(known)}")
     for name in names:
-        if name in known or any(named(name, K) is not None for K in classes):
+        if name in known or any(find(name, K) is not None for K in classes):
             continue
-        members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
-        near = get_close_matches(name, sorted({*known, *members}), n=3)
+        near = get_close_matches(name, sorted({*known, *_members(classes)}), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
         raise ValueError(f"unknown structure {name!r} for this number of classes; {hint}")
+
+
+def _members(classes: Sequence[int]) -> list[str]:
+    return sorted({member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)})

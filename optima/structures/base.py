@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
+
+if TYPE_CHECKING:
+    import sympy
 
 # Block data may be exact (int, Fraction, sympy expression) or float.
 Number = Any
@@ -108,6 +110,8 @@ class Structure(ABC):
 
 def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> sympy.Expr:
     """Reduced loss of exact blocks as a sympy expression; ``classes`` may be a symbol."""
+    import sympy
+
     depth, reg, samples = sympy.symbols("L lambda n", positive=True)
     scales = scale_symbols(len(blocks))
     parts = [
@@ -121,11 +125,15 @@ def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> 
 
 def scale_symbols(count: int) -> tuple[sympy.Symbol, ...]:
     """The symbols of the scales: a, or a_1, ..., a_m."""
+    import sympy
+
     names = ["a"] if count == 1 else [f"a_{i}" for i in range(1, count + 1)]
     return tuple(sympy.Symbol(name, positive=True) for name in names)
 
 
 def _fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
+    import sympy
+
     exact = sympy.sympify
     if loss == "mse":
         square = sum(exact(m) * exact(sigma) ** 2 for sigma, m in block.singular)
@@ -141,6 +149,8 @@ def _fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> s
 
 
 def _schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
+    import sympy
+
     return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
@@ -118,6 +117,8 @@ class _Surface:
 
     def descend(self) -> tuple[Array, int]:
         """Where L-BFGS ends, and the number of its steps."""
+        from scipy.optimize import minimize
+
         goal = STATIONARY * float(np.linalg.norm(self.pull * self.start)) / np.sqrt(self.start.size)
         most = MOST_STEPS[self.network.problem.activation]
         options = {"maxcor": MEMORY, "maxiter": most, "maxfun": 2 * most, "gtol": goal, "ftol": 0.0}

@@ -131,7 +131,6 @@ def sel_lines(K: int, R: int, rho: float) -> tuple[Line, Line]:
     """SEL and pairs with the class sizes of step imbalance."""
     sizes = step_sizes(K, R, rho)
     pairs = named("pairs", K)
-    assert pairs is not None
     return Line(np.eye(K) - 1 / K, sizes), Line(np.asarray(pairs.shape(), dtype=float), sizes)
 
 

@@ -59,7 +59,6 @@ def theorem1(
 def _gains(K: int, L: int, regs: np.ndarray) -> Cases:
     """Gain of pairs; of the best minimum that the search finds where pairs do not win."""
     pairs = named("pairs", K)
-    assert pairs is not None
     gain = named_gap(pairs, L, regs)
     alive = ~np.isnan(gain)
     gain, regs = gain[alive], regs[alive]

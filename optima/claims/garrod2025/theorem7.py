@@ -64,7 +64,6 @@ def theorem7(
 
 def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     simplex = named("simplex", K)
-    assert simplex is not None
     problem = DeepUFM(K, L, reg, samples=2, width=K + 1, activation="relu")
     best = best_scales(simplex, L, reg, 2)
     a = float(best.scales[0])
@@ -73,7 +72,6 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     factors = relu_network(problem, a)
     objective = problem.objective(factors)
     pairs = named("pairs", K)
-    assert pairs is not None
     linear = Reduction(DeepUFM(K, L, reg, samples=2))
     formula = linear.fit(a * pairs.shape()) + (L + 1) / 2 * reg * relu_cost(K, L) * (np.sqrt(2) * a) ** (2 / (L + 1))
     witness = {f"factor_{i}": factor for i, factor in enumerate(factors, start=1)}

@@ -13,7 +13,7 @@ from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
-from optima.structures import Structure, named
+from optima.structures import Structure, find, named
 
 
 def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> float:
@@ -60,7 +60,7 @@ def small_reg(
     yield whole("small_regularisation")
     for K in classes:
         for name in ("simplex", "pairs", "polygon"):
-            structure = named(name, K)
+            structure = find(name, K)
             # Several least margins in one orbit and blocks without a first order of their own are left out.
             if structure is None or (name == "polygon" and K < 5):
                 continue
@@ -117,7 +117,6 @@ def depth_one(classes: Sequence[int], regs: Sequence[float], *, structure: str =
         for share in regs:
             reg = share / K
             code = named(structure, K)
-            assert code is not None
             a = float(best_scales(code, 1, reg).scales[0])
             if a == 0:
                 continue

@@ -64,8 +64,6 @@ def odd_pairs(
     """Margin: relative fall of the loss."""
     for K in (K for K in classes if K % 2):
         published, free = named("pairs", K), named("pairs-free", K)
-        if published is None or free is None:
-            continue
         for L in depths:
             old, new = (best_scales(structure, L, np.array(regs)) for structure in (published, free))
             alive = old.scales[0] > 0
@@ -102,7 +100,6 @@ def scale(
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:
         simplex = named("simplex", K)
-        assert simplex is not None
         for L in depths:
             for a in scales:
                 reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
@@ -112,7 +109,6 @@ def scale(
                 yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
     for name, L, reg, size, loss in REFERENCE:
         structure = named(name, 10)
-        assert structure is not None
         best = best_scales(structure, L, reg, 5)
         error = max(abs(float(best.loss) / loss - 1), abs(float(best.scales[0]) / size - 1) if size else 0.0)
         yield Cases(agreement(error, 1e-13), classes=10, depths=L, scales=float(best.scales[0]), reference=name)
