@@ -241,7 +241,16 @@ def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def is_sequence(value: object) -> bool:
     """Whether a parameter was given as one value per factor or class, not as a single number."""
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return listed or getattr(value, "ndim", 0) > 0
+
+
+def _scalar(value: object) -> object:
+    """An array without axes, of any library, as a scalar; every other value as it is."""
+    if isinstance(value, np.ndarray):
+        return value[()] if value.ndim == 0 else value
+    alone = getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic)
+    return value.item() if alone and hasattr(value, "item") else value
 
 
 # Largest integer parameter: up to here every integer is a float64.
@@ -250,6 +259,7 @@ LARGEST = 2**53
 
 def positive_integer(name: str, value: object, minimum: int = 1) -> int:
     """``value`` as an int from ``minimum`` to 2^53, or an error that says what to pass."""
+    value = _scalar(value)
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -263,6 +273,7 @@ def positive_integer(name: str, value: object, minimum: int = 1) -> int:
 
 def positive_number(name: str, value: object) -> float:
     """``value`` as a positive finite float, or an error that says what to pass."""
+    value = _scalar(value)
     real = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_, np.timedelta64))
     if not real:
         raise TypeError(f"{name} is {shown(value)}; pass a positive finite number")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from optima.certify.bounding import bounding_structures
+from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
@@ -63,7 +64,7 @@ class LossTable:
     Parameters
     ----------
     classes, depths, regs, samples
-        Values along the axes of the grid.
+        Values along the axes of the grid, each several or one.
     loss
         ``"ce"`` or ``"mse"``.
     structures
@@ -87,9 +88,9 @@ class LossTable:
     def __post_init__(self) -> None:
         one_of("loss", self.loss, ("ce", "mse"))
         for name, least in (("classes", 2), ("depths", 1), ("samples", 1)):
-            values = tuple(positive_integer(name, value, least) for value in getattr(self, name))
+            values = tuple(positive_integer(name, value, least) for value in several(getattr(self, name)))
             object.__setattr__(self, name, values)
-        object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in self.regs))
+        object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in several(self.regs)))
         for name in ("classes", "depths", "regs", "samples"):
             if not getattr(self, name):
                 raise ValueError(f"{name} is empty; pass at least one value")
@@ -97,6 +98,7 @@ class LossTable:
         if self.width is not None:
             positive_integer("width", self.width)
         if self.structures is not None:
+            object.__setattr__(self, "structures", several(self.structures))
             check_names(self.structures, self.classes)
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ from optima.certify.budget import budget_of
 from optima.certify.check import Verification, verify_invariant
 from optima.certify.chords import ChordSearch
 from optima.certify.gap import ROUNDING, gap_of_search, relative_gap
+from optima.forgiving import takes_model
 from optima.model import Array, DeepUFM
 
 # Sets of blocks from which descents start.
@@ -74,6 +75,7 @@ class InvariantCertificate:
         return f"{bounds} (gap {self.gap:.1e}); {self.ended}"
 
 
+@takes_model()
 def certify_invariant(
     problem: DeepUFM,
     group: Sequence[int] | None = None,
@@ -90,7 +92,7 @@ def certify_invariant(
     Parameters
     ----------
     problem
-        A linear cross-entropy problem with balanced classes and a width of at least K - 1.
+        A linear cross-entropy problem with balanced classes and a width of at least K - 1; or its numbers.
     group
         Orders of the cyclic factors of G, by default (K,): circulant logits. (2, 2, 2) are those of Hadamard codes.
     gap

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optima.forgiving import several, takes_model
 from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.reduction import Reduction
@@ -70,7 +72,8 @@ class StructureLoss:
         }
 
 
-def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[str, StructureLoss]:
+@takes_model()
+def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
     """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
 
     Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
@@ -80,6 +83,7 @@ def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[s
         raise ValueError("named structures need classes of equal size; pass one number of samples")
     check_named(problem.classes)
     if names is not None:
+        names = several(names)
         check_names(names, [problem.classes])
     reduction = Reduction(problem)
     samples = int(problem.class_sizes[0])

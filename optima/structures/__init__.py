@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from optima.forgiving import several
 from optima.model import positive_integer, shown
 from optima.structures import (
     cyclic,
@@ -82,7 +83,7 @@ def structure_itself(structure: Any) -> Structure:
 
 
 def catalogue(
-    classes: int, names: Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
+    classes: int, names: str | Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
 ) -> list[Structure]:
     """All structures of the catalogue at K classes, or those selected by ``names``.
 
@@ -94,7 +95,7 @@ def catalogue(
     if names is None:
         chosen = [member for family in families(loss) for member in family.members(classes)]
     else:
-        chosen = [member for name in names for member in select(name, classes)]
+        chosen = [member for name in several(names) for member in select(name, classes)]
     if max_rank is None:
         return chosen
     cut = [frame.Frame(classes, max_rank) if s.name == "frame" and max_rank < classes else s for s in chosen]

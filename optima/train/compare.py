@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from optima.forgiving import takes_model
 from optima.model import DeepUFM
 from optima.solve.cell import structure_losses
 from optima.solve.search import solve
@@ -52,6 +53,7 @@ def shares(structures: Iterable[str]) -> dict[str, Share]:
     return {name: Share(name, count, counts.total()) for name, count in counts.most_common()}
 
 
+@takes_model()
 def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     r"""Losses to hold a run against, by name.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optima.files import check_output
+from optima.forgiving import several, takes_model
 from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
@@ -60,6 +61,7 @@ class Training:
         return compare(self.runs, effort)
 
 
+@takes_model(object)
 def train(
     problem: DeepUFM | Sequence[DeepUFM],
     width: int | Sequence[int] | None = None,
@@ -94,7 +96,7 @@ def train(
     Parameters
     ----------
     problem
-        The model, or several.
+        The model, or several; or the numbers of one, ``train(4, 2, 1e-3, width=8)``.
     width
         Hidden width d, or several; None takes the width of the problem.
     lr
@@ -195,7 +197,7 @@ def _trials(
     lr: float | Sequence[float],
     seeds: int | Sequence[int],
 ) -> list[Trial]:
-    problems = [problem] if isinstance(problem, DeepUFM) else list(problem)
+    problems = list(several(problem))
     if not problems or not all(isinstance(each, DeepUFM) for each in problems):
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, or a list of them")
     sized = [each for one in problems for each in _with_widths(one, width)]
