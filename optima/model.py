@@ -241,7 +241,7 @@ def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def is_sequence(value: object) -> bool:
     """Whether a parameter was given as one value per factor or class, not as a single number."""
-    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
     return listed or getattr(value, "ndim", 0) > 0
 
 
