@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optima.solve.search import solve
     from optima.solve.sweep import sweep
     from optima.structures import catalogue, named
-    from optima.structures.recognition import recognise
+    from optima.structures.recognition.recognise import recognise
     from optima.table import LossTable
     from optima.train.trainer import train
 
@@ -68,7 +68,7 @@ _HOMES = {
     "certify_invariant": "certify.invariant",
     "max_margin": "solve.margin",
     "named": "structures",
-    "recognise": "structures.recognition",
+    "recognise": "structures.recognition.recognise",
     "solve": "solve.search",
     "stationary_scales": "solve.scale",
     "structure_losses": "solve.cell",

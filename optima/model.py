@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optima import brief
+
 Array = NDArray[np.float64]
 
 LOSSES = ("ce", "mse")
@@ -78,6 +80,9 @@ class DeepUFM:
             put("width", positive_integer("width", self.width))
         one_of("loss", self.loss, LOSSES)
         one_of("activation", self.activation, ACTIVATIONS)
+
+    def __repr__(self) -> str:
+        return brief.of_fields(self)
 
     def _checked_reg(self) -> float | tuple[float, ...]:
         if not is_sequence(self.reg):

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from optima import brief, html
 from optima.certify.bounding import bounding_structures
+from optima.export import short
 from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
@@ -100,6 +102,24 @@ class LossTable:
         if self.structures is not None:
             object.__setattr__(self, "structures", several(self.structures))
             check_names(self.structures, self.classes)
+
+    def __repr__(self) -> str:
+        axes = ("K", self.classes), ("L", self.depths), ("reg", self.regs), ("n", self.samples)
+        where = ", ".join(f"{name} {brief.of_axis(values)}" for name, values in axes if values != (1,) or name != "n")
+        return f"<LossTable of {brief.counted(len(self), 'cell')}, {self.loss}: {where}>"
+
+    def _repr_html_(self) -> str:
+        cells: list[dict[str, Any]] = []
+        for batch in self.batches():
+            cells += batch.slice(0, html.ROWS - len(cells)).to_pylist()
+            if len(cells) >= html.ROWS:
+                break
+        names = ("classes", "depth", "reg", "samples", "loss", "winner", "win_by", "runner_up", "rank", "lower_bound")
+        rows = [[short(cell[name]) for name in names] for cell in cells]
+        way = ".to_pandas() or .to_arrow()"
+        return html.section(
+            repr(self).strip("<>"), html.table(names, rows), html.more(len(self) - len(rows), "cells", way)
+        )
 
     def __len__(self) -> int:
         return len(self.classes) * len(self.depths) * len(self.regs) * len(self.samples)

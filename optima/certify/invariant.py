@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optima import brief
 from optima.certify.abelian import InvariantForm
 from optima.certify.arithmetic import proving
 from optima.certify.budget import budget_of
@@ -68,6 +69,10 @@ class InvariantCertificate:
         """
         data = dict(self.data)
         return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, data, intervals)
+
+    def __repr__(self) -> str:
+        bounds = f"{self.lower:.6g} <= minimum of the invariant logits <= {self.upper:.6g}, gap {self.gap:.2g}"
+        return f"<InvariantCertificate {brief.of_problem(self.problem)}, group {self.group}: {bounds}>"
 
     def __str__(self) -> str:
         group = " x ".join(f"Z_{n}" for n in self.group)

@@ -29,6 +29,9 @@ class StructureLoss:
     stationary: tuple[Stationary, ...]
     root_samples: float
 
+    def __repr__(self) -> str:
+        return f"<StructureLoss {self.structure.name}: loss {self.loss:.6g}, rank {self.rank}>"
+
     @property
     def best(self) -> Stationary:
         """The global minimum over the scales."""

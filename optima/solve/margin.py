@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optima import brief
 from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
 from optima.solution import grouped
@@ -72,6 +73,10 @@ class MaxMargin:
             "seconds": self.seconds,
             "logits": self.means.tolist(),
         }
+
+    def __repr__(self) -> str:
+        name = brief.of_structure(self.structure, self.rank)
+        return f"<MaxMargin K={self.classes} L={self.depth:g}: {name}, value {self.value:.6g}>"
 
     def __str__(self) -> str:
         spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(self.singular_values))

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optima import brief
 from optima.model import Array, one_of
 from optima.reduction import exponent
 from optima.solve.branches import Branches, CrossEntropyBranches, branches
@@ -51,6 +52,14 @@ class BestScales:
     def loss(self) -> Array:
         """fit + penalty."""
         return self.fit + self.penalty
+
+    def __repr__(self) -> str:
+        loss = np.asarray(self.loss)
+        if loss.size == 1:
+            scales = ", ".join(f"{scale:.6g}" for scale in np.ravel(self.scales))
+            return f"<BestScales: loss {loss.item():.6g}, scales ({scales})>"
+        span = f"loss {loss.min():.6g} to {loss.max():.6g}, " if loss.size else ""
+        return f"<BestScales of shape {loss.shape}: {span}{brief.counted(len(self.scales), 'scale')} each>"
 
 
 def effective_reg(reg: ArrayLike, samples: ArrayLike, depth: ArrayLike) -> Array:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optima import brief
+
 if TYPE_CHECKING:
     import sympy
 
@@ -27,6 +29,9 @@ class Orbit:
     classes: Number
     margins: tuple[Number, ...]
     counts: tuple[Number, ...]
+
+    def __repr__(self) -> str:
+        return brief.of_fields(self)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ class Polished:
     relative_gradient: float
     steps: int
 
+    def __repr__(self) -> str:
+        return f"<Polished {self.structure}: loss {self.loss:.6g}, {self.verdict}, rank {self.rank}>"
+
 
 def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     r"""The critical point that factors (W_1, ..., W_L, H) were heading for, and whether it is a minimum.

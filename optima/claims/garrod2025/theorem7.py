@@ -9,6 +9,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
+from optima.grid import log_grid
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
@@ -33,7 +34,7 @@ def published_domain(classes: int, depth: int) -> bool:
     source="garrod2025, Theorem 7; derivations/relu_pairs.py",
     how="symbolic proof for all even and odd K and all L; the network itself built and evaluated on a grid",
     axes={"classes": range(4, 25), "depths": range(4, 9), "regs": (1e-6, 1e-4, 1e-3)},
-    deep={"classes": range(4, 61), "depths": range(4, 21), "regs": tuple(np.geomspace(1e-12, 1e-2, 11))},
+    deep={"classes": range(4, 61), "depths": range(4, 21), "regs": tuple(log_grid(1e-12, 1e-2, 11))},
     control=Control(
         "the same at K = 8, L = 4",
         {"domain": lambda classes, depth: True, "mapped": False},

@@ -10,6 +10,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.depth_limit import least_rank, polygon
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
+from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
@@ -105,8 +106,8 @@ def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator
     latex=r"L=1:\quad\nabla g(aS)=-\lambda S,\quad\|\nabla g\|_2\le\lambda\ \Rightarrow\ f(M)\ge f(aS)",
     source="theory section 5; derivations/depth_one.py",
     how="symbolic proof by the dual certificate of the nuclear norm; the certificate on a grid",
-    axes={"classes": range(2, 31), "regs": tuple(np.geomspace(1e-12, 1, 13)[:-1])},
-    deep={"classes": range(2, 201), "regs": tuple(np.geomspace(1e-100, 1, 101)[:-1])},
+    axes={"classes": range(2, 31), "regs": tuple(log_grid(1e-12, 1, 13)[:-1])},
+    deep={"classes": range(2, 201), "regs": tuple(log_grid(1e-100, 1, 101)[:-1])},
     control=Control("the same for pairs", {"structure": "pairs"}, {"classes": (6,)}),
     proves=True,
 )

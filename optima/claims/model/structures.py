@@ -9,6 +9,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
+from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales, stationary_scales
@@ -54,8 +55,8 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
     latex=r"V_{\text{pairs-free}}(\lambda)<V_{\text{pairs}}(\lambda)",
     source="theory section 3",
     how="exhaustive on a grid of lambda at which pairs are better than zero",
-    axes={"classes": range(3, 22, 2), "depths": range(1, 11), "regs": tuple(np.geomspace(1e-12, 0.1, 23))},
-    deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(np.geomspace(1e-100, 0.1, 101))},
+    axes={"classes": range(3, 22, 2), "depths": range(1, 11), "regs": tuple(log_grid(1e-12, 0.1, 23))},
+    deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(log_grid(1e-100, 0.1, 101))},
     control=Control("the published form is the better one", {"sign": -1}, {"classes": (5,), "depths": (2,)}),
 )
 def odd_pairs(
