@@ -14,6 +14,7 @@ import pyarrow as pa
 from optima import brief, html
 from optima.certify.bounding import bounding_structures
 from optima.export import short
+from optima.extras import needed
 from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
@@ -154,7 +155,8 @@ class LossTable:
         return pa.Table.from_batches(self.batches(), self.schema)
 
     def to_pandas(self) -> pd.DataFrame:
-        """All cells as a data frame indexed by (classes, depth, reg, samples). Needs pandas."""
+        """All cells as a data frame indexed by (classes, depth, reg, samples). Needs the extra ``pandas``."""
+        needed("pandas", "pandas")
         return self.to_arrow().to_pandas().set_index(list(_KEYS))
 
     def _batch(self, classes: Sequence[int], L: Array, n: Array, lam: Array) -> pa.RecordBatch:

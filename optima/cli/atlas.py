@@ -248,6 +248,9 @@ def export(
 
 def _write_netcdf(arrays: Any, out: Path) -> None:
     """The library writes to names only, and parts of the file more than once: first elsewhere, then as a whole."""
+    from optima.extras import needed
+
+    needed("netCDF4", "xarray")
     with closing(arrays), tempfile.TemporaryDirectory() as folder:
         arrays.to_netcdf(Path(folder) / "atlas.nc", engine="netcdf4")
         with open(Path(folder) / "atlas.nc", "rb") as ready, whole(out) as stream:
