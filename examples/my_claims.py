@@ -15,6 +15,7 @@ import numpy as np
 
 from optima import DeepUFM, max_margin, solve
 from optima.claims import Cases, Control, Grid, claim
+from optima.grid import log_grid
 
 
 @claim(
@@ -55,8 +56,8 @@ def rank_falls_with_depth(classes: Sequence[int], depths: Sequence[int], *, sign
     latex=r"\lambda<\lambda'\ \Rightarrow\ \operatorname{rank}Z^*_{\lambda'}\le\operatorname{rank}Z^*_\lambda",
     source="a conjecture of this project",
     how="best minima found at neighbouring lambda",
-    axes={"classes": range(3, 8), "depths": range(1, 5), "regs": tuple(np.geomspace(1e-5, 0.3, 16))},
-    deep={"classes": range(3, 11), "depths": range(1, 9), "regs": tuple(np.geomspace(1e-8, 0.3, 60))},
+    axes={"classes": range(3, 8), "depths": range(1, 5), "regs": tuple(log_grid(1e-5, 0.3, 16))},
+    deep={"classes": range(3, 11), "depths": range(1, 9), "regs": tuple(log_grid(1e-8, 0.3, 60))},
     control=Control("the rank never decreases with lambda", {"sign": -1}, {"classes": (4,), "depths": (2,)}),
 )
 def rank_falls_with_reg(

@@ -1,21 +1,35 @@
-"""Global minima of deep unconstrained feature models."""
+"""Global minima of deep unconstrained feature models.
 
-from optima.certify.entry import certify
-from optima.certify.invariant import certify_invariant
-from optima.certify.zero import ZeroThreshold, zero_threshold
-from optima.model import DeepUFM
-from optima.network import Comparison, compare
-from optima.reduction import Reduction
-from optima.solution import Solution
-from optima.solve import best_scales, boundary, boundary_depth, stationary_scales
-from optima.solve.cell import structure_losses
-from optima.solve.margin import max_margin
-from optima.solve.search import solve
-from optima.solve.sweep import sweep
-from optima.structures import catalogue, named
-from optima.structures.recognition import recognise
-from optima.table import LossTable
-from optima.train import train
+The public names are loaded when they are first used, so that ``import optima`` takes no time.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optima.certify.entry import certify
+    from optima.certify.invariant import certify_invariant
+    from optima.certify.zero import ZeroThreshold, zero_threshold
+    from optima.model import DeepUFM
+    from optima.network.compare import compare
+    from optima.network.comparison import Comparison
+    from optima.reduction import Reduction
+    from optima.solution import Solution
+    from optima.solve.boundary import boundary, boundary_depth
+    from optima.solve.cell import structure_losses
+    from optima.solve.margin import max_margin
+    from optima.solve.scale import best_scales, stationary_scales
+    from optima.solve.search import solve
+    from optima.solve.sweep import sweep
+    from optima.structures import catalogue, named
+    from optima.structures.recognition.recognise import recognise
+    from optima.table import LossTable
+    from optima.train.trainer import train
 
 __all__ = [
     "Comparison",
@@ -42,3 +56,54 @@ __all__ = [
     "zero_threshold",
 ]
 __version__ = "0.1.0"
+
+# Where each public name is defined, as above.
+_HOMES = {
+    "Comparison": "network.comparison",
+    "DeepUFM": "model",
+    "LossTable": "table",
+    "Reduction": "reduction",
+    "Solution": "solution",
+    "ZeroThreshold": "certify.zero",
+    "best_scales": "solve.scale",
+    "boundary": "solve.boundary",
+    "boundary_depth": "solve.boundary",
+    "catalogue": "structures",
+    "certify": "certify.entry",
+    "certify_invariant": "certify.invariant",
+    "compare": "network.compare",
+    "max_margin": "solve.margin",
+    "named": "structures",
+    "recognise": "structures.recognition.recognise",
+    "solve": "solve.search",
+    "stationary_scales": "solve.scale",
+    "structure_losses": "solve.cell",
+    "sweep": "solve.sweep",
+    "train": "train.trainer",
+    "zero_threshold": "certify.zero",
+}
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # An import sets a subpackage as an attribute of its parent: solve, certify and train stay the functions.
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,13 +16,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
-
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+from typing import TYPE_CHECKING, BinaryIO
 
 from optima.files import beside, cannot_be_written, check_output, is_special, open_special
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 try:
     import fcntl
@@ -62,9 +61,11 @@ class CSV(Encoder):
         return (",".join(f'"{name}"' for name in self.schema.names) + "\n").encode()
 
     def rows(self, batch: pa.RecordBatch, first: bool) -> bytes:
+        import pyarrow.csv
+
         sink = io.BytesIO()
         options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
-        pyarrow.csv.write_csv(pa.Table.from_batches([batch]), sink, options)
+        pyarrow.csv.write_csv(pyarrow.Table.from_batches([batch]), sink, options)
         return sink.getvalue()
 
 
@@ -118,7 +119,9 @@ class LaTeX(Encoder):
         self.digits, self.caption, self.label = digits, caption, label
 
     def header(self) -> bytes:
-        columns = "".join("l" if pa.types.is_string(field.type) else "r" for field in self.schema)
+        from pyarrow.types import is_string
+
+        columns = "".join("l" if is_string(field.type) else "r" for field in self.schema)
         names = " & ".join(map(self._head, self.schema.names))
         given = (("caption", self.caption), ("label", self.label))
         above = "".join(f"\\{command}{{{text}}}" for command, text in given if text is not None)
@@ -228,9 +231,11 @@ class ParquetSink(Sink):
     """Parquet, one row group a batch; space for the footer is reserved before a batch is written."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        import pyarrow.parquet
+
         self.stream = stream
         self._reserve(0)
-        self.writer = pyarrow.parquet.ParquetWriter(pa.PythonFile(stream, mode="w"), schema)
+        self.writer = pyarrow.parquet.ParquetWriter(pyarrow.PythonFile(stream, mode="w"), schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._reserve(2 * batch.nbytes)

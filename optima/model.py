@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp, softmax
+
+from optima import brief
 
 Array = NDArray[np.float64]
 
@@ -79,6 +80,9 @@ class DeepUFM:
             put("width", positive_integer("width", self.width))
         one_of("loss", self.loss, LOSSES)
         one_of("activation", self.activation, ACTIVATIONS)
+
+    def __repr__(self) -> str:
+        return brief.of_fields(self)
 
     def _checked_reg(self) -> float | tuple[float, ...]:
         if not is_sequence(self.reg):
@@ -211,11 +215,15 @@ class DeepUFM:
 
 def cross_entropies(logits: Array, labels: NDArray[np.int64]) -> Array:
     """log(1 + sum_j e^(z_j - z_label)) of each column, which keeps its digits when it is tiny. Shape (N,)."""
+    from scipy.special import logsumexp
+
     return np.logaddexp(0.0, logsumexp(_lead_of_rivals(logits, labels), axis=0))
 
 
 def cross_entropy_slopes(logits: Array, labels: NDArray[np.int64]) -> Array:
     """softmax(z) minus the one-hot label for each column, without cancellation. Shape (K, N)."""
+    from scipy.special import softmax
+
     slopes = softmax(logits, axis=0)
     columns = np.arange(labels.size)
     slopes[labels, columns] = 0.0
@@ -238,7 +246,16 @@ def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def is_sequence(value: object) -> bool:
     """Whether a parameter was given as one value per factor or class, not as a single number."""
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
+    return listed or getattr(value, "ndim", 0) > 0
+
+
+def _scalar(value: object) -> object:
+    """An array without axes, of any library, as a scalar; every other value as it is."""
+    if isinstance(value, np.ndarray):
+        return value[()] if value.ndim == 0 else value
+    alone = getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic)
+    return value.item() if alone and hasattr(value, "item") else value
 
 
 # Largest integer parameter: up to here every integer is a float64.
@@ -247,6 +264,7 @@ LARGEST = 2**53
 
 def positive_integer(name: str, value: object, minimum: int = 1) -> int:
     """``value`` as an int from ``minimum`` to 2^53, or an error that says what to pass."""
+    value = _scalar(value)
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -260,6 +278,7 @@ def positive_integer(name: str, value: object, minimum: int = 1) -> int:
 
 def positive_number(name: str, value: object) -> float:
     """``value`` as a positive finite float, or an error that says what to pass."""
+    value = _scalar(value)
     real = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_, np.timedelta64))
     if not real:
         raise TypeError(f"{name} is {shown(value)}; pass a positive finite number")

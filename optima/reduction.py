@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from optima.forgiving import model_itself
 from optima.model import Array, DeepUFM, cross_entropies, cross_entropy_slopes, positive_integer
 
 # Relative size up to which singular values beyond the width are taken for rounding noise.
@@ -70,7 +71,7 @@ class Reduction:
     problem: DeepUFM
 
     def __post_init__(self) -> None:
-        if self.problem.activation != "linear":
+        if model_itself(self.problem).activation != "linear":
             raise ValueError("the reduction to singular values needs activation='linear'")
 
     @property

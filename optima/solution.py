@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from optima import brief, html
 from optima.certify import Certificate, cheap_certificate
 from optima.certify.gap import relative_gap
+from optima.certify.prove import needs_boxes
 from optima.files import opened, parse_json, read_arrays, whole
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
@@ -41,6 +44,9 @@ class Minimum:
     hits: int
     means: Array
 
+    def __repr__(self) -> str:
+        return f"<Minimum {self.structure}: loss {self.loss:.6g}, {self.verdict}, {brief.counted(self.hits, 'hit')}>"
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -61,6 +67,10 @@ class Rung:
     def loss(self) -> float:
         """Loss of the best minimum."""
         return self.minima[0].loss
+
+    def __repr__(self) -> str:
+        best = f"{self.minima[0].structure}, loss {self.loss:.6g}, " if self.minima else ""
+        return f"<Rung of rank {self.rank}: {best}minima kept {len(self.minima)}, starts {self.starts}>"
 
 
 @dataclass(frozen=True)
@@ -157,8 +167,47 @@ class Solution:
 
         return solution_text(self)
 
+    def __repr__(self) -> str:
+        gap = "" if self._gap_at_hand is None else f", gap {self._gap_at_hand:.2g}"
+        return f"<Solution {brief.of_problem(self.problem)}: {self._name}, loss {self.loss:.6g}{gap}>"
+
+    @property
+    def _name(self) -> str:
+        return brief.of_structure(self.structure, self.rank)
+
+    @property
+    def _gap_at_hand(self) -> float | None:
+        """The gap, unless it has yet to be proved box by box or cannot be."""
+        if self.proof is None and "certificate" not in vars(self) and needs_boxes(self.problem):
+            return None
+        with suppress(ValueError):
+            return self.gap
+        return None
+
     def _repr_html_(self) -> str:
-        return f"<pre>{self}</pre>"
+        bound = "not worked for yet; see .lower_bound and .certificate"
+        if self._gap_at_hand is not None:
+            proof = self.certificate
+            bound = f"no loss is below {proof.lower:.9g} (gap {self.gap:.2g}): {proof.method}, {proof.rigour}"
+        spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(self.singular_values)) or "none"
+        rungs = [rung for rung in self.ladder if rung.minima]
+        heads = ("rank", "best loss", "structure", "curvature", "minima", "starts")
+        return html.section(
+            f"{self._name}, loss {self.loss:.9g} ({brief.of_problem(self.problem)})",
+            html.facts(
+                [
+                    ("structure", self.structure),
+                    ("loss", f"fit {self.fit:.6g} + penalty {self.penalty:.6g}"),
+                    ("rank", f"{self.rank}, singular values of Z: {spectrum}"),
+                    ("margin", f"{self.margin:.6g}"),
+                    ("known by", self.known_by),
+                    ("bound", bound),
+                    ("time", f"{self.seconds:.2f} s (seed {self.seed}, effort {self.effort})"),
+                ]
+            ),
+            html.table(heads, [_rung_cells(rung) for rung in rungs[: html.ROWS]]) if rungs else "",
+            html.more(len(rungs) - html.ROWS, "ranks", ".ladder"),
+        )
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Heat map of the logits, and the code itself where its rank is 2 or 3; a matplotlib figure."""
@@ -239,6 +288,11 @@ class Solution:
 
 def _proof_arrays(proof: Certificate | None) -> dict[str, Any]:
     return {} if proof is None else {PROOF + name: array for name, array in proof.arrays().items()}
+
+
+def _rung_cells(rung: Rung) -> tuple[str, ...]:
+    best = rung.minima[0]
+    return str(rung.rank), f"{best.loss:.9g}", best.structure, best.verdict, str(len(rung.minima)), str(rung.starts)
 
 
 def grouped(values: Array, tolerance: float = 1e-6) -> list[tuple[float, int]]:

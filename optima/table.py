@@ -6,12 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from optima import brief, html
 from optima.certify.bounding import bounding_structures
+from optima.export import short
+from optima.extras import needed
+from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.solve.many import best_of_structures
@@ -63,7 +67,7 @@ class LossTable:
     Parameters
     ----------
     classes, depths, regs, samples
-        Values along the axes of the grid.
+        Values along the axes of the grid, each several or one.
     loss
         ``"ce"`` or ``"mse"``.
     structures
@@ -87,9 +91,9 @@ class LossTable:
     def __post_init__(self) -> None:
         one_of("loss", self.loss, ("ce", "mse"))
         for name, least in (("classes", 2), ("depths", 1), ("samples", 1)):
-            values = tuple(positive_integer(name, value, least) for value in getattr(self, name))
+            values = tuple(positive_integer(name, value, least) for value in several(getattr(self, name)))
             object.__setattr__(self, name, values)
-        object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in self.regs))
+        object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in several(self.regs)))
         for name in ("classes", "depths", "regs", "samples"):
             if not getattr(self, name):
                 raise ValueError(f"{name} is empty; pass at least one value")
@@ -97,7 +101,26 @@ class LossTable:
         if self.width is not None:
             positive_integer("width", self.width)
         if self.structures is not None:
+            object.__setattr__(self, "structures", several(self.structures))
             check_names(self.structures, self.classes)
+
+    def __repr__(self) -> str:
+        axes = ("K", self.classes), ("L", self.depths), ("reg", self.regs), ("n", self.samples)
+        where = ", ".join(f"{name} {brief.of_axis(values)}" for name, values in axes if values != (1,) or name != "n")
+        return f"<LossTable of {brief.counted(len(self), 'cell')}, {self.loss}: {where}>"
+
+    def _repr_html_(self) -> str:
+        cells: list[dict[str, Any]] = []
+        for batch in self.batches():
+            cells += batch.slice(0, html.ROWS - len(cells)).to_pylist()
+            if len(cells) >= html.ROWS:
+                break
+        names = ("classes", "depth", "reg", "samples", "loss", "winner", "win_by", "runner_up", "rank", "lower_bound")
+        rows = [[short(cell[name]) for name in names] for cell in cells]
+        way = ".to_pandas() or .to_arrow()"
+        return html.section(
+            repr(self).strip("<>"), html.table(names, rows), html.more(len(self) - len(rows), "cells", way)
+        )
 
     def __len__(self) -> int:
         return len(self.classes) * len(self.depths) * len(self.regs) * len(self.samples)
@@ -132,7 +155,8 @@ class LossTable:
         return pa.Table.from_batches(self.batches(), self.schema)
 
     def to_pandas(self) -> pd.DataFrame:
-        """All cells as a data frame indexed by (classes, depth, reg, samples). Needs pandas."""
+        """All cells as a data frame indexed by (classes, depth, reg, samples). Needs the extra ``pandas``."""
+        needed("pandas", "pandas")
         return self.to_arrow().to_pandas().set_index(list(_KEYS))
 
     def _batch(self, classes: Sequence[int], L: Array, n: Array, lam: Array) -> pa.RecordBatch:

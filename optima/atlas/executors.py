@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from optima.extras import needed
 from optima.model import positive_integer
 from optima.solve.blas import one_blas_thread
 from optima.solve.workers import check_guard
@@ -75,10 +76,7 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
     Raises ValueError when dask.distributed is missing or the scheduler does not answer. A scheduler that dies later
     shows as ConnectionError when a job is submitted.
     """
-    try:
-        import distributed
-    except ImportError:
-        raise ValueError("dask.distributed is missing; install optima-ufm[dask]") from None
+    distributed = needed("distributed", "dask")
 
     @contextmanager
     def start() -> Iterator[Executor]:

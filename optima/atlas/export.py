@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from optima.atlas.record import Record
+from optima.extras import needed
 from optima.reduction import Reduction
 
 # Rows of a batch.
@@ -82,10 +83,7 @@ def dataset(records: Iterable[Record]) -> Any:
     Raises ValueError when xarray is missing, and for cells with several regularisations or class sizes, which have
     no place on such a grid.
     """
-    try:
-        import xarray
-    except ImportError:
-        raise ValueError("xarray is missing; install optima-ufm[xarray]") from None
+    xarray = needed("xarray", "xarray")
     rows = [row(record) for record in records]
     if any(cell["regs"] or cell["class_sizes"] for cell in rows):
         raise ValueError("a cell has several regularisations or class sizes; pass --format csv or parquet instead")

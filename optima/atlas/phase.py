@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optima import brief
 from optima.atlas.build import build
 from optima.atlas.envelope import envelope
 from optima.atlas.executors import Executors
@@ -92,6 +93,11 @@ class Diagram:
     ties: tuple[tuple[Tie, ...], ...]
     strips: tuple[tuple[Phase, ...], ...]
     fixed: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        cells = brief.counted(sum(map(len, self.cells)), "cell")
+        ties = brief.counted(sum(map(len, self.ties)), "boundary point")
+        return f"<Diagram of {self.y} against {self.x}: {cells}, {ties}>"
 
     @property
     def columns(self) -> tuple[str, ...]:

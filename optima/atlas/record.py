@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from optima import __version__
+from optima import __version__, brief
 from optima.atlas.key import content_key, normalised
 from optima.certify import Certificate, cheap_certificate
 from optima.foreign import check_fields
@@ -52,6 +52,10 @@ class Record:
     seed: int
     effort: str
     certificate: Certificate | None = None
+
+    def __repr__(self) -> str:
+        name = brief.of_structure(self.structure, self.rank)
+        return f"<Record {brief.of_problem(self.problem)}: {name}, loss {self.loss:.6g}>"
 
     def __post_init__(self) -> None:
         check_fields(self, infinite=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
@@ -17,7 +16,7 @@ from optima.solve.rung import Batch, balanced, descend
 from optima.solve.rung_objective import RungObjective, gauge
 from optima.solve.scale import best_scales
 from optima.solve.starts import best_scale, from_products
-from optima.structures import Structure, named
+from optima.structures import Structure, find, named
 from optima.structures.recognition import recognise
 
 # Steps and gradient norm of the descent that follows a code to another lambda or depth.
@@ -51,7 +50,7 @@ class Branch:
     def of(cls, record: Record) -> Branch:
         """The branch through the minimum of a record."""
         problem = record.problem
-        structure = named(record.name, problem.classes) if problem.balanced else None
+        structure = find(record.name, problem.classes) if problem.balanced else None
         if record.rank == 0:
             structure = named("zero", problem.classes)
         # A structure cut to the width of the model is not the one of that name.
@@ -191,6 +190,7 @@ def crossing(
     A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
 ) -> float | None:
     """Where two branches cross between two ends, in log lambda at a given depth or in depth; None where they do not."""
+    from scipy.optimize import brentq
 
     difference = _difference(A, B, depth, log_reg)
     ends = difference(low), difference(high)
@@ -211,6 +211,8 @@ def bifurcation(
 
         None where neither branch has one between the two ends, or a little beyond them.
     """
+    from scipy.optimize import brentq
+
     if A.record.rank != B.record.rank or A.record.rank == 0:
         return None
     difference = _difference(A, B, depth, log_reg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-from optima import __version__
+from optima import __version__, brief
 from optima.files import parse_json
 from optima.model import Array, DeepUFM, one_of, positive_integer, positive_number
 from optima.structures.names import canonical
@@ -92,6 +92,10 @@ class Trained:
     verdict: str | None = None
     means: Array | None = None
     version: str = __version__
+
+    def __repr__(self) -> str:
+        where = f"{brief.of_problem(self.problem)} lr={self.hyperparameters.lr:g} seed={self.seed}"
+        return f"<Trained {where}: {self.structure}, {self.ending} after {brief.counted(self.steps, 'step')}>"
 
     @classmethod
     def of(cls, run: Run, hyperparameters: Hyperparameters) -> Trained:

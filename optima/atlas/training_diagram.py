@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optima import brief
 from optima.atlas.build import Progress, build
 from optima.atlas.executors import Executors
 from optima.atlas.phase import AXES
@@ -89,6 +90,10 @@ class TrainingDiagram:
     cells: tuple[tuple[TrainingCell, ...], ...]
     hyperparameters: Hyperparameters
     fixed: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        runs = brief.counted(sum(len(cell.runs) for row in self.cells for cell in row), "run")
+        return f"<TrainingDiagram of {self.y} against {self.x}: {len(self.rows)} x {len(self.columns)} cells, {runs}>"
 
     @property
     def polished(self) -> bool:

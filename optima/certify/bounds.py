@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from optima.certify.branch import BranchAndBound
 from optima.certify.dual import FitDual
@@ -68,6 +67,8 @@ def _near(form: ConvexConcave, logits: Array) -> Neighbourhood | None:
 def upper_bound(form: ConvexConcave, seed: int = 0) -> float:
     """Loss of a good point of a small form: descents in factors of every rank, from the simplex and random starts."""
     rng = np.random.default_rng(seed)
+    from scipy.optimize import minimize
+
     K, best = form.classes, form.zero_fit
 
     def logarithm(x: Array, rank: int) -> float:

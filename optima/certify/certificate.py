@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optima import brief
 from optima.certify.check import Verification, verify
 from optima.certify.gap import relative_gap
 from optima.files import parse_json
@@ -82,6 +83,10 @@ class Certificate:
         words = parse_json(str(arrays["words"]))
         data = {name: array for name, array in arrays.items() if name != "words"}
         return cls(problem, means=means, data=data, **words)
+
+    def __repr__(self) -> str:
+        bounds = f"{self.lower:.6g} <= minimum <= {self.upper:.6g}, gap {self.gap:.2g}"
+        return f"<Certificate {brief.of_problem(self.problem)}: {bounds}, by {self.method}>"
 
     def __str__(self) -> str:
         bounds = f"{self.lower:.12g} <= minimum <= {self.upper:.12g} (gap {self.gap:.1e})"

@@ -12,11 +12,13 @@ from optima.certify.check.search import MOST_IN_BALLS
 from optima.certify.gap import gap_of_search
 from optima.certify.prove import PARTS, prove
 from optima.files import check_output
+from optima.forgiving import takes_model
 from optima.model import DeepUFM
 from optima.solution import Solution
 from optima.solve.search import solve
 
 
+@takes_model(Solution)
 def certify(
     problem: DeepUFM | Solution,
     gap: float = 1e-6,
@@ -34,7 +36,7 @@ def certify(
     Parameters
     ----------
     problem
-        A linear model, or a solution of one to be certified.
+        A linear model, or a solution of one to be certified; or its numbers, ``certify(4, 2, 1e-3)``.
     gap
         The proof ends when the gap of the solution, as it is printed, is no larger.
     boxes, memory

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
+from optima import brief
 from optima.certify.abelian import InvariantForm
 from optima.certify.arithmetic import proving
 from optima.certify.budget import budget_of
 from optima.certify.check import Verification, verify_invariant
 from optima.certify.chords import ChordSearch
 from optima.certify.gap import ROUNDING, gap_of_search, relative_gap
+from optima.forgiving import takes_model
 from optima.model import Array, DeepUFM
 
 # Sets of blocks from which descents start.
@@ -69,12 +70,17 @@ class InvariantCertificate:
         data = dict(self.data)
         return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, data, intervals)
 
+    def __repr__(self) -> str:
+        bounds = f"{self.lower:.6g} <= minimum of the invariant logits <= {self.upper:.6g}, gap {self.gap:.2g}"
+        return f"<InvariantCertificate {brief.of_problem(self.problem)}, group {self.group}: {bounds}>"
+
     def __str__(self) -> str:
         group = " x ".join(f"Z_{n}" for n in self.group)
         bounds = f"{self.lower:.12g} <= minimum over logits invariant under {group} <= {self.upper:.12g}"
         return f"{bounds} (gap {self.gap:.1e}); {self.ended}"
 
 
+@takes_model()
 def certify_invariant(
     problem: DeepUFM,
     group: Sequence[int] | None = None,
@@ -91,7 +97,7 @@ def certify_invariant(
     Parameters
     ----------
     problem
-        A linear cross-entropy problem with balanced classes and a width of at least K - 1.
+        A linear cross-entropy problem with balanced classes and a width of at least K - 1; or its numbers.
     group
         Orders of the cyclic factors of G, by default (K,): circulant logits. (2, 2, 2) are those of Hadamard codes.
     gap
@@ -143,6 +149,8 @@ def best_found(form: InvariantForm, seed: int = 0) -> Array:
 
 def _descended(form: InvariantForm, start: Array) -> Array:
     """Local minimum in u, s = u^(L+1), in which the penalty is c sum_b mu_b u_b^2 and zero values stay zero."""
+    from scipy.optimize import minimize
+
     power = 2 * form.power
 
     def value(u: Array) -> tuple[float, Array]:

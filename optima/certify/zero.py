@@ -10,6 +10,7 @@ from optima.certify.arithmetic import proving
 from optima.certify.bounds import one_direction, search_of
 from optima.certify.form import ConvexConcave
 from optima.certify.prove import PARTS
+from optima.forgiving import takes_model
 from optima.model import DeepUFM, positive_number
 from optima.solve.search import solve
 
@@ -30,6 +31,7 @@ class ZeroThreshold:
     method: str
 
 
+@takes_model(reg=1.0)
 def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
     r"""The smallest regularisation at which zero is certified to be global, and the largest at which it is refuted.
 
@@ -43,7 +45,8 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
     Parameters
     ----------
     problem
-        A balanced linear cross-entropy model with L >= 2; its reg is not used.
+        A balanced linear cross-entropy model with L >= 2, whose reg is not used; or its numbers,
+        ``zero_threshold(4, 2)``.
     tolerance
         Both ends are found to this relative accuracy; what lies between them is open.
 

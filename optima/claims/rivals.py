@@ -23,9 +23,7 @@ BEYOND = 1e-4
 
 def simplex_of(classes: int) -> Structure:
     """The simplex on K classes."""
-    found = named("simplex", classes)
-    assert found is not None
-    return found
+    return named("simplex", classes)
 
 
 def rivals_of(classes: int) -> list[Structure]:

@@ -288,6 +288,9 @@ def export(
 
 def _write_netcdf(arrays: Any, out: Path) -> None:
     """The library writes to names only, and parts of the file more than once: first elsewhere, then as a whole."""
+    from optima.extras import needed
+
+    needed("netCDF4", "xarray")
     with closing(arrays), tempfile.TemporaryDirectory() as folder:
         arrays.to_netcdf(Path(folder) / "atlas.nc", engine="netcdf4")
         with open(Path(folder) / "atlas.nc", "rb") as ready, whole(out) as stream:
@@ -391,11 +394,11 @@ def _chosen(
 
 def _check_structure(atlas: Store, name: str) -> None:
     """Raise ValueError for a name that no cell has and that is not one of a structure either."""
-    from optima.structures import HINTED, hint, named
+    from optima.structures import HINTED, hint
 
     if next(atlas.records(structure=name), None) is None:
         numbers = range(2, HINTED + 1)
-        if not any(named(name, K) for K in numbers):
+        if not any(find(name, K) for K in numbers):
             raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
 
 

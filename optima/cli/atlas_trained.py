@@ -14,7 +14,6 @@ from optima.cli.terminal import show
 from optima.export import open_sink, short
 from optima.model import DeepUFM
 from optima.report.screen import Column
-from optima.solution import problem_dict
 
 # Classes, depths and the ends of a range of lambda; None is all.
 Place = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
@@ -64,6 +63,8 @@ def _shares(runs: Sequence[Any], polished: bool) -> dict[str, Any]:
 
 
 def _as_dict(problem: DeepUFM, settings: Any, runs: Sequence[Any]) -> dict[str, Any]:
+    from optima.solution import problem_dict
+
     counts = lambda polished: {name: share.as_dict() for name, share in _shares(runs, polished).items()}
     return {
         "problem": problem_dict(problem),

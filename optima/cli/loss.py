@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,9 @@ from optima.export import Form, chosen, open_sink
 from optima.model import DeepUFM
 from optima.report.screen import Column
 from optima.report.words import problem_words
-from optima.solution import problem_dict
-from optima.solve.cell import StructureLoss, structure_losses
+
+if TYPE_CHECKING:
+    from optima.solve.cell import StructureLoss
 
 COLUMNS = (
     Column("structure", right=False),
@@ -58,6 +59,8 @@ def loss(
     as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
+    from optima.solve.cell import structure_losses
+
     size = parse.integer(samples, "samples", 1)
     problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
     form = options.typeset(format.value, digits, caption, label)
@@ -69,6 +72,8 @@ def loss(
     if format is not Format.terminal:
         _write(found, form, parse.names(columns))
     elif as_json:
+        from optima.solution import problem_dict
+
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
     else:
         _print(problem, found)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-import numpy as np
-
+from optima.grid import log_grid
 from optima.model import positive_integer, shown
 
 # Longest axis of a grid; a typo such as 2:1e12 would otherwise fill the memory.
@@ -89,14 +88,7 @@ def _real_range(part: str, name: str) -> list[float]:
         raise ValueError(f"{name} has the reversed range {part!r}; pass {swapped} instead")
     if count > LONGEST:
         raise ValueError(f"{name} has the range {part!r} of more than {LONGEST} values; pass a smaller count")
-    # In logarithms, so that the ends of the range may be 1e-300 and 1e300.
-    logs = np.linspace(math.log(low), math.log(high), count)
-    with np.errstate(over="ignore"):
-        values = np.clip(np.exp(logs), low, high)
-    values[0] = low
-    if count > 1:
-        values[-1] = high
-    return values.tolist()
+    return log_grid(low, high, count)
 
 
 def names(text: str | None) -> list[str] | None:

@@ -259,9 +259,9 @@ def _samples(text: str, one: bool) -> list[Any]:
 
 def _check_structure(name: str | None, classes: list[int], activation: str) -> None:
     """Raise ValueError, before anything is trained, for a structure that no run can end at."""
-    from optima.structures import hint, named
+    from optima.structures import find, hint
 
-    if name is None or name.startswith("unnamed") or any(named(name, K) for K in classes):
+    if name is None or name.startswith("unnamed") or any(find(name, K) for K in classes):
         return
     if name != "global":
         raise ValueError(

@@ -20,10 +20,11 @@ from optima.cli.terminal import width as width_of_screen
 from optima.export import FORMATS, Form, chosen, open_sink, short
 from optima.report.screen import Column
 from optima.report.words import KINDS
-from optima.table import LossTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from optima.table import LossTable
 
 
 class Format(StrEnum):
@@ -96,6 +97,8 @@ def table(
     ] = None,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
+    from optima.table import LossTable
+
     grid = LossTable(
         parse.integers(classes, "classes", 2),
         parse.integers(depths, "depths", 1),

@@ -16,7 +16,6 @@ from optima.cli.terminal import say, show
 from optima.limits import check_cells
 from optima.report.screen import Column
 from optima.report.words import problem_words
-from optima.solution import problem_dict
 
 if TYPE_CHECKING:
     from optima.train import Comparison, Run, Share
@@ -163,6 +162,8 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
 
 
 def _as_dict(cell: Comparison) -> dict[str, Any]:
+    from optima.solution import problem_dict
+
     return {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
 
 

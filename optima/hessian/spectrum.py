@@ -27,6 +27,9 @@ class Spectrum:
         order = np.argsort(values[kept], kind="stable")
         return cls(values[kept][order], counts[kept][order])
 
+    def __repr__(self) -> str:
+        return f"<Spectrum of {self.size} eigenvalues, {self.values.min():.6g} to {self.values.max():.6g}>"
+
     @property
     def size(self) -> int:
         """Number of eigenvalues."""

@@ -14,7 +14,7 @@ from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
 from optima.solve.search import solve
-from optima.structures import named
+from optima.structures import find, named
 from optima.structures.recognition import recognise
 
 
@@ -108,7 +108,7 @@ def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
 
 def named_rank(name: str, classes: int) -> int:
     """Rank of a structure."""
-    structure = named(name, classes)
+    structure = find(name, classes)
     return structure.rank if structure is not None else classes
 
 
@@ -139,7 +139,6 @@ def _scaled_loss(reduction: Reduction, name: str) -> float:
     from scipy.optimize import minimize_scalar
 
     structure = named(name, reduction.problem.classes)
-    assert structure is not None
     shape = structure.shape().astype(float)
     value = lambda log: reduction.value(np.exp(log) * shape)
     grid = np.linspace(-7, 7, 141)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import matplotlib.figure
@@ -23,3 +24,9 @@ class Figure(matplotlib.figure.Figure):
         """See matplotlib."""
         with context("default"):
             super().savefig(*arguments, **named)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows, without any magic."""
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=100, bbox_inches="tight")
+        return content.getvalue()

@@ -20,7 +20,6 @@ def collapse_loss(problem: DeepUFM) -> float | None:
     and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed.
     """
     structure = named(COLLAPSE[problem.loss], problem.classes)
-    assert structure is not None
     if structure.rank > problem.max_rank:
         return None
     reduction = Reduction(problem)

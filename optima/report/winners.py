@@ -110,7 +110,6 @@ class Winners:
         out: dict[Place, float] = {}
         for K in self.classes:
             structure = named(COLLAPSE[self.grid.loss], K)
-            assert structure is not None
             places = [place for place in self.found if place.classes == K]
             if not places or (self.grid.width is not None and structure.rank > self.grid.width):
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.reduction import exponent
@@ -13,7 +12,7 @@ from optima.solve.branches import Branches
 from optima.solve.hump import bisect
 from optima.solve.newton import root_between
 from optima.solve.scale import best_scales, branches_of, effective_reg
-from optima.structures import Structure, hint, named
+from optima.structures import Structure, hint, named, structure_itself
 
 # Ties are looked for from this regularisation up.
 SMALLEST_REG = 1e-300
@@ -45,6 +44,8 @@ def boundary(
         Structures or their names.
     classes, depth, samples
         K, L >= 1 (a real number is allowed) and n.
+    loss
+        ``"ce"`` or ``"mse"``.
 
     Raises ValueError for unknown names and for two names of the same structure.
     Source: derivations/phase_boundaries.py.
@@ -84,6 +85,15 @@ def boundary_depth(
     two ends, leaves room for no tie or for exactly one. Unlike the enclosures behind :func:`boundary` this is
     not a proof: two ties much closer to each other than 1/16 in log L could be missed together.
 
+    Parameters
+    ----------
+    first, second
+        Structures or their names.
+    classes, reg, samples
+        K, lambda and n.
+    loss
+        ``"ce"`` or ``"mse"``.
+
     Raises ValueError for unknown names, for two names of the same structure and for a reversed range.
     Source: derivations/phase_boundaries.py.
     """
@@ -109,6 +119,8 @@ def zero_boundary(structure: Structure, depth: float, loss: str = "ce") -> float
 
 
 def _zero_boundary(branch: Branches) -> float:
+    from scipy.optimize import brentq
+
     first = np.zeros(1, dtype=np.intp)
     peak, zero = float(branch.peak[0]), float(branch.zero_fit(first)[0])
     if branch.p[0] == 1:
@@ -133,7 +145,7 @@ def _pair(first: Structure | str, second: Structure | str, classes: int, loss: s
     found = []
     for given in (first, second):
         structure = named(given, classes) if isinstance(given, str) else given
-        if structure is None or structure.classes != classes:
+        if structure_itself(structure).classes != classes:
             raise ValueError(f"there is no structure {given!r} at {classes} classes; {hint(str(given), [classes])}")
         found.append(structure)
     A, B = found

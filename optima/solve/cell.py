@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optima.forgiving import several, takes_model
 from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.reduction import Reduction
@@ -26,6 +28,9 @@ class StructureLoss:
     structure: Structure
     stationary: tuple[Stationary, ...]
     root_samples: float
+
+    def __repr__(self) -> str:
+        return f"<StructureLoss {self.structure.name}: loss {self.loss:.6g}, rank {self.rank}>"
 
     @property
     def best(self) -> Stationary:
@@ -70,8 +75,9 @@ class StructureLoss:
         }
 
 
-def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[str, StructureLoss]:
-    """Every structure of the catalogue (or those named) in a balanced linear problem, best first.
+@takes_model()
+def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
+    """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
 
     Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
     form, and for an unknown name.
@@ -80,6 +86,7 @@ def structure_losses(problem: DeepUFM, names: list[str] | None = None) -> dict[s
         raise ValueError("named structures need classes of equal size; pass one number of samples")
     check_named(problem.classes)
     if names is not None:
+        names = several(names)
         check_names(names, [problem.classes])
     reduction = Reduction(problem)
     samples = int(problem.class_sizes[0])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
+from optima import brief
 from optima.model import Array, one_of, positive_integer, shown
 from optima.reduction import exponent
 from optima.solve.barrier import margins, norm
@@ -73,6 +73,10 @@ class MaxMargin:
             "logits": self.means.tolist(),
         }
 
+    def __repr__(self) -> str:
+        name = brief.of_structure(self.structure, self.rank)
+        return f"<MaxMargin K={self.classes} L={self.depth:g}: {name}, value {self.value:.6g}>"
+
     def __str__(self) -> str:
         from optima.report.margin import margin_text
 
@@ -94,6 +98,8 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
 
     Parameters
     ----------
+    classes, depth
+        K >= 2 and L >= 1.
     rank
         Only codes of exactly this rank (softmax codes of garrod2026depth); None compares all.
     seed
@@ -178,6 +184,8 @@ def kkt_residual(means: Array, p: float) -> float:
     balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem: independent of
     the method that found M, and nothing but an upper bound where its iterations do not end.
     """
+    from scipy.optimize import nnls
+
     U, s, Vt = np.linalg.svd(means)
     rank = _spectrum(means).size
     root = np.sqrt(s[:rank])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from optima.model import Array
 
@@ -55,6 +54,8 @@ def root_between(
     An end at which h is within ``noise`` of zero is the root where, evaluated again, h does not change sign: rounding
     and searches differ between one evaluation and another. Raises ValueError where neither end is that close.
     """
+    from scipy.optimize import brentq
+
     ends = {end: function(end) for end in (low, high)}
     nearest = min(ends, key=lambda end: abs(ends[end]))
     if ends[low] * ends[high] >= 0 and abs(ends[nearest]) <= noise:

@@ -10,13 +10,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optima import brief
 from optima.model import Array, one_of
 from optima.reduction import exponent
 from optima.solve.branches import Branches, CrossEntropyBranches, branches
 from optima.solve.hump import single_humped, turning_points
 from optima.solve.newton import Index, newton
 from optima.solve.terms import stack
-from optima.structures import Block, Structure
+from optima.structures import Block, Structure, structure_itself
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class BestScales:
         """fit + penalty."""
         return self.fit + self.penalty
 
+    def __repr__(self) -> str:
+        loss = np.asarray(self.loss)
+        if loss.size == 1:
+            scales = ", ".join(f"{scale:.6g}" for scale in np.ravel(self.scales))
+            return f"<BestScales: loss {loss.item():.6g}, scales ({scales})>"
+        span = f"loss {loss.min():.6g} to {loss.max():.6g}, " if loss.size else ""
+        return f"<BestScales of shape {loss.shape}: {span}{brief.counted(len(self.scales), 'scale')} each>"
+
 
 def effective_reg(reg: ArrayLike, samples: ArrayLike, depth: ArrayLike) -> Array:
     """lam_eff = lambda n^(1/(L+1)) for arrays of lambda, n and L."""
@@ -74,13 +83,17 @@ def best_scales(
 
     Parameters
     ----------
+    structure
+        One such as ``named("pairs", 10)``.
     depth, reg, samples
         L >= 1 (real numbers are allowed), lambda > 0 and n >= 1, broadcast against each other.
     loss
         ``"ce"`` or ``"mse"``.
 
-    Raises ValueError on a value out of range. Source: derivations/structure_losses.py.
+    Raises ValueError on a value out of range, TypeError for the name of a structure.
+    Source: derivations/structure_losses.py.
     """
+    structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
     L, lam, n = np.broadcast_arrays(*map(_checked, ("depth", "reg", "samples"), (depth, reg, samples), (1, 0, 1)))
     regs = effective_reg(lam, n, L).ravel()
@@ -102,8 +115,19 @@ def stationary_scales(
     is a local minimum whenever L >= 2 (for L = 1 only when lam_eff is at least its threshold). The
     first entry is the global minimum over the scales.
 
-    Raises ValueError on a value out of range. Source: derivations/structure_losses.py.
+    Parameters
+    ----------
+    structure
+        One such as ``named("pairs", 10)``.
+    depth, reg, samples
+        L >= 1 (a real number is allowed), lambda > 0 and n >= 1.
+    loss
+        ``"ce"`` or ``"mse"``.
+
+    Raises ValueError on a value out of range, TypeError for the name of a structure.
+    Source: derivations/structure_losses.py.
     """
+    structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
     for name, value, least in (("depth", depth, 1), ("reg", reg, 0), ("samples", samples, 1)):
         _checked(name, value, least)

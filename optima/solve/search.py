@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from optima.forgiving import takes_model
 from optima.limits import check_searchable
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
@@ -84,6 +85,7 @@ CONTENDER = 5e-3
 ENOUGH = 6
 
 
+@takes_model()
 def solve(
     problem: DeepUFM,
     seed: int = 0,
@@ -113,6 +115,8 @@ def solve(
 
     Parameters
     ----------
+    problem
+        The model; or its numbers, ``solve(4, 2, 1e-3)`` for ``solve(DeepUFM(4, 2, 1e-3))``.
     seed
         Seed of the random starts; equal seeds give equal results.
     effort

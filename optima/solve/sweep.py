@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 
+from optima.forgiving import model_itself, several
 from optima.limits import check_searchable
 from optima.model import DeepUFM, one_of, positive_integer
 from optima.reduction import Reduction
@@ -21,7 +22,7 @@ Progress = Callable[[str], None]
 
 
 def sweep(
-    problems: Sequence[DeepUFM],
+    problems: DeepUFM | Iterable[DeepUFM],
     seed: int = 0,
     effort: str = "normal",
     progress: Progress | None = None,
@@ -42,6 +43,8 @@ def sweep(
 
     Parameters
     ----------
+    problems
+        The models; one alone counts as a list of one.
     seed
         Seed of the random starts. The result depends on the set of problems and the seed, not on the order of the
         problems nor on ``workers``.
@@ -58,9 +61,10 @@ def sweep(
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed, workers = positive_integer("seed", seed, minimum=0), positive_integer("workers", workers)
+    problems = several(problems)
     groups: dict[object, set[DeepUFM]] = {}
     for problem in problems:
-        check_searchable(problem)
+        check_searchable(model_itself(problem))
         groups.setdefault(_kind(problem), set()).add(problem)
     # The largest first, so that the processes end together.
     tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=_cost, reverse=True)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
+from optima.forgiving import several
+from optima.model import positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,
@@ -35,6 +38,7 @@ __all__ = [
     "canonical",
     "catalogue",
     "families",
+    "find",
     "hint",
     "known_names",
     "named",
@@ -62,7 +66,7 @@ def families(loss: str = "ce") -> tuple[Family, ...]:
     return tuple(family for family in FAMILIES if loss in family.losses)
 
 
-def named(name: str, classes: int) -> Structure | None:
+def find(name: str, classes: int) -> Structure | None:
     """The structure of that name at K classes, or None where it does not exist at this K.
 
     Words of papers are names too: ``dnc``, ``etf``, ``nc`` and ``neural-collapse`` are ``simplex``.
@@ -72,19 +76,44 @@ def named(name: str, classes: int) -> Structure | None:
     return next((structure for structure in found if structure is not None), None)
 
 
+def named(name: str, classes: int) -> Structure:
+    """The structure of that name at K classes, in the catalogue or not: ``named("pairs", 10)``, or ``(10, "pairs")``.
+
+    Raises ValueError, with the names nearest to it, where there is none of this ``name`` at so many ``classes``.
+    """
+    if isinstance(classes, str) and not isinstance(name, str):
+        name, classes = classes, name
+    if not isinstance(name, str):
+        raise TypeError(f"name is {shown(name)}; pass a name and a number of classes, such as named('pairs', 10)")
+    classes = positive_integer("classes", classes, minimum=2)
+    structure = find(name, classes)
+    if structure is None:
+        raise ValueError(f"there is no structure {shown(name)} at {classes} classes; {hint(name, [classes])}")
+    return structure
+
+
+def structure_itself(structure: Any) -> Structure:
+    """``structure``, or a TypeError that says how to make one of what was passed instead, such as its name."""
+    if not isinstance(structure, Structure):
+        name = structure if isinstance(structure, str) else "pairs"
+        raise TypeError(f"structure is {shown(structure)}; pass one with its number of classes: named({name!r}, 10)")
+    return structure
+
+
 def catalogue(
-    classes: int, names: Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
+    classes: int, names: str | Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
 ) -> list[Structure]:
     """All structures of the catalogue at K classes, or those selected by ``names``.
 
-    A name is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
-    ``simplex(8)+pairs(1)``). Structures of rank above ``max_rank`` are left out, except that the frame is
+    A name in ``names`` is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
+    ``simplex(8)+pairs(1)``), those of ``classes`` without one are passed over; without ``names`` they are those of a
+    ``loss``. Structures of rank above ``max_rank`` are left out, except that the frame is
     cut to that rank.
     """
     if names is None:
         chosen = [member for family in families(loss) for member in family.members(classes)]
     else:
-        chosen = [member for name in names for member in select(name, classes)]
+        chosen = [member for name in several(names) for member in select(name, classes)]
     if max_rank is None:
         return chosen
     cut = [frame.Frame(classes, max_rank) if s.name == "frame" and max_rank < classes else s for s in chosen]
@@ -97,7 +126,7 @@ def select(name: str, classes: int) -> list[Structure]:
     for family in FAMILIES:
         if family.name == name:
             return list(family.members(classes))
-    structure = named(name, classes)
+    structure = find(name, classes)
     return [] if structure is None else [structure]
 
 
@@ -111,7 +140,7 @@ def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
     if not names:
         raise ValueError(f"structures is empty; pass at least one name, such as {', '.join(known)}")
     for name in map(canonical, names):
-        if name in known or any(named(name, K) is not None for K in classes):
+        if name in known or any(find(name, K) is not None for K in classes):
             continue
         raise ValueError(f"unknown structure {name!r} for this number of classes; {hint(name, classes)}")
 

@@ -6,10 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
+
+from optima import brief
+
+if TYPE_CHECKING:
+    import sympy
 
 # Block data may be exact (int, Fraction, sympy expression) or float.
 Number = Any
@@ -25,6 +29,9 @@ class Orbit:
     classes: Number
     margins: tuple[Number, ...]
     counts: tuple[Number, ...]
+
+    def __repr__(self) -> str:
+        return brief.of_fields(self)
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ class Structure(ABC):
 
 def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> sympy.Expr:
     """Reduced loss of exact blocks as a sympy expression; ``classes`` may be a symbol."""
+    import sympy
+
     depth, reg, samples = sympy.symbols("L lambda n", positive=True)
     scales = scale_symbols(len(blocks))
     parts = [
@@ -121,12 +130,16 @@ def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> 
 
 def scale_symbols(count: int) -> tuple[sympy.Symbol, ...]:
     """The symbols of the scales: a, or a_1, ..., a_m."""
+    import sympy
+
     names = ["a"] if count == 1 else [f"a_{i}" for i in range(1, count + 1)]
     return tuple(sympy.Symbol(name, positive=True) for name in names)
 
 
 def fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
     """G(a) of an exact block, as in :class:`Block`."""
+    import sympy
+
     exact = sympy.sympify
     if loss == "mse":
         square = sum(exact(m) * exact(sigma) ** 2 for sigma, m in block.singular)
@@ -143,6 +156,8 @@ def fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sy
 
 def schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
     """sum_i m_i (a sigma_i)^p of an exact block."""
+    import sympy
+
     return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
 
 

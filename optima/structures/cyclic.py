@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy
 
 from optima.structures.base import Block, Family, Number, Orbit, Structure, single, unit_scales
+
+if TYPE_CHECKING:
+    import sympy
 
 
 class Cyclic(Structure):
@@ -79,6 +82,8 @@ class Polygon(Cyclic):
 
 @cache
 def _exact_row(classes: int, frequencies: tuple[int, ...]) -> list[sympy.Expr]:
+    import sympy
+
     weight = {k: sympy.Rational(1, 2) if 2 * k == classes else sympy.Integer(1) for k in frequencies}
     return [
         sum(weight[k] * sympy.cos(2 * sympy.pi * sympy.Rational(k * j % classes, classes)) for k in frequencies)

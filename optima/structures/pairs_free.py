@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import sympy
 
 from optima.structures.base import Block, Number, Orbit, Structure, single, unit_scales
 from optima.structures.pairs import pair_matrix, pair_orbit
@@ -27,8 +26,8 @@ class PairsFree(Structure):
     def blocks(self, exact: bool = False) -> tuple[Block, ...]:
         """Two blocks: the pairs, and the last class."""
         K = self.classes
-        last = sympy.sqrt(1 - sympy.Rational(1, K)) if exact else np.sqrt(1 - 1 / K)
-        own = 1 - sympy.Rational(1, K) if exact else 1 - 1 / K
+        own = 1 - _over(K, exact)
+        last = own ** _over(2, exact)
         return (
             Block((pair_orbit(K - 1, K),), ((2, (K - 1) // 2),), K - 1),
             Block((Orbit(1, (1,), (K - 1,)),), ((last, 1),), own),
@@ -39,9 +38,18 @@ class PairsFree(Structure):
         pairs, last = unit_scales(scales, 2)
         K = self.classes
         matrix = pairs * pair_matrix(K, (K - 1) // 2, exact)
-        matrix[:, -1] = -last * (sympy.Rational(1, K) if exact else 1 / K)
+        matrix[:, -1] = -last * _over(K, exact)
         matrix[-1, -1] += last
         return matrix
+
+
+def _over(n: int, exact: bool) -> Number:
+    """1 / n, as a float or a sympy rational."""
+    if exact:
+        import sympy
+
+        return sympy.Rational(1, n)
+    return 1 / n
 
 
 family = single(PairsFree, "odd K: pairs with a centred, freely scaled last class", lambda classes: classes % 2 == 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import sympy
 
 from optima.structures.base import Block, Number, Orbit, Structure, single, unit_scales
 
@@ -39,6 +38,8 @@ def simplex_blocks(classes: Number) -> tuple[Block, ...]:
 def centred_identity(size: int, exact: bool = False) -> np.ndarray:
     """I - 11^T / size, in floats or in sympy rationals."""
     if exact:
+        import sympy
+
         return np.array(sympy.eye(size) - sympy.ones(size) / size, dtype=object)
     return np.eye(size) - 1.0 / size
 

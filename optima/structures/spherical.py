@@ -9,7 +9,6 @@ from functools import cached_property
 from math import sqrt
 
 import numpy as np
-import sympy
 
 from optima.structures.base import Block, Number, Orbit, Structure, unit_scales
 
@@ -123,11 +122,15 @@ class Spherical(Structure):
         (a,) = unit_scales(scales, 1)
         values = [self._value(whole, root, exact) for whole, root in self._cosines]
         if exact:
+            import sympy
+
             return a * np.array([sympy.sympify(value) for value in values], dtype=object)[self._number]
         return a * np.array(values, dtype=float)[self._number]
 
     def _value(self, whole: Fraction, root: Fraction, exact: bool) -> Number:
         if exact:
+            import sympy
+
             return sympy.Rational(whole) + sympy.Rational(root) * sympy.sqrt(self._radicand)
         return whole if root == 0 else float(whole) + float(root) * sqrt(self._radicand)
 

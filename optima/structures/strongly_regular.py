@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, partial
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy
 
 from optima.structures import golay, quadrics, roots
 from optima.structures.base import Block, Family, Number, Orbit, Structure, unit_scales
+
+if TYPE_CHECKING:
+    import sympy
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Parameters:
 
         t = ((lambda - mu) +- sqrt((lambda - mu)^2 + 4 (k - mu))) / 2.
         """
+        import sympy
+
         difference = sympy.Integer(self.common - self.apart)
         root = sympy.sqrt(difference**2 + 4 * (self.k - self.apart))
         upper, lower = (difference + root) / 2, (difference - root) / 2

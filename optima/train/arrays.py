@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optima.extras import needed
 from optima.model import Array, one_of
 
 # The module that speaks the standard for each library; torch and cupy need a thin layer to do so.
@@ -19,6 +20,8 @@ MODULES = {
     "jax": "jax.numpy",
     "array_api_strict": "array_api_strict",
 }
+# The extras that install them, where there is one.
+EXTRAS = {"torch": "torch", "array_api_strict": "test"}
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class Backend:
         one_of("backend", self.name, tuple(MODULES))
         if self.device is not None and self.name in ("numpy", "array_api_strict"):
             raise ValueError(f"device is {self.device!r} but {self.name} has no devices; pass backend='torch' or none")
-        try:
-            importlib.import_module(MODULES[self.name])
-        except ImportError:
-            raise ValueError(f"backend {self.name!r} is not installed; install it, or pass backend='numpy'") from None
+        needed(self.name, EXTRAS.get(self.name), ", or pass backend='numpy'")
+        needed(MODULES[self.name])
 
     @cached_property
     def xp(self) -> Any:

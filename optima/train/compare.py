@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from optima import brief, html
+from optima.forgiving import takes_model
 from optima.model import DeepUFM
 from optima.solve.cell import structure_losses
 from optima.solve.search import solve
-from optima.train.run import Run
+from optima.train.run import Run, runs_table
+
+if TYPE_CHECKING:
+    from optima.plot.figure import Figure
 
 # Name of the least loss over all logits in a table of predictions, and of the bound for relu networks.
 GLOBAL = "global"
@@ -52,6 +58,7 @@ def shares(structures: Iterable[str]) -> dict[str, Share]:
     return {name: Share(name, count, counts.total()) for name, count in counts.most_common()}
 
 
+@takes_model()
 def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     r"""Losses to hold a run against, by name.
 
@@ -93,6 +100,30 @@ class Comparison:
     runs: tuple[Run, ...]
     predicted: dict[str, float]
 
+    def __repr__(self) -> str:
+        counts = f"{brief.counted(len(self.runs), 'run')}, {len(self.predicted)} predicted losses"
+        return f"<Comparison {brief.of_problem(self.problem)} lr={self.lr:g}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        predicted = sorted(self.predicted.items(), key=lambda item: item[1])
+        return html.section(
+            f"Training at {brief.of_problem(self.problem)}, learning rate {self.lr:g}",
+            html.table(("ended at", "runs", "share (95 %)"), [_share_cells(share) for share in self.shares.values()]),
+            runs_table(self.runs),
+            html.table(("predicted", "loss"), [(name, f"{loss:.9g}") for name, loss in predicted[: html.ROWS]]),
+            html.more(len(predicted) - html.ROWS, "predicted losses", ".predicted"),
+        )
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure."""
+        from optima.plot.picture import write_picture
+        from optima.plot.training import plot_training
+
+        figure = plot_training(self)
+        if path is not None:
+            write_picture(figure, path, dpi=160, bbox_inches="tight")
+        return figure
+
     @property
     def shares(self) -> dict[str, Share]:
         """By structure at the end of descent."""
@@ -123,6 +154,11 @@ class Comparison:
             "diverged": sum(run.diverged for run in self.runs),
         }
         return {"runs": runs, "predicted": self.predicted, "summary": summary}
+
+
+def _share_cells(share: Share) -> tuple[str, str, str]:
+    low, high = share.interval
+    return share.structure, f"{share.count} of {share.total}", f"{share.fraction:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _dicts(found: dict[str, Share]) -> dict[str, Any]:

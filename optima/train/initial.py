@@ -11,7 +11,7 @@ from scipy.linalg import hadamard
 from optima.model import Array, DeepUFM, positive_number, shown
 from optima.reduction import Reduction
 from optima.solve.cell import structure_losses
-from optima.structures import hint, named
+from optima.structures import find, hint
 
 KINDS = ("gaussian", "spectral", "hadamard")
 # Size of the random part, in units of 1 / sqrt(d), where none is given.
@@ -100,7 +100,7 @@ def _centred_basis(classes: int, rng: np.random.Generator) -> Array:
 
 
 def _structure(name: str, problem: DeepUFM) -> Array:
-    structure = named(name, problem.classes)
+    structure = find(name, problem.classes)
     if structure is None:
         raise ValueError(
             f"init is {shown(name)}; pass {', '.join(map(repr, KINDS))}, class-mean logits, or the name of a "

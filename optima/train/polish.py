@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
@@ -52,6 +51,9 @@ class Polished:
     means: Array
     relative_gradient: float
     steps: int
+
+    def __repr__(self) -> str:
+        return f"<Polished {self.structure}: loss {self.loss:.6g}, {self.verdict}, rank {self.rank}>"
 
 
 def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
@@ -118,6 +120,8 @@ class _Surface:
 
     def descend(self) -> tuple[Array, int]:
         """Where L-BFGS ends, and the number of its steps."""
+        from scipy.optimize import minimize
+
         goal = STATIONARY * float(np.linalg.norm(self.pull * self.start)) / np.sqrt(self.start.size)
         most = MOST_STEPS[self.network.problem.activation]
         options = {"maxcor": MEMORY, "maxiter": most, "maxfun": 2 * most, "gtol": goal, "ftol": 0.0}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optima import brief, html
 from optima.model import Array, DeepUFM
 from optima.structures.recognition import Recognition, recognise
 
@@ -46,6 +48,11 @@ class Run:
     factors: tuple[Array, ...]
     history: dict[str, Array] = field(repr=False)
     polished: Polished | None = None
+
+    def __repr__(self) -> str:
+        end = f"{self.ending} after {brief.counted(self.steps, 'step')}"
+        loss = "" if self.diverged else f", loss {self.loss:.6g}"
+        return f"<Run {brief.of_problem(self.problem)} lr={self.lr:g} seed={self.seed}: {end}{loss}>"
 
     @property
     def converged(self) -> bool:
@@ -137,3 +144,20 @@ class Run:
 def structure_name(recognition: Recognition) -> str:
     """The name, or ``unnamed (rank r)``."""
     return recognition.name if recognition.named else f"{recognition.name} (rank {recognition.rank})"
+
+
+def runs_table(runs: Sequence[Run]) -> str:
+    """The first runs as HTML: the problem where it varies, and where each ended."""
+    cells = {(run.problem, run.lr) for run in runs}
+    where = lambda run: [f"{brief.of_problem(run.problem)} lr={run.lr:g}"] if len(cells) > 1 else []
+    heads = [*(["problem"] if len(cells) > 1 else []), "seed", "loss", "rank", "structure", "steps", "ended"]
+    polished = any(run.polished for run in runs)
+    rows = [[*where(run), *_cells(run, polished)] for run in runs[: html.ROWS]]
+    shown = html.table([*heads, *(["heading for"] if polished else [])], rows)
+    return shown + html.more(len(runs) - html.ROWS, "runs", ".runs")
+
+
+def _cells(run: Run, polished: bool) -> list[str]:
+    end = ["", "", ""] if run.diverged else [f"{run.loss:.9g}", str(run.rank), run.structure]
+    row = [str(run.seed), *end, str(run.steps), run.ending]
+    return [*row, run.polished.structure if run.polished else ""] if polished else row

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optima import brief, html
 from optima.files import check_output
+from optima.forgiving import several, takes_model
 from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
@@ -25,7 +27,10 @@ from optima.train.descent import Descent, Settings, Trial
 from optima.train.initial import Initialisation
 from optima.train.polish import polish
 from optima.train.rule import Rule
-from optima.train.run import Run
+from optima.train.run import Run, runs_table
+
+if TYPE_CHECKING:
+    from optima.plot.figure import Figure
 
 # Seconds between two reports of progress, and between two checkpoints.
 REPORT = 0.25
@@ -47,6 +52,29 @@ class Training:
 
     runs: tuple[Run, ...]
 
+    def __repr__(self) -> str:
+        converged = sum(run.converged for run in self.runs)
+        diverged = sum(run.diverged for run in self.runs)
+        problems = len({run.problem for run in self.runs})
+        where = brief.of_problem(self.runs[0].problem) if problems == 1 else brief.counted(problems, "problem")
+        return f"<Training {where}: {brief.counted(len(self.runs), 'run')}, {converged} converged, {diverged} diverged>"
+
+    def _repr_html_(self) -> str:
+        heading = repr(self).strip("<>")
+        return html.section(heading, runs_table(self.runs), html.note("See .compare() for the predicted losses."))
+
+    def plot(self, path: str | Path | None = None, effort: str = "quick") -> Figure:
+        """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure.
+
+        Raises ValueError for runs of several problems or learning rates, which :meth:`compare` tells apart: each
+        comparison has a plot of its own.
+        """
+        cells = {(run.problem, run.lr) for run in self.runs}
+        if len(cells) != 1:
+            many = f"the runs are of {len(cells)} problems and learning rates"
+            raise ValueError(f"{many}; plot each of them: [cell.plot() for cell in training.compare()]")
+        return self.compare(effort)[0].plot(path)
+
     def polished(self, progress: Callable[[int, int], None] | None = None) -> Training:
         """The same runs, each with the critical point it was heading for (:func:`optima.train.polish.polish`)."""
         done = []
@@ -61,6 +89,7 @@ class Training:
         return compare(self.runs, effort)
 
 
+@takes_model(object)
 def train(
     problem: DeepUFM | Sequence[DeepUFM],
     width: int | Sequence[int] | None = None,
@@ -95,7 +124,7 @@ def train(
     Parameters
     ----------
     problem
-        The model, or several.
+        The model, or several; or the numbers of one, ``train(4, 2, 1e-3, width=8)``.
     width
         Hidden width d, or several; None takes the width of the problem.
     lr
@@ -197,7 +226,7 @@ def _trials(
     lr: float | Sequence[float],
     seeds: int | Sequence[int],
 ) -> list[Trial]:
-    problems = [problem] if isinstance(problem, DeepUFM) else list(problem)
+    problems = list(several(problem))
     if not problems or not all(isinstance(each, DeepUFM) for each in problems):
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, or a list of them")
     sized = [each for one in problems for each in _with_widths(one, width)]

@@ -267,7 +267,7 @@ def test_unequal_classes_are_not_subsampled():
 
 def test_balls_need_python_flint(monkeypatch):
     monkeypatch.setitem(sys.modules, "flint", None)
-    with pytest.raises(ValueError, match=r"install optima-ufm\[rigorous\]"):
+    with pytest.raises(ValueError, match=r"pip install 'optima-ufm\[rigorous\]'"):
         proof(DeepUFM(2, 3, 1e-3)).verify(intervals=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 import sympy
 
 from optima.solve import best_scales, boundary, boundary_depth, zero_boundary
-from optima.structures import catalogue, named
+from optima.structures import catalogue, find, named
 
 DIGITS = 80  # A fit of 1e-53 is log(1 + 1e-53) in the formula.
 TOLERANCE = 1e-12
@@ -128,7 +128,7 @@ def distinct(names, classes):
     """The names of structures that exist, one for each fingerprint."""
     first = {}
     for name in names:
-        if named(name, classes) is not None:
+        if find(name, classes) is not None:
             first.setdefault(named(name, classes).fingerprint, name)
     return list(first.values())
 
@@ -202,7 +202,7 @@ def test_samples_scale_the_ties(samples, depth):
 @pytest.mark.parametrize("depth", [1, 1.5, 2, 3, 10, 100, 10000])
 def test_ties_with_zero_hold_at_eighty_digits(classes, depth):
     for name in ("simplex", "pairs", "polygon", "pairs-free", "simplex(3)+pairs(1)", "frame"):
-        if named(name, classes) is None:
+        if find(name, classes) is None:
             continue
         (tie,) = boundary("zero", name, classes, depth)
         if depth > 1:

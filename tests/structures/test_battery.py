@@ -12,7 +12,7 @@ import sympy
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
-from optima.structures import FAMILIES, catalogue, check_names, families, named, strongly_regular
+from optima.structures import FAMILIES, catalogue, check_names, families, find, named, strongly_regular
 from optima.structures.strongly_regular import GRAPHS, StronglyRegular, complement, verified_parameters
 
 CLASSES = (*range(2, 18), 27, 32, 50)
@@ -344,7 +344,7 @@ def test_complements(graph):
 
 
 def test_a_paley_graph_is_its_own_complement_and_has_no_second_code():
-    assert named("srg-paley-13-complement", 13) is None
+    assert find("srg-paley-13-complement", 13) is None
     code = named("srg-paley-13", 13)
     other = StronglyRegular("other", complement(code.adjacency))
     assert other.fingerprint == code.fingerprint
@@ -445,7 +445,7 @@ ABSENT = [
 
 @pytest.mark.parametrize(("name", "classes"), ABSENT)
 def test_names_without_a_structure(name, classes):
-    assert named(name, classes) is None
+    assert find(name, classes) is None
     assert catalogue(classes, [name]) == []
     with pytest.raises(ValueError, match=r"^unknown structure [^\n]+; [^\n]+$"):
         check_names([name], [classes])

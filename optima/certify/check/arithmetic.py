@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from optima.extras import needed
+
 # Bits of the midpoints of balls.
 PRECISION = 160
 
@@ -85,14 +87,7 @@ class Balls:
     rigorous = True
 
     def __init__(self) -> None:
-        try:
-            import flint
-        except ImportError:
-            raise ValueError(
-                "verification in ball arithmetic needs python-flint; install optima-ufm[rigorous], "
-                "or verify with intervals=False"
-            ) from None
-        self.flint = flint
+        self.flint: Any = needed("flint", "rigorous", ", or verify with intervals=False")
 
     def number(self, value: float) -> Any:
         """A float or integer, exactly."""

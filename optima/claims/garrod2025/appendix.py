@@ -13,6 +13,7 @@ from optima.claims.evidence import Cases, Evidence, Remark, Table
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
 from optima.claims.lines import Line, comparison_depth, step_sizes
+from optima.grid import log_grid
 from optima.structures import named
 
 IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
@@ -28,8 +29,8 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
     r"\ \min_\beta f(\beta M)\le\min_\alpha f(\alpha X)",
     source="garrod2025, Theorem A1; derivations/depth_limit.py (any class sizes)",
     how="symbolic proof given C; C and the losses from the explicit L_0 on, computed",
-    axes={"classes": (4, 6, 8), **IMBALANCE, "multiples": (1, 3), "regs": tuple(np.geomspace(1e-12, 1, 13))},
-    deep={"classes": range(4, 11), "multiples": (1, 2, 5, 20), "regs": tuple(np.geomspace(1e-30, 1, 61))},
+    axes={"classes": (4, 6, 8), **IMBALANCE, "multiples": (1, 3), "regs": tuple(log_grid(1e-12, 1, 13))},
+    deep={"classes": range(4, 11), "multiples": (1, 2, 5, 20), "regs": tuple(log_grid(1e-30, 1, 61))},
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
 def theoremA1(
@@ -93,7 +94,7 @@ def theoremA2(
     r"f(\beta\,\text{pairs})",
     source="garrod2025, Theorem A3; derivations/depth_limit.py",
     how="symbolic proof of the comparison at equal scale; L_0 and the losses computed on a grid",
-    axes={"classes": range(4, 13), **IMBALANCE, "multiples": (1, 2, 10), "regs": tuple(np.geomspace(1e-12, 1, 13))},
+    axes={"classes": range(4, 13), **IMBALANCE, "multiples": (1, 2, 10), "regs": tuple(log_grid(1e-12, 1, 13))},
     deep={"classes": range(4, 31), "ratios": (2, 10, 100, 1000), "multiples": (1, 2, 5, 20)},
     control=Control("the same at K = 3", {"least": 3}, {"classes": (3,)}),
 )
@@ -131,7 +132,6 @@ def sel_lines(K: int, R: int, rho: float) -> tuple[Line, Line]:
     """SEL and pairs with the class sizes of step imbalance."""
     sizes = step_sizes(K, R, rho)
     pairs = named("pairs", K)
-    assert pairs is not None
     return Line(np.eye(K) - 1 / K, sizes), Line(np.asarray(pairs.shape(), dtype=float), sizes)
 
 

@@ -37,7 +37,6 @@ def proposition1(
     yield step("collapse", "check_collapse", "DNC1-3 by telescoping products", basis=lambda names: names[basis])
     for K in classes:
         shape = named(structure, K)
-        assert shape is not None
         for L in depths:
             for n in samples:
                 problem = DeepUFM(K, L, 1e-3, samples=n, width=K + 2)

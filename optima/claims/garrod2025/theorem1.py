@@ -10,6 +10,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
 from optima.claims.rivals import Region, named_gap, region, searched_gap, simplex_of
+from optima.grid import log_grid
 from optima.solve import zero_boundary
 from optima.structures import named
 
@@ -27,8 +28,8 @@ def published_domain(classes: int, depth: int) -> bool:
     source="garrod2025, Theorem 1; derivations/pairs_beat_simplex.py",
     how="symbolic proof for all K, L and lambda; relative gain of pairs over the simplex on a grid; the region in "
     "which the simplex does win from exact ties with named structures and, where none wins, the search",
-    axes={"classes": range(2, 21), "depths": range(1, 11), "regs": tuple(np.geomspace(1e-12, 0.1, 56))},
-    deep={"classes": range(2, 101), "depths": range(1, 51), "regs": tuple(np.geomspace(1e-100, 0.1, 200))},
+    axes={"classes": range(2, 21), "depths": range(1, 11), "regs": tuple(log_grid(1e-12, 0.1, 56))},
+    deep={"classes": range(2, 101), "depths": range(1, 51), "regs": tuple(log_grid(1e-100, 0.1, 200))},
     control=Control(
         "the same at K = 4, L = 2",
         {"domain": lambda classes, depth: True, "mapped": False},
@@ -59,7 +60,6 @@ def theorem1(
 def _gains(K: int, L: int, regs: np.ndarray) -> Cases:
     """Gain of pairs; of the best minimum that the search finds where pairs do not win."""
     pairs = named("pairs", K)
-    assert pairs is not None
     gain = named_gap(pairs, L, regs)
     alive = ~np.isnan(gain)
     gain, regs = gain[alive], regs[alive]

@@ -11,6 +11,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Remark, Table
 from optima.claims.lines import Line, comparison_depth, scale_ratio
+from optima.grid import log_grid
 from optima.model import Array
 from optima.structures import catalogue
 
@@ -28,8 +29,8 @@ STRICT = 1e-12
     source="garrod2025, Theorem 2; derivations/depth_limit.py",
     how="symbolic proof given the constant C = sup beta(alpha)/alpha; C, and the losses from the explicit L_0 on, "
     "computed for named and random matrices",
-    axes={"classes": range(4, 11), "multiples": (1, 2, 10), "regs": tuple(np.geomspace(1e-12, 1, 13))},
-    deep={"classes": range(4, 17), "multiples": (1, 2, 3, 5, 10, 100), "regs": tuple(np.geomspace(1e-30, 1, 91))},
+    axes={"classes": range(4, 11), "multiples": (1, 2, 10), "regs": tuple(log_grid(1e-12, 1, 13))},
+    deep={"classes": range(4, 17), "multiples": (1, 2, 3, 5, 10, 100), "regs": tuple(log_grid(1e-30, 1, 91))},
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
 def theorem2(

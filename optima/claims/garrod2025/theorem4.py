@@ -11,6 +11,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
 from optima.claims.rivals import simplex_of
+from optima.grid import log_grid
 from optima.hessian import lifted_spectrum, simplex_spectrum
 from optima.model import DeepUFM
 from optima.solve import stationary_scales
@@ -41,8 +42,8 @@ def largest_reg(classes: int, depth: int) -> float:
     source="garrod2025, Theorem 4; derivations/simplex_hessian.py",
     how="symbolic proof with the exact condition; the whole spectrum on a grid of lambda, in closed form and from the "
     "lifted factors at the paper's sizes (K = 10, n = 5, d = 70)",
-    axes={"classes": range(4, 21), "depths": range(2, 11), "regs": tuple(np.geomspace(1e-300, 0.999, 13))},
-    deep={"classes": range(4, 61), "depths": range(2, 31), "regs": tuple(np.geomspace(1e-300, 0.999, 61))},
+    axes={"classes": range(4, 21), "depths": range(2, 11), "regs": tuple(log_grid(1e-300, 0.999, 13))},
+    deep={"classes": range(4, 61), "depths": range(2, 31), "regs": tuple(log_grid(1e-300, 0.999, 61))},
     control=Control(
         "the smaller root instead of the larger one",
         {"kind": "maximum"},

@@ -106,7 +106,6 @@ def _paper() -> Iterator[Evidence]:
     for L, reg in ((2, 2**-10), (3, 2**-9), (4, 2**-9), (5, 2**-9)):
         for name, closed in (("simplex", simplex_spectrum), ("pairs", pairs_spectrum)):
             structure = named(name, 10)
-            assert structure is not None
             a = float(best_scales(structure, L, reg, 5).scales[0])
             found = lifted_spectrum(DeepUFM(10, L, reg, samples=5, width=WIDTH), structure.shape([a]))
             error = _distance(closed(10, L, a, 5, WIDTH), found, reg)

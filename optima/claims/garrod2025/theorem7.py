@@ -9,6 +9,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
+from optima.grid import log_grid
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
@@ -33,7 +34,7 @@ def published_domain(classes: int, depth: int) -> bool:
     source="garrod2025, Theorem 7; derivations/relu_pairs.py",
     how="symbolic proof for all even and odd K and all L; the network itself built and evaluated on a grid",
     axes={"classes": range(4, 25), "depths": range(4, 9), "regs": (1e-6, 1e-4, 1e-3)},
-    deep={"classes": range(4, 61), "depths": range(4, 21), "regs": tuple(np.geomspace(1e-12, 1e-2, 11))},
+    deep={"classes": range(4, 61), "depths": range(4, 21), "regs": tuple(log_grid(1e-12, 1e-2, 11))},
     control=Control(
         "the same at K = 8, L = 4",
         {"domain": lambda classes, depth: True, "mapped": False},
@@ -64,7 +65,6 @@ def theorem7(
 
 def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     simplex = named("simplex", K)
-    assert simplex is not None
     problem = DeepUFM(K, L, reg, samples=2, width=K + 1, activation="relu")
     best = best_scales(simplex, L, reg, 2)
     a = float(best.scales[0])
@@ -73,7 +73,6 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     factors = relu_network(problem, a)
     objective = problem.objective(factors)
     pairs = named("pairs", K)
-    assert pairs is not None
     linear = Reduction(DeepUFM(K, L, reg, samples=2))
     formula = linear.fit(a * pairs.shape()) + (L + 1) / 2 * reg * relu_cost(K, L) * (np.sqrt(2) * a) ** (2 / (L + 1))
     witness = {f"factor_{i}": factor for i, factor in enumerate(factors, start=1)}

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import whole
 from optima.claims.evidence import Cases, Evidence
+from optima.grid import log_grid
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solve.search import solve
@@ -40,7 +41,7 @@ def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
     source="theory section 5; derivations/lower_bounds.py",
     how="symbolic proof; random logits and searched minima on a grid",
     axes={"classes": range(3, 8), "depths": (1, 2, 3, 5), "regs": (1e-4, 1e-3, 1e-2)},
-    deep={"classes": range(3, 13), "depths": range(1, 9), "regs": tuple(np.geomspace(1e-8, 1e-1, 15))},
+    deep={"classes": range(3, 13), "depths": range(1, 9), "regs": tuple(log_grid(1e-8, 1e-1, 15))},
     control=Control("K rivals counted twice", {"rivals": lambda K: 2 * K}, {"classes": (3,), "depths": (1,)}),
     proves=True,
 )

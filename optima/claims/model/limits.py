@@ -10,10 +10,11 @@ from optima.claims.claim import Control, claim
 from optima.claims.depth_limit import least_rank, polygon
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
+from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales
-from optima.structures import Structure, named
+from optima.structures import Structure, find, named
 
 
 def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> float:
@@ -60,7 +61,7 @@ def small_reg(
     yield whole("small_regularisation")
     for K in classes:
         for name in ("simplex", "pairs", "polygon"):
-            structure = named(name, K)
+            structure = find(name, K)
             # Several least margins in one orbit and blocks without a first order of their own are left out.
             if structure is None or (name == "polygon" and K < 5):
                 continue
@@ -105,8 +106,8 @@ def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator
     latex=r"L=1:\quad\nabla g(aS)=-\lambda S,\quad\|\nabla g\|_2\le\lambda\ \Rightarrow\ f(M)\ge f(aS)",
     source="theory section 5; derivations/depth_one.py",
     how="symbolic proof by the dual certificate of the nuclear norm; the certificate on a grid",
-    axes={"classes": range(2, 31), "regs": tuple(np.geomspace(1e-12, 1, 13)[:-1])},
-    deep={"classes": range(2, 201), "regs": tuple(np.geomspace(1e-100, 1, 101)[:-1])},
+    axes={"classes": range(2, 31), "regs": tuple(log_grid(1e-12, 1, 13)[:-1])},
+    deep={"classes": range(2, 201), "regs": tuple(log_grid(1e-100, 1, 101)[:-1])},
     control=Control("the same for pairs", {"structure": "pairs"}, {"classes": (6,)}),
     proves=True,
 )
@@ -117,7 +118,6 @@ def depth_one(classes: Sequence[int], regs: Sequence[float], *, structure: str =
         for share in regs:
             reg = share / K
             code = named(structure, K)
-            assert code is not None
             a = float(best_scales(code, 1, reg).scales[0])
             if a == 0:
                 continue

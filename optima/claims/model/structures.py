@@ -9,6 +9,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
+from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales, stationary_scales
@@ -54,8 +55,8 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
     latex=r"V_{\text{pairs-free}}(\lambda)<V_{\text{pairs}}(\lambda)",
     source="theory section 3",
     how="exhaustive on a grid of lambda at which pairs are better than zero",
-    axes={"classes": range(3, 22, 2), "depths": range(1, 11), "regs": tuple(np.geomspace(1e-12, 0.1, 23))},
-    deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(np.geomspace(1e-100, 0.1, 101))},
+    axes={"classes": range(3, 22, 2), "depths": range(1, 11), "regs": tuple(log_grid(1e-12, 0.1, 23))},
+    deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(log_grid(1e-100, 0.1, 101))},
     control=Control("the published form is the better one", {"sign": -1}, {"classes": (5,), "depths": (2,)}),
 )
 def odd_pairs(
@@ -64,8 +65,6 @@ def odd_pairs(
     """Margin: relative fall of the loss."""
     for K in (K for K in classes if K % 2):
         published, free = named("pairs", K), named("pairs-free", K)
-        if published is None or free is None:
-            continue
         for L in depths:
             old, new = (best_scales(structure, L, np.array(regs)) for structure in (published, free))
             alive = old.scales[0] > 0
@@ -102,7 +101,6 @@ def scale(
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:
         simplex = named("simplex", K)
-        assert simplex is not None
         for L in depths:
             for a in scales:
                 reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
@@ -112,7 +110,6 @@ def scale(
                 yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
     for name, L, reg, size, loss in REFERENCE:
         structure = named(name, 10)
-        assert structure is not None
         best = best_scales(structure, L, reg, 5)
         error = max(abs(float(best.loss) / loss - 1), abs(float(best.scales[0]) / size - 1) if size else 0.0)
         yield Cases(agreement(error, 1e-13), classes=10, depths=L, scales=float(best.scales[0]), reference=name)

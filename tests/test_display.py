@@ -1,0 +1,215 @@
+"""What an interpreter and a notebook show of results: one short line, a table, a picture; and no long work for it."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from optima import (
+    DeepUFM,
+    LossTable,
+    best_scales,
+    certify,
+    certify_invariant,
+    max_margin,
+    named,
+    recognise,
+    solve,
+    stationary_scales,
+    structure_losses,
+    train,
+    zero_threshold,
+)
+from optima.atlas.record import Record
+from optima.atlas.trained import Hyperparameters, Trained
+from optima.solution import Minimum, Rung, Solution
+from optima.structures.recognition import Recognition
+from optima.train import Training
+
+MANY = DeepUFM(40, 3, (1e-3, 2e-3, 3e-3, 4e-3), samples=range(1, 41))
+
+
+@pytest.fixture(scope="module")
+def solution():
+    return solve(8, 3, 1e-3, effort="quick")
+
+
+@pytest.fixture(scope="module")
+def training():
+    return train(4, 2, 1e-2, width=6, steps=200, seeds=3)
+
+
+def large(problem=MANY, ranks=30):
+    """A solution with as many minima as a search can leave."""
+    means = np.random.default_rng(0).standard_normal((problem.classes,) * 2)
+    minima = tuple(Minimum(0.1, f"unnamed & <{i}>", "minimum", 0.0, 0.1, 3, means) for i in range(8))
+    ladder = tuple(Rung(rank, minima, 20, 1, 0.01) for rank in range(1, ranks + 1))
+    named_losses = {f"structure {i}": 0.1 for i in range(300)}
+    return Solution(problem, means, "unnamed (rank 40)", ladder, named_losses, "closed form", 0, "quick", 0.1)
+
+
+class Tables(HTMLParser):
+    """Cells of tables, row by row; fails on tags that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.rows = [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def test_a_solution_is_one_line(solution):
+    assert repr(solution) == "<Solution K=8 L=3 reg=0.001: square-antiprism, loss 0.0332955, gap 0.5>"
+    assert repr([solution, solution]).count("\n") == 0
+    wide = replace(solution, problem=DeepUFM(8, 3, (1e-3,) * 3 + (2e-3,), samples=5, width=9))
+    assert repr(wide).startswith("<Solution K=8 L=3 reg=(0.001, 0.001, 0.001, 0.002) n=5 d=9: ")
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        (DeepUFM(3, 1, 1e-2), True),
+        (DeepUFM(3, 2, 1e-2, loss="mse"), True),
+        (DeepUFM(4, 2, 1e-2), True),
+        (DeepUFM(3, 2, 1e-2), False),
+        (DeepUFM(2, 2, 1e-2, samples=(1, 2)), False),
+    ],
+)
+def test_nothing_is_proved_box_by_box_to_be_shown(problem, shown, monkeypatch):
+    found = solve(problem, effort="quick")
+    refuse = lambda *arguments: pytest.fail("boxes were searched")
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module("optima.certify.prove"), "_searched", refuse)
+        assert ("gap" in repr(found)) == shown
+        assert ("gap" in found._repr_html_()) == shown
+    assert found.gap >= 0
+    assert "gap" in repr(found)
+    assert "gap" in found._repr_html_()
+
+
+def test_a_proof_at_hand_is_shown():
+    found = certify(3, 2, 1e-2, gap=0.5)
+    assert repr(found) == f"<Solution K=3 L=2 reg=0.01: simplex, loss {found.loss:.6g}, gap {found.gap:.2g}>"
+
+
+def test_no_repr_is_long(solution, training):
+    polygon = named("polygon", 20001)
+    run = training.runs[0]
+    things = [
+        large(),
+        large().ladder,
+        large().ladder[0].minima,
+        solution.certificate,
+        certify(3, 2, 1e-2, gap=0.5).certificate,
+        certify_invariant(4, 2, 1e-2, boxes=100),
+        training,
+        Training(training.runs * 1000),
+        run,
+        training.polished(),
+        training.polished().runs[0].polished,
+        training.compare(),
+        MANY,
+        DeepUFM(5000, 2, 1e-3, samples=range(1, 5001)),
+        LossTable(range(2, 1000), range(1, 500), np.geomspace(1e-9, 1, 1000)),
+        best_scales(polygon, np.arange(1, 1000), 1e-3),
+        stationary_scales(polygon, 3, 1e-3),
+        structure_losses(60, 2, 1e-3),
+        polygon.blocks(),
+        max_margin(5, 2, effort="quick"),
+        recognise(np.random.default_rng(0).standard_normal((40, 40))),
+        zero_threshold(2, 2, tolerance=0.1),
+        Record.of(solution),
+        Trained.of(run, Hyperparameters()),
+    ]
+    lengths = {type(thing).__name__ + repr(thing)[:60]: len(repr(thing)) for thing in things}
+    assert {name: length for name, length in lengths.items() if length > 12_000} == {}
+    alone = [thing for thing in things if not isinstance(thing, (tuple, list, dict, Recognition))]
+    assert [thing for thing in alone if len(repr(thing)) > 600] == []
+
+
+def test_a_model_is_shown_as_it_is_written():
+    problem = DeepUFM(4, 2, 1e-3, samples=(1, 2, 3, 4), width=7, loss="mse")
+    assert eval(repr(problem)) == problem
+
+
+@pytest.mark.parametrize("empty", [[], np.zeros((0, 3))])
+def test_scales_of_no_problem_have_a_repr(empty):
+    assert repr(best_scales(named("pairs", 4), empty, 1e-3)).startswith("<BestScales of shape (0")
+
+
+def test_html_is_well_formed_and_has_the_numbers(solution, training):
+    rows = Tables(solution._repr_html_()).rows
+    assert ["structure", solution.structure] in rows
+    assert [row for row in rows if row[0] == "3" and row[2].startswith("square-antiprism")]
+    cell = training.compare()[0]
+    rows = Tables(cell._repr_html_()).rows
+    assert [row for row in rows if row[:1] == ["0"] and float(row[1]) == pytest.approx(training.runs[0].loss)]
+    assert [row for row in rows if row[:1] == ["pairs"] and float(row[1]) == pytest.approx(cell.predicted["pairs"])]
+    rows = Tables(training.polished()._repr_html_()).rows
+    assert rows[0][-1] == "heading for"
+    assert len(rows) == 1 + 3
+    table = LossTable(range(4, 30), [2, 3], [1e-3, 1e-2])
+    rows = Tables(table._repr_html_()).rows
+    assert len(rows) == 1 + 20
+    assert rows[1][:3] == ["4", "2", "0.001"]
+    assert "84 more cells; see .to_pandas()" in table._repr_html_()
+
+
+def test_html_is_short_and_escaped(training):
+    text = large()._repr_html_()
+    assert len(text) < 12_000
+    assert "unnamed &amp; &lt;0&gt;" in text
+    assert "10 more ranks; see .ladder" in text
+    Tables(text)
+    many = Training(training.runs * 1000)._repr_html_()
+    assert len(many) < 12_000
+    assert "2980 more runs; see .runs" in many
+
+
+def test_html_recognises_only_the_runs_it_shows(training, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        import_module("optima.train.run"), "recognise", lambda *a, **k: seen.append(a) or recognise(*a, **k)
+    )
+    runs = [replace(run) for run in training.runs * 50]
+    Training(tuple(runs))._repr_html_()
+    assert len(seen) == 20
+    repr(Training(tuple(runs)))
+    assert len(seen) == 20
+
+
+def test_diverged_runs_are_shown():
+    lost = train(4, 2, 1e-2, width=6, lr=1e6, steps=50, seeds=2)
+    assert repr(lost) == "<Training K=4 L=2 reg=0.01 d=6: 2 runs, 0 converged, 2 diverged>"
+    assert "diverged" in lost._repr_html_()
+    assert "diverged" in repr(lost.runs[0])
+    Tables(lost.compare()[0]._repr_html_())
+
+
+def test_figures_show_themselves(solution, training, tmp_path):
+    for figure in (solution.plot(), training.plot(), training.compare()[0].plot(tmp_path / "runs.svg")):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+    assert (tmp_path / "runs.svg").read_text().startswith("<?xml")
+
+
+def test_runs_of_several_settings_have_a_plot_each(training):
+    both = train(4, 2, 1e-2, width=6, lr=[0.1, 0.2], steps=2, seeds=1)
+    with pytest.raises(ValueError, match=r"2 problems and learning rates; plot each of them: \[cell\.plot\(\)"):
+        both.plot()
+    assert [cell.plot()._repr_png_()[:4] for cell in both.compare()] == [b"\x89PNG"] * 2

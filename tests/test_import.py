@@ -1,0 +1,104 @@
+"""What importing costs, and that the public names are what they say whatever was imported before."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import optima
+
+HEAVY = ("sympy", "cvxpy", "igraph", "networkx", "pyarrow", "matplotlib", "pandas", "numba", "torch", "scipy", "xarray")
+# Without the command line's own libraries.
+LIBRARIES = ("numpy", "rich", "typer", *HEAVY)
+
+
+def in_a_new_process(code):
+    """What a new interpreter prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def loaded(code, modules):
+    """Those of the modules that a new interpreter has imported after running some code."""
+    shown = in_a_new_process(f"{code}\nimport sys\nprint(*(set({modules!r}) & set(sys.modules)))")
+    return set(shown.split("\n")[-2].split())
+
+
+@pytest.mark.parametrize(
+    ("code", "modules"),
+    [
+        ("import optima", LIBRARIES),
+        ("import optima.cli as cli; cli.main(['--version'])", HEAVY),
+        ("import optima.cli as cli; cli.main(['--help'])", HEAVY),
+        ("import optima; optima.DeepUFM(4, 2, 1e-3)", HEAVY),
+        ("import optima; optima.best_scales", ("sympy", "pyarrow", "scipy.optimize", "matplotlib")),
+        ("import optima; optima.solve; optima.certify; optima.train; optima.recognise", HEAVY[:-2]),
+    ],
+)
+def test_libraries_are_imported_when_they_are_first_needed(code, modules):
+    assert loaded(code, modules) == set()
+
+
+@pytest.mark.parametrize("first", ["solve.search", "solve", "certify.prove", "train.run", "train", "cli.main", "table"])
+def test_public_names_are_no_packages_whatever_was_imported_before(first):
+    code = f"""
+import optima.{first}, types
+import optima
+from optima import certify, solve, train
+for name in optima.__all__:
+    value = getattr(optima, name)
+    assert callable(value) and not isinstance(value, types.ModuleType), name
+    assert value.__name__ == name, name
+import optima.solve.lbfgs, optima.train.rule, optima.certify.tree
+assert (optima.solve, optima.certify, optima.train) == (solve, certify, train)
+print("fine")
+"""
+    assert in_a_new_process(code) == "fine\n"
+
+
+def test_subpackages_can_be_had_without_being_imported():
+    assert in_a_new_process("import optima; print(optima.hessian.__name__, optima.plot.__name__)").split() == [
+        "optima.hessian",
+        "optima.plot",
+    ]
+
+
+def test_a_public_name_can_be_replaced(monkeypatch):
+    monkeypatch.setattr(optima, "solve", max)
+    assert optima.solve is max
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="has no attribute 'sovle'"):
+        optima.sovle  # noqa: B018
+    with pytest.raises(ImportError):
+        from optima import nothing_of_this_name  # noqa: F401
+
+
+def test_every_public_name_is_listed_once_for_readers_and_once_for_type_checkers():
+    tree = ast.parse(Path(optima.__file__).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    homes = {alias.name: node.module.removeprefix("optima.") for node in block.body for alias in node.names}
+    assert homes == optima._HOMES
+    assert sorted(homes) == optima.__all__
+    assert set(optima.__all__) <= set(dir(optima))
+
+
+@pytest.mark.parametrize("name", optima.__all__)
+def test_public_names_are_documented(name):
+    value = getattr(optima, name)
+    text = inspect.getdoc(value)
+    assert text
+    assert not text.startswith(f"{name}(")
+    parameters = [p for p in inspect.signature(value).parameters if p not in ("args", "kwargs")]
+    assert [p for p in parameters if p not in text] == []
+    if inspect.isclass(value):
+        members = {key: member for key, member in vars(value).items() if not key.startswith("_")}
+        methods = {key: m for key, m in members.items() if callable(m) or isinstance(m, (property, classmethod))}
+        assert [key for key, member in methods.items() if not inspect.getdoc(member)] == []
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (Path(optima.__file__).parent / "py.typed").is_file()
