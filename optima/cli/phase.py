@@ -70,7 +70,9 @@ def phase(
     ] = None,
     samples: Annotated[str, typer.Option(help="Samples n per class; of training also K of them with commas.")] = "1",
     loss: options.LossOption = options.Loss.ce,
-    colour: Annotated[Colour, typer.Option(help="Colours by structure or by rank.")] = Colour.structure,
+    colour: Annotated[
+        Colour, typer.Option(help="Colours by rank, the same in every diagram, or by structure.")
+    ] = Colour.rank,
     store: Annotated[Path | None, typer.Option(help="Atlas file that cells are taken from and added to.")] = None,
     certify: Annotated[bool, typer.Option(help="Prove lower bounds, to mark the certified cells.")] = True,
     seed: options.Seed = "0",
