@@ -18,6 +18,7 @@ from optima.atlas.ties import BETWEEN, BIFURCATION
 from optima.model import Array, DeepUFM
 from optima.plot.figure import Figure, defaults
 from optima.plot.names import short
+from optima.plot.numbers import number
 from optima.plot.ranks import rank_colour
 from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
@@ -74,7 +75,7 @@ def plot_phase(diagram: Diagram, colour: str = "rank") -> Figure:
     title = "structure" if picture.styles else "rank of the logits"
     figure.legend(handles=kinds, title=title, loc="outside right upper", **LEGEND)
     marks = _marks(theorem, bool(picture.bands), picture.drawn)
-    figure.legend(handles=marks, ncols=min(len(marks), 3), loc="outside lower left", **LEGEND)
+    figure.legend(handles=marks, ncols=2 if len(marks) == 4 else 3, loc="outside lower left", **LEGEND)
     named = name_regions(picture.axes, picture.areas, picture.bands)
     # Between two regions that carry their names the line says enough.
     unclear = {pairing: pieces for pairing, pieces in picture.segments.items() if not named.issuperset(pairing)}
@@ -330,19 +331,12 @@ def _title(diagram: Diagram) -> str:
     """Which minimum is drawn: the best one known, unless every cell is proved."""
     symbols = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
     fixed = [
-        f"${symbols[name]} = {_number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
+        f"${symbols[name]} = {number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
     ]
     squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
     proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
     minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
     return f"{minimum}: {', '.join([*fixed, *squared])}"
-
-
-def _number(value: float) -> str:
-    mantissa, _, power = f"{value:g}".partition("e")
-    if not power:
-        return mantissa
-    return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
 
 
 def _marks(theorem: bool, proved: bool, lines: Mapping[str, float]) -> list[Any]:

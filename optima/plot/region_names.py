@@ -31,9 +31,9 @@ LEAST = 30
 def name_regions(axes: Axes, areas: Mapping[str, Iterable[Polygon]], taken: Iterable[Polygon]) -> set[str]:
     """Write the name of each connected region into it, clear of ``taken``; the figure is laid out first.
 
-    ``areas`` are the polygons that make up the regions of a name, in data coordinates. The name is tried whole, on
-    several lines, upright, and cut (:func:`optima.plot.names.short`), each at several sizes. Returns the names that
-    found a place.
+    ``areas`` are the polygons that make up the regions of a name, in data coordinates. The name, shortened by
+    :func:`optima.plot.names.short`, is tried on one line and on several, level and upright, at several sizes. Returns
+    the names that found a place.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -89,10 +89,8 @@ def _write(axes: Axes, grid: _Grid, mask: Mask, name: str) -> bool:
 
 def _ways(name: str) -> Iterable[tuple[float, str, int]]:
     """Sizes, words and angles, the best first."""
-    words = list(dict.fromkeys([name, short(name)]))
-    lines = [wrapped for word in words if (wrapped := _on_lines(word)) != word]
-    yield from ((size, word, angle) for size, word, angle in product(SIZES[:1], words, (0,)))
-    yield from ((size, word, angle) for size, angle, word in product(SIZES, (0, 90), [*words[::-1], *lines]))
+    words = short(name)
+    return product(SIZES, dict.fromkeys([words, _on_lines(words)]), (0, 90))
 
 
 def _on_lines(name: str) -> str:
