@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from optima.plot.figure import Figure, defaults
@@ -32,7 +33,7 @@ STYLES = (
 def plot_training(comparison: Comparison) -> Figure:
     """Loss curves with the predicted losses, and the mean logits of one run of each of the two commonest ends."""
     ends = _commonest(comparison.runs, 2)
-    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout="constrained")
+    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     widths = [1.25] + [1.0] * len(ends)
     panels = figure.subplots(1, 1 + len(ends), width_ratios=widths, squeeze=False)[0]
     figure.suptitle(f"Gradient descent: {settings(comparison.problem)}, learning rate {comparison.lr:g}", fontsize=10)

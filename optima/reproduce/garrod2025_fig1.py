@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import logit_bar
@@ -43,7 +45,7 @@ def _make(place: Workplace) -> None:
 def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure:
     met = dict.fromkeys([*ENDS, *(run.structure for run in runs)])
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
-    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.3), layout="constrained")
+    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
     draw_losses(panels[0], by_structure(runs), predicted)
     for panel, run in zip(panels[1:], shown, strict=True):

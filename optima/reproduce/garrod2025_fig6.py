@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
@@ -51,7 +52,7 @@ def _draw(runs: Mapping[float, Sequence[Run]], problem: DeepUFM) -> Figure:
     below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} below"
     groups = {f"starts of deviation ${scale:g} / \\sqrt{{d}}$: {below(found)}": found for scale, found in runs.items()}
     best = min((run for found in runs.values() for run in found), key=lambda run: run.loss)
-    figure = Figure(figsize=(9.4, 4.3), layout="constrained")
+    figure = Figure(figsize=(9.4, 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
     draw_losses(left, groups, {"bound on deep\nneural collapse": bound})
     draw_means(right, best)
