@@ -22,9 +22,11 @@ DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def relative(classes: int, reg: float) -> np.ndarray:
-    """Loss of pairs above that of the simplex, in per cent of the latter, at every depth."""
+    """Loss of pairs above that of the simplex, in per cent of the latter, at every depth; nan where both vanish."""
     losses = {name: optima.best_scales(optima.named(name, classes), DEPTHS, reg).loss for name in ("simplex", "pairs")}
-    return 100 * (losses["pairs"] / losses["simplex"] - 1)
+    # Nothing is compared where both are the zero logits.
+    zero = np.minimum(losses["pairs"], losses["simplex"]) >= np.log(classes) * (1 - 1e-12)
+    return np.where(zero, np.nan, 100 * (losses["pairs"] / losses["simplex"] - 1))
 
 
 def draw(axes: plt.Axes, classes: int) -> None:
@@ -39,6 +41,8 @@ def draw(axes: plt.Axes, classes: int) -> None:
     axes.axhline(0, color="0.4", linewidth=0.9, zorder=0)
     axes.set(xlabel="depth $L$ (number of weight matrices)", xlim=(1, 6))
     axes.set_title(f"$K = {classes}$ classes, $n = 1$", fontsize=11)
+    if np.isnan(relative(classes, REGS[0])).all():
+        axes.text(5.9, 10, f"$\\lambda = {REGS[0]:g}$: both are zero logits", ha="right", fontsize=8, color="0.3")
 
 
 def main() -> None:
