@@ -93,7 +93,7 @@ def test_the_numbers_in_the_picture(diagram, tmp_path):
         share = cell.share(diagram.telling, True)
         assert f"{share.fraction:.2f}" in shown
         assert "{:.2f}–{:.2f}".format(*share.interval) in shown
-    assert any("global minimum of every cell" in text and "pairs" in text for text in shown)
+    assert any("best minimum known,\nin every cell" in text and "pairs" in text for text in shown)
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     for ending in ("pdf", "svg", "png"):
