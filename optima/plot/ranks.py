@@ -15,7 +15,7 @@ LIGHTEST, DARKEST = 0.93, 0.06
 
 
 def rank_colour(rank: int) -> Colour:
-    r"""The place :math:`(r - 1) / (r + 2)` on inferno from light to dark: the low ranks, which win most, are farthest apart."""
+    r"""The place :math:`(r - 1) / (r + 2)` on inferno from light to dark: low ranks are farthest apart."""
     if rank == 0:
         return ZERO
     red, green, blue, _ = colormaps["inferno"](LIGHTEST + (DARKEST - LIGHTEST) * (rank - 1) / (rank + 2))
