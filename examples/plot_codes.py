@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 import optima
 from optima.plot.code import class_vectors, draw_circle, draw_sphere
-from optima.plot.solution import draw_logits
+from optima.plot.logits import draw_logits, logit_bar
 
 CLASSES, REG = 12, 1e-3
 DEPTHS = (1, 2, 3, 5, 10)
@@ -25,11 +25,16 @@ HERE = Path(__file__).parent
 
 def draw_codes(solutions: dict[int, optima.Solution]) -> None:
     """One column per depth: the logits on top, and below them the code where its rank is two or three."""
-    figure = plt.figure(figsize=(3.0 * len(solutions), 6.0), layout="constrained")
+    figure = plt.figure(figsize=(2.4 * len(solutions), 4.9), layout="constrained")
+    maps: list[plt.Axes] = []
     for column, (depth, solution) in enumerate(solutions.items(), start=1):
         top = figure.add_subplot(2, len(solutions), column)
         draw_logits(top, solution.means)
-        top.set_title(f"$L = {depth}$: rank {solution.rank}\n{solution.structure.split(' (')[0]}", fontsize=10)
+        maps.append(top)
+        if column > 1:
+            top.set_ylabel("")
+        proof = ", proved" if solution.gap < 1e-6 else ""
+        top.set_title(f"$L = {depth}$: rank {solution.rank}\n{solution.structure.split(' (')[0]}{proof}", fontsize=10)
         projection = "3d" if solution.rank == 3 else None
         below = figure.add_subplot(2, len(solutions), len(solutions) + column, projection=projection)
         if solution.rank > 3:
@@ -38,6 +43,7 @@ def draw_codes(solutions: dict[int, optima.Solution]) -> None:
         else:
             points = class_vectors(solution.means, solution.rank)
             (draw_sphere if solution.rank == 3 else draw_circle)(below, points)
+    logit_bar(figure, maps)
     figure.suptitle(f"Best minimum known at $K = {CLASSES}$, $\\lambda = 10^{{-3}}$, $n = 1$")
     save(figure, "codes")
 
@@ -45,18 +51,26 @@ def draw_codes(solutions: dict[int, optima.Solution]) -> None:
 def draw_ladder(solution: optima.Solution) -> None:
     """Loss of the best minimum on each rung, named, against that of deep neural collapse."""
     rungs = [rung for rung in solution.ladder if rung.rank >= 2]
-    figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    # Relative to deep neural collapse, whose line no name crosses.
     collapse = solution.candidates["simplex"]
-    axes.axvline(collapse, color="0.5", linestyle="--", linewidth=1)
-    axes.text(collapse, 1.35, "deep neural collapse ", color="0.35", fontsize=8, ha="right", va="center")
-    for rung in rungs:
-        best = rung.loss == min(other.loss for other in rungs)
-        axes.plot(rung.loss, rung.rank, "o", color="black", markerfacecolor="black" if best else "white")
-        axes.text(rung.loss, rung.rank, f"   {rung.minima[0].structure}", fontsize=8, va="center")
+    above = [100 * (rung.loss / collapse - 1) for rung in rungs]
+    axes.axvline(0, color="0.5", linestyle="--", linewidth=1, zorder=0)
+    axes.text(0, 1.35, "deep neural collapse ", color="0.35", fontsize=8, ha="right", va="center")
+    for rung, place in zip(rungs, above, strict=True):
+        axes.plot(place, rung.rank, "o", color="black", markerfacecolor="black" if place == min(above) else "white")
+        left = -15 < place < 0
+        name = f"{rung.minima[0].structure}   " if left else f"   {rung.minima[0].structure}"
+        axes.text(place, rung.rank, name, fontsize=8, va="center", ha="right" if left else "left")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(ylabel="rank of the logits", xlabel="loss of the best minimum found on the rung")
-    axes.set(ylim=(1, CLASSES), xlim=(0.045, 0.0775))
-    axes.set_title(f"Ladder of ranks, $K = {CLASSES}$, $L = 3$, $\\lambda = 10^{{-3}}$, $n = 1$", fontsize=10)
+    axes.set(
+        ylabel="rank of the logits",
+        xlabel="loss of the best minimum found of each rank, above deep neural collapse (%)",
+    )
+    axes.set(ylim=(1, CLASSES), xlim=(1.1 * min(above), max(above) + 0.25 * abs(min(above))))
+    axes.set_title(
+        f"Best minimum known of each rank: $K = {CLASSES}$, $L = 3$, $\\lambda = 10^{{-3}}$, $n = 1$", fontsize=10
+    )
     save(figure, "ladder")
 
 

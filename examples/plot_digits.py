@@ -19,7 +19,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import optima
-from optima.plot.training import draw_logits_of
+from optima.plot.logits import draw_logits, logit_bar
 
 CLASSES, DEPTH, SAMPLES, WIDTH, REG = 10, 2, 100, 64, 2**-8
 # Standard decay acts on the body too, whose layers multiply: a weaker one keeps the logits as large.
@@ -77,7 +77,7 @@ def main() -> None:
     print(f"predicted with free features: {best.structure}, loss {best.loss:.6g}")
     figure = plt.figure(figsize=(11.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3)
-    title = f"optimum with free features: {best.structure.split(' (')[0]}, rank {best.rank}"
+    title = f"best known with free features: {best.structure.split(' (')[0]}, rank {best.rank}"
     # The same for both matrices of the head, whose decay is equal.
     predicted = np.linalg.svd(best.factors()[0], compute_uv=False)[:CLASSES]
     for row, ufm in enumerate((True, False)):
@@ -88,10 +88,11 @@ def main() -> None:
         found = [np.linalg.svd(weight, compute_uv=False)[:CLASSES] for weight in head]
         draw_spectra(panels[row, 0], found, predicted, relative=not ufm)
         panels[row, 0].set_title(f"{name}: singular values of the head", fontsize=9)
-        draw_logits_of(panels[row, 1], means)
+        draw_logits(panels[row, 1], means)
         panels[row, 1].set_title(f"mean logits of the network: {seen.name}, rank {seen.rank}", fontsize=9)
-        draw_logits_of(panels[row, 2], best.means)
+        draw_logits(panels[row, 2], best.means)
         panels[row, 2].set_title(title, fontsize=9)
+    logit_bar(figure, panels[:, 1:].ravel().tolist())
     figure.suptitle(
         f"Digits, {SAMPLES} images per class, linear head of depth {DEPTH} and width {WIDTH} on an MLP", fontsize=10
     )

@@ -394,7 +394,7 @@ def _chosen(
 
 def _check_structure(atlas: Store, name: str) -> None:
     """Raise ValueError for a name that no cell has and that is not one of a structure either."""
-    from optima.structures import HINTED, hint
+    from optima.structures import HINTED, find, hint
 
     if next(atlas.records(structure=name), None) is None:
         numbers = range(2, HINTED + 1)

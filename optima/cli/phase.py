@@ -94,7 +94,9 @@ def phase(
         str, typer.Option(metavar=options.INTEGERS, help="Samples n per class; of training also K of them with commas.")
     ] = "1",
     loss: options.LossOption = options.Loss.ce,
-    colour: Annotated[Colour, typer.Option(help="Colours by structure or by rank.")] = Colour.structure,
+    colour: Annotated[
+        Colour, typer.Option(help="Colours by rank, the same in every diagram, or by structure.")
+    ] = Colour.rank,
     store: Annotated[
         Path | None, typer.Option(metavar=options.FILE, help="Atlas file that cells are taken from and added to.")
     ] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -38,18 +38,41 @@ def draw_circle(axes: Axes, points: Array) -> None:
 
 def draw_sphere(axes: Any, points: Array) -> None:
     """A code of rank three: hull edges, near ones dark and far ones light, and numbered points."""
-    azimuth, elevation = np.radians(-55.0), np.radians(18.0)
-    eye = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    azimuth, elevation = clear_view(points)
+    right, up, eye = frame(azimuth, elevation)
     nearness = Normalize(-1, 1)(points @ eye)
     for i, j in hull_edges(points):
         near = float(nearness[[i, j]].mean())
         axes.plot(*points[[i, j]].T, color=str(0.8 * (1 - near)), linewidth=0.7 + near)
     axes.scatter(*points.T, s=30, color=[str(0.75 * (1 - near)) for near in nearness], depthshade=False)
     for i, point in enumerate(points):
-        axes.text(*(point * 1.16), str(i), ha="center", va="center", fontsize=8)
-    axes.view_init(elev=18, azim=-55)
-    axes.set_box_aspect((1, 1, 1), zoom=1.55)
+        flat = np.array([point @ right, point @ up])
+        # Away from the middle of the picture, so that it is not on its point.
+        out = flat / np.linalg.norm(flat) if np.linalg.norm(flat) > 1e-6 else np.array([0.0, 1.0])
+        axes.text(*(point + 0.17 * (out[0] * right + out[1] * up)), str(i), ha="center", va="center", fontsize=8)
+    axes.set_proj_type("ortho")
+    axes.view_init(elev=elevation, azim=azimuth)
+    axes.set_box_aspect((1, 1, 1), zoom=1.45)
     axes.set_axis_off()
+
+
+def frame(azimuth: float, elevation: float) -> tuple[Array, Array, Array]:
+    """Unit vectors to the right, upwards and to the eye of who looks from there (degrees)."""
+    a, e = np.radians(azimuth), np.radians(elevation)
+    eye = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+    right = np.array([-np.sin(a), np.cos(a), 0.0])
+    return right, np.cross(eye, right), eye
+
+
+def clear_view(points: Array) -> tuple[float, float]:
+    """Azimuth and elevation, in degrees, from which the two points that look closest are farthest apart."""
+
+    def apart(view: tuple[float, float]) -> float:
+        right, up, _ = frame(*view)
+        flat = points @ np.column_stack([right, up])
+        return min((float(np.linalg.norm(a - b)) for a, b in combinations(flat, 2)), default=0.0)
+
+    return max(product(np.arange(-180.0, 180.0, 10.0), np.arange(5.0, 65.0, 10.0)), key=apart)
 
 
 def hull_edges(points: Array) -> list[tuple[int, int]]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patches import Polygon as PolygonPatch
 
 from optima.atlas.ties import BETWEEN, BIFURCATION
 from optima.model import Array, DeepUFM
 from optima.plot.figure import Figure, defaults
+from optima.plot.names import short
+from optima.plot.numbers import number
+from optima.plot.ranks import rank_colour
+from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
 from optima.reduction import Reduction
 
@@ -24,24 +28,24 @@ if TYPE_CHECKING:
     from optima.atlas.phase import Diagram, Phase
     from optima.atlas.record import Record
 
-# The colours of Okabe and Ito, which every kind of eye tells apart; the commonest structures have their own.
-OWN = {"zero": "#e4e4e4", "simplex": "#0072b2", "pairs": "#e69f00", "polygon": "#009e73"}
+# Colours by structure are those of Okabe and Ito; the commonest structures have their own.
+OWN = {"zero": "#f0f0f0", "simplex": "#0072b2", "pairs": "#e69f00", "polygon": "#009e73"}
 OTHERS = ("#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#8c8c8c")
 # Hatches of the second and third turn through the colours.
 HATCHES = (None, "....", "oo", "++")
-THEOREM = "//"
-# A cell counts as certified when its relative gap is at most this.
-CERTIFIED = 0.01
-# Strips narrower than this share of the axis carry no number.
-ROOM = 0.045
-# Regions that span fewer rows carry none either.
-SHALLOW = 0.2
+# The simplex, whose rank is K - 1, has a hatch of its own where the colours show ranks.
+SIMPLEX: dict[str, Any] = {"hatch": "..", "edgecolor": (1, 1, 1, 0.55)}
+THEOREM: dict[str, Any] = {"facecolor": "none", "hatch": "//", "edgecolor": (1, 1, 1, 0.4)}
+# A cell counts as proved when its relative gap is at most this; the band around it, half its height in rows.
+PROVED, HALF = 0.01, 0.13
+BAND: dict[str, Any] = {"facecolor": (1, 1, 1, 0.5), "edgecolor": "black", "linewidth": 0.8}
+LEGEND: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 8, "frameon": False}
 # By how much, in rows, a piece goes beyond its upper end.
 OVERLAP = 0.02
 # Rows that the boundaries of one kind must span to be in the legend.
 SEEN = 0.1
 # How a boundary is drawn that is no tie of two minima, and what the legend calls it.
-DASHES = {BIFURCATION: (0, (4, 2)), BETWEEN: (0, (1, 1.5))}
+DASHES: dict[str, Any] = {BIFURCATION: (0, (4, 2)), BETWEEN: (0, (1, 1.5))}
 LINES = {BIFURCATION: "bifurcation: one minimum\nloses its symmetry", BETWEEN: "between two cells, not solved"}
 
 Pair = tuple[float, float]
@@ -52,42 +56,63 @@ NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
 
 
 @defaults
-def plot_phase(diagram: Diagram, colour: str = "structure") -> Figure:
-    """The diagram coloured by structure or by rank; theorem 1 of garrod2025 hatched, certified cells joined."""
-    styles = _styles(diagram, colour)
+def plot_phase(diagram: Diagram, colour: str = "rank") -> Figure:
+    """The diagram coloured by rank or by structure, its regions named, what is proved marked.
+
+    A rank has the same colour in every diagram (:func:`optima.plot.ranks.rank_colour`). Bands mark the cells whose
+    loss is proved to be within 1 % of the global minimum; where theorem 1 of garrod2025 excludes the simplex is
+    hatched.
+    """
     levels = 8 if diagram.y == "reg" else len(diagram.rows if diagram.across == diagram.y else diagram.ticks)
-    figure = Figure(figsize=(8.6, 1.9 + 0.42 * min(levels, 12)), layout="constrained")
-    picture = _Picture(figure.add_subplot(), diagram, colour, styles)
+    figure = Figure(figsize=(7.2, 1.9 + 0.4 * min(levels, 12)), layout="constrained")
+    picture = _Picture(figure.add_subplot(), diagram, colour)
     picture.draw_phases()
     theorem = picture.draw_theorem()
     picture.draw_boundaries()
-    certified = picture.draw_certified()
-    picture.draw_numbers()
+    picture.draw_proved()
     picture.finish()
-    _legend(figure, styles, theorem, certified, picture.drawn)
-    label_ties(picture.axes, picture.segments, picture.words)
+    kinds = _structures(diagram, picture.styles) if picture.styles else _ranks(diagram)
+    title = "structure" if picture.styles else "rank of the logits"
+    figure.legend(handles=kinds, title=title, loc="outside right upper", **LEGEND)
+    marks = _marks(theorem, bool(picture.bands), picture.drawn)
+    figure.legend(handles=marks, ncols=2 if len(marks) == 4 else 3, loc="outside lower left", **LEGEND)
+    named = name_regions(picture.axes, picture.areas, picture.bands)
+    # Between two regions that carry their names the line says enough.
+    unclear = {pairing: pieces for pairing, pieces in picture.segments.items() if not named.issuperset(pairing)}
+    label_ties(picture.axes, unclear, picture.words)
     return figure
 
 
 class _Picture:
     """Draws in coordinates (along, row), whichever of them is horizontal."""
 
-    def __init__(self, axes: Axes, diagram: Diagram, colour: str, styles: dict[str, dict]) -> None:
-        self.axes, self.diagram, self.colour, self.styles = axes, diagram, colour, styles
+    def __init__(self, axes: Axes, diagram: Diagram, colour: str) -> None:
+        self.axes, self.diagram = axes, diagram
+        self.styles = None if colour == "rank" else _styles(diagram)
         self.across_y = diagram.across == diagram.y
-        self.strips = diagram.strips
-        self.low, self.high = self.strips[0][0].low, self.strips[0][-1].high
+        self.low, self.high = self._ends_of_data()
+        self.strips = [[phase for phase in map(self._within, strip) if phase] for strip in diagram.strips]
         self.joined = any(low[0].row + 1 > high[0].row for low, high in pairwise(self.strips))
         # The boundaries, by what ties there, what that is called in full and in short, and how they are known.
         self.segments: dict[Pairing, list[Segment]] = {}
         self.words: dict[Pairing, tuple[str, str]] = {}
         # Rows that the boundaries of each kind span.
         self.drawn: defaultdict[str, float] = defaultdict(float)
-        # Beyond the first and the last row.
-        self.rim = 0.3 if self.joined else 0.5
+        # The pieces of the regions of each name, and the bands of proved cells.
+        self.areas: defaultdict[str, list[Polygon]] = defaultdict(list)
+        self.bands: list[Polygon] = []
+        # By how much the colours go beyond the first and the last row: rows that nothing joins are bars.
+        self.rim = 0.0 if self.joined else 0.5
 
-    def kinds(self, strip: Sequence[Phase]) -> list[str]:
-        return [_kind(phase.record, self.colour) for phase in strip]
+    def _ends_of_data(self) -> Pair:
+        if self.diagram.along == "depth":
+            return float(self.diagram.ticks[0]), float(self.diagram.ticks[-1])
+        return self.diagram.strips[0][0].low, self.diagram.strips[0][-1].high
+
+    def _within(self, phase: Phase) -> Phase | None:
+        """The part of a phase that lies between the solved cells."""
+        low, high = max(phase.low, self.low), min(phase.high, self.high)
+        return replace(phase, low=low, high=high) if low < high else None
 
     def alike(self, low: Sequence[Phase], high: Sequence[Phase]) -> bool:
         """Whether the phases of two strips go over into each other."""
@@ -103,7 +128,7 @@ class _Picture:
             half = (high[0].row - low[0].row) / 2
             if self.near(low, high) and self.alike(low, high):
                 for a, b in zip(low, high, strict=True):
-                    self._fill((a.low, b.low), (a.high, b.high), (a.row, b.row), _kind(a.record, self.colour))
+                    self._fill((a.low, b.low), (a.high, b.high), (a.row, b.row), a)
             else:
                 self._bar(low, 0, half)
                 self._bar(high, -half, 0)
@@ -112,16 +137,21 @@ class _Picture:
     def _bar(self, strip: Sequence[Phase], below: float, above: float) -> None:
         for phase in strip:
             rows = (phase.row + below, phase.row + above)
-            self._fill((phase.low,) * 2, (phase.high,) * 2, rows, _kind(phase.record, self.colour))
+            self._fill((phase.low,) * 2, (phase.high,) * 2, rows, phase)
 
-    def _fill(self, left: Pair, right: Pair, rows: Pair, kind: str) -> None:
-        style = {name: value for name, value in self.styles[kind].items() if name != "label"}
-        self._between(left, right, rows, style)
+    def _fill(self, left: Pair, right: Pair, rows: Pair, phase: Phase) -> None:
+        self._between(left, right, rows, self.styles[phase.label] if self.styles else _rank_style(phase.record))
+        self.areas[phase.label].append(self._polygon(left, right, rows))
+
+    def _polygon(self, left: Pair, right: Pair, rows: Pair) -> Polygon:
+        corners = zip([*self.along(left), *self.along(right)[::-1]], [*rows, *rows[::-1]], strict=True)
+        return [corner if self.across_y else corner[::-1] for corner in corners]
 
     def _between(self, left: Pair, right: Pair, rows: Pair, style: dict) -> None:
-        fill = self.axes.fill_betweenx if self.across_y else self.axes.fill_between
+        draw = self.axes.fill_betweenx if self.across_y else self.axes.fill_between
         # The next piece covers the overlap, without which a hair of background would show between the two.
-        fill((rows[0], rows[1] + OVERLAP), self.along(left), self.along(right), linewidth=0, **style)
+        top = min(rows[1] + OVERLAP, len(self.diagram.rows) - 1 + self.rim)
+        draw((rows[0], top), self.along(left), self.along(right), linewidth=0, **style)
 
     def along(self, values: Sequence[float] | Array) -> Array:
         return np.exp(values) if self.diagram.along == "reg" else np.asarray(values)
@@ -163,14 +193,7 @@ class _Picture:
         points = zip(self.along(values).tolist(), rows, strict=True)
         segment = tuple(point if self.across_y else point[::-1] for point in points)
         self.segments.setdefault(pairing, []).append(segment)
-        numbers = self.number(a), self.number(b)
-        short = " = ".join(numbers) if numbers[0] != numbers[1] else ""
-        self.words.setdefault(pairing, (f"{a.label} = {b.label}", short))
-
-    def number(self, phase: Phase) -> str:
-        """What stands for a kind in the picture: its number in the legend, or its rank."""
-        kind = _kind(phase.record, self.colour)
-        return str(phase.record.rank if self.colour == "rank" else list(self.styles).index(kind) + 1)
+        self.words.setdefault(pairing, (" | ".join(pairing), " | ".join(map(short, pairing))))
 
     def _line(self, values: Sequence[float] | Array, rows: Sequence[float] | Array, **style: object) -> None:
         points = (self.along(values), np.asarray(rows))
@@ -179,7 +202,6 @@ class _Picture:
 
     def draw_theorem(self) -> bool:
         """Hatch where the simplex is proved never to be global; whether there is such a place."""
-        style = {"facecolor": "none", "hatch": THEOREM, "edgecolor": (1, 1, 1, 0.45)}
         drawn = False
         for row, cells in enumerate(self.diagram.cells):
             hit = [theorem1(record.problem) for record in cells]
@@ -189,7 +211,7 @@ class _Picture:
             last = row == len(self.diagram.cells) - 1
             below = 0.0 if self.joined else 0.5
             above = self.rim if last or not self.joined else 1.0
-            self._between((low,) * 2, (self.high,) * 2, (row - below, row + above), style)
+            self._between((low,) * 2, (self.high,) * 2, (row - below, row + above), THEOREM)
             drawn = True
         return drawn
 
@@ -205,47 +227,21 @@ class _Picture:
             return np.array([float(record.problem.depth) for record in cells])
         return np.arange(len(cells), dtype=float)
 
-    def draw_certified(self) -> bool:
-        """Join the cells whose loss is certified; whether there are any."""
-        drawn = False
+    def draw_proved(self) -> None:
+        """Bands along the cells whose loss is proved, from the first to the last of neighbours."""
+        pads = {"reg": 0.012 * (self.high - self.low), "depth": HALF}
+        pad = pads.get(str(self.diagram.along), 0.5)
         for row, cells in enumerate(self.diagram.cells):
-            certified = np.array([record.gap <= CERTIFIED for record in cells])
-            places = np.where(certified, self._places(cells), np.nan)
-            self._line(
-                places, np.full(len(cells), float(row)), linewidth=1.1, marker="o", markersize=2.2, clip_on=False
-            )
-            drawn |= bool(certified.any())
-        return drawn
-
-    def draw_numbers(self) -> None:
-        """A number in every connected region that has room for one."""
-        for region in self._regions():
-            widest = max(phase.high - phase.low for phase in region)
-            wide = [phase for phase in region if phase.high - phase.low > 0.8 * widest]
-            tall = region[-1].row - region[0].row + (self.rim if not self.joined else 0)
-            if widest < ROOM * (self.high - self.low) or tall < SHALLOW:
-                continue
-            # Off the rows, where the marks of certified cells are.
-            clear = [phase for phase in wide if self.joined and 0.2 < phase.row % 1 < 0.8] or wide
-            phase = clear[len(clear) // 2]
-            middle = float(self.along(((phase.low + phase.high) / 2,))[0])
-            x, y = (middle, phase.row) if self.across_y else (phase.row, middle)
-            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-            self.axes.text(x, y, self.number(phase), ha="center", va="center", fontsize=7.5, bbox=box)
-
-    def _regions(self) -> list[list[Phase]]:
-        """Phases of one kind that touch, by row."""
-        regions: list[list[Phase]] = []
-        for strip in self.strips:
-            for phase in strip:
-                touching = [region for region in regions if any(self._touch(phase, other) for other in region)]
-                merged = [*(other for region in touching for other in region), phase]
-                regions = [region for region in regions if region not in touching] + [merged]
-        return [sorted(region, key=lambda phase: phase.row) for region in regions]
-
-    def _touch(self, a: Phase, b: Phase) -> bool:
-        near = abs(a.row - b.row) <= 1 and a.low <= b.high and b.low <= a.high
-        return near and _kind(a.record, self.colour) == _kind(b.record, self.colour)
+            places = self._places(cells)
+            proved = [record.gap <= PROVED for record in cells]
+            starts = [i for i, now in enumerate(proved) if now and not (i and proved[i - 1])]
+            ends = [i for i, now in enumerate(proved) if now and not (i + 1 < len(cells) and proved[i + 1])]
+            for start, end in zip(starts, ends, strict=True):
+                low, high = max(places[start] - pad, self.low), min(places[end] + pad, self.high)
+                rows = max(row - HALF, -self.rim), min(row + HALF, len(self.diagram.rows) - 1 + self.rim)
+                band = self._polygon((low,) * 2, (high,) * 2, rows)
+                self.axes.add_patch(PolygonPatch(band, zorder=2.5, **BAND))
+                self.bands.append(band)
 
     def finish(self) -> None:
         diagram, axes = self.diagram, self.axes
@@ -269,38 +265,60 @@ class _Picture:
         axes.set_title(_title(diagram), fontsize=10)
 
 
-def _kind(record: Record, colour: str) -> str:
-    from optima.atlas.phase import label
-
-    return f"rank {record.rank}" if colour == "rank" else label(record)
+def _phases(diagram: Diagram) -> list[Phase]:
+    return [phase for strip in diagram.strips for phase in strip]
 
 
-def _styles(diagram: Diagram, colour: str) -> dict[str, dict]:
-    """Colour and hatch of each kind, the highest rank first."""
-    ranks: dict[str, set[int]] = {}
-    for phase in (phase for strip in diagram.strips for phase in strip):
-        ranks.setdefault(_kind(phase.record, colour), set()).add(phase.record.rank)
-    kinds = sorted(ranks, key=lambda kind: (-max(ranks[kind]), kind))
-    if colour == "rank":
-        scale = colormaps["cividis"]
-        top = math.log1p(max(map(max, ranks.values())) or 1)
-        return {kind: {"facecolor": scale(math.log1p(max(ranks[kind])) / top)} for kind in kinds}
-    styles: dict[str, dict] = {}
+def _rank_style(record: Record) -> dict[str, Any]:
+    simplex = record.name == "simplex"
+    return {"facecolor": rank_colour(record.rank), **(SIMPLEX if simplex else {})}
+
+
+def _styles(diagram: Diagram) -> dict[str, dict[str, Any]]:
+    """Colour and hatch of each structure, the highest rank first."""
+    ranks = {phase.label: phase.record.rank for phase in _phases(diagram)}
+    styles: dict[str, dict[str, Any]] = {}
     turn = 0
-    for kind in kinds:
-        if kind in OWN:
-            styles[kind] = {"facecolor": OWN[kind]}
+    for name in sorted(ranks, key=lambda name: (-ranks[name], name)):
+        if name in OWN:
+            styles[name] = {"facecolor": OWN[name]}
             continue
         hatch = HATCHES[turn // len(OTHERS) % len(HATCHES)]
-        styles[kind] = {"facecolor": OTHERS[turn % len(OTHERS)], "hatch": hatch, "edgecolor": "white"}
+        styles[name] = {"facecolor": OTHERS[turn % len(OTHERS)], "hatch": hatch, "edgecolor": "white"}
         turn += 1
-    return {kind: style | {"label": _words(kind, ranks[kind])} for kind, style in styles.items()}
+    return styles
 
 
-def _words(kind: str, ranks: set[int]) -> str:
-    """The kind with its rank, where that is one and not in the name."""
-    plain = kind.startswith("rank-") or kind == "zero" or len(ranks) > 1
-    return kind if plain else f"{kind} (rank {max(ranks)})"
+def _structures(diagram: Diagram, styles: dict[str, dict[str, Any]]) -> list[Any]:
+    """The legend of colours by structure."""
+    ranks: defaultdict[str, set[int]] = defaultdict(set)
+    for phase in _phases(diagram):
+        ranks[phase.label].add(phase.record.rank)
+    return [Patch(**style, label=_words(name, ranks[name])) for name, style in styles.items()]
+
+
+def _words(name: str, ranks: set[int]) -> str:
+    """The name with its rank, where that is one and not in the name."""
+    known = name.startswith("rank-") or name == "zero" or len(ranks) > 1
+    return name if known else f"{name} (rank {max(ranks)})"
+
+
+def _ranks(diagram: Diagram) -> list[Any]:
+    """The legend of colours by rank, with the structures that have it."""
+    names: defaultdict[int, dict[str, None]] = defaultdict(dict)
+    varies = "classes" in (diagram.x, diagram.y)
+    for phase in _phases(diagram):
+        # The simplex has one patch for all K, below.
+        if not (varies and phase.label == "simplex"):
+            names[phase.record.rank].setdefault(phase.label, None)
+    handles: list[Any] = []
+    for rank in sorted(names, reverse=True):
+        hatch = SIMPLEX if "simplex" in names[rank] else {}
+        label = f"{rank}  " + "\n    ".join(names[rank])
+        handles.append(Patch(**({"facecolor": rank_colour(rank), "label": label} | hatch)))
+    if varies and any(phase.label == "simplex" for phase in _phases(diagram)):
+        handles.append(Patch(**({"facecolor": "0.5", "label": "simplex: rank $K - 1$"} | SIMPLEX)))
+    return handles
 
 
 def theorem1(problem: DeepUFM) -> bool:
@@ -310,35 +328,27 @@ def theorem1(problem: DeepUFM) -> bool:
 
 
 def _title(diagram: Diagram) -> str:
+    """Which minimum is drawn: the best one known, unless every cell is proved."""
     symbols = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
     fixed = [
-        f"${symbols[name]} = {_number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
+        f"${symbols[name]} = {number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
     ]
-    return "global minimum at " + ", ".join(fixed)
+    squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
+    proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
+    minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
+    return f"{minimum}: {', '.join([*fixed, *squared])}"
 
 
-def _number(value: float) -> str:
-    mantissa, _, power = f"{value:g}".partition("e")
-    if not power:
-        return mantissa
-    return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
-
-
-def _legend(
-    figure: Figure, styles: dict[str, dict], theorem: bool, certified: bool, lines: Mapping[str, float]
-) -> None:
-    handles: list = []
-    for number, (kind, style) in enumerate(styles.items(), 1):
-        words = f"{number}  {style['label']}" if "label" in style else kind
-        handles.append(Patch(**(style | {"label": words})))
-    if theorem:
-        note = "simplex excluded\nby theorem 1"
-        handles.append(Patch(facecolor="0.6", hatch=THEOREM, edgecolor="white", label=note))
-    handles.append(Line2D([], [], color="black", linewidth=0.9, label="tie of two minima"))
+def _marks(theorem: bool, proved: bool, lines: Mapping[str, float]) -> list[Any]:
+    """The legend of lines, hatches and bands."""
+    handles: list[Any] = [Line2D([], [], color="black", linewidth=0.9, label="tie of two minima")]
     for known_by in (known_by for known_by in LINES if lines[known_by] > SEEN):
-        style = {"linestyle": DASHES[known_by], "linewidth": 0.9, "color": "black"}
-        handles.append(Line2D([], [], label=LINES[known_by], **style))
-    if certified:
-        note = f"certified within {100 * CERTIFIED:g} %"
-        handles.append(Line2D([], [], color="black", linewidth=1.1, marker="o", markersize=2.2, label=note))
-    figure.legend(handles=handles, loc="outside right upper", fontsize=7.5, frameon=False)
+        line = Line2D([], [], color="black", linewidth=0.9, linestyle=DASHES[known_by], label=LINES[known_by])
+        handles.append(line)
+    if proved:
+        words = f"proved: loss within {100 * PROVED:g} %\nof the global minimum"
+        handles.append(Patch(**(BAND | {"facecolor": "0.85"}), label=words))
+    if theorem:
+        words = "simplex excluded\n(garrod2025, theorem 1)"
+        handles.append(Patch(**(THEOREM | {"facecolor": "0.5"}), label=words))
+    return handles

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-from scipy.spatial.distance import squareform
 
-from optima.model import Array
-from optima.plot.code import COLOURS, class_vectors, draw_circle, draw_sphere
+from optima.plot.code import class_vectors, draw_circle, draw_sphere
 from optima.plot.figure import Figure, defaults
+from optima.plot.logits import draw_logits, logit_bar
+from optima.plot.numbers import settings
 
 if TYPE_CHECKING:
     from optima.solution import Solution
+
+
+# As in phase diagrams, a loss counts as proved when the relative gap is at most this.
+PROVED = 0.01
 
 
 @defaults
@@ -25,11 +26,14 @@ def plot_solution(solution: Solution) -> Figure:
     figure = Figure(figsize=(9.2 if drawn else 5.2, 4.6), layout="constrained")
     problem = solution.problem
     figure.suptitle(
-        f"{solution.structure}\n"
-        f"$K = {problem.classes}$, $L = {problem.depth}$, loss {solution.loss:.6g}, rank {solution.rank}",
+        f"{_known(solution)}: {solution.structure.split(' (')[0]}, rank {solution.rank}, loss {solution.loss:.6g}\n"
+        f"{settings(problem)}",
         fontsize=10,
     )
-    draw_logits(figure.add_subplot(1, 2 if drawn else 1, 1), solution.means)
+    panel = figure.add_subplot(1, 2 if drawn else 1, 1)
+    draw_logits(panel, solution.means, problem.loss)
+    panel.set_title(f"class-mean logits, at most {np.abs(solution.means).max():.4g}", fontsize=9)
+    logit_bar(figure, [panel])
     if drawn:
         axes = figure.add_subplot(1, 2, 2, projection="3d" if solution.rank == 3 else None)
         points = class_vectors(solution.means * np.sqrt(problem.class_sizes), solution.rank)
@@ -38,25 +42,6 @@ def plot_solution(solution: Solution) -> Figure:
     return figure
 
 
-def draw_logits(axes: Axes, means: Array) -> None:
-    """Heat map of class-mean logits, with similar classes next to each other."""
-    order = similar_together(means)
-    image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS)
-    axes.figure.colorbar(image, ax=axes, shrink=0.8, label="mean logit")
-    axes.set(xlabel="class of the sample", ylabel="logit")
-    if len(means) <= 24:
-        ticks = [str(i) for i in order]
-        axes.set_xticks(range(len(order)), ticks, fontsize=7)
-        axes.set_yticks(range(len(order)), ticks, fontsize=7)
-    else:
-        axes.set(xticks=[], yticks=[])
-
-
-def similar_together(means: Array) -> NDArray[np.intp]:
-    """An order of the classes in which neighbours have similar logits (optimal leaf ordering of a clustering)."""
-    if len(means) < 3 or not np.ptp(means):
-        return np.arange(len(means))
-    distance = np.max(means) - 0.5 * (means + means.T)
-    np.fill_diagonal(distance, 0.0)
-    condensed = squareform(distance, checks=False)
-    return np.asarray(leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed)), dtype=np.intp)
+def _known(solution: Solution) -> str:
+    proved = solution.gap <= PROVED
+    return f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from optima.model import Array
-from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
-from optima.structures.recognition.view import View
+from optima.plot.logits import draw_logits, logit_bar
+from optima.plot.numbers import settings
 
 if TYPE_CHECKING:
     from optima.train.compare import Comparison
@@ -32,53 +33,40 @@ STYLES = (
 def plot_training(comparison: Comparison) -> Figure:
     """Loss curves with the predicted losses, and the mean logits of one run of each of the two commonest ends."""
     ends = _commonest(comparison.runs, 2)
-    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout="constrained")
+    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     widths = [1.25] + [1.0] * len(ends)
     panels = figure.subplots(1, 1 + len(ends), width_ratios=widths, squeeze=False)[0]
-    problem = comparison.problem
-    figure.suptitle(
-        f"$K = {problem.classes}$, $L = {problem.depth}$, $d = {problem.width}$, {problem.activation}, "
-        f"learning rate {comparison.lr:g}",
-        fontsize=10,
-    )
+    figure.suptitle(f"Gradient descent: {settings(comparison.problem)}, learning rate {comparison.lr:g}", fontsize=10)
     draw_losses(panels[0], by_structure(comparison.runs), levels(comparison))
     for panel, run in zip(panels[1:], ends, strict=True):
         draw_means(panel, run)
+    if ends:
+        logit_bar(figure, panels[1:])
     return figure
 
 
 def levels(comparison: Comparison) -> dict[str, float]:
-    """The predicted losses worth a line: those of the ends met, the simplex, and the least of all."""
-    met = {run.structure for run in comparison.runs} | {"simplex", "global", "dnc"}
-    chosen = {name: loss for name, loss in comparison.predicted.items() if name in met}
-    least = chosen.get("global")
-    twins = [
-        name for name, loss in chosen.items() if least is not None and name != "global" and loss <= least * (1 + 1e-9)
-    ]
-    if twins:
-        del chosen["global"]
+    """The predicted losses worth a line: those of the ends met, the simplex, and the least of all.
+
+    The least is the best minimum known; where it has a name, that names it.
+    """
+    predicted = dict(comparison.predicted)
+    least = predicted.pop("global", None)
+    met = {run.structure for run in comparison.runs} | {"simplex", "dnc"}
+    chosen = {name: loss for name, loss in predicted.items() if name in met}
+    if least is None:
+        return chosen
+    level = least * (1 + 1e-9)
+    if not any(loss <= level for loss in chosen.values()):
+        chosen[min((name for name in predicted if predicted[name] <= level), default="best known")] = least
     return chosen
 
 
-def draw_means(axes: Axes, run: Run, largest: float | None = None) -> None:
+def draw_means(axes: Axes, run: Run) -> None:
     """Heat map of the class-mean logits of a run, titled with its end."""
-    draw_logits_of(axes, run.means, run.problem.loss, largest)
-    axes.set_title(f"seed {run.seed}: {run.structure}, loss {run.loss:.7g}", fontsize=9)
-
-
-def draw_logits_of(axes: Axes, means: Array, loss: str = "ce", largest: float | None = None) -> None:
-    """Heat map of class-mean logits, antipodal classes next to each other.
-
-    Colours range over plus and minus ``largest``, so that several maps can share them; by default its own.
-    """
-    _, order = View(means, 0.02, loss).pair_order
-    reach = largest or float(np.abs(means).max()) or 1.0
-    image = axes.imshow(means[np.ix_(order, order)], cmap=COLOURS, vmin=-reach, vmax=reach)
-    axes.figure.colorbar(image, ax=axes, shrink=0.75, label="mean logit")
-    axes.set(xlabel="class of the sample", ylabel="logit")
-    ticks = [str(i) for i in order] if len(means) <= 24 else []
-    axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
-    axes.set_yticks(range(len(ticks)), ticks, fontsize=7)
+    draw_logits(axes, run.means, run.problem.loss)
+    largest = np.abs(run.means).max()
+    axes.set_title(f"seed {run.seed}: {run.structure}\nloss {run.loss:.7g}, largest logit {largest:.3g}", fontsize=9)
 
 
 def draw_losses(axes: Axes, groups: Mapping[str, Sequence[Run]], predicted: dict[str, float]) -> None:
@@ -98,9 +86,19 @@ def draw_losses(axes: Axes, groups: Mapping[str, Sequence[Run]], predicted: dict
     entered = [run.history["step"][np.argmax(run.history["loss"] <= high)] for run in ended]
     axes.set(xscale="log", xlabel="step of gradient descent", ylabel="loss", ylim=(low, high))
     axes.set_xlim(left=max(1.0, 0.7 * float(min(entered, default=1.0))))
+    _tick_steps(axes)
     _draw_levels(axes, predicted, high - low)
     if ended:
         axes.legend(fontsize=8, frameon=False, loc="upper right")
+
+
+def _tick_steps(axes: Axes) -> None:
+    """Powers of ten; over less than two decades also twice and five times them, all as plain numbers."""
+    low, high = axes.get_xlim()
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if high < 100 * low:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def by_structure(runs: Sequence[Run]) -> dict[str, list[Run]]:

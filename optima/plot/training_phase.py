@@ -19,6 +19,7 @@ from matplotlib.patches import Patch, Rectangle
 from optima.model import Array
 from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
+from optima.plot.numbers import number
 
 if TYPE_CHECKING:
     from optima.atlas.training_diagram import TrainingCell, TrainingDiagram
@@ -208,15 +209,15 @@ class _Picture:
                 set_scale("log")
             last = len(side.values) - 1
             set_limits(side.at(0, 0), side.at(last, 1))
-            axis.set_ticks(side.values, [f"${_plain(value)}$" for value in side.values])
+            axis.set_ticks(side.values, [f"${number(value)}$" for value in side.values])
             axis.set_ticks([], minor=True)
         axes.set(xlabel=NAMES[diagram.x], ylabel=NAMES[diagram.y])
-        fixed = [f"${SYMBOLS[k]} = {_plain(v)}$" for k, v in diagram.fixed.items() if k in SYMBOLS and v is not None]
+        fixed = [f"${SYMBOLS[k]} = {number(v)}$" for k, v in diagram.fixed.items() if k in SYMBOLS and v is not None]
         relu = ", relu" if diagram.fixed.get("activation") == "relu" else ""
         settings, seeds = diagram.hyperparameters, len(diagram.flat[0].runs)
         axes.set_title(
             f"P({_words(self.structure)}) after gradient descent at {', '.join(fixed)}{relu}\n"
-            f"{seeds} seeds a cell, learning rate {settings.lr:g}, at most ${_plain(settings.steps)}$ steps,\n"
+            f"{seeds} seeds a cell, learning rate {settings.lr:g}, at most ${number(settings.steps)}$ steps,\n"
             f"by {'the critical points that runs were heading for' if self.polished else 'where the runs stopped'}",
             fontsize=9,
         )
@@ -228,13 +229,13 @@ class _Picture:
         if any(self.rival(cell) for cell in self.diagram.flat):
             handles.append(note("upper left: commonest end,\nwhere it is another one"))
         if self.several:
-            handles.append(note("upper right, boxed: global minimum,\nas far as it is known"))
+            handles.append(note("upper right, boxed: best minimum known"))
         if self.letters:
             handles.append(note("\n".join(f"    {letter}  {name}" for name, letter in self.letters.items())))
         if self.everywhere is not None:
-            handles.append(note(f"global minimum of every cell,\nas far as it is known:\n    {self.everywhere}"))
+            handles.append(note(f"best minimum known,\nin every cell:\n    {self.everywhere}"))
         if self.several:
-            handles.append(Line2D([], [], color="black", linewidth=1.8, label="global minimum changes"))
+            handles.append(Line2D([], [], color="black", linewidth=1.8, label="best minimum known changes"))
         for ending in self.hatched:
             label = f"most runs {WORDS[ending]}"
             handles.append(Patch(facecolor="white", edgecolor="0.5", hatch=HATCHES[ending], label=label))
@@ -242,17 +243,4 @@ class _Picture:
 
 
 def _words(structure: str) -> str:
-    return "global minimum" if structure == "global" else structure
-
-
-def _plain(value: Any) -> str:
-    r"""A number in mathematics: a small power of two as such, others with four digits and a power of ten."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    power_of_two = round(math.log2(value))
-    if power_of_two < 0 and math.isclose(value, 2.0**power_of_two):
-        return f"2^{{{power_of_two}}}"
-    mantissa, _, power = f"{value:.4g}".partition("e")
-    if not power:
-        return mantissa
-    return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
+    return "best minimum known" if structure == "global" else structure

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
+from optima.plot.logits import logit_bar
+from optima.plot.numbers import settings
 from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
@@ -14,7 +17,7 @@ from optima.solve.cell import structure_losses
 from optima.train import Run, train
 
 FULL = DeepUFM(10, 2, 2.0**-10, 5, width=70)
-QUICK = DeepUFM(4, 2, 2.0**-6, 5, width=40)
+QUICK = DeepUFM(6, 2, 2.0**-6, 5, width=16)
 LR = 0.5
 # At scale 1 one of the first hundred seeds ends at the simplex and 90 at pairs; larger starts collapse more often.
 SCALE = 2.0
@@ -22,7 +25,7 @@ ENDS = ("simplex", "pairs")
 
 
 def _make(place: Workplace) -> None:
-    problem, steps, seeds = (QUICK, 3000, 3) if place.quick else (FULL, 100_000, 10)
+    problem, steps, seeds = (QUICK, 6000, 6) if place.quick else (FULL, 100_000, 10)
     training = train(
         problem,
         lr=LR,
@@ -42,15 +45,15 @@ def _make(place: Workplace) -> None:
 def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure:
     met = dict.fromkeys([*ENDS, *(run.structure for run in runs)])
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
-    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.3), layout="constrained")
+    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
     draw_losses(panels[0], by_structure(runs), predicted)
-    largest = max((float(abs(run.means).max()) for run in shown), default=None)
     for panel, run in zip(panels[1:], shown, strict=True):
-        draw_means(panel, run, largest)
+        draw_means(panel, run)
+    if shown:
+        logit_bar(figure, panels[1:])
     figure.suptitle(
-        f"Gradient descent on all parameters: $K = {problem.classes}$, $n = {problem.samples}$, $L = {problem.depth}$, "
-        f"$d = {problem.width}$, $\\lambda = 2^{{{math.log2(problem.regs[0]):.0f}}}$, learning rate {LR},\n"
+        f"Gradient descent on all parameters: {settings(problem)}, learning rate {LR},\n"
         f"Gaussian starts of standard deviation ${SCALE:g} / \\sqrt{{d}}$",
         fontsize=10,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from optima.plot.figure import Figure, defaults
+from optima.plot.numbers import number
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
@@ -17,6 +17,8 @@ from optima.train import Share
 COLLAPSE = "simplex"
 # The two counts: by the structure where descent ended, and by that of the critical point beyond.
 COUNTS = {"structure": "where descent ended", "polished_structure": "where it was heading for"}
+# Both are in the data; the picture shows this one.
+DRAWN = "polished_structure"
 
 
 def _make(place: Workplace) -> None:
@@ -45,13 +47,11 @@ def _draw(rows: Sequence[Row]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     by_width, by_reg = cells(rows, WIDTH), cells(rows, REG)
     for axes, points in ((left, by_width), (right, by_reg)):
-        for column, label in COUNTS.items():
-            _draw_shares(axes, list(points), [_share(found, column) for found in points.values()], label)
-    left.set(xlabel="width $d$", ylabel="fraction of runs at the simplex", xscale="log", ylim=(-0.03, 1.03))
+        _draw_shares(axes, list(points), [_share(found, DRAWN) for found in points.values()])
+    left.set(xlabel="width $d$", ylabel="fraction of runs heading for the simplex", xscale="log", ylim=(-0.03, 1.03))
     left.set_xticks(list(by_width), [str(width) for width in by_width])
     left.minorticks_off()
-    left.set_title(f"$\\lambda = 2^{{{math.log2(rows[0]['reg']):.0f}}}$", fontsize=10)
-    left.legend(fontsize=8, frameon=False, loc="upper left")
+    left.set_title(f"$\\lambda = {number(rows[0]['reg'])}$", fontsize=10)
     right.set_xscale("log", base=2)
     right.set_xlabel("regularisation $\\lambda$")
     right.set_title(f"$d = {rows[-1]['width']}$", fontsize=10)
@@ -64,24 +64,11 @@ def _draw(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _draw_shares(axes: Axes, places: Sequence[float], shares: Sequence[Share], label: str) -> None:
+def _draw_shares(axes: Axes, places: Sequence[float], shares: Sequence[Share]) -> None:
     fractions = np.array([share.fraction for share in shares])
     low, high = np.array([share.interval for share in shares]).T
-    last = label == COUNTS["polished_structure"]
-    colour, marker, dash = ("black", "o", "-") if last else ("#a17000", "s", "--")
-    axes.errorbar(
-        # Apart by a little, so that neither hides the other where the counts agree.
-        np.asarray(places) * (1.02 if last else 0.98),
-        fractions,
-        [np.maximum(fractions - low, 0), np.maximum(high - fractions, 0)],
-        color=colour,
-        marker=marker,
-        linestyle=dash,
-        markerfacecolor="black" if last else "white",
-        linewidth=1.2,
-        capsize=3,
-        label=label,
-    )
+    whiskers = [np.maximum(fractions - low, 0), np.maximum(high - fractions, 0)]
+    axes.errorbar(places, fractions, whiskers, color="black", marker="o", linewidth=1.2, capsize=3)
 
 
 figure = Reproduction(

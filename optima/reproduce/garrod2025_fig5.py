@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from optima.plot.figure import Figure, defaults
+from optima.plot.numbers import number
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
@@ -60,7 +60,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
     widths = list(cells(rows, WIDTH))
     left.set_xticks(widths, [str(width) for width in widths])
     left.minorticks_off()
-    left.set_title(f"$\\lambda = 2^{{{math.log2(rows[0]['reg']):.0f}}}$", fontsize=10)
+    left.set_title(f"$\\lambda = {number(rows[0]['reg'])}$", fontsize=10)
     right.set_xscale("log", base=2)
     right.set_xlabel("regularisation $\\lambda$")
     right.set_title(f"$d = {rows[-1]['width']}$", fontsize=10)

@@ -7,13 +7,15 @@ the figure also says how much the losses still fell over the second half of the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
+from optima.plot.logits import logit_bar
+from optima.plot.numbers import settings
 from optima.plot.training import draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
@@ -50,13 +52,13 @@ def _draw(runs: Mapping[float, Sequence[Run]], problem: DeepUFM) -> Figure:
     below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} below"
     groups = {f"starts of deviation ${scale:g} / \\sqrt{{d}}$: {below(found)}": found for scale, found in runs.items()}
     best = min((run for found in runs.values() for run in found), key=lambda run: run.loss)
-    figure = Figure(figsize=(9.4, 4.3), layout="constrained")
+    figure = Figure(figsize=(9.4, 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
     draw_losses(left, groups, {"bound on deep\nneural collapse": bound})
     draw_means(right, best)
+    logit_bar(figure, [right])
     figure.suptitle(
-        f"Gradient descent on ReLU networks: $K = {problem.classes}$, $n = {problem.samples}$, $L = {problem.depth}$, "
-        f"$d = {problem.width}$, $\\lambda = 2^{{{math.log2(problem.regs[0]):.0f}}}$, learning rate {LR}\n"
+        f"Gradient descent: {settings(problem)}, learning rate {LR}\n"
         + _rest([run for found in runs.values() for run in found]),
         fontsize=10,
     )

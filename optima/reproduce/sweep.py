@@ -55,11 +55,11 @@ def _full() -> dict[str, dict[str, Any]]:
 
 
 def _quick() -> dict[str, dict[str, Any]]:
-    """Four classes, a few seeds, a strong penalty: the same programme in seconds."""
-    settings = {"steps": 3000, "seeds": 3}
+    """Six classes, a few seeds, a strong penalty: the same programme in seconds."""
+    settings = {"steps": 6000, "seeds": 3}
     return {
-        WIDTH: {"problems": [_problem(4, 2.0**-6, d) for d in (4, 40)], **settings},
-        REG: {"problems": [_problem(4, 2.0**power, 40) for power in (-6, -4)], **settings},
+        WIDTH: {"problems": [_problem(6, 2.0**-6, d) for d in (8, 40)], **settings},
+        REG: {"problems": [_problem(6, 2.0**power, 40) for power in (-6, -5)], **settings},
     }
 
 

@@ -93,7 +93,7 @@ def test_the_numbers_in_the_picture(diagram, tmp_path):
         share = cell.share(diagram.telling, True)
         assert f"{share.fraction:.2f}" in shown
         assert "{:.2f}–{:.2f}".format(*share.interval) in shown
-    assert any("global minimum of every cell" in text and "pairs" in text for text in shown)
+    assert any("best minimum known,\nin every cell" in text and "pairs" in text for text in shown)
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     for ending in ("pdf", "svg", "png"):
@@ -112,7 +112,7 @@ def test_a_change_of_the_global_minimum_is_drawn(diagram_of):
     settings = Hyperparameters(steps=30)
     found = diagram_of(settings, {"reg": [2.0**-8, 2.0**-4], "samples": [2]}, {"classes": 4, "depth": 2, "width": 6})
     assert [cell.global_structure for cell in found.flat] == ["simplex", "pairs"]
-    assert "global minimum changes" in words(plot_training_diagram(found))
+    assert "best minimum known changes" in words(plot_training_diagram(found))
 
 
 @pytest.mark.parametrize(

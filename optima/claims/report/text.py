@@ -60,7 +60,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
         ]
         for o in outcomes
     ]
-    return table(["claim", "verdict", "cases", "worst margin", "at", "control"], rows)
+    return table(["claim", "verdict", "cases", "worst margin", "at", "control (should be refuted)"], rows)
 
 
 def anchor(name: str) -> str:
@@ -103,10 +103,12 @@ def _worst(outcome: Outcome) -> str:
 
 
 def _control_at(outcome: Outcome) -> str:
+    """Where the control fails, and that it is no failure of the claim."""
     found = outcome.control
+    wanted = ", as it should be" if outcome.control_words == "refuted" else ""
     if found is None or math.isnan(found.margin):
-        return ""
-    return f" with margin {shown_number(found.margin)} at {shown_at(found.at) or 'the only case'}"
+        return wanted
+    return f" with margin {shown_number(found.margin)} at {shown_at(found.at) or 'the only case'}{wanted}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,36 @@
+"""Names of structures that fit into a picture."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+ABBREVIATIONS = {
+    "antiprism-stack-": "stack ",
+    "augmented": "augm.",
+    "biaugmented": "biaugm.",
+    "bipyramid": "bipyr.",
+    "complement": "compl.",
+    "dodecahedron": "dodecah.",
+    "elongated": "elong.",
+    "gyroelongated": "gyroel.",
+    "hexagonal": "hex.",
+    "icosidodecahedron": "icosidod.",
+    "pentagonal": "pent.",
+    "square-": "sq.-",
+    "srg-": "",
+    "tetracapped": "tetracap.",
+    "tetrahedron": "tetrah.",
+    "triangular-": "tri.-",
+    "triaugmented": "triaugm.",
+    "truncated": "trunc.",
+}
+WORD = re.compile("|".join(sorted(map(re.escape, ABBREVIATIONS), key=len, reverse=True)))
+
+
+def short(name: str) -> str:
+    """The name with its longest words cut, equal summands counted; one without such words stays as it is."""
+    parts = Counter(re.findall(r"[^+(]+\([^)]*\)", name))
+    if "+".join(parts.elements()) == name:
+        name = "+".join(f"{count} {part}" if count > 1 else part for part, count in parts.items())
+    return WORD.sub(lambda match: ABBREVIATIONS[match[0]], name).replace(".-", ". ")
