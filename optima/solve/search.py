@@ -30,7 +30,8 @@ class Effort:
     ``chance``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
     named structures; ``hops`` is the number of kicks in a row, in units of K, after which a minimum that none of
     them improves is left; ``work`` bounds the starts on one rung, and the descents of its kicks, by (number) K^2;
-    ``verify_all`` computes the curvature on hopeless rungs too.
+    ``verify_all`` computes the curvature on hopeless rungs too; ``small`` is the number of classes up to which a
+    single problem is less work than starting a compiler.
     """
 
     batch: int
@@ -39,11 +40,12 @@ class Effort:
     hops: float
     work: float
     verify_all: bool = False
+    small: int = 0
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, chance=0.1, patience=2, hops=0.5, work=1e6),
-    "normal": Effort(batch=16, chance=0.03, patience=3, hops=2, work=4e6),
+    "quick": Effort(batch=6, chance=0.1, patience=2, hops=0.5, work=1e6, small=8),
+    "normal": Effort(batch=16, chance=0.03, patience=3, hops=2, work=4e6, small=6),
     "thorough": Effort(batch=32, chance=0.003, patience=10**9, hops=8, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
@@ -83,6 +85,7 @@ def solve(
     starts: Sequence[Array] = (),
     ranks: Sequence[int] | None = None,
     progress: Callable[[str], None] | None = None,
+    many: bool = False,
 ) -> Solution:
     r"""Best minimum known of the linear model, over logits of every rank.
 
@@ -109,6 +112,9 @@ def solve(
         Only logits of these ranks; None searches as described.
     progress
         Called with one line after the named structures and after each batch of descents.
+    many
+        Whether this is one problem of many: then the descents of problems of few classes too run in machine code,
+        which takes seconds to be made, once, and a second to be loaded. Results agree up to rounding error.
 
     Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
     the ladder of ranks; garrod2025.
@@ -124,7 +130,7 @@ def solve(
     if problem.loss == "mse":
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
-        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None))
+        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None), many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
         means, ladder, known = search.depth_one() if convex else search.run(ranks)
     zero = np.zeros_like(means)
@@ -221,9 +227,10 @@ class _Search:
         starts: list[Array],
         named: dict[str, tuple[float, Array]],
         progress: Callable[[str], None],
+        many: bool,
     ) -> None:
         self.problem, self.effort, self.seed, self.progress = problem, effort, seed, progress
-        self.objective = RungObjective.of(problem)
+        self.objective = RungObjective.of(problem, interpreted=not many and problem.classes <= effort.small)
         self.max_rank = min(problem.max_rank, problem.classes - 1)
         self.tallies: dict[int, _Tally] = {}
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
@@ -244,7 +251,7 @@ class _Search:
 
     def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
         guesses = [factors for rank, products in self.given.items() for factors in from_products(products, rank)]
-        point, excess = depth_one_minimum(self.problem, guesses)
+        point, excess = depth_one_minimum(self.problem, guesses, self.objective.interpreted)
         if point is None:
             return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
         known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"

@@ -127,7 +127,7 @@ class Group:
         """The minima on the ladders of the cells searched from scratch, by rank."""
         pool: dict[int, list[Array]] = {}
         for cell in self.anchors:
-            solution = solve(self.cells[cell], self.seed, self.effort)
+            solution = solve(self.cells[cell], self.seed, self.effort, many=True)
             for rung in solution.ladder:
                 products = [minimum.means / self.objective.column for minimum in rung.minima]
                 codes = from_products(products, rung.rank)
