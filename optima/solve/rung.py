@@ -36,6 +36,8 @@ LANCZOS, RESTARTS = 64, 100
 STEPS = 200
 # Steps of the descent of one point to rest: the valleys of codes of a thousand points are long.
 LONG = 20_000
+# In numpy fewer: codes of few classes have no long valleys, and a step costs a hundred times as much.
+LONG_IN_NUMPY = 2000
 SHORT = 50
 # Smallest singular value, in units of the largest, under which a descent is asked whether it is losing rank.
 THIN = 1e-3
@@ -208,7 +210,8 @@ def verified(objective: RungObjective, factors: Array) -> RungPoint:
         factors = descend(objective, factors[None], LONG, tolerance=1e-9).factors[0]
     point = polish(objective, factors)
     if point.verdict == "not converged" and factors.size <= DENSE:
-        point = polish(objective, descend(objective, point.factors[None], LONG, tolerance=1e-9).factors[0])
+        steps = LONG_IN_NUMPY if objective.interpreted else LONG
+        point = polish(objective, descend(objective, point.factors[None], steps, tolerance=1e-9).factors[0])
     if point.verdict == "saddle":
         left = leave_saddle(objective, point)
         if left.verdict == "minimum" and left.loss < point.loss:

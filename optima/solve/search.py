@@ -469,11 +469,8 @@ class _Search:
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column
-        name = recognise(means, rank=point.rank).name
-        return Minimum(point.loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
+        return Minimum(point.loss, point.verdict, point.gradient_norm, point.curvature, hits, means, point.rank)
 
     def _unverified(self, loss: float, factors: Array, hits: int) -> Minimum:
         means = factors[0] @ factors[1].T * self.objective.column
-        return Minimum(
-            loss, recognise(means, rank=factors.shape[2]).name, "unverified", math.nan, math.nan, hits, means
-        )
+        return Minimum(loss, "unverified", math.nan, math.nan, hits, means, factors.shape[2])

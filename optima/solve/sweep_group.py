@@ -238,9 +238,9 @@ class Group:
             A, B = self.codes[rank][cell]
             means = A @ B.T * self.objective.column
             if rank == point.rank:
-                minimum = Minimum(loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
+                minimum = Minimum(loss, point.verdict, point.gradient_norm, point.curvature, hits, means, rank, name)
             elif loss <= (1 + HOPELESS) * point.loss:
-                minimum = Minimum(loss, recognise(means, rank=rank).name, "unverified", math.nan, math.nan, hits, means)
+                minimum = Minimum(loss, "unverified", math.nan, math.nan, hits, means, rank)
             else:
                 continue
             ladder.append(Rung(rank, (minimum,), len(ends), sum(map(math.isinf, ends)), math.nan))
