@@ -13,12 +13,13 @@ from optima.limits import check_searchable
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
-from optima.solve.cell import structure_losses
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.hop import Hopper
+from optima.solve.many import best_of_structures
 from optima.solve.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import centred, from_products, random_codes, split
+from optima.structures import catalogue
 from optima.structures.recognition import recognise
 
 
@@ -163,8 +164,11 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
     """Loss and class-mean logits of the named structures at their best scales."""
     if not problem.balanced:
         return {}
-    found = structure_losses(problem)
-    return {name: (entry.loss, entry.structure.shape(entry.best.scales)) for name, entry in found.items()}
+    members = catalogue(problem.classes, None, problem.loss, problem.max_rank)
+    depth, reg, samples = (np.array([x]) for x in (problem.depth, Reduction(problem).reg, problem.class_sizes[0]))
+    bests = best_of_structures(members, depth, reg, samples, problem.loss)
+    found = sorted(zip(members, bests, strict=True), key=lambda pair: float(pair[1].loss[0]))
+    return {member.name: (float(best.loss[0]), member.shape(best.scales[:, 0].tolist())) for member, best in found}
 
 
 def rank_one_bound(weight: Array) -> float:
