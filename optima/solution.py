@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,27 +22,37 @@ from optima.files import opened, parse_json, read_arrays, whole
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.structures.recognition import recognise
 
 FORMAT = "optima solution 1"
 # Names of the arrays of a certificate in a solution file begin like this.
 PROOF = "proof_"
+# What such a file says of each minimum of the ladder, besides its logits.
+STORED = ("loss", "structure", "verdict", "gradient_norm", "curvature", "hits")
 
 
 @dataclass(frozen=True)
 class Minimum:
-    """A stationary point met by a search: its class-mean logits, loss, name and how many searches ended there.
+    """A stationary point met by a search: its logits, their rank, its loss and how many searches ended there.
 
-    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature was
-    not computed; ``curvature`` is as in :class:`optima.solve.rung.RungPoint` (nan where not computed).
+    ``structure`` is its name, found when it is first asked for unless ``name`` has it. ``verdict`` is ``"minimum"``,
+    ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature was not computed; ``curvature`` is as in
+    :class:`optima.solve.rung.RungPoint` (nan where not computed).
     """
 
     loss: float
-    structure: str
     verdict: str
     gradient_norm: float
     curvature: float
     hits: int
     means: Array
+    rank: int
+    name: str | None = field(default=None, compare=False)
+
+    @cached_property
+    def structure(self) -> str:
+        """The name alone, without what is said of unnamed ones."""
+        return recognise(self.means, rank=self.rank).name if self.name is None else self.name
 
     def __repr__(self) -> str:
         return f"<Minimum {self.structure}: loss {self.loss:.6g}, {self.verdict}, {brief.counted(self.hits, 'hit')}>"
@@ -278,12 +288,17 @@ class Solution:
         stack = iter(means)
         best = next(stack)
         ladder = tuple(
-            Rung(**{**rung, "minima": tuple(Minimum(**_floats(m), means=next(stack)) for m in rung["minima"])})
+            Rung(**{**rung, "minima": tuple(_minimum(m, next(stack), rung["rank"]) for m in rung["minima"])})
             for rung in map(_floats, data.pop("ladder"))
         )
         if next(stack, None) is not None:
             raise ValueError("it has logits of more minima than its ladder")
         return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
+
+
+def _minimum(stored: dict[str, Any], means: Array, rank: int) -> Minimum:
+    fields = _floats(stored)
+    return Minimum(name=fields.pop("structure"), means=means, rank=rank, **fields)
 
 
 def _proof_arrays(proof: Certificate | None) -> dict[str, Any]:
@@ -336,7 +351,7 @@ def _without_arrays(solution: Solution) -> dict[str, Any]:
     del fields["means"], fields["proof"]
     ladder = []
     for rung in solution.ladder:
-        minima = [{k: _finite(v) for k, v in vars(minimum).items() if k != "means"} for minimum in rung.minima]
+        minima = [{name: _finite(getattr(minimum, name)) for name in STORED} for minimum in rung.minima]
         ladder.append({**{k: _finite(v) for k, v in vars(rung).items()}, "minima": minima})
     fields |= {"problem": problem_dict(solution.problem), "candidates": dict(solution.candidates)}
     return fields | {"ladder": ladder}

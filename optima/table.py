@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 # Cells whose losses are held at once, at most.
 BATCH = 1 << 14
-# Their work, cells times classes, at most: expensive cells come a few at a time, so that they are written and a closed
-# output is noticed. Whatever the number of cells, every K adds what its structures alone take.
-WORK, ALONE = 1 << 17, 256
+# Their work, cells times margins of the structures, at most: expensive cells come a few at a time, so that they are
+# written and a closed output is noticed. Whatever the number of cells, every K adds what its structures alone take.
+WORK, ALONE = 1 << 19, 256
 
 _KEYS = {"classes": pa.int64(), "depth": pa.int64(), "reg": pa.float64(), "samples": pa.int64()}
 _RESULTS = {
@@ -143,12 +143,12 @@ class LossTable:
         axes = np.array(self.depths), np.array(self.samples), np.array(self.regs)
         shape = tuple(map(len, axes))
         inner = math.prod(shape)
-        for classes in _together(self.classes, inner):
-            step = min(BATCH, max(1, WORK // max(classes) - ALONE))
+        for columns in _together(map(self._column, self.classes), inner):
+            step = min(BATCH, max(1, WORK // max(column.margins for column in columns) - ALONE))
             for start in range(0, inner, step):
                 places = np.unravel_index(np.arange(start, min(start + step, inner)), shape)
                 L, n, lam = (axis[place] for axis, place in zip(axes, places, strict=True))
-                yield self._batch(classes, L, n, lam)
+                yield self._batch(columns, L, n, lam)
 
     def to_arrow(self) -> pa.Table:
         """All cells as one Arrow table."""
@@ -159,36 +159,54 @@ class LossTable:
         needed("pandas", "pandas")
         return self.to_arrow().to_pandas().set_index(list(_KEYS))
 
-    def _batch(self, classes: Sequence[int], L: Array, n: Array, lam: Array) -> pa.RecordBatch:
-        columns = [self._candidates(K) for K in classes]
-        everything = [structure for groups in columns for group in groups for structure in group]
-        everything += [structure for K in classes for structure in bounding_structures(K, self.loss, self.width)]
+    def _batch(self, columns: Sequence[_Column], L: Array, n: Array, lam: Array) -> pa.RecordBatch:
+        everything = [structure for column in columns for structure in column.structures]
         best = iter(best_of_structures(everything, L, lam, n, self.loss))
-        rows = [
-            _cells(K, L, n, lam, [[(structure, next(best)) for structure in group] for group in groups], self.names)
-            for K, groups in zip(classes, columns, strict=True)
-        ]
-        for K, row in zip(classes, rows, strict=True):
-            bounds = [next(best).loss for _ in bounding_structures(K, self.loss, self.width)]
-            row["lower_bound"] = np.min(bounds, axis=0)
+        rows = []
+        for column in columns:
+            groups = [[(structure, next(best)) for structure in group] for group in column.groups]
+            rows.append(_cells(column.classes, L, n, lam, groups, self.names))
+            rows[-1]["lower_bound"] = np.min([next(best).loss for _ in column.bounding], axis=0)
         merged = {name: np.concatenate([row[name] for row in rows]) for name in self.schema.names}
         arrays = [_arrow(merged[field.name], field.type) for field in self.schema]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _candidates(self, classes: int) -> list[list[Structure]]:
-        """Members at K classes of each name of :attr:`names`."""
-        return [catalogue(classes, [name], self.loss, self.width) for name in self.names]
+    def _column(self, classes: int) -> _Column:
+        groups = [catalogue(classes, [name], self.loss, self.width) for name in self.names]
+        return _Column(classes, groups, bounding_structures(classes, self.loss, self.width))
 
 
-def _together(classes: Sequence[int], inner: int) -> Iterator[Sequence[int]]:
-    """Runs of numbers of classes whose cells, ``inner`` for each, are computed in one go."""
-    start, cells, work = 0, 0, 0
-    for at, K in enumerate(classes):
-        cells, work = cells + inner, work + K * (inner + ALONE)
-        if at > start and (cells > BATCH or work > WORK):
-            yield classes[start:at]
-            start, cells, work = at, inner, K * (inner + ALONE)
-    yield classes[start:]
+@dataclass(frozen=True)
+class _Column:
+    """What is solved at K classes: the members of each name, and the structures that bound the loss."""
+
+    classes: int
+    groups: list[list[Structure]]
+    bounding: list[Structure]
+
+    @property
+    def structures(self) -> list[Structure]:
+        return [structure for group in self.groups for structure in group] + self.bounding
+
+    @cached_property
+    def margins(self) -> int:
+        """At least one, what the solution of one cell takes."""
+        blocks = [block for structure in self.structures for block in structure.blocks()]
+        return max(1, sum(len(orbit.margins) for block in blocks for orbit in block.orbits))
+
+
+def _together(columns: Iterable[_Column], inner: int) -> Iterator[list[_Column]]:
+    """Runs of columns whose cells, ``inner`` for each, are computed in one go."""
+    run: list[_Column] = []
+    work = 0
+    for column in columns:
+        more = column.margins * (inner + ALONE)
+        if run and ((len(run) + 1) * inner > BATCH or work + more > WORK):
+            yield run
+            run, work = [], 0
+        run.append(column)
+        work += more
+    yield run
 
 
 def _cells(

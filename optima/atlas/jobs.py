@@ -54,7 +54,7 @@ class Job:
 
 def _linear(problems: Sequence[DeepUFM], seed: int, effort: str) -> list[Solution]:
     if len(problems) == 1:
-        return [solve(problems[0], seed, effort)]
+        return [solve(problems[0], seed, effort, many=True)]
     return sweep(problems, seed, effort) if problems else []
 
 

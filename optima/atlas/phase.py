@@ -241,7 +241,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
     if room == 0 or high - low < NARROW:
         return [], [tie]
     problem = dataclasses.replace(first.problem, reg=math.exp(tie.at))
-    middle = Record.of(solve(problem, seed, "quick", starts=[first.means, second.means]))
+    middle = Record.of(solve(problem, seed, "quick", starts=[first.means, second.means], many=True))
     if tie.known_by == BETWEEN or middle.loss < tie.loss * (1 - THIRD):
         left, before = _between(first, middle, seed, room - 1)
         right, after = _between(middle, second, seed, room - 1)

@@ -56,7 +56,7 @@ def searched_gap(classes: int, depth: int, reg: float, effort: str = "quick", ne
     """
     value = float(best_scales(simplex_of(classes), depth, reg).loss)
     starts, ranks = ([near.means], [near.rank]) if near else ([], None)
-    solution = solve(DeepUFM(classes, depth, reg), effort=effort, starts=starts, ranks=ranks)
+    solution = solve(DeepUFM(classes, depth, reg), effort=effort, starts=starts, ranks=ranks, many=True)
     found = [(m.loss, m.structure, rung.rank, m.means) for rung in solution.ladder for m in rung.minima]
     others = [entry for entry in found if not _is_simplex(entry[3])]
     # With no other minimum at all zero remains.

@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
-from optima.plot.solution import similar_together
+from optima.plot.logits import class_order
 from optima.structures.recognition.exchange import exchanged
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def plot_comparison(comparison: Comparison) -> Figure:
     """Two heat maps on one colour scale; the network's classes are in the order that is nearest to the minimum's."""
     best = comparison.solution.means
-    order = similar_together(best)
+    order = class_order(best, comparison.problem.loss)
     best = best[np.ix_(order, order)]
-    own = exchanged(comparison.means, best, similar_together(comparison.means))
+    own = exchanged(comparison.means, best, class_order(comparison.means, comparison.problem.loss))
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     largest = max(float(np.abs(best).max()), float(np.abs(comparison.means).max())) or 1.0
     panels = [

@@ -39,7 +39,6 @@ Integers = NDArray[np.int64]
 CONVERGED, UNFINISHED, STUCK, DROPPING, ABANDONED = range(5)
 
 
-@machine()
 def descend(
     starts: Array,
     reg: Array,
@@ -60,23 +59,41 @@ def descend(
     times the size of the start, the steps taken and how each descent ended.
     """
     count, _, K, r = starts.shape
-    points = starts.copy()
+    points = np.array(starts, order="C")
     values, norms = np.empty(count), np.empty(count)
     taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    vectors = np.empty((2, r, r))
-    block = min(K, max(8, CACHE // K))
-    work = (
-        np.empty((block, K)),
-        np.empty((K, r)),
-        np.empty((r, r)),
-        np.empty((r, r)),
-        np.empty(r),
-        np.empty(3),
+    # Room for the descents is made here: every array that machine code makes is more of it to compile.
+    block, D = min(K, max(8, CACHE // K)), 2 * K * r
+    shapes = (block, K), (K, r), (r, r), (r, r), (r,), (3,)
+    work = tuple(np.empty(shape) for shape in shapes)
+    places, pairs, numbers, direction = (
+        np.empty((3, 2, K, r)),
+        np.empty((2, MEMORY, D)),
+        np.empty((2, MEMORY)),
+        np.empty(D),
     )
+    flat = places.reshape(3, D)
     for i in range(count):
-        vectors[0] = vectors[1] = np.eye(r)
+        pairs[:], numbers[:] = 0.0, 0.0
         values[i], norms[i], taken[i], ends[i] = _descend_one(
-            points[i], reg[i], p[i], column, weight, steps, tolerance, ceiling[i], patience, thin, vectors, work
+            points[i],
+            points[i].reshape(D),
+            float(reg[i]),
+            float(p[i]),
+            column,
+            weight,
+            steps,
+            tolerance,
+            float(ceiling[i]),
+            patience,
+            thin,
+            np.stack([np.eye(r)] * 2),
+            work,
+            places,
+            flat,
+            pairs,
+            numbers,
+            direction,
         )
     return points, values, norms, taken, ends
 
@@ -84,6 +101,7 @@ def descend(
 @machine()
 def _descend_one(
     point: Array,
+    x: Array,
     reg: float,
     p: float,
     column: Array,
@@ -95,14 +113,18 @@ def _descend_one(
     thin: float,
     vectors: Array,
     work: tuple[Array, ...],
+    places: Array,
+    flat: Array,
+    pairs: Array,
+    numbers: Array,
+    direction: Array,
 ) -> tuple[float, float, int, int]:
-    size = math.sqrt(np.sum(point * point))
-    D = point.size
-    x = point.reshape(D)
-    gradient, trial_point, trial_gradient = np.empty_like(point), np.empty_like(point), np.empty_like(point)
-    g, trial, trial_g = gradient.reshape(D), trial_point.reshape(D), trial_gradient.reshape(D)
-    S, Y, rho, alpha = np.zeros((MEMORY, D)), np.zeros((MEMORY, D)), np.zeros(MEMORY), np.zeros(MEMORY)
-    direction = np.empty(D)
+    """From ``point``, which becomes the end; ``x`` and ``flat`` are ``point`` and ``places`` as vectors."""
+    gradient, trial_point, trial_gradient = places[0], places[1], places[2]
+    g, trial, trial_g = flat[0], flat[1], flat[2]
+    S, Y, rho, alpha = pairs[0], pairs[1], numbers[0], numbers[1]
+    D = x.size
+    size = math.sqrt(np.dot(x, x))
     count, newest, gamma = 0, -1, 1.0
     # All steps are in units of the size of the start: x = size * (what is minimised over).
     value = _evaluate(point, reg, p, column, weight, gradient, vectors, work)
@@ -160,8 +182,8 @@ def _descend_one(
         elif count == MEMORY:
             # The oldest pair was overwritten by one that cannot be used.
             rho[slot] = 0.0
-        x[:] = trial
-        g[:] = trial_g
+        for k in range(D):
+            x[k], g[k] = trial[k], trial_g[k]
         value, unit = trial_value, new_unit
         norm = math.sqrt(np.dot(g, g)) * unit
     return value, norm, steps, CONVERGED if norm <= tolerance else UNFINISHED
@@ -225,7 +247,9 @@ def _evaluate(
     slope, part, gram, middle, eigenvalues, seen = work
     A, B = point[0], point[1]
     K, r = A.shape
-    gradient[0] = 0.0
+    for c in range(K):
+        for k in range(r):
+            gradient[0, c, k] = 0.0
     fit, square = 0.0, 0.0
     # Row c of the logits belongs to class c; as many rows at once as stay in the cache.
     for start in range(0, K, slope.shape[0]):
@@ -241,12 +265,15 @@ def _evaluate(
                 return np.inf
             fit += weight[c] * math.log1p(total)
             share = weight[c] * column[c] / (1 + total)
-            row *= share
+            for j in range(K):
+                row[j] *= share
             row[c] = -total * share
             square += np.dot(row, row)
         np.dot(rows, A, gradient[1][start:stop])
         np.dot(rows.T, B[start:stop], part)
-        gradient[0] += part
+        for c in range(K):
+            for k in range(r):
+                gradient[0, c, k] += part[c, k]
     if not math.isfinite(fit):
         return np.inf
     seen[0], seen[1], seen[2] = 1.0, 1.0, math.sqrt(square)
@@ -254,13 +281,16 @@ def _evaluate(
     for side in range(2):
         factor, out = point[side], gradient[side]
         if p == 1.0:
-            penalty += np.sum(factor * factor)
             for c in range(K):
                 for k in range(r):
+                    penalty += factor[c, k] * factor[c, k]
                     out[c, k] += reg * factor[c, k]
             continue
         np.dot(factor.T, factor, gram)
-        if not math.isfinite(np.trace(gram)):
+        trace = 0.0
+        for k in range(r):
+            trace += gram[k, k]
+        if not math.isfinite(trace):
             return np.inf
         Q = vectors[side]
         _eigen(gram, Q, eigenvalues, middle)
@@ -330,8 +360,10 @@ def _eigen(gram: Array, vectors: Array, eigenvalues: Array, scratch: Array) -> N
     r = gram.shape[0]
     if r > JACOBI:
         w, Q = np.linalg.eigh(gram)
-        eigenvalues[:] = w
-        vectors[:] = Q
+        for k in range(r):
+            eigenvalues[k] = w[k]
+            for i in range(r):
+                vectors[i, k] = Q[i, k]
         return
     np.dot(gram, vectors, scratch)
     np.dot(vectors.T, scratch, gram)
@@ -379,39 +411,46 @@ def fit_hessian_product(point: Array, direction: Array, column: Array, weight: A
     dA, dB = direction[0], direction[1]
     K, r = A.shape
     block = min(K, max(8, CACHE // K))
-    slope, moved, other, part = np.empty((block, K)), np.empty((block, K)), np.empty((block, K)), np.empty((K, r))
-    out = np.zeros_like(point)
-    half = np.empty((block, r))
+    slope, moved, other = np.empty((block, K)), np.empty((block, K)), np.empty((block, K))
+    part, out = np.empty((K, r)), np.zeros((2, K, r))
     for start in range(0, K, block):
         stop = min(start + block, K)
         size = stop - start
-        rows, change, rest, piece = slope[:size], moved[:size], other[:size], half[:size]
+        rows, change, rest = slope[:size], moved[:size], other[:size]
         np.dot(B[start:stop], A.T, rows)
         np.dot(B[start:stop], dA.T, change)
         np.dot(dB[start:stop], A.T, rest)
         for c in range(start, stop):
-            row, turn, scale = rows[c - start], change[c - start], weight[c] * column[c]
+            row, turn, also, scale = rows[c - start], change[c - start], rest[c - start], weight[c] * column[c]
             _odds(row, row[c], column[c])
             row[c] = 0.0
             total = _sum(row)
-            row /= 1 + total
-            turn += rest[c - start]
+            for j in range(K):
+                row[j] /= 1 + total
+                turn[j] += also[j]
             # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
             own = turn[c]
-            turn -= own
-            turn *= column[c]
+            for j in range(K):
+                turn[j] = (turn[j] - own) * column[c]
             mean = np.dot(row, turn)
             # The own class has the share 1 / (1 + total) and moves by 0.
             for j in range(K):
                 turn[j] = row[j] * (turn[j] - mean) * scale
+                row[j] *= scale
             turn[c] = -mean / (1 + total) * scale
-            row *= scale
             row[c] = -total / (1 + total) * scale
-        np.dot(change, A, out[1][start:stop])
-        np.dot(rows, dA, piece)
-        out[1][start:stop] += piece
-        np.dot(change.T, B[start:stop], part)
-        out[0] += part
-        np.dot(rows.T, dB[start:stop], part)
-        out[0] += part
+        _add_product(change, A, part, out[1][start:stop])
+        _add_product(rows, dA, part, out[1][start:stop])
+        _add_product(change.T, B[start:stop], part, out[0])
+        _add_product(rows.T, dB[start:stop], part, out[0])
     return out
+
+
+@machine()
+def _add_product(left: Array, right: Array, room: Array, out: Array) -> None:
+    """out += left @ right, the product in the first rows of ``room``."""
+    part = room[: left.shape[0]]
+    np.dot(left, right, part)
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] += part[i, k]

@@ -53,7 +53,9 @@ def squared_error_minimum(problem: DeepUFM) -> Array:
     return means
 
 
-def depth_one_minimum(problem: DeepUFM, guesses: Sequence[Array] = ()) -> tuple[RungPoint | None, float]:
+def depth_one_minimum(
+    problem: DeepUFM, guesses: Sequence[Array] = (), interpreted: bool = False
+) -> tuple[RungPoint | None, float]:
     """Best point of the cross-entropy problem with L = 1, and how far it is from the dual certificate.
 
     For L = 1 the penalty is lambda times the nuclear norm of Z, so the problem without a bound on the rank is
@@ -63,7 +65,7 @@ def depth_one_minimum(problem: DeepUFM, guesses: Sequence[Array] = ()) -> tuple[
     ``guesses`` are points (2, K, r); one that is stationary and has its certificate to rounding error is returned
     as it is, its curvature not computed.
     """
-    objective = RungObjective.of(problem)
+    objective = RungObjective.of(problem, interpreted)
     rank = min(problem.max_rank, problem.classes - 1)
     for guess in guesses:
         value, gradient = objective.value_and_gradient(guess[None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,8 @@ LANCZOS, RESTARTS = 64, 100
 STEPS = 200
 # Steps of the descent of one point to rest: the valleys of codes of a thousand points are long.
 LONG = 20_000
+# In numpy fewer: codes of few classes have no long valleys, and a step costs a hundred times as much.
+LONG_IN_NUMPY = 2000
 SHORT = 50
 # Smallest singular value, in units of the largest, under which a descent is asked whether it is losing rank.
 THIN = 1e-3
@@ -94,11 +97,11 @@ def descend(
     start, are left where they are. Losing rank is a smallest singular value under 1e-3 of the largest which the
     penalty pulls down harder than the whole gradient of the fit could hold it up, or one under 1e-6 of the largest.
 
-    Cross-entropy runs in machine code where numba is installed, one start after another.
+    Cross-entropy runs in machine code where numba is installed, one start after another, if not to be interpreted.
     """
     count = len(starts)
     ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
-    compiled = machine_code() if objective.loss == "ce" else None
+    compiled = _machine_code(objective)
     if compiled is None:
         with np.errstate(over="ignore", invalid="ignore"):
             return _descend_in_two(objective, starts, steps, tolerance, ceiling)
@@ -116,6 +119,10 @@ def descend(
         THIN,
     )
     return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
+
+
+def _machine_code(objective: RungObjective) -> ModuleType | None:
+    return machine_code() if objective.loss == "ce" and not objective.interpreted else None
 
 
 def _vanishing(factors: Array) -> NDArray[np.bool_]:
@@ -203,7 +210,8 @@ def verified(objective: RungObjective, factors: Array) -> RungPoint:
         factors = descend(objective, factors[None], LONG, tolerance=1e-9).factors[0]
     point = polish(objective, factors)
     if point.verdict == "not converged" and factors.size <= DENSE:
-        point = polish(objective, descend(objective, point.factors[None], LONG, tolerance=1e-9).factors[0])
+        steps = LONG_IN_NUMPY if objective.interpreted else LONG
+        point = polish(objective, descend(objective, point.factors[None], steps, tolerance=1e-9).factors[0])
     if point.verdict == "saddle":
         left = leave_saddle(objective, point)
         if left.verdict == "minimum" and left.loss < point.loss:
@@ -318,7 +326,7 @@ def _lowest_krylov(objective: RungObjective, point: Array) -> tuple[float, Array
 def _hessian_operator(objective: RungObjective, point: Array) -> LinearOperator:
     flat = gauge(point)
     lift = float(objective.value_and_gradient(point[None])[0][0]) / point.shape[2]
-    compiled = machine_code() if objective.loss == "ce" else None
+    compiled = _machine_code(objective)
 
     def product(x: Array) -> Array:
         direction = x.reshape(point.shape)

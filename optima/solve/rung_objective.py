@@ -25,6 +25,7 @@ class RungObjective:
 
     ``reg`` and ``p`` have shape (S,) or (1,): one problem for each point of a batch, or one for all.
     ``column`` (K,) is 1 / sqrt(n_c), which takes Z diag(sqrt(n_c)) to class-mean logits; ``weight`` is pi_c.
+    ``interpreted`` says that descents stay in numpy, as they are less work than starting a compiler.
     """
 
     loss: str
@@ -32,9 +33,10 @@ class RungObjective:
     p: Array
     column: Array
     weight: Array
+    interpreted: bool = False
 
     @classmethod
-    def of(cls, problem: DeepUFM) -> RungObjective:
+    def of(cls, problem: DeepUFM, interpreted: bool = False) -> RungObjective:
         """The objective of one problem. Raises ValueError for relu models."""
         reduction = Reduction(problem)
         sizes = problem.class_sizes.astype(float)
@@ -44,6 +46,7 @@ class RungObjective:
             np.array([reduction.exponent]),
             1 / np.sqrt(sizes),
             sizes / sizes.sum(),
+            interpreted,
         )
 
     def take(self, rows: NDArray[np.intp]) -> RungObjective:

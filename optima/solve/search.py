@@ -14,13 +14,14 @@ from optima.limits import check_searchable
 from optima.model import Array, DeepUFM, one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.solution import Minimum, Rung, Solution
-from optima.solve.cell import structure_losses
 from optima.solve.chance import chance
 from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.hop import Hopper
+from optima.solve.many import best_of_structures
 from optima.solve.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import best_scale, centred, from_products, random_codes, split
+from optima.structures import catalogue
 from optima.structures.block_sums import block_sums
 from optima.structures.recognition import recognise
 
@@ -33,7 +34,8 @@ class Effort:
     ``unseen``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
     named structures; ``hops`` is the number of kicks in a row, in units of K, after which a minimum that none of
     them improves is left; ``work`` bounds the starts on one rung, and the descents of its kicks, by (number) K^2;
-    ``verify_all`` computes the curvature on hopeless rungs too.
+    ``verify_all`` computes the curvature on hopeless rungs too; ``small`` is the number of classes up to which a
+    single problem is less work than starting a compiler.
     """
 
     batch: int
@@ -42,6 +44,7 @@ class Effort:
     hops: float
     work: float
     verify_all: bool = False
+    small: int = 0
 
     def kicks(self, problem: DeepUFM) -> int:
         """Kicks in a row without a better minimum that end the search from it: fewer where each tries all it can."""
@@ -49,8 +52,8 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, unseen=0.1, patience=2, hops=0.75, work=1e6),
-    "normal": Effort(batch=16, unseen=0.03, patience=3, hops=3, work=4e6),
+    "quick": Effort(batch=6, unseen=0.1, patience=2, hops=0.75, work=1e6, small=8),
+    "normal": Effort(batch=16, unseen=0.03, patience=3, hops=3, work=4e6, small=6),
     "thorough": Effort(batch=32, unseen=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
@@ -93,6 +96,7 @@ def solve(
     starts: Sequence[Array] = (),
     ranks: Sequence[int] | None = None,
     progress: Callable[[str], None] | None = None,
+    many: bool = False,
 ) -> Solution:
     r"""Best minimum known of the linear model, over logits of every rank.
 
@@ -127,6 +131,9 @@ def solve(
         Only logits of these ranks; None searches as described.
     progress
         Called with one line after the named structures and after each batch of descents.
+    many
+        Whether this is one problem of many: then the descents of problems of few classes too run in machine code,
+        which takes seconds to be made, once, and a second to be loaded. Results agree up to rounding error.
 
     Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
     the ladder of ranks; garrod2025.
@@ -142,7 +149,7 @@ def solve(
     if problem.loss == "mse":
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
-        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None))
+        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None), many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
         means, ladder, known = search.depth_one() if convex else search.run(ranks)
     zero = np.zeros_like(means)
@@ -175,8 +182,11 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, Array]]:
     """Loss and class-mean logits of the named structures at their best scales."""
     if not problem.balanced:
         return {}
-    found = structure_losses(problem)
-    return {name: (entry.loss, entry.structure.shape(entry.best.scales)) for name, entry in found.items()}
+    members = catalogue(problem.classes, None, problem.loss, problem.max_rank)
+    depth, reg, samples = (np.array([x]) for x in (problem.depth, Reduction(problem).reg, problem.class_sizes[0]))
+    bests = best_of_structures(members, depth, reg, samples, problem.loss)
+    found = sorted(zip(members, bests, strict=True), key=lambda pair: float(pair[1].loss[0]))
+    return {member.name: (float(best.loss[0]), member.shape(best.scales[:, 0].tolist())) for member, best in found}
 
 
 def steps_of(classes: int) -> int:
@@ -253,9 +263,12 @@ class _Search:
         starts: list[Array],
         named: dict[str, tuple[float, Array]],
         progress: Callable[[str], None],
+        many: bool,
     ) -> None:
         self.problem, self.effort, self.seed, self.progress = problem, effort, seed, progress
-        self.objective = RungObjective.of(problem)
+        self.objective = RungObjective.of(
+            problem, interpreted=not many and problem.balanced and problem.classes <= effort.small
+        )
         self.max_rank = min(problem.max_rank, problem.classes - 1)
         self.tallies: dict[int, _Tally] = {}
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
@@ -285,7 +298,7 @@ class _Search:
             self.given.setdefault(rank, []).extend(A @ B.T for A, B in factors[best])
         if self.problem.classes <= EVERY_RANK:
             equal = replace(self.problem, samples=max(1, self.problem.size // self.problem.classes))
-            search = _Search(equal, seed, EFFORTS["quick"], [], _named(equal), lambda line: None)
+            search = _Search(equal, seed, EFFORTS["quick"], [], _named(equal), lambda line: None, many=True)
             search.visit(None)
             codes = [code for tally in search.tallies.values() for code in tally.lowest(CONTINUED)]
             for rank, products in self._by_rank([A @ B.T * search.objective.column for A, B in codes]).items():
@@ -293,7 +306,7 @@ class _Search:
 
     def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
         guesses = [factors for rank, products in self.given.items() for factors in from_products(products, rank)]
-        point, excess = depth_one_minimum(self.problem, guesses)
+        point, excess = depth_one_minimum(self.problem, guesses, self.objective.interpreted)
         if point is None:
             return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
         known = f"exact: convex, dual certificate ||G||_2 <= (1 + {excess:.1g}) lambda"
@@ -525,11 +538,8 @@ class _Search:
 
     def _minimum(self, point: RungPoint, hits: int) -> Minimum:
         means = point.product * self.objective.column
-        name = recognise(means, rank=point.rank).name
-        return Minimum(point.loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
+        return Minimum(point.loss, point.verdict, point.gradient_norm, point.curvature, hits, means, point.rank)
 
     def _unverified(self, loss: float, factors: Array, hits: int) -> Minimum:
         means = factors[0] @ factors[1].T * self.objective.column
-        return Minimum(
-            loss, recognise(means, rank=factors.shape[2]).name, "unverified", math.nan, math.nan, hits, means
-        )
+        return Minimum(loss, "unverified", math.nan, math.nan, hits, means, factors.shape[2])

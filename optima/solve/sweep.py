@@ -114,7 +114,7 @@ def _sweep_group(problems: list[DeepUFM], seed: int, effort: str) -> list[Soluti
     began = time.perf_counter()
     exact = [p for p in problems if p.loss == "mse" or (p.depth == 1 and p.max_rank >= p.classes - 1)]
     rest = [problem for problem in problems if problem not in set(exact)]
-    solutions = [solve(problem, seed, effort) for problem in exact]
+    solutions = [solve(problem, seed, effort, many=True) for problem in exact]
     if rest:
         solutions += Group(rest, seed, effort).solutions()
     each = (time.perf_counter() - began) / len(problems)

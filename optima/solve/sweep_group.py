@@ -140,7 +140,7 @@ class Group:
         """The minima on the ladders of the cells searched from scratch, by rank."""
         pool: dict[int, list[Array]] = {}
         for cell in self.anchors:
-            solution = solve(self.cells[cell], self.seed, self.effort)
+            solution = solve(self.cells[cell], self.seed, self.effort, many=True)
             for rung in solution.ladder:
                 products = [minimum.means / self.objective.column for minimum in rung.minima]
                 codes = from_products(products, rung.rank)
@@ -266,9 +266,9 @@ class Group:
             A, B = self.codes[rank][cell]
             means = A @ B.T * self.objective.column
             if rank == point.rank:
-                minimum = Minimum(loss, name, point.verdict, point.gradient_norm, point.curvature, hits, means)
+                minimum = Minimum(loss, point.verdict, point.gradient_norm, point.curvature, hits, means, rank, name)
             elif loss <= (1 + HOPELESS) * point.loss:
-                minimum = Minimum(loss, recognise(means, rank=rank).name, "unverified", math.nan, math.nan, hits, means)
+                minimum = Minimum(loss, "unverified", math.nan, math.nan, hits, means, rank)
             else:
                 continue
             ladder.append(Rung(rank, (minimum,), len(ends), sum(map(math.isinf, ends)), math.nan))

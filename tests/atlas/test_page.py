@@ -9,12 +9,13 @@ from html import unescape
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from optima import DeepUFM, solve
 from optima.atlas import Record
 from optima.atlas.page import page
 from optima.atlas.page.named import Named, named
-from optima.plot.colours import rank_colour
+from optima.plot.ranks import rank_colour
 from optima.solve.cell import structure_losses
 
 
@@ -69,9 +70,9 @@ def test_unequal_classes_have_no_formula():
 
 
 def test_a_rank_has_one_colour(html, records):
-    assert data(html)["colours"] == {str(rank): rank_colour(rank) for rank in {record.rank for record in records}}
-    assert len({rank_colour(rank) for rank in range(12)}) == 12
-    assert re.fullmatch("#[0-9a-f]{6}", rank_colour(10**6))
+    assert data(html)["colours"] == {
+        str(rank): to_hex(rank_colour(rank)) for rank in {record.rank for record in records}
+    }
 
 
 def test_nothing_comes_from_the_network(html):

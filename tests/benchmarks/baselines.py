@@ -40,17 +40,17 @@ def lbfgs_on_all_factors(
     """Objectives at which scipy's L-BFGS on (W_1, ..., W_L, H) with inner width r ends, from random starts for each r.
 
     Each factor starts as Gaussian over sqrt(width). ``objective_of`` replaces ``DeepUFM.objective`` and its gradient.
-    Returns (seconds since the first start, loss) of each end.
+    Returns (seconds of processor time since the first start, loss) of each end.
     """
     rng = np.random.default_rng(seed)
-    begun, ends = time.perf_counter(), []
+    begun, ends = time.process_time(), []
     objective = objective_of or objective_of_model
     for rank in ranks:
         model = DeepUFM(problem.classes, problem.depth, problem.reg, problem.samples, rank, problem.loss)
         shapes = shapes_of(model)
         for _ in range(starts):
             loss = _descend(objective(model), shapes, rng)
-            ends.append((time.perf_counter() - begun, loss))
+            ends.append((time.process_time() - begun, loss))
     return ends
 
 

@@ -9,12 +9,12 @@ import pytest
 from optima.cli import main
 from optima.table import LossTable
 
-MILLION = ["--classes", "2:101", "--depths", "1:100", "--regs", "1e-6:1e-1:100", "--structures", "zero,simplex,pairs"]
+MILLION = ["--classes", "2:201", "--depths", "1:50", "--regs", "1e-7:1e-1:100", "--structures", "zero,simplex,pairs"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_million_cells_to_a_file(benchmark, tmp_path, ending):
-    """K = 2..101, L = 1..100 and 100 values of lambda, written to disk."""
+    """K = 2..201, L = 1..50 and 100 values of lambda, written to disk."""
     target = tmp_path / f"table.{ending}"
     code = benchmark.pedantic(main, args=(["table", *MILLION, "--out", str(target), "--force"],), rounds=3)
     assert code == 0

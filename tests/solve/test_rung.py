@@ -6,7 +6,7 @@ import pytest
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.solve import best_scales, rung
-from optima.solve.exact import squared_error_minimum
+from optima.solve.exact import depth_one_minimum, squared_error_minimum
 from optima.solve.lbfgs import lbfgs
 from optima.solve.rung import balanced, descend, leave_saddle, polish
 from optima.solve.rung_objective import RungObjective, gauge
@@ -425,3 +425,14 @@ def test_krylov_solves_agree_with_the_dense_hessian(classes, monkeypatch):
     assert krylov.loss == pytest.approx(dense.loss, rel=1e-13)
     assert krylov.gradient_norm <= rung.STATIONARY
     assert krylov.curvature == pytest.approx(dense.curvature, rel=0.05)
+
+
+def test_a_descent_ends_at_the_floor_of_rounding(monkeypatch):
+    """Steps along the gradient that lower nothing, each after two dozen failed ones, went on to the last step."""
+    problem = DeepUFM(8, 1, 1e-2, samples=tuple(range(1, 9)))
+    evaluated = []
+    whole = RungObjective.value_and_gradient
+    counting = lambda self, points: evaluated.append(len(points)) or whole(self, points)
+    monkeypatch.setattr(RungObjective, "value_and_gradient", counting)
+    depth_one_minimum(problem, interpreted=True)
+    assert sum(evaluated) < 1000

@@ -11,13 +11,14 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 from optima.atlas.page.named import COLLAPSE, Named, named
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
 from optima.plot.code import hull_edges
-from optima.plot.colours import rank_colour
-from optima.plot.solution import similar_together
+from optima.plot.logits import class_order
+from optima.plot.ranks import rank_colour
 from optima.reduction import Reduction
 from optima.solution import grouped
 
@@ -39,7 +40,7 @@ def page(records: Iterable[Record], title: str = "The best minima known of deep 
     said = _Said()
     priced = named([record.problem for record in records])
     cells = [_cell(record, price, said) for record, price in zip(records, priced, strict=True)]
-    colours = {rank: rank_colour(rank) for rank in sorted({record.rank for record in records})}
+    colours = {rank: to_hex(rank_colour(rank)) for rank in sorted({record.rank for record in records})}
     source = files("optima.atlas.page")
     frame, style, *scripts = (
         source.joinpath(name).read_text(encoding="utf-8")
@@ -91,7 +92,7 @@ def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
         "code": code[:1] if code[0] == code[1] else code,
         # Edges one after another, two classes each.
         "hull": [c for edge in hull_edges(record.factors[0]) for c in edge] if record.rank in (2, 3) else [],
-        "order": similar_together(record.means).tolist(),
+        "order": class_order(record.means, record.problem.loss).tolist(),
         "seed": record.seed,
     }
 

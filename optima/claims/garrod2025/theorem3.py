@@ -68,7 +68,7 @@ def zero_cases(sizes: tuple[int, ...], L: int) -> Iterator[Evidence]:
         return
     for factor in (1.0, 1.5):
         problem = DeepUFM(K, L, factor * zero_reg(K, L), samples=sizes)
-        loss = solve(problem, effort="quick").loss
+        loss = solve(problem, effort="quick", many=True).loss
         yield Cases(agreement(1 - loss / np.log(K), 1e-12), classes=K, depths=L, what="(i) loss above zero logits")
 
 
@@ -95,7 +95,7 @@ def deep_cases(sizes: tuple[int, ...], depths: Sequence[int], kept: int | None) 
 
 def _searched(sizes: tuple[int, ...], L: int, reg: float, name: str, kept: int) -> Cases:
     """Decay of the singular values beyond ``kept`` at the best minimum that the search finds."""
-    solution = solve(DeepUFM(len(sizes), L, reg, samples=sizes), effort="quick")
+    solution = solve(DeepUFM(len(sizes), L, reg, samples=sizes), effort="quick", many=True)
     s = solution.singular_values
     tail = (s[kept] / s[0]) ** (2 / (L + 1)) if s.size > kept else 0.0
     witness = {"means": solution.means}

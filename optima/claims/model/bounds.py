@@ -65,7 +65,7 @@ def jensen_bound(
         for L in depths:
             for reg in regs:
                 problem = DeepUFM(K, L, reg)
-                loss = solve(problem, effort="quick").loss
+                loss = solve(problem, effort="quick", many=True).loss
                 yield Cases(
                     1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found"
                 )

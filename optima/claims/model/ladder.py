@@ -37,7 +37,7 @@ def ladder(classes: Sequence[int], depths: Sequence[int], regs: Sequence[float])
                 problem = DeepUFM(K, L, reg)
                 at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
                 yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
-                for rung in solve(problem, effort="quick").ladder:
+                for rung in solve(problem, effort="quick", many=True).ladder:
                     for found in rung.minima:
                         if found.verdict == "minimum":
                             rise = least_rise(problem, found.means)
