@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from optima.files import beside, cannot_be_written, check_output, is_special, open_special
 
@@ -152,7 +152,7 @@ class LaTeX(Encoder):
 
 ENCODERS: dict[str, type[Encoder]] = {"csv": CSV, "json": JSON, "markdown": Markdown, "latex": LaTeX}
 # The name of a format, or what makes its encoder where that has settings.
-Form = str | Callable[[pa.Schema], Encoder]
+Form: TypeAlias = "str | Callable[[pa.Schema], Encoder]"
 
 
 class Sink(ABC):
