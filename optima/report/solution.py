@@ -120,7 +120,10 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
     if len(rungs) > 1 and any(not rung.starts for rung in rungs):
         notes.append("starts 0: only named structures, and minima of the ranks beside it, were tried there")
     if "chance" in solution.known_by:
-        notes.append("chance: an estimate from how often random starts met the same minima again, not a proof")
+        notes.append(
+            "chance: how often, at most, ten times the work improved on searches that met their best minimum as often; "
+            "measured, not a proof"
+        )
     absent = _absent(solution, rungs)
     if absent:
         notes.append(

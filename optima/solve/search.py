@@ -356,8 +356,9 @@ class _Search:
         hits = best.met if best else 0
         likely = chance(self.problem, hits)
         return (
-            f"best of {starts} random starts on ranks {', '.join(map(str, searched))}, {local} local searches and the "
-            f"named structures; met {hits} times; "
+            f"best of {starts} random starts on ranks {', '.join(map(str, searched))}"
+            + (f", {local} searches from minimum to minimum" if local else "")
+            + f" and the named structures; met {hits} times; "
             + (
                 "no estimate of the chance that more work finds better: nothing like it was measured"
                 if math.isnan(likely)
