@@ -44,7 +44,7 @@ def training():
 def large(problem=MANY, ranks=30):
     """A solution with as many minima as a search can leave."""
     means = np.random.default_rng(0).standard_normal((problem.classes,) * 2)
-    minima = tuple(Minimum(0.1, f"unnamed & <{i}>", "minimum", 0.0, 0.1, 3, means) for i in range(8))
+    minima = tuple(Minimum(0.1, "minimum", 0.0, 0.1, 3, means, 3, f"unnamed & <{i}>") for i in range(8))
     ladder = tuple(Rung(rank, minima, 20, 1, 0.01) for rank in range(1, ranks + 1))
     named_losses = {f"structure {i}": 0.1 for i in range(300)}
     return Solution(problem, means, "unnamed (rank 40)", ladder, named_losses, "closed form", 0, "quick", 0.1)

@@ -88,7 +88,8 @@ def named(name: str, classes: int) -> Structure:
     classes = positive_integer("classes", classes, minimum=2)
     structure = find(name, classes)
     if structure is None:
-        raise ValueError(f"there is no structure {shown(name)} at {classes} classes; {hint(name, [classes])}")
+        near = " or ".join(near_names(name, [classes], among=[])) or f"a name that catalogue({classes}) lists"
+        raise ValueError(f"there is no structure {shown(name)} at {classes} classes; pass {near}")
     return structure
 
 
@@ -147,10 +148,15 @@ def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
 
 def hint(name: str, classes: Sequence[int]) -> str:
     """What to pass instead of a name that is not known: the nearest ones, or the families."""
+    near = near_names(name, classes, known_names())
     known = [family.name for family in FAMILIES]
-    members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
-    near = dict.fromkeys(map(canonical, get_close_matches(name, sorted({*known_names(), *members}), n=3)))
     return f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
+
+
+def near_names(name: str, classes: Sequence[int], among: Sequence[str]) -> list[str]:
+    """Names like this one: of the structures at these numbers of classes, and ``among`` others."""
+    members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
+    return list(dict.fromkeys(map(canonical, get_close_matches(name, sorted({*among, *members}), n=3))))
 
 
 def known_names() -> list[str]:
