@@ -34,7 +34,7 @@ def test_the_gap_printed_is_at_most_the_gap_asked_for(problem: DeepUFM) -> None:
         assert proved.gap == certificate.gap == 1 - proved.lower_bound / proved.loss
         assert proved.gap == proved.as_dict()["gap"] <= gap
         assert certificate.ended == f"the gap of {gap:g} is reached"
-        assert f"(gap {proved.gap:.2g})" in str(proved)
+        assert f"(gap {proved.gap:.2g} = 1 - bound / loss)" in str(proved)
         assert certificate.verify()
 
 
