@@ -353,6 +353,8 @@ def chosen(schema: pa.Schema, names: Sequence[str] | None) -> pa.Schema:
 
     Raises ValueError for a column that is not there.
     """
+    import pyarrow as pa
+
     if names is None:
         return schema
     if not names:

@@ -11,9 +11,16 @@ import typer
 
 from optima.cli import options, parse
 
-File = Annotated[Path, typer.Argument(help="Logits: npz, npy, csv, txt, pt or safetensors.", show_default=False)]
-LabelFile = Annotated[Path | None, typer.Option("--labels", help="File with the class 0, ..., K-1 of each sample.")]
-ArrayName = Annotated[str | None, typer.Option("--array", help="Name of the logits among several arrays.")]
+File = Annotated[
+    Path,
+    typer.Argument(metavar=options.FILE, help="Logits: npz, npy, csv, txt, pt or safetensors.", show_default=False),
+]
+LabelFile = Annotated[
+    Path | None, typer.Option("--labels", metavar=options.FILE, help="File with the class 0, ..., K-1 of each sample.")
+]
+ArrayName = Annotated[
+    str | None, typer.Option("--array", metavar="NAME", help="Name of the logits among several arrays.")
+]
 Transpose = Annotated[
     bool | None,
     typer.Option(
@@ -29,9 +36,14 @@ def compare(
     reg_per_factor: options.RegPerFactor = None,
     samples: Annotated[
         str | None,
-        typer.Option(help="Samples n per class: one number, or K with commas; default those of the labels, or 1."),
+        typer.Option(
+            metavar=options.INTEGERS,
+            help="Samples n per class: one number, or K with commas; default those of the labels, or 1.",
+        ),
     ] = None,
-    classes: Annotated[str | None, typer.Option(help="Number of classes K; default that of the logits.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; default that of the logits.")
+    ] = None,
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
@@ -39,7 +51,7 @@ def compare(
     loss: options.LossOption = options.Loss.ce,
     effort: options.EffortOption = options.Effort.normal,
     as_json: options.AsJson = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw both logits to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar=options.FILE, help="Draw both logits to this file.")] = None,
     force: options.Force = False,
 ) -> None:
     """Your network's logits: rank, nearest structures, neural collapse, and its loss among the predicted minima.

@@ -16,7 +16,9 @@ def recognise(
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
-    tolerance: Annotated[str, typer.Option(help="Relative distance up to which a structure gives its name.")] = "0.02",
+    tolerance: Annotated[
+        str, typer.Option(metavar="NUMBER", help="Relative distance up to which a structure gives its name.")
+    ] = "0.02",
     loss: options.LossOption = options.Loss.ce,
     as_json: options.AsJson = False,
 ) -> None:

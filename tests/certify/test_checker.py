@@ -84,6 +84,7 @@ def test_one_direction_and_nothing_are_proved_again():
         assert not verify(problem, 1e-9, upper, means, "nonnegative", {}, intervals)
 
 
+@pytest.mark.slow
 def test_a_search_of_four_classes_stopped_early_keeps_its_bound():
     problem = DeepUFM(4, 2, 1e-2)
     means = solve(problem).means

@@ -40,6 +40,7 @@ def circulant(rng, group):
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(GROUPS), st.integers(1, 9), REGS, st.integers(0, 10**6))
+@pytest.mark.slow
 def test_bounds_lie_below_invariant_logits(group, L, reg, seed):
     rng = np.random.default_rng(seed)
     problem = DeepUFM(math.prod(group), L, reg)

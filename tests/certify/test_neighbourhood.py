@@ -345,6 +345,7 @@ def boxes_needed(problem: DeepUFM, gap: float, known: bool) -> int:
     return search.size
 
 
+@pytest.mark.slow
 def test_without_the_neighbourhood_boxes_cluster() -> None:
     problem = DeepUFM(3, 2, 1e-2)
     assert boxes_needed(problem, 1e-10, known=True) <= 1.2 * boxes_needed(problem, 1e-6, known=True)

@@ -45,6 +45,7 @@ def test_cheap_bounds_lie_below_random_logits(K: int, L: int, reg: float, seed: 
 
 @settings(max_examples=4, deadline=None)
 @given(st.integers(2, 3), st.integers(2, 10), REGS, st.data())
+@pytest.mark.slow
 def test_searched_bounds_meet_the_search(K: int, L: int, reg: float, data: st.DataObject) -> None:
     samples = data.draw(st.one_of(st.integers(1, 4), st.tuples(*[st.integers(1, 4)] * K)))
     problem = DeepUFM(K, L, reg, samples=samples)
@@ -77,6 +78,7 @@ def test_three_classes_close_to_one_in_a_million(L: int, reg: float) -> None:
     assert certify(DeepUFM(3, L, reg), gap=1e-6).gap <= 1e-6
 
 
+@pytest.mark.slow
 def test_rank_one_and_zero_minima_close_too() -> None:
     assert certify(DeepUFM(3, 6, 1e-1), gap=1e-6).gap <= 1e-6
     assert certify(DeepUFM(3, 9, 1e-1), gap=1e-6).gap <= 1e-6
@@ -274,6 +276,7 @@ def test_the_dual_bounds_the_fit(K: int) -> None:
         assert phi[i] >= (form.fit(basis @ y.T) + np.einsum("c,ca,ab,cb->", count, y, D, y)) * (1 - 1e-9)
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_ends_at_the_same_bound(tmp_path) -> None:
     problem = DeepUFM(4, 2, 1e-2)
     solution = solve(problem, effort="quick")
@@ -391,7 +394,7 @@ def test_relu_is_refused() -> None:
 
 
 @pytest.mark.parametrize("reg", [1e-1, pytest.param(1e-3, marks=pytest.mark.slow), 1e-5])
-@pytest.mark.parametrize("L", [2, pytest.param(5, marks=pytest.mark.slow), 10])
+@pytest.mark.parametrize("L", [2, pytest.param(5, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.slow)])
 def test_the_upper_bound_of_a_part_is_its_minimum(L: int, reg: float) -> None:
     # A target above the minimum is never proved, and would take all of the boxes.
     part = ConvexConcave.of(DeepUFM(4, L, reg)).subsample(3)

@@ -59,6 +59,7 @@ def wild(monkeypatch) -> None:
         monkeypatch.setattr(time, name, lambda: 7000.0 * next(count))
 
 
+@pytest.mark.slow
 def test_a_clock_that_runs_wild_changes_nothing(request) -> None:
     calm = every_proof()
     assert any("stopped after" in shown for shown in calm)
@@ -110,6 +111,7 @@ def in_a_process(threads: int) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_load_and_threads_change_no_bit(request) -> None:
     quiet = in_a_process(1)
     request.getfixturevalue("crowd")

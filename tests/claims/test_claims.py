@@ -50,7 +50,13 @@ def test_every_claim_is_here():
     assert set(SMALL) == set(library())
 
 
-@pytest.mark.parametrize("name", SMALL)
+# These take seconds each also on a small grid.
+LONG = ("model.scale", "garrod2025.theoremA2", "garrod2025.theorem6")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in SMALL]
+)
 def test_claim(name):
     verdict, axes = SMALL[name]
     outcome = run(library()[name], axes)

@@ -121,6 +121,7 @@ def test_the_spellings_yield_the_same_output(call):
     assert call("table", "-K", "4:5", "--depth", "2", "--lambda", "1e-6,1e-3", "--format", "json")[1] == table[1]
 
 
+@pytest.mark.slow
 def test_an_axis_is_spelt_like_its_option(call, tmp_path):
     grid = ("phase", "--no-certify", "--workers", "1", "-K", "3", "--depths", "1,2", "--lambdas", "0.1,0.2")
     for number, axes in enumerate((("lambda", "depths"), ("reg", "L"))):

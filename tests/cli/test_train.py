@@ -240,5 +240,7 @@ def test_reproduce_lists_the_figures(call):
 
 
 def test_reproduce_refuses_what_is_not_there(call, tmp_path):
-    assert "pass one of garrod2025.fig1" in call("reproduce", "garrod2025.fig9")[2]
+    assert (
+        "there is no figure 'garrod2025.fig9'; did you mean garrod2025.fig" in call("reproduce", "garrod2025.fig9")[2]
+    )
     assert "is not a folder" in call("reproduce", "garrod2025.fig1", "--out", tmp_path / "none")[2]

@@ -410,7 +410,7 @@ def test_products_are_cut_to_their_best_approximation():
     assert np.linalg.norm(product - A @ B.T) == pytest.approx(np.linalg.norm(left_out), rel=1e-12)
 
 
-@pytest.mark.parametrize("classes", [8, 12])
+@pytest.mark.parametrize("classes", [pytest.param(8, marks=pytest.mark.slow), 12])
 def test_krylov_solves_agree_with_the_dense_hessian(classes, monkeypatch):
     objective = RungObjective.of(DeepUFM(classes, 3, 1e-3))
     codes = random_codes(objective, 3, 4, np.random.default_rng(2))
