@@ -8,6 +8,7 @@ No test depends on chance or on how busy the machine is.
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,17 @@ settings.register_profile("steady", derandomize=True, deadline=None, suppress_he
 settings.load_profile("steady")
 
 pytest_plugins = ["pytester"]
+
+
+# Cases that take long beside others of the same test, made by long_cases.py.
+LONG = frozenset((Path(__file__).parent / "long_cases.txt").read_text(encoding="utf-8").splitlines())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid in LONG:
+            item.add_marker(pytest.mark.slow)
 
 
 def missing(name):
