@@ -24,7 +24,8 @@ pytest_plugins = ["pytester"]
 
 
 # Cases that take long beside others of the same test, made by long_cases.py.
-LONG = frozenset((Path(__file__).parent / "long_cases.txt").read_text(encoding="utf-8").splitlines())
+LIST = Path(__file__).with_name("long_cases.txt")
+LONG = frozenset(LIST.read_text(encoding="utf-8").splitlines() if LIST.is_file() else ())
 
 
 @pytest.hookimpl(tryfirst=True)
