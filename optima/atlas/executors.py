@@ -84,7 +84,7 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
             check_guard()
             count = positive_integer("workers", _cores() if workers is None else workers)
             with one_blas_thread():
-                cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=None)
+                cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=":0")
             with cluster, distributed.Client(cluster) as client:
                 # Replaces workers that die, also those that die while they start.
                 cluster.adapt(minimum=count, maximum=count)

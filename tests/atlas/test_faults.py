@@ -204,7 +204,7 @@ def test_a_build_on_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path)
         pytest.skip("no file system of a given size can be mounted here")
     path = str(tmp_path / "disk" / "atlas.sqlite")
     done = subprocess.run(
-        [*command, "360k", str(tmp_path / "disk"), sys.executable, "-c", FULL, path, *BUILD],
+        [*command, "560k", str(tmp_path / "disk"), sys.executable, "-c", FULL, path, *BUILD],
         capture_output=True,
         text=True,
         check=True,
