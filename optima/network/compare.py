@@ -13,8 +13,8 @@ from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
+from optima.report.collapse import COLLAPSE, collapse_loss
 from optima.solve.search import solve
-from optima.structures import find, named
 from optima.structures.recognition import recognise
 
 
@@ -72,9 +72,9 @@ def compare(
     reduction = Reduction(problem)
     solution = solve(problem, effort=effort, progress=progress)
     predicted = {**solution.candidates, "best known": solution.loss}
-    collapse = "simplex" if problem.loss == "ce" else "frame"
-    if collapse not in predicted and problem.max_rank >= named_rank(collapse, problem.classes):
-        predicted[collapse] = _scaled_loss(reduction, collapse)
+    collapse = COLLAPSE[problem.loss]
+    if collapse not in predicted and (least := collapse_loss(problem)) is not None:
+        predicted[collapse] = least
     means = center(layout.means) if problem.loss == "ce" else layout.means
     recognition = recognise(means, loss=problem.loss)
     return Comparison(
@@ -106,12 +106,6 @@ def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
     return replace(problem, samples=counted)
 
 
-def named_rank(name: str, classes: int) -> int:
-    """Rank of a structure."""
-    structure = find(name, classes)
-    return structure.rank if structure is not None else classes
-
-
 def _best_cut(means: Array, reduction: Reduction) -> tuple[int, float]:
     """The number of singular values of M diag(sqrt(n_c)) whose truncation has the least f, and that f."""
     roots = np.sqrt(reduction.problem.class_sizes)
@@ -131,18 +125,3 @@ def _accuracy(layout: Layout) -> float:
     columns = layout.means if layout.columns is None else layout.columns
     labels = np.repeat(np.arange(len(layout.means)), 1 if layout.sizes is None else layout.sizes)
     return float(np.mean(columns.argmax(axis=0) == labels))
-
-
-def _scaled_loss(reduction: Reduction, name: str) -> float:
-    """Least loss over the scales of a structure of one block, where no closed form is known: classes differ in size."""
-    # Imported when needed: it takes a good part of the time of `import optima`.
-    from scipy.optimize import minimize_scalar
-
-    structure = named(name, reduction.problem.classes)
-    shape = structure.shape().astype(float)
-    value = lambda log: reduction.value(np.exp(log) * shape)
-    grid = np.linspace(-7, 7, 141)
-    best = int(np.argmin([value(log) for log in grid]))
-    around = (grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)])
-    found = minimize_scalar(value, bounds=around, method="bounded", options={"xatol": 1e-10})
-    return float(min(found.fun, reduction.value(0 * shape)))

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_hex
 
-from optima.atlas.page.named import COLLAPSE, Named, named
+from optima.atlas.page.named import Named, named
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
 from optima.plot.code import hull_edges
 from optima.plot.logits import class_order
 from optima.plot.ranks import rank_colour
 from optima.reduction import Reduction
+from optima.report.collapse import COLLAPSE
 from optima.solution import grouped
 
 # Significant digits of the codes on the page, which are there to be looked at.

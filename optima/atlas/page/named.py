@@ -11,12 +11,11 @@ import numpy as np
 from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
 from optima.reduction import Reduction
+from optima.report.collapse import COLLAPSE
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
 from optima.structures import Structure, catalogue
 
-# Neural collapse of either loss.
-COLLAPSE = {"ce": "simplex", "mse": "frame"}
 # Rungs that a page lists for a cell.
 RUNGS = 12
 
