@@ -43,12 +43,13 @@ def atlas(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=WRITERS)
+LIBRARIES = {"netcdf": [pytest.mark.needs("xarray"), pytest.mark.needs("netCDF4")]}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=LIBRARIES.get(name, [])) for name in WRITERS])
 def writer(request, atlas):
     """The arguments for a path, and the ending of its name."""
     command, option, ending = WRITERS[request.param]
-    if ending == "nc":
-        pytest.importorskip("xarray")
     command = [str(atlas) if word == "ATLAS" else word for word in command]
     force = [] if option == "--checkpoint" else ["--force"]
     return lambda path: [*command, option, path, *force], ending
