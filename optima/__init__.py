@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.table import LossTable
-    from optima.train.trainer import train
+    from optima.training.trainer import train
 
 __all__ = [
     "Comparison",
@@ -79,14 +79,14 @@ _HOMES = {
     "stationary_scales": "solve.scale",
     "structure_losses": "solve.cell",
     "sweep": "solve.sweep",
-    "train": "train.trainer",
+    "train": "training.trainer",
     "zero_threshold": "certify.zero",
 }
 
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
-        # An import sets a subpackage as an attribute of its parent: solve, certify and train stay the functions.
+        # An import sets a subpackage as an attribute of its parent: solve and certify stay the functions.
         if not (name in _HOMES and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 

@@ -26,7 +26,7 @@ from optima.atlas.record import Record
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.solution import Minimum, Rung, Solution
 from optima.structures.recognition import Recognition
-from optima.train import Training
+from optima.training import Training
 
 MANY = DeepUFM(40, 3, (1e-3, 2e-3, 3e-3, 4e-3), samples=range(1, 41))
 
@@ -185,7 +185,7 @@ def test_html_is_short_and_escaped(training):
 def test_html_recognises_only_the_runs_it_shows(training, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        import_module("optima.train.run"), "recognise", lambda *a, **k: seen.append(a) or recognise(*a, **k)
+        import_module("optima.training.run"), "recognise", lambda *a, **k: seen.append(a) or recognise(*a, **k)
     )
     runs = [replace(run) for run in training.runs * 50]
     Training(tuple(runs))._repr_html_()

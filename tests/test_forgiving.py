@@ -20,7 +20,7 @@ from optima import (
     train,
     zero_threshold,
 )
-from optima.train import predict
+from optima.training import predict
 
 PROBLEM = DeepUFM(4, 2, 1e-2)
 TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict]

@@ -51,7 +51,7 @@ for name in optima.__all__:
     value = getattr(optima, name)
     assert callable(value) and not isinstance(value, types.ModuleType), name
     assert value.__name__ == name, name
-import optima.solve.lbfgs, optima.train.rule, optima.certify.tree
+import optima.solve.lbfgs, optima.training.rule, optima.certify.tree
 assert (optima.solve, optima.certify, optima.train) == (solve, certify, train)
 print("fine")
 """

@@ -9,14 +9,14 @@ from optima import __version__, brief
 from optima.files import parse_json
 from optima.model import Array, DeepUFM, one_of, positive_integer, positive_number
 from optima.structures.names import canonical
-from optima.train import Rule, Run
+from optima.training import Rule, Run
 
 ENDINGS = ("converged", "out of steps", "diverged")
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How runs are trained, in the words of :func:`optima.train.train`; ``polish`` asks for their critical points.
+    """How runs are trained, in the words of :func:`optima.training.train`; ``polish`` asks for their critical points.
 
     Raises ValueError and TypeError on bad input.
     """
@@ -70,7 +70,7 @@ class Trained:
         Objective, ||grad F|| / ||(lambda_l W_l)_l|| and logits where descent stopped; None (structure:
         ``"diverged"``) for a diverged run.
     polished_loss, polished_structure, polished_rank, verdict
-        The critical point that the run was heading for (:func:`optima.train.polish.polish`), None without one.
+        The critical point that the run was heading for (:func:`optima.training.polish.polish`), None without one.
     means
         Class-mean logits (K, K), at the critical point where there is one; None for a diverged run.
     version

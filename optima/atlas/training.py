@@ -13,8 +13,8 @@ from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.work import work
 from optima.limits import check_cells, check_trainable
 from optima.model import DeepUFM, is_sequence, positive_integer
-from optima.train import train as descend
-from optima.train.initial import Initialisation
+from optima.training import train as descend
+from optima.training.initial import Initialisation
 
 # Numbers in the factors of the runs of a job: as many as the trainer works on at a time, so that a batch is full and
 # a kill loses little.
@@ -109,7 +109,7 @@ def train(
 
     .. math:: W_l \leftarrow W_l - \eta \nabla_{W_l} F, \quad H \leftarrow H - \eta \nabla_H F
 
-    from the starting points of :class:`optima.train.initial.Initialisation`. The runs are cut into jobs of about a
+    from the starting points of :class:`optima.training.initial.Initialisation`. The runs are cut into jobs of about a
     megabyte of factors; each is stored whole when it ends, so that a kill loses those in flight, and the same call
     goes on. Neither the number of workers nor the other runs change where a run ends.
 

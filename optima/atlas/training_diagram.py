@@ -18,8 +18,8 @@ from optima.atlas.training import TrainingProgress, checked, seed_list, train
 from optima.limits import check_cells
 from optima.model import DeepUFM, one_of
 from optima.structures.recognition.result import UNNAMED
-from optima.train import Share
-from optima.train.compare import shares
+from optima.training import Share
+from optima.training.compare import shares
 
 # Stands for whatever structure the global minimum has.
 GLOBAL = "global"

@@ -57,7 +57,7 @@ def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
 
 
 def _shares(runs: Sequence[Any], polished: bool) -> dict[str, Any]:
-    from optima.train.compare import shares
+    from optima.training.compare import shares
 
     return shares(run.end(polished)[0] for run in runs)
 

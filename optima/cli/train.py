@@ -18,7 +18,7 @@ from optima.report.screen import Column
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:
-    from optima.train import Comparison, Run, Share
+    from optima.training import Comparison, Run, Share
 
 
 class Activation(StrEnum):
@@ -106,8 +106,8 @@ def train(
     force: options.Force = False,
 ) -> None:
     """Full-batch gradient descent from many seeds: where it ends, against every predicted loss."""
-    from optima.train import Rule
-    from optima.train import train as descend
+    from optima.training import Rule
+    from optima.training import train as descend
 
     sizes = options.class_sizes(samples)
     regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]

@@ -8,13 +8,13 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.network.layout import Layout, class_means, numbers
-from optima.train.measures import from_self_dual, from_simplex, variability
+from optima.training.measures import from_self_dual, from_simplex, variability
 
 
 def collapse_measures(
     problem: DeepUFM, layout: Layout, features: Any = None, weights: Any = None
 ) -> tuple[dict[str, float | None], str]:
-    """NC1, NC2 and NC3 as :func:`optima.train.measures.measure` defines them, and what they are of.
+    """NC1, NC2 and NC3 as :func:`optima.training.measures.measure` defines them, and what they are of.
 
     With features, shape (N, d) or (d, N), NC1 and NC2 are theirs; NC3 needs the weights W of the last layer too, shape
     (K, d) or (d, K). Without features NC1 and NC2 are those of the logits. All vanish at deep neural collapse; None

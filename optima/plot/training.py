@@ -16,8 +16,8 @@ from optima.plot.logits import draw_logits, logit_bar
 from optima.plot.numbers import settings
 
 if TYPE_CHECKING:
-    from optima.train.compare import Comparison
-    from optima.train.run import Run
+    from optima.training.compare import Comparison
+    from optima.training.run import Run
 
 # Dark to light, and each with a dash of its own, so that they stay apart in grey and for every kind of eye.
 STYLES = (

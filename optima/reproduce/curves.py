@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from optima.reproduce.table import Row
-from optima.train import Run
+from optima.training import Run
 
 
 def curve_rows(runs: Sequence[Run]) -> list[Row]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Picture
 from optima.files import remove
 from optima.plot.picture import write_picture
 from optima.reproduce.table import Row, write
-from optima.train import Progress
+from optima.training import Progress
 
 Tell = Callable[[Progress], None]
 

@@ -14,7 +14,7 @@ from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.solve.cell import structure_losses
-from optima.train import Run, train
+from optima.training import Run, train
 
 FULL = DeepUFM(10, 2, 2.0**-10, 5, width=70)
 QUICK = DeepUFM(6, 2, 2.0**-6, 5, width=16)

@@ -12,7 +12,7 @@ from optima.plot.numbers import number
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
 from optima.reproduce.table import Row
-from optima.train import Share
+from optima.training import Share
 
 COLLAPSE = "simplex"
 # The two counts: by the structure where descent ended, and by that of the critical point beyond.

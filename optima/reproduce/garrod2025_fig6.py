@@ -19,7 +19,7 @@ from optima.plot.numbers import settings
 from optima.plot.training import draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.train import Run, predict, train
+from optima.training import Run, predict, train
 
 FULL = DeepUFM(10, 3, 2.0**-9, 5, width=70, activation="relu")
 QUICK = DeepUFM(4, 3, 2.0**-6, 5, width=20, activation="relu")

@@ -8,7 +8,7 @@ from typing import Any
 from optima.model import DeepUFM
 from optima.reproduce.figure import Workplace
 from optima.reproduce.table import Row, read, run_row
-from optima.train import train
+from optima.training import train
 
 LR, SAMPLES, DEPTH = 0.5, 5, 2
 WIDTH, REG = "width", "reg"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optima.files import write_rows
-from optima.train import Run
+from optima.training import Run
 
 Row = dict[str, Any]
 

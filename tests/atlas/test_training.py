@@ -11,7 +11,7 @@ import pytest
 from optima import DeepUFM
 from optima.atlas import Hyperparameters, Runs, Store, check_trained, dask, processes, train
 from optima.atlas.training import cut
-from optima.train import train as descend
+from optima.training import train as descend
 
 # Coarse: what is tested is the keeping of books.
 SETTINGS = Hyperparameters(steps=300, tolerance=1e-3)

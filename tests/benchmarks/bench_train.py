@@ -26,11 +26,11 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from optima import DeepUFM
-from optima.train.arrays import Backend
-from optima.train.crew import Crew, cores, crew
-from optima.train.descent import GLANCE, Descent, Settings, Trial
-from optima.train.initial import Initialisation
-from optima.train.rule import Rule
+from optima.training.arrays import Backend
+from optima.training.crew import Crew, cores, crew
+from optima.training.descent import GLANCE, Descent, Settings, Trial
+from optima.training.initial import Initialisation
+from optima.training.rule import Rule
 
 LR = 0.5
 WIDTHS, SEEDS, DEPTHS = (20, 70, 200), (1, 10), (2, 3)

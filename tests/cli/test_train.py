@@ -129,7 +129,7 @@ def test_interrupted(call, tmp_path, monkeypatch, options):
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(import_module("optima.train.descent").Descent, "advance", interrupt)
+    monkeypatch.setattr(import_module("optima.training.descent").Descent, "advance", interrupt)
     code, out, err = call(*options)
     assert (code, out) == (130, "")
     assert err.startswith("optima: interrupted; ")
@@ -144,13 +144,13 @@ def test_an_interrupt_promises_what_is_there(call, tmp_path, monkeypatch):
 
     file = tmp_path / "state.npz"
     with monkeypatch.context() as patched:
-        patched.setattr(import_module("optima.train.descent").Descent, "advance", interrupt)
+        patched.setattr(import_module("optima.training.descent").Descent, "advance", interrupt)
         code, _, err = call(*TRAIN, "--checkpoint", file)
     assert code == 130
     assert err == f"optima: interrupted; {file} was not written yet, so the command would begin again\n"
     assert not file.exists()
     assert call(*TRAIN, "--checkpoint", file)[0] == 0
-    monkeypatch.setattr(import_module("optima.train.trainer"), "polish", interrupt)
+    monkeypatch.setattr(import_module("optima.training.trainer"), "polish", interrupt)
     code, _, err = call(*TRAIN, "--checkpoint", file)
     assert (code, err) == (130, "optima: interrupted; repeat the command to go on\n")
 
@@ -203,7 +203,7 @@ def test_a_checkpoint_of_another_command_is_refused(call, tmp_path):
 KILLED = """
 import importlib, os, signal, sys
 from optima.cli import main
-trainer = importlib.import_module("optima.train.trainer")
+trainer = importlib.import_module("optima.training.trainer")
 store, trainer.STORE = trainer.stored.store, -1.0
 def store_and_die(path, command, descents):
     store(path, command, descents)

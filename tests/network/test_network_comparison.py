@@ -7,7 +7,7 @@ import pytest
 
 import optima
 from optima.reduction import center
-from optima.train.measures import measure
+from optima.training.measures import measure
 
 PROBLEM = optima.DeepUFM(6, 2, 2**-10, 5)
 PAIRS = optima.named("pairs", 6).shape(optima.best_scales(optima.named("pairs", 6), 2, 2**-10, 5).scales)

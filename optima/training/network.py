@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optima.model import DeepUFM
-from optima.train.arrays import Backend
+from optima.training.arrays import Backend
 
 # W_1, ..., W_L, H, each with a leading axis over the runs.
 Factors = list[Any]

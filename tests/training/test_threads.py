@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_info
 
 from optima import DeepUFM, train
 from optima.cli import main
-from optima.train.arrays import Backend
-from optima.train.crew import Crew, cores, crew
+from optima.training.arrays import Backend
+from optima.training.crew import Crew, cores, crew
 
-descent = import_module("optima.train.descent")
+descent = import_module("optima.training.descent")
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)
 DEEP = DeepUFM(5, 3, (0.01, 0.02, 0.03, 0.04), (1, 2, 3, 1, 2), width=17, activation="relu")
 
@@ -124,7 +124,7 @@ def test_ctrl_c_ends_all_threads_and_the_checkpoint_goes_on(threads, tmp_path, m
     file = tmp_path / "training.npz"
     settings = {"steps": 500, "seeds": 4, "record": False, "threads": threads}
     whole = train(DEEP, **settings)
-    monkeypatch.setattr(import_module("optima.train.trainer"), "STORE", 0.0)
+    monkeypatch.setattr(import_module("optima.training.trainer"), "STORE", 0.0)
     plain, calls = Crew.repeat, []
 
     def interrupted(self, count, work, parts):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, Reduction, recognise, structure_losses, train
-from optima.train.initial import Initialisation
+from optima.training.initial import Initialisation
 
 WIDE = DeepUFM(8, 3, 2**-8, 2, width=60)
 

@@ -19,15 +19,15 @@ from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
 from optima.solution import problem_dict
 from optima.structures.names import canonical
-from optima.train import checkpoint as stored
-from optima.train.arrays import Backend
-from optima.train.compare import Comparison, compare
-from optima.train.crew import crew
-from optima.train.descent import Descent, Settings, Trial
-from optima.train.initial import Initialisation
-from optima.train.polish import polish
-from optima.train.rule import Rule
-from optima.train.run import Run, runs_table
+from optima.training import checkpoint as stored
+from optima.training.arrays import Backend
+from optima.training.compare import Comparison, compare
+from optima.training.crew import crew
+from optima.training.descent import Descent, Settings, Trial
+from optima.training.initial import Initialisation
+from optima.training.polish import polish
+from optima.training.rule import Rule
+from optima.training.run import Run, runs_table
 
 if TYPE_CHECKING:
     from optima.plot.figure import Figure
@@ -76,7 +76,7 @@ class Training:
         return self.compare(effort)[0].plot(path)
 
     def polished(self, progress: Callable[[int, int], None] | None = None) -> Training:
-        """The same runs, each with the critical point it was heading for (:func:`optima.train.polish.polish`)."""
+        """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`)."""
         done = []
         for number, run in enumerate(self.runs):
             done.append(run if run.diverged else replace(run, polished=polish(run.problem, run.factors)))
@@ -134,9 +134,9 @@ def train(
     seeds
         The number of seeds (0, 1, ...), or the seeds. Run by run the same seed gives the same starting point.
     init, scale
-        See :class:`optima.train.initial.Initialisation`.
+        See :class:`optima.training.initial.Initialisation`.
     rule
-        See :class:`optima.train.rule.Rule`; None is plain gradient descent.
+        See :class:`optima.training.rule.Rule`; None is plain gradient descent.
     record
         Whether spectra, margin and collapse are recorded at the checks; losses, gradient norms and class-mean logits
         always are.

@@ -12,11 +12,11 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.structures.recognition import recognise
-from optima.train.arrays import Backend
-from optima.train.crew import Crew
-from optima.train.measures import class_means, measure
-from optima.train.network import Network, penalty, squared_norms
-from optima.train.rule import Rule
+from optima.training.arrays import Backend
+from optima.training.crew import Crew
+from optima.training.measures import class_means, measure
+from optima.training.network import Network, penalty, squared_norms
+from optima.training.rule import Rule
 
 # Checks per factor of ten in the number of steps.
 PER_DECADE = 10
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for all trials: see :func:`optima.train.train`."""
+    """What is the same for all trials: see :func:`optima.training.train`."""
 
     steps: int
     rule: Rule
@@ -70,7 +70,7 @@ class Descent:
     """Gradient descent on trials whose problems differ in their regularisation only.
 
     ``step`` and ``tracks`` tell how far it is; ``batch`` and ``velocity`` are the factors of the trials numbered
-    ``active``. :meth:`run` goes on to the end from any state that :mod:`optima.train.checkpoint` stored.
+    ``active``. :meth:`run` goes on to the end from any state that :mod:`optima.training.checkpoint` stored.
     """
 
     def __init__(self, trials: list[Trial], settings: Settings, backend: Backend, crew: Crew) -> None:
@@ -187,7 +187,7 @@ class Descent:
         }
 
     def _settled(self, track: Track, problem: DeepUFM) -> bool:
-        """The convergence rule: see :func:`optima.train.train`."""
+        """The convergence rule: see :func:`optima.training.train`."""
         now = track.records[-1]
         if not now["relative_gradient"] <= self.settings.tolerance:
             return False

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, solve, structure_losses, train
-from optima.train import Share, predict
-from optima.train.polish import polish
+from optima.training import Share, predict
+from optima.training.polish import polish
 
 TEN = DeepUFM(10, 2, 2**-7, 5, width=12)
 MIXTURES = [f"simplex({10 - 2 * pairs})+pairs({pairs})" for pairs in (1, 2, 3)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from optima.files import is_special, opened, parse_json, read_arrays, whole
 from optima.model import Array
-from optima.train.descent import Descent, Track
+from optima.training.descent import Descent, Track
 
 FORMAT = "optima training 1"
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from models import problems
 
 from optima import DeepUFM, solve, structure_losses, train
-from optima.train import Rule
-from optima.train.arrays import Backend
-from optima.train.crew import Crew
-from optima.train.descent import Descent, Settings, Track, Trial, check_steps
-from optima.train.initial import Initialisation
+from optima.training import Rule
+from optima.training.arrays import Backend
+from optima.training.crew import Crew
+from optima.training.descent import Descent, Settings, Track, Trial, check_steps
+from optima.training.initial import Initialisation
 
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)
 RULES = [Rule(), Rule(0.9), Rule(0.9, nesterov=True), Rule(0.9, decay="decoupled"), Rule(decay="decoupled")]
@@ -221,5 +221,5 @@ def same_to_the_bit(one, other):
 def test_rows_worked_on_one_at_a_time_give_the_same_numbers(monkeypatch):
     settings_ = {"lr": [0.2, 0.5], "steps": 50, "seeds": 2, "rule": Rule(0.5)}
     together = train(SMALL, **settings_)
-    monkeypatch.setattr(import_module("optima.train.descent"), "CACHE", 1)
+    monkeypatch.setattr(import_module("optima.training.descent"), "CACHE", 1)
     same_to_the_bit(train(SMALL, **settings_), together)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optima.model import one_of, shown
-from optima.train.network import Factors, Network
+from optima.training.network import Factors, Network
 
 DECAYS = ("coupled", "decoupled")
 

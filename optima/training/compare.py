@@ -13,7 +13,7 @@ from optima.forgiving import takes_model
 from optima.model import DeepUFM
 from optima.solve.cell import structure_losses
 from optima.solve.search import solve
-from optima.train.run import Run, runs_table
+from optima.training.run import Run, runs_table
 
 if TYPE_CHECKING:
     from optima.plot.figure import Figure

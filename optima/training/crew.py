@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from optima.model import positive_integer
-from optima.train.arrays import Backend
+from optima.training.arrays import Backend
 
 
 @dataclass(frozen=True)

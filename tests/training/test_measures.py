@@ -5,8 +5,8 @@ import pytest
 from models import random_factors
 
 from optima import DeepUFM
-from optima.train.initial import Initialisation
-from optima.train.measures import class_means, measure
+from optima.training.initial import Initialisation
+from optima.training.measures import class_means, measure
 
 PROBLEM = DeepUFM(6, 3, 2**-10, 4, width=9)
 

@@ -15,10 +15,10 @@ from optima.solve.rung import polish as newton
 from optima.solve.rung_objective import RungObjective
 from optima.solve.starts import from_products
 from optima.structures.recognition import recognise
-from optima.train.arrays import Backend
-from optima.train.measures import class_means
-from optima.train.network import Network, penalty
-from optima.train.run import structure_name
+from optima.training.arrays import Backend
+from optima.training.measures import class_means
+from optima.training.network import Network, penalty
+from optima.training.run import structure_name
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.
 STATIONARY = 1e-7

@@ -15,7 +15,7 @@ from optima.model import Array, DeepUFM
 from optima.structures.recognition import Recognition, recognise
 
 if TYPE_CHECKING:
-    from optima.train.polish import Polished
+    from optima.training.polish import Polished
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Run:
     history
         Arrays whose first axis is over the recorded steps: ``step``, ``loss``, ``fit``, ``penalty``,
         ``gradient_norm``, ``relative_gradient``, class-mean logits ``means`` (K, K), and those of
-        :func:`optima.train.measures.measure`.
+        :func:`optima.training.measures.measure`.
     polished
-        What :meth:`optima.train.Training.polished` found, or None.
+        What :meth:`optima.training.Training.polished` found, or None.
     """
 
     problem: DeepUFM
