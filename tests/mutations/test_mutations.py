@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from optima.claims import library, run
-from optima.hessian import Spectrum
+from optima.spectra import Spectrum
 from optima.structures.base import Block, Orbit
 
 pytestmark = pytest.mark.slow
@@ -184,7 +184,7 @@ MUTATIONS = [
     ),
     Mutation(
         "second derivative of the product with the other sign",
-        "optima.hessian.lifted:_Lifted",
+        "optima.spectra.lifted:_Lifted",
         "_add_second_order",
         lambda original: (
             lambda self, core, *index: (

@@ -10,9 +10,9 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.evidence import Cases, Evidence, Remark
 from optima.claims.verdict import COUNTEREXAMPLE
-from optima.hessian.orbit import tangent_dimension
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.spectra.orbit import tangent_dimension
 
 
 def published_dimension(singular: Sequence[float], depth: int, width: int, corrected: bool = True) -> int:

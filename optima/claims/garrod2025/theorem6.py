@@ -11,9 +11,9 @@ from scipy.optimize import brentq
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table, agreement
-from optima.hessian import Spectrum, lifted_spectrum, pairs_spectrum, simplex_spectrum
 from optima.model import DeepUFM
 from optima.solve import best_scales
+from optima.spectra import Spectrum, lifted_spectrum, pairs_spectrum, simplex_spectrum
 from optima.structures import named
 
 NORMS = ("frobenius", "spectral", "trace_norm")

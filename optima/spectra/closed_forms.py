@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from optima.hessian.spectrum import Spectrum
 from optima.model import Array, positive_integer, positive_number
+from optima.spectra.spectrum import Spectrum
 
 
 def simplex_spectrum(classes: int, depth: int, scale: float, samples: int = 1, width: int | None = None) -> Spectrum:
@@ -155,6 +155,6 @@ def _checked(classes: int, depth: int, samples: int, width: int | None, least: i
     n = positive_integer("samples", samples)
     d = K if width is None else positive_integer("width", width, minimum=K - 1)
     if L == 1:
-        # There the complements of the two factors meet; optima.hessian.lifted_spectrum has that case.
+        # There the complements of the two factors meet; optima.spectra.lifted_spectrum has that case.
         raise ValueError("depth is 1; pass a depth of at least 2, or use lifted_spectrum")
     return K, L, n, d

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from optima.hessian.spectrum import Spectrum
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.spectra.spectrum import Spectrum
 
 # Largest gradient of the reduced value, relative to that of the fit, at a critical point.
 CRITICAL = 1e-6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, Reduction, best_scales, named, solve
-from optima.hessian import (
+from optima.spectra import (
     hessian_operator,
     hessian_product,
     lifted_spectrum,
@@ -12,7 +12,7 @@ from optima.hessian import (
     pairs_spectrum,
     simplex_spectrum,
 )
-from optima.hessian.orbit import tangent_dimension
+from optima.spectra.orbit import tangent_dimension
 
 PROBLEMS = [
     DeepUFM(3, 1, 1e-2, samples=2, width=4),
