@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from optima import brief
-from optima.certify.check import Verification, verify
 from optima.certify.gap import relative_gap
+from optima.checker import Verification, verify
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
 

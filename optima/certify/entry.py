@@ -8,9 +8,9 @@ from pathlib import Path
 
 from optima.certify.branch import BranchAndBound
 from optima.certify.budget import budget_of
-from optima.certify.check.search import MOST_IN_BALLS
 from optima.certify.gap import gap_of_search
 from optima.certify.prove import PARTS, prove
+from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.forgiving import takes_model
 from optima.model import DeepUFM

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optima.certify.check.instance import STRONGEST
+from optima.checker.instance import STRONGEST
 from optima.model import Array, DeepUFM, positive_integer
 from optima.reduction import Reduction
 

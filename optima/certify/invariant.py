@@ -12,9 +12,9 @@ from optima import brief
 from optima.certify.abelian import InvariantForm
 from optima.certify.arithmetic import proving
 from optima.certify.budget import budget_of
-from optima.certify.check import Verification, verify_invariant
 from optima.certify.chords import ChordSearch
 from optima.certify.gap import ROUNDING, gap_of_search, relative_gap
+from optima.checker import Verification, verify_invariant
 from optima.forgiving import takes_model
 from optima.model import Array, DeepUFM
 

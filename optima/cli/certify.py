@@ -14,7 +14,7 @@ from optima.cli.terminal import say
 from optima.cli.terminal import width as screen_width
 
 if TYPE_CHECKING:
-    from optima.certify.check import Verification
+    from optima.checker import Verification
 
 
 def certify(

@@ -11,17 +11,17 @@ from optima import DeepUFM
 from optima.certify import Certificate
 from optima.certify.bounds import search_of
 from optima.certify.budget import Budget
-from optima.certify.check import verify
-from optima.certify.check.arithmetic import Balls, Floats
-from optima.certify.check.ball_leaves import BallLeaves
-from optima.certify.check.boxes import Boxes, root, vertices
-from optima.certify.check.instance import Instance, basis
-from optima.certify.check.leaves import Leaves, caps, most_on_arc, most_on_cap
-from optima.certify.check.scalar import minimum, one_direction
 from optima.certify.dual import FitDual
 from optima.certify.flags import Flags
 from optima.certify.form import ConvexConcave
 from optima.certify.prove import _from_search, prove
+from optima.checker import verify
+from optima.checker.arithmetic import Balls, Floats
+from optima.checker.ball_leaves import BallLeaves
+from optima.checker.boxes import Boxes, root, vertices
+from optima.checker.instance import Instance, basis
+from optima.checker.leaves import Leaves, caps, most_on_arc, most_on_cap
+from optima.checker.scalar import minimum, one_direction
 from optima.reduction import Reduction
 from optima.solve.search import solve
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, solve
 from optima.certify.abelian import Group, InvariantForm
-from optima.certify.check import verify, verify_invariant
 from optima.certify.chords import ChordSearch
 from optima.certify.invariant import best_found, certify_invariant
+from optima.checker import verify, verify_invariant
 from optima.solve.scale import best_scales
 from optima.structures import named
 

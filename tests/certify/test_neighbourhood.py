@@ -12,15 +12,15 @@ from optima import DeepUFM, Solution, solve
 from optima.certify.bounds import search_of
 from optima.certify.budget import Budget
 from optima.certify.certificate import Certificate
-from optima.certify.check.arithmetic import Balls, Floats, Numbers
-from optima.certify.check.boxes import Boxes
-from optima.certify.check.instance import Instance
-from optima.certify.check.neighbourhood import Neighbourhoods
 from optima.certify.dual import FitDual, Trace
 from optima.certify.flags import Flags
 from optima.certify.form import ConvexConcave, centred_basis
 from optima.certify.neighbourhood import Neighbourhood, frame_of, neighbourhood_of
 from optima.certify.prove import _from_search, prove
+from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.boxes import Boxes
+from optima.checker.instance import Instance
+from optima.checker.neighbourhood import Neighbourhoods
 from optima.model import Array
 
 PROBLEMS = {

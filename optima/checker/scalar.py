@@ -12,8 +12,8 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.instance import Instance, loss_strength
+from optima.checker.arithmetic import Numbers
+from optima.checker.instance import Instance, loss_strength
 from optima.model import DeepUFM
 
 # Relative distance between the bounds at which the subdivision ends, and its most parts.

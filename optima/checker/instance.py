@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Numbers
+from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 
 # c counts as no more: a weaker penalty has no larger minimum, and its powers are floats.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.instance import Instance
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Numbers
+from optima.checker.instance import Instance
+from optima.checker.verification import Refuted
 from optima.model import Array
 
 # Classes whose matrices are searched.

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Balls, Floats, Numbers
-from optima.certify.check.instance import Instance
-from optima.certify.check.invariant_balls import BallBounds
-from optima.certify.check.upper import loss_of
-from optima.certify.check.verification import Refuted, Verification
+from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.instance import Instance
+from optima.checker.invariant_balls import BallBounds
+from optima.checker.upper import loss_of
+from optima.checker.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
 # Relative rounding by which the claimed bounds may be better than those found here.

@@ -3,8 +3,8 @@
 It shares with the provers only the model and its loss.
 """
 
-from optima.certify.check.invariant import InvariantVerification, verify_invariant
-from optima.certify.check.verification import Verification
-from optima.certify.check.verify import verify
+from optima.checker.invariant import InvariantVerification, verify_invariant
+from optima.checker.verification import Verification
+from optima.checker.verify import verify
 
 __all__ = ["InvariantVerification", "Verification", "verify", "verify_invariant"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Numbers
+from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, geometric_mean
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Balls, Numbers
-from optima.certify.check.ball_leaves import BallLeaves
-from optima.certify.check.boxes import MOST_CLASSES, Boxes, Tree, thinnest
-from optima.certify.check.instance import Instance
-from optima.certify.check.leaves import Leaves
-from optima.certify.check.neighbourhood import Neighbourhoods
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Balls, Numbers
+from optima.checker.ball_leaves import BallLeaves
+from optima.checker.boxes import MOST_CLASSES, Boxes, Tree, thinnest
+from optima.checker.instance import Instance
+from optima.checker.leaves import Leaves
+from optima.checker.neighbourhood import Neighbourhoods
+from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 
 # Bounds (N,) of boxes with multipliers.

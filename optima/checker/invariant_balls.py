@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Balls
+from optima.checker.arithmetic import Balls
 from optima.model import Array
 
 

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Balls, Numbers
-from optima.certify.check.ball_leaves import enclosed
-from optima.certify.check.boxes import Boxes
-from optima.certify.check.inner import shares
-from optima.certify.check.instance import Instance, rival_differences, rivals_of
-from optima.certify.check.leaves import caps
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Balls, Numbers
+from optima.checker.ball_leaves import enclosed
+from optima.checker.boxes import Boxes
+from optima.checker.inner import shares
+from optima.checker.instance import Instance, rival_differences, rivals_of
+from optima.checker.leaves import caps
+from optima.checker.verification import Refuted
 from optima.model import Array
 
 Vector = list[Any]

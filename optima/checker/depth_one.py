@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from optima.certify.check.arithmetic import Numbers
-from optima.certify.check.entropy import entropy
-from optima.certify.check.instance import loss_strength
-from optima.certify.check.verification import Refuted
+from optima.checker.arithmetic import Numbers
+from optima.checker.entropy import entropy
+from optima.checker.instance import loss_strength
+from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 
 # Relative room between the spectral norm of Gamma and c, so that it can be certified.

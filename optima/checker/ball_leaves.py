@@ -1,4 +1,4 @@
-"""The bounds of optima.certify.check.leaves for two and three classes, in balls that enclose the true values."""
+"""The bounds of optima.checker.leaves for two and three classes, in balls that enclose the true values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from optima.certify.check.arithmetic import Balls
-from optima.certify.check.boxes import Boxes, vertices
-from optima.certify.check.entropy import entropy
-from optima.certify.check.instance import Instance, rivals_of
-from optima.certify.check.leaves import Leaves, positive
+from optima.checker.arithmetic import Balls
+from optima.checker.boxes import Boxes, vertices
+from optima.checker.entropy import entropy
+from optima.checker.instance import Instance, rivals_of
+from optima.checker.leaves import Leaves, positive
 from optima.model import Array
 
 # Relative room for the rounding of sums of floats: of shares, which stay below one, and of t.

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from optima.certify.check.arithmetic import Balls, Floats, Numbers
-from optima.certify.check.depth_one import depth_one
-from optima.certify.check.instance import Instance
-from optima.certify.check.scalar import one_direction, squared_error
-from optima.certify.check.search import tree_bound
-from optima.certify.check.upper import loss_of
-from optima.certify.check.verification import Refuted, Verification
+from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.depth_one import depth_one
+from optima.checker.instance import Instance
+from optima.checker.scalar import one_direction, squared_error
+from optima.checker.tree_bound import tree_bound
+from optima.checker.upper import loss_of
+from optima.checker.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
 # Relative rounding by which the claimed bounds may be better than those found here.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optima.certify.check.arithmetic import Numbers
+from optima.checker.arithmetic import Numbers
 
 
 def entropy(share: list[Any], rivals: Any, numbers: Numbers) -> Any:

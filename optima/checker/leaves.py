@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.check.arithmetic import Floats
-from optima.certify.check.boxes import Boxes, about_third, vertices
-from optima.certify.check.inner import shares
-from optima.certify.check.instance import Instance, rival_differences
+from optima.checker.arithmetic import Floats
+from optima.checker.boxes import Boxes, about_third, vertices
+from optima.checker.inner import shares
+from optima.checker.instance import Instance, rival_differences
 from optima.model import Array
 
 # Boxes treated together.
