@@ -55,9 +55,9 @@ import sympy as sp
 from scipy.optimize import minimize
 
 from optima import DeepUFM, best_scales, named, solve
-from optima.certify.dual import FitDual, Trace
-from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.neighbourhood import neighbourhood_of
+from optima.proofs.dual import FitDual, Trace
+from optima.proofs.form import ConvexConcave, centred_basis
+from optima.proofs.neighbourhood import neighbourhood_of
 
 rng = np.random.default_rng(0)
 
@@ -410,7 +410,7 @@ check_boxes()
 
 # %% [markdown]
 # ## 7. The package's neighbourhoods
-# **Check in floating point**: `optima.certify.neighbourhood` at minima of small problems. Lower bounds of $f$ by
+# **Check in floating point**: `optima.proofs.neighbourhood` at minima of small problems. Lower bounds of $f$ by
 # duality (1, with $E$ improved for each $M$) at random $M$ on the sphere and inside, and towards another point where
 # there is one, are nowhere below the bound it states.
 #

@@ -12,12 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optima.certify.entry import certify
-    from optima.certify.invariant import certify_invariant
-    from optima.certify.zero import ZeroThreshold, zero_threshold
+    from optima.certification import certify
     from optima.model import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
+    from optima.proofs.invariant.certificate import certify_invariant
     from optima.reduction import Reduction
     from optima.solution import Solution
     from optima.solve.boundary import boundary, boundary_depth
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from optima.structures.recognition.recognise import recognise
     from optima.table import LossTable
     from optima.training.trainer import train
+    from optima.zero_region import ZeroThreshold, zero_threshold
 
 __all__ = [
     "Comparison",
@@ -64,13 +64,13 @@ _HOMES = {
     "LossTable": "table",
     "Reduction": "reduction",
     "Solution": "solution",
-    "ZeroThreshold": "certify.zero",
+    "ZeroThreshold": "zero_region",
     "best_scales": "solve.scale",
     "boundary": "solve.boundary",
     "boundary_depth": "solve.boundary",
     "catalogue": "structures",
-    "certify": "certify.entry",
-    "certify_invariant": "certify.invariant",
+    "certify": "certification",
+    "certify_invariant": "proofs.invariant.certificate",
     "compare": "network.compare",
     "max_margin": "solve.margin",
     "named": "structures",
@@ -80,13 +80,13 @@ _HOMES = {
     "structure_losses": "solve.cell",
     "sweep": "solve.sweep",
     "train": "training.trainer",
-    "zero_threshold": "certify.zero",
+    "zero_threshold": "zero_region",
 }
 
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
-        # An import sets a subpackage as an attribute of its parent: solve and certify stay the functions.
+        # An import sets a subpackage as an attribute of its parent: solve stays the functions.
         if not (name in _HOMES and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 

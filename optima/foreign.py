@@ -13,7 +13,7 @@ import numpy as np
 from optima.model import LARGEST, DeepUFM, one_of, positive_integer, shown
 
 if TYPE_CHECKING:
-    from optima.certify import Certificate
+    from optima.proofs import Certificate
     from optima.solution import Solution
 
 # Letters of the longest words that are taken: descriptions of structures and proofs have some hundred.
@@ -48,7 +48,7 @@ def check_solution(solution: Solution) -> None:
 
 def check_certificate(certificate: Certificate) -> None:
     """Raise ValueError unless every field of a certificate is of its kind; what it proves is another matter."""
-    from optima.certify.certificate import METHODS
+    from optima.proofs.certificate import METHODS
 
     check_fields(certificate)
     one_of("method", certificate.method, METHODS)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from optima import brief, html
-from optima.certify import Certificate, cheap_certificate
-from optima.certify.gap import relative_gap
-from optima.certify.prove import needs_boxes
 from optima.files import opened, parse_json, read_arrays, whole
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
+from optima.proofs import Certificate, cheap_certificate
+from optima.proofs.gap import relative_gap
+from optima.proofs.prove import needs_boxes
 from optima.reduction import Reduction
 from optima.structures.recognition import recognise
 

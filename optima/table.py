@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from optima import brief, html
-from optima.certify.bounding import bounding_structures
 from optima.export import short
 from optima.extras import needed
 from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
+from optima.proofs.one_direction import bounding_structures
 from optima.solve.many import best_of_structures
 from optima.solve.scale import BestScales
 from optima.structures import Structure, canonical, catalogue, check_names, families
@@ -60,7 +60,7 @@ class LossTable:
     below the ``runner_up`` (the best structure that is not the same one under another name; none where
     the zero logits win), its ``rank``, its ``scale`` and, where two blocks have their own, ``scale_2``; the
     nonzero singular values of Z in R^{K x Kn} with multiplicities; its ``fit`` and ``penalty``; a ``lower_bound``
-    that no logits go below, named or not (:mod:`optima.certify.bounding`; exact for squared error); and one column
+    that no logits go below, named or not (:mod:`optima.proofs.one_direction`; exact for squared error); and one column
     ``loss_NAME`` for each family or structure asked for, which for a family is that of its best member (null where
     there is none at this K).
 

@@ -95,7 +95,7 @@ def test_nothing_is_proved_box_by_box_to_be_shown(problem, shown, monkeypatch):
     found = solve(problem, effort="quick")
     refuse = lambda *arguments: pytest.fail("boxes were searched")
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("optima.certify.prove"), "_searched", refuse)
+        patch.setattr(import_module("optima.proofs.prove"), "_searched", refuse)
         assert ("gap" in repr(found)) == shown
         assert ("gap" in found._repr_html_()) == shown
     assert found.gap >= 0

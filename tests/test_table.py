@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import optima.table
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
-from optima.certify.bounds import one_direction, search_of, upper_bound
-from optima.certify.form import ConvexConcave
+from optima.proofs.form import ConvexConcave
+from optima.proofs.small_problems import one_direction, search_of, upper_bound
 from optima.structures import families
 from optima.table import LossTable
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from optima.atlas.key import normalised, problem_text
 from optima.atlas.record import Record
-from optima.certify import cheap_certificate
 from optima.model import DeepUFM
+from optima.proofs import cheap_certificate
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.solve.search import solve

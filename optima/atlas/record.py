@@ -10,9 +10,9 @@ import numpy as np
 
 from optima import __version__, brief
 from optima.atlas.key import content_key, normalised
-from optima.certify import Certificate, cheap_certificate
 from optima.foreign import check_fields
 from optima.model import Array, DeepUFM, one_of, positive_integer
+from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.solve.search import EFFORTS

@@ -56,10 +56,10 @@ def certify(
     force: options.Force = False,
 ) -> None:
     """Lower bound of the global minimum, as close to the best one known as the boxes allow."""
-    from optima.certify.branch import BranchAndBound
-    from optima.certify.budget import budget_of
-    from optima.certify.entry import certify as prove
-    from optima.certify.gap import gap_of_search, relative_gap
+    from optima.certification import certify as prove
+    from optima.proofs.branch_and_bound import BranchAndBound
+    from optima.proofs.budget import budget_of
+    from optima.proofs.gap import gap_of_search, relative_gap
     from optima.report.solution import solution_text
     from optima.solve.search import solve
 

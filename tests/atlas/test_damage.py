@@ -14,7 +14,7 @@ import pytest
 from optima import DeepUFM
 from optima.atlas import Hyperparameters, Record, Runs, Store
 from optima.atlas.trained import Trained
-from optima.certify import Certificate
+from optima.proofs import Certificate
 
 READERS = (["show"], ["export"], ["verify"], ["page", "--out", "page.html"], ["show", "--trained"])
 READERS += (["export", "--trained"],)

@@ -23,9 +23,9 @@ import numpy as np
 import scipy
 
 from optima import DeepUFM, Solution, certify, solve
-from optima.certify.bounds import search_of, upper_bound
-from optima.certify.form import ConvexConcave
 from optima.model import Array
+from optima.proofs.form import ConvexConcave
+from optima.proofs.small_problems import search_of, upper_bound
 
 DEPTHS = tuple(range(2, 11))
 REGS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)

@@ -31,7 +31,7 @@ import scipy
 from pyscipopt import SCIP_EVENTTYPE, Eventhdlr, Model, exp, quicksum
 
 from optima import DeepUFM, Solution, certify, solve
-from optima.certify.form import centred_basis
+from optima.proofs.form import centred_basis
 
 PROBLEMS = [DeepUFM(3, 2, 1e-2), DeepUFM(3, 5, 1e-3)]
 GAP = 1e-6

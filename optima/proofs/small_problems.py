@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from optima.certify.branch import BranchAndBound
-from optima.certify.dual import FitDual
-from optima.certify.flags import Flags
-from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.neighbourhood import Neighbourhood, neighbourhood_of
 from optima.model import Array
+from optima.proofs.boxes import Flags
+from optima.proofs.branch_and_bound import BranchAndBound
+from optima.proofs.dual import FitDual
+from optima.proofs.form import ConvexConcave, centred_basis
+from optima.proofs.neighbourhood import Neighbourhood, neighbourhood_of
 
 # Part of the target below which multipliers are not followed.
 NEGLIGIBLE = 1e-10

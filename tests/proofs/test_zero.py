@@ -3,7 +3,7 @@
 import pytest
 
 from optima import DeepUFM, solve
-from optima.certify.zero import zero_threshold
+from optima.zero_region import zero_threshold
 
 
 @pytest.mark.parametrize(("K", "L"), [(2, 3), pytest.param(3, 2, marks=pytest.mark.slow)])

@@ -4,7 +4,7 @@
 and proves more. Only `entry` imports the search.
 """
 
-from optima.certify.certificate import METHODS, Certificate
-from optima.certify.prove import cheap_certificate, prove
+from optima.proofs.certificate import METHODS, Certificate
+from optima.proofs.prove import cheap_certificate, prove
 
 __all__ = ["METHODS", "Certificate", "cheap_certificate", "prove"]

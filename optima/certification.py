@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from optima.certify.branch import BranchAndBound
-from optima.certify.budget import budget_of
-from optima.certify.gap import gap_of_search
-from optima.certify.prove import PARTS, prove
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.forgiving import takes_model
 from optima.model import DeepUFM
+from optima.proofs.branch_and_bound import BranchAndBound
+from optima.proofs.budget import budget_of
+from optima.proofs.gap import gap_of_search
+from optima.proofs.prove import PARTS, prove
 from optima.solution import Solution
 from optima.solve.search import solve
 

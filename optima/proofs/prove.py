@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.arithmetic import proving
-from optima.certify.bounding import OneDirection
-from optima.certify.bounds import search_of, upper_bound
-from optima.certify.branch import BranchAndBound
-from optima.certify.budget import CHEAP_BOXES, Budget
-from optima.certify.certificate import Certificate
-from optima.certify.form import ConvexConcave
-from optima.certify.gap import ROUNDING, gap_of_search
 from optima.files import is_special, remove
 from optima.model import Array, DeepUFM
+from optima.proofs.arithmetic import proving
+from optima.proofs.branch_and_bound import BranchAndBound
+from optima.proofs.budget import CHEAP_BOXES, Budget
+from optima.proofs.certificate import Certificate
+from optima.proofs.form import ConvexConcave
+from optima.proofs.gap import ROUNDING, gap_of_search
+from optima.proofs.one_direction import OneDirection
+from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
 from optima.solve.exact import squared_error_minimum
 from optima.solve.scale import best_scales

@@ -14,12 +14,12 @@ import pytest
 from optima import DeepUFM, certify, solve
 from optima.atlas.jobs import Job
 from optima.atlas.record import Record
-from optima.certify.branch import BranchAndBound
-from optima.certify.budget import Budget
-from optima.certify.certificate import Certificate
-from optima.certify.invariant import certify_invariant
-from optima.certify.prove import cheap_certificate, prove
-from optima.certify.zero import zero_threshold
+from optima.proofs.branch_and_bound import BranchAndBound
+from optima.proofs.budget import Budget
+from optima.proofs.certificate import Certificate
+from optima.proofs.invariant.certificate import certify_invariant
+from optima.proofs.prove import cheap_certificate, prove
+from optima.zero_region import zero_threshold
 
 
 def simplex(K: int, scale: float) -> np.ndarray:

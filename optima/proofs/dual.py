@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.form import ConvexConcave, centred_basis
 from optima.model import Array
+from optima.proofs.form import ConvexConcave, centred_basis
 
 # Newton steps of the inner minimisation, and the loss (relative to phi) at which it ends.
 INNER = 60

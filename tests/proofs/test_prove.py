@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, certify, solve, train
-from optima.certify.bounds import one_direction, search_of, upper_bound
-from optima.certify.budget import Budget
-from optima.certify.dual import FitDual, Trace
-from optima.certify.flags import Flags, direction, ordered_vertices
-from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.prove import cheap_certificate, prove
+from optima.proofs.boxes import Flags, direction, ordered_vertices
+from optima.proofs.budget import Budget
+from optima.proofs.dual import FitDual, Trace
+from optima.proofs.form import ConvexConcave, centred_basis
+from optima.proofs.prove import cheap_certificate, prove
+from optima.proofs.small_problems import one_direction, search_of, upper_bound
 
 REGS = st.floats(-5, -0.5).map(lambda power: 10.0**power)
 
@@ -324,10 +324,10 @@ def test_an_interrupt_leaves_the_search_whole() -> None:
 # Ctrl-C may be ignored by the parent, and so by its children; the state is saved often so that it is there early.
 INTERRUPTIBLE = """
 import signal, sys
-from optima.certify.prove import prove
+from optima.proofs.prove import prove
 import optima.cli
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.modules["optima.certify.prove"].SAVE_EVERY = 0.5
+sys.modules["optima.proofs.prove"].SAVE_EVERY = 0.5
 sys.exit(optima.cli.main())
 """
 

@@ -20,9 +20,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual
-from optima.certify.form import ConvexConcave, centred_basis
 from optima.model import Array
+from optima.proofs.dual import FitDual
+from optima.proofs.form import ConvexConcave, centred_basis
 
 # Differences of exponents, and shares of E, that are tried for the largest neighbourhood.
 TAUS = (0.03, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, zero_threshold
-from optima.certify.prove import cheap_certificate, prove
+from optima.proofs.prove import cheap_certificate, prove
 
 SIZES = [(2, 1), (2, (1, 5)), (3, 1), (3, 1000), (3, (1, 2, 5)), (4, 1000), (4, (1, 2, 3, 4)), (6, 7)]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optima.certify.arithmetic import proving
-from optima.certify.bounds import one_direction, search_of
-from optima.certify.form import ConvexConcave
-from optima.certify.prove import PARTS
 from optima.forgiving import takes_model
 from optima.model import DeepUFM, positive_number
+from optima.proofs.arithmetic import proving
+from optima.proofs.form import ConvexConcave
+from optima.proofs.prove import PARTS
+from optima.proofs.small_problems import one_direction, search_of
 from optima.solve.search import solve
 
 # Boxes given to one proof.

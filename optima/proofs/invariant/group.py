@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.form import ConvexConcave
 from optima.model import Array, DeepUFM, positive_integer
+from optima.proofs.form import ConvexConcave
 
 Element = tuple[int, ...]
 

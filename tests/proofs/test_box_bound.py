@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from optima import DeepUFM
-from optima.certify.flags import Flags
-from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.pieces import Cap, Pieces
 from optima.model import Array
+from optima.proofs.box_bound import Cap, Pieces
+from optima.proofs.boxes import Flags
+from optima.proofs.form import ConvexConcave, centred_basis
 
 # Classes and chart.
 CASES = [(2, 0), (3, 0), (4, 0), (4, 1)]

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.abelian import InvariantForm
-from optima.certify.tree import smallest
 from optima.model import Array
+from optima.proofs.invariant.group import InvariantForm
+from optima.proofs.tree import smallest
 
 # Boxes bounded together, and Newton steps towards the best tangent point of each.
 BATCH, STEPS = 4096, 20

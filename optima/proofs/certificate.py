@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from optima import brief
-from optima.certify.gap import relative_gap
 from optima.checker import Verification, verify
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
+from optima.proofs.gap import relative_gap
 
 # How a lower bound was proved; each has its checker.
 METHODS = ("squared error", "depth one", "branch and bound", "one direction", "nonnegative")

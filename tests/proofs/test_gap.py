@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, certify, solve
-from optima.certify.gap import gap_of_search, relative_gap
-from optima.certify.invariant import certify_invariant
-from optima.certify.prove import prove
+from optima.proofs.gap import gap_of_search, relative_gap
+from optima.proofs.invariant.certificate import certify_invariant
+from optima.proofs.prove import prove
 
 GAPS = [1e-3, 1e-6, 1e-8]
 CELLS = [
@@ -49,7 +49,7 @@ def test_the_same_holds_of_invariant_logits(gap: float) -> None:
 def test_what_the_checker_takes_off_counts(monkeypatch, lost: float, reached: bool) -> None:
     problem = DeepUFM(3, 2, 2e-3)
     means = solve(problem, effort="quick").means
-    module = sys.modules["optima.certify.certificate"]
+    module = sys.modules["optima.proofs.certificate"]
     right, most = module.verify, []
 
     def stricter(problem, lower, *rest):

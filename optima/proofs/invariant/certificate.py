@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima import brief
-from optima.certify.abelian import InvariantForm
-from optima.certify.arithmetic import proving
-from optima.certify.budget import budget_of
-from optima.certify.chords import ChordSearch
-from optima.certify.gap import ROUNDING, gap_of_search, relative_gap
 from optima.checker import Verification, verify_invariant
 from optima.forgiving import takes_model
 from optima.model import Array, DeepUFM
+from optima.proofs.arithmetic import proving
+from optima.proofs.budget import budget_of
+from optima.proofs.gap import ROUNDING, gap_of_search, relative_gap
+from optima.proofs.invariant.chord_search import ChordSearch
+from optima.proofs.invariant.group import InvariantForm
 
 # Sets of blocks from which descents start.
 STARTS = 64

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, solve
-from optima.certify.abelian import Group, InvariantForm
-from optima.certify.chords import ChordSearch
-from optima.certify.invariant import best_found, certify_invariant
 from optima.checker import verify, verify_invariant
+from optima.proofs.invariant.certificate import best_found, certify_invariant
+from optima.proofs.invariant.chord_search import ChordSearch
+from optima.proofs.invariant.group import Group, InvariantForm
 from optima.solve.scale import best_scales
 from optima.structures import named
 

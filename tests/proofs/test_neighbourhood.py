@@ -6,22 +6,22 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_pieces import directions
+from test_box_bound import directions
 
 from optima import DeepUFM, Solution, solve
-from optima.certify.bounds import search_of
-from optima.certify.budget import Budget
-from optima.certify.certificate import Certificate
-from optima.certify.dual import FitDual, Trace
-from optima.certify.flags import Flags
-from optima.certify.form import ConvexConcave, centred_basis
-from optima.certify.neighbourhood import Neighbourhood, frame_of, neighbourhood_of
-from optima.certify.prove import _from_search, prove
 from optima.checker.arithmetic import Balls, Floats, Numbers
 from optima.checker.boxes import Boxes
 from optima.checker.instance import Instance
 from optima.checker.neighbourhood import Neighbourhoods
 from optima.model import Array
+from optima.proofs.boxes import Flags
+from optima.proofs.budget import Budget
+from optima.proofs.certificate import Certificate
+from optima.proofs.dual import FitDual, Trace
+from optima.proofs.form import ConvexConcave, centred_basis
+from optima.proofs.neighbourhood import Neighbourhood, frame_of, neighbourhood_of
+from optima.proofs.prove import _from_search, prove
+from optima.proofs.small_problems import search_of
 
 PROBLEMS = {
     "two classes": DeepUFM(2, 3, 1e-2),

@@ -18,11 +18,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual, Trace
-from optima.certify.form import ConvexConcave
-from optima.certify.neighbourhood import Neighbourhood
-from optima.certify.pieces import Cap, Pieces
 from optima.model import Array
+from optima.proofs.box_bound import Cap, Pieces
+from optima.proofs.dual import FitDual, Trace
+from optima.proofs.form import ConvexConcave
+from optima.proofs.neighbourhood import Neighbourhood
 
 # Smallest ratio of the eigenvalues of the matrix at which a box is linearised.
 FLOOR = 1e-20

@@ -8,13 +8,6 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM
-from optima.certify import Certificate
-from optima.certify.bounds import search_of
-from optima.certify.budget import Budget
-from optima.certify.dual import FitDual
-from optima.certify.flags import Flags
-from optima.certify.form import ConvexConcave
-from optima.certify.prove import _from_search, prove
 from optima.checker import verify
 from optima.checker.arithmetic import Balls, Floats
 from optima.checker.ball_leaves import BallLeaves
@@ -22,6 +15,13 @@ from optima.checker.boxes import Boxes, root, vertices
 from optima.checker.instance import Instance, basis
 from optima.checker.leaves import Leaves, caps, most_on_arc, most_on_cap
 from optima.checker.scalar import minimum, one_direction
+from optima.proofs import Certificate
+from optima.proofs.boxes import Flags
+from optima.proofs.budget import Budget
+from optima.proofs.dual import FitDual
+from optima.proofs.form import ConvexConcave
+from optima.proofs.prove import _from_search, prove
+from optima.proofs.small_problems import search_of
 from optima.reduction import Reduction
 from optima.solve.search import solve
 
@@ -199,7 +199,7 @@ def test_a_claim_is_no_higher_than_its_check(monkeypatch):
 
 
 def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
@@ -210,7 +210,7 @@ def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch)
 
 
 def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     right = FitDual.bound
@@ -223,7 +223,7 @@ def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
 
 
 def test_a_search_of_too_few_directions_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.certify.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
     problem = DeepUFM(3, 3, 1e-3, samples=(1, 2, 5))
     means = solve(problem).means
     right = Flags.root

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.certify.dual import FitDual, newton_step
-from optima.certify.neighbourhood import Neighbourhood
-from optima.certify.pieces import Pieces, Softened
-from optima.certify.tree import Tree, smallest
 from optima.files import opened, read_arrays, whole
 from optima.model import Array
+from optima.proofs.box_bound import Pieces, Softened
+from optima.proofs.dual import FitDual, newton_step
+from optima.proofs.neighbourhood import Neighbourhood
+from optima.proofs.tree import Tree, smallest
 
 # Boxes bounded together.
 BATCH = 4096
