@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from optima.network.comparison import Comparison
     from optima.proofs.invariant.certificate import certify_invariant
     from optima.reduction import Reduction
+    from optima.scales.boundaries import boundary, boundary_depth
+    from optima.scales.losses import structure_losses
+    from optima.scales.scale import best_scales, stationary_scales
+    from optima.search.ladder import solve
+    from optima.search.max_margin import max_margin
+    from optima.search.sweep import sweep
     from optima.solution import Solution
-    from optima.solve.boundary import boundary, boundary_depth
-    from optima.solve.cell import structure_losses
-    from optima.solve.margin import max_margin
-    from optima.solve.scale import best_scales, stationary_scales
-    from optima.solve.search import solve
-    from optima.solve.sweep import sweep
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.table import LossTable
@@ -65,20 +65,20 @@ _HOMES = {
     "Reduction": "reduction",
     "Solution": "solution",
     "ZeroThreshold": "zero_region",
-    "best_scales": "solve.scale",
-    "boundary": "solve.boundary",
-    "boundary_depth": "solve.boundary",
+    "best_scales": "scales.scale",
+    "boundary": "scales.boundaries",
+    "boundary_depth": "scales.boundaries",
     "catalogue": "structures",
     "certify": "certification",
     "certify_invariant": "proofs.invariant.certificate",
     "compare": "network.compare",
-    "max_margin": "solve.margin",
+    "max_margin": "search.max_margin",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
-    "solve": "solve.search",
-    "stationary_scales": "solve.scale",
-    "structure_losses": "solve.cell",
-    "sweep": "solve.sweep",
+    "solve": "search.ladder",
+    "stationary_scales": "scales.scale",
+    "structure_losses": "scales.losses",
+    "sweep": "search.sweep",
     "train": "training.trainer",
     "zero_threshold": "zero_region",
 }

@@ -14,8 +14,8 @@ from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
 from optima.proofs.prove import PARTS, prove
+from optima.search.ladder import solve
 from optima.solution import Solution
-from optima.solve.search import solve
 
 
 @takes_model(Solution)

@@ -22,7 +22,7 @@ LONGEST = 2000
 
 def check_solution(solution: Solution) -> None:
     """Raise ValueError or TypeError unless every field of a solution is of its kind, whoever wrote it."""
-    from optima.solve.search import EFFORTS
+    from optima.search.ladder import EFFORTS
 
     if not isinstance(solution.problem, DeepUFM):
         raise TypeError(f"problem is {shown(solution.problem)}; pass a DeepUFM")

@@ -37,7 +37,7 @@ class Minimum:
 
     ``structure`` is its name, found when it is first asked for unless ``name`` has it. ``verdict`` is ``"minimum"``,
     ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature was not computed; ``curvature`` is as in
-    :class:`optima.solve.rung.RungPoint` (nan where not computed).
+    :class:`optima.search.rung.RungPoint` (nan where not computed).
     """
 
     loss: float
@@ -64,7 +64,7 @@ class Rung:
 
     ``starts`` random descents were begun on the rung and ``dropped`` of them lost rank on the way; ``chance`` is how
     often, at most, ten times the work improved on searches that met their best minimum as seldom, as measured (nan
-    where nothing like it was measured; :mod:`optima.solve.chance`).
+    where nothing like it was measured; :mod:`optima.search.chance`).
     """
 
     rank: int

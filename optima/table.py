@@ -18,8 +18,8 @@ from optima.forgiving import several
 from optima.limits import check_named
 from optima.model import Array, one_of, positive_integer, positive_number
 from optima.proofs.one_direction import bounding_structures
-from optima.solve.many import best_of_structures
-from optima.solve.scale import BestScales
+from optima.scales.batch import best_of_structures
+from optima.scales.scale import BestScales
 from optima.structures import Structure, canonical, catalogue, check_names, families
 
 if TYPE_CHECKING:

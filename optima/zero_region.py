@@ -12,7 +12,7 @@ from optima.proofs.arithmetic import proving
 from optima.proofs.form import ConvexConcave
 from optima.proofs.prove import PARTS
 from optima.proofs.small_problems import one_direction, search_of
-from optima.solve.search import solve
+from optima.search.ladder import solve
 
 # Boxes given to one proof.
 BOXES = 8_000

@@ -14,7 +14,7 @@ from optima.atlas.store import Store
 from optima.atlas.work import work
 from optima.limits import check_searchable
 from optima.model import DeepUFM, one_of, positive_integer
-from optima.solve.search import EFFORTS
+from optima.search.ladder import EFFORTS
 
 # A find lies at least this much (relative) below every named structure.
 FIND = 1e-9

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from optima.extras import needed
 from optima.model import positive_integer
-from optima.solve.blas import one_blas_thread
-from optima.solve.workers import check_guard
+from optima.search.blas import one_blas_thread
+from optima.search.workers import check_guard
 
 if TYPE_CHECKING:
     from distributed import Client

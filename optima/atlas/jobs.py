@@ -12,9 +12,9 @@ from optima.atlas.record import Record
 from optima.model import DeepUFM
 from optima.proofs import cheap_certificate
 from optima.reduction import Reduction
+from optima.search.ladder import solve
+from optima.search.sweep import sweep
 from optima.solution import Solution
-from optima.solve.search import solve
-from optima.solve.sweep import sweep
 
 # Cells of a job, and cells times K^2 above which there are fewer.
 MOST, LEAST = 400, 20

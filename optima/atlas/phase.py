@@ -21,7 +21,7 @@ from optima.atlas.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, t
 from optima.limits import check_cells
 from optima.model import DeepUFM, one_of, shown
 from optima.reduction import Reduction
-from optima.solve.search import solve
+from optima.search.ladder import solve
 from optima.structures.recognition.result import UNNAMED
 
 AXES = ("classes", "depth", "reg", "width", "samples")

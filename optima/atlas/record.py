@@ -14,8 +14,8 @@ from optima.foreign import check_fields
 from optima.model import Array, DeepUFM, one_of, positive_integer
 from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
+from optima.search.ladder import EFFORTS
 from optima.solution import Solution
-from optima.solve.search import EFFORTS
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, exponent
-from optima.solve import boundary, boundary_depth
-from optima.solve.rung import Batch, balanced, descend
-from optima.solve.rung_objective import RungObjective, gauge
-from optima.solve.scale import best_scales
-from optima.solve.starts import best_scale, from_products
+from optima.scales import boundary, boundary_depth
+from optima.scales.scale import best_scales
+from optima.search.rung import Batch, balanced, descend
+from optima.search.rung_objective import RungObjective, gauge
+from optima.search.starts import best_scale, from_products
 from optima.structures import Structure, find, named
 from optima.structures.recognition import recognise
 

@@ -14,8 +14,8 @@ from optima.atlas.trained import Trained
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
+from optima.scales.losses import structure_losses
 from optima.solution import Solution
-from optima.solve.cell import structure_losses
 from optima.structures.recognition import recognise
 
 # Relative difference of two losses of the same logits that is rounding.

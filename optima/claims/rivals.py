@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array, DeepUFM
-from optima.solve import best_scales, boundary, zero_boundary
-from optima.solve.newton import root_between
-from optima.solve.search import solve
+from optima.scales import best_scales, boundary, zero_boundary
+from optima.scales.newton import root_between
+from optima.search.ladder import solve
 from optima.structures import Structure, catalogue, named
 
 # Relative difference of two losses that decides between them.

@@ -61,7 +61,7 @@ def certify(
     from optima.proofs.budget import budget_of
     from optima.proofs.gap import gap_of_search, relative_gap
     from optima.report.solution import solution_text
-    from optima.solve.search import solve
+    from optima.search.ladder import solve
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     if save is not None:

@@ -17,7 +17,7 @@ from optima.report.screen import Column
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:
-    from optima.solve.cell import StructureLoss
+    from optima.scales.losses import StructureLoss
 
 COLUMNS = (
     Column("structure", right=False),
@@ -59,7 +59,7 @@ def loss(
     as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
-    from optima.solve.cell import structure_losses
+    from optima.scales.losses import structure_losses
 
     size = parse.integer(samples, "samples", 1)
     problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)

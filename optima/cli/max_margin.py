@@ -24,7 +24,7 @@ def max_margin(
 ) -> None:
     """Code of margin one with the least Schatten quasi-norm: what the minimum becomes as lambda goes to zero."""
     from optima.report.margin import margin_text
-    from optima.solve.margin import max_margin as compute
+    from optima.search.max_margin import max_margin as compute
 
     found = compute(
         parse.integer(classes, "classes", 2),

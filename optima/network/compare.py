@@ -14,7 +14,7 @@ from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
 from optima.report.collapse import COLLAPSE, collapse_loss
-from optima.solve.search import solve
+from optima.search.ladder import solve
 from optima.structures.recognition import recognise
 
 

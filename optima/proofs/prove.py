@@ -22,8 +22,8 @@ from optima.proofs.gap import ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
-from optima.solve.exact import squared_error_minimum
-from optima.solve.scale import best_scales
+from optima.scales.scale import best_scales
+from optima.scales.squared_error import squared_error_minimum
 
 # Classes of the problems whose minima bound larger ones, and the gaps to which those are found.
 PARTS = {3: 1e-4, 4: 1e-2}

@@ -6,7 +6,7 @@ import numpy as np
 
 from optima.model import DeepUFM
 from optima.reduction import Reduction
-from optima.solve.scale import best_scales
+from optima.scales.scale import best_scales
 from optima.structures import named
 
 # Deep neural collapse of either loss.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optima.report.screen import Column, paragraph, table_text
 
 if TYPE_CHECKING:
-    from optima.solve.margin import MaxMargin
+    from optima.search.max_margin import MaxMargin
 
 # Characters of the labels of the details.
 LABEL = 10

@@ -10,7 +10,7 @@ import numpy as np
 
 from optima.report.collapse import COLLAPSE
 from optima.report.screen import BETWEEN, Column, paragraph, table_text
-from optima.solve.scale import best_scales
+from optima.scales.scale import best_scales
 from optima.structures import named
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from optima.plot.numbers import settings
 from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.solve.cell import structure_losses
+from optima.scales.losses import structure_losses
 from optima.training import Run, train
 
 FULL = DeepUFM(10, 2, 2.0**-10, 5, width=70)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from optima import brief, html
 from optima.forgiving import takes_model
 from optima.model import DeepUFM
-from optima.solve.cell import structure_losses
-from optima.solve.search import solve
+from optima.scales.losses import structure_losses
+from optima.search.ladder import solve
 from optima.training.run import Run, runs_table
 
 if TYPE_CHECKING:

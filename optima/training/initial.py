@@ -10,7 +10,7 @@ from scipy.linalg import hadamard
 
 from optima.model import Array, DeepUFM, positive_number, shown
 from optima.reduction import Reduction
-from optima.solve.cell import structure_losses
+from optima.scales.losses import structure_losses
 from optima.structures import find, hint
 
 KINDS = ("gaussian", "spectral", "hadamard")

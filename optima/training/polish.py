@@ -10,10 +10,10 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
-from optima.solve.rung import RungPoint
-from optima.solve.rung import polish as newton
-from optima.solve.rung_objective import RungObjective
-from optima.solve.starts import from_products
+from optima.search.rung import RungPoint
+from optima.search.rung import polish as newton
+from optima.search.rung_objective import RungObjective
+from optima.search.starts import from_products
 from optima.structures.recognition import recognise
 from optima.training.arrays import Backend
 from optima.training.measures import class_means

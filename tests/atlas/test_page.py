@@ -16,7 +16,7 @@ from optima.atlas import Record
 from optima.atlas.page import page
 from optima.atlas.page.named import Named, named
 from optima.plot.ranks import rank_colour
-from optima.solve.cell import structure_losses
+from optima.scales.losses import structure_losses
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@
 Draws cells with classes of one size (K = 4 to 48) and of unequal sizes (K = 4 to 26), solves each from ten seeds, and
 takes the least of the ten losses for what ten times the work finds. A run is improved on when that is lower by more
 than 1e-8. Rows go to chance.csv as they come, and a second call goes on; chance.md and the numbers that
-``optima.solve.chance`` holds are made from it.
+``optima.search.chance`` holds are made from it.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import optima
-from optima.solve.chance import TABLE, place, upper_limit
+from optima.search.chance import TABLE, place, upper_limit
 
 HERE = Path(__file__).parent
 ROWS = HERE / "chance.csv"
@@ -111,7 +111,7 @@ def write():
     (HERE / "chance.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
     if counts != TABLE:
-        print("\noptima/solve/chance.py holds other numbers; put in\nTABLE =", counts)
+        print("\noptima/search/chance.py holds other numbers; put in\nTABLE =", counts)
 
 
 if __name__ == "__main__":

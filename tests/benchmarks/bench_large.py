@@ -24,9 +24,9 @@ import scipy
 
 from optima import DeepUFM, Solution, solve
 from optima.cli import parse
-from optima.solve.rung import descend
-from optima.solve.rung_objective import RungObjective
-from optima.solve.starts import random_codes
+from optima.search.rung import descend
+from optima.search.rung_objective import RungObjective
+from optima.search.starts import random_codes
 
 RANK, STEPS, STARTS = 8, 200, 3
 GROWTH = (50, 100, 200, 350, 500, 700, 1000)

@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from optima import catalogue, max_margin
-from optima.solve.barrier import margins
+from optima.search.interior_point import margins
 
 SEEDS = range(4)
 AGREE = 1e-6

@@ -11,7 +11,7 @@ from optima.claims.lines import Line, comparison_depth, scale_ratio, step_sizes
 from optima.claims.model.bounds import weak_bound
 from optima.claims.rivals import region
 from optima.model import DeepUFM
-from optima.solve import best_scales, boundary
+from optima.scales import best_scales, boundary
 from optima.structures import named
 
 FEW = (1e-6, 1e-3, 1e-2)

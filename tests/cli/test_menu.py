@@ -10,7 +10,7 @@ import typer
 import optima
 from optima.cli.main import COMMANDS, EXAMPLES, app
 from optima.cli.spelling import SPELLINGS
-from optima.solve.scale import best_scales
+from optima.scales.scale import best_scales
 from optima.structures.formula import Formula
 from optima.structures.names import WORDS
 

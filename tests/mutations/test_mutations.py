@@ -90,7 +90,7 @@ MUTATIONS = [
     ),
     Mutation(
         "p = 2/L in the scales",
-        "optima.solve.scale",
+        "optima.scales.scale",
         "exponent",
         lambda _: lambda depth: 2.0 / depth,
         "model.scale",
@@ -98,7 +98,7 @@ MUTATIONS = [
     ),
     Mutation(
         "n^(1/L) instead of n^(1/(L+1))",
-        "optima.solve.scale",
+        "optima.scales.scale",
         "effective_reg",
         lambda _: (
             lambda reg, samples, depth: np.asarray(reg) * np.asarray(samples, dtype=float) ** (1 / np.asarray(depth))
@@ -231,7 +231,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a squared-error minimum one percent off",
-        "optima.solve.search",
+        "optima.search.ladder",
         "squared_error_minimum",
         wrapped(lambda means, *_: 1.01 * means),
         "model.squared_error",

@@ -16,7 +16,7 @@ from optima.checker import verify, verify_invariant
 from optima.proofs.invariant.certificate import best_found, certify_invariant
 from optima.proofs.invariant.chord_search import ChordSearch
 from optima.proofs.invariant.group import Group, InvariantForm
-from optima.solve.scale import best_scales
+from optima.scales.scale import best_scales
 from optima.structures import named
 
 GROUPS = [(2,), (3,), (5,), (6,), (7,), (2, 2), (2, 3), (2, 2, 2), (4, 2), (3, 3), (2, 2, 3), (12,)]

@@ -11,7 +11,7 @@ import sympy
 
 from optima.model import DeepUFM
 from optima.reduction import Reduction
-from optima.solve import best_scales
+from optima.scales import best_scales
 from optima.structures import FAMILIES, catalogue, check_names, families, find, named, strongly_regular
 from optima.structures.strongly_regular import GRAPHS, StronglyRegular, complement, verified_parameters
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, catalogue
-from optima.solve.rung import descend
-from optima.solve.rung_objective import RungObjective
-from optima.solve.starts import centred, from_products, scaled
+from optima.search.rung import descend
+from optima.search.rung_objective import RungObjective
+from optima.search.starts import centred, from_products, scaled
 from optima.structures.block_sums import EACH_RANK, MOST, block_sums
 
 SIZES = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, catalogue, named
-from optima.solve.cell import structure_losses
+from optima.scales.losses import structure_losses
 from optima.structures import golay, polytopes, roots
 from optima.structures.names import WORDS
 from optima.structures.spherical import Gram, Spherical

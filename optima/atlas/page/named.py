@@ -12,8 +12,8 @@ from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.report.collapse import COLLAPSE
-from optima.solve.many import best_of_structures
-from optima.solve.scale import BestScales
+from optima.scales.batch import best_of_structures
+from optima.scales.scale import BestScales
 from optima.structures import Structure, catalogue
 
 # Rungs that a page lists for a cell.

@@ -11,7 +11,7 @@ from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
 from optima.claims.rivals import Region, named_gap, region, searched_gap, simplex_of
 from optima.grid import log_grid
-from optima.solve import zero_boundary
+from optima.scales import zero_boundary
 from optima.structures import named
 
 

@@ -11,7 +11,7 @@ from optima.claims.depth_limit import least_rank, separates, tail_bound, zero_re
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
 from optima.model import DeepUFM
-from optima.solve.search import solve
+from optima.search.ladder import solve
 
 # Sequences of regularisations with lam_L = o(1/L).
 SEQUENCES = {

@@ -13,7 +13,7 @@ from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
 from optima.claims.rivals import simplex_of
 from optima.grid import log_grid
 from optima.model import DeepUFM
-from optima.solve import stationary_scales
+from optima.scales import stationary_scales
 from optima.spectra import lifted_spectrum, simplex_spectrum
 
 # Eigenvalues above minus this, in units of lambda, count as nonnegative.

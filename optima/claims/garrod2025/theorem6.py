@@ -12,7 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table, agreement
 from optima.model import DeepUFM
-from optima.solve import best_scales
+from optima.scales import best_scales
 from optima.spectra import Spectrum, lifted_spectrum, pairs_spectrum, simplex_spectrum
 from optima.structures import named
 

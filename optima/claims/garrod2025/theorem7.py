@@ -12,7 +12,7 @@ from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
 from optima.grid import log_grid
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
-from optima.solve import best_scales
+from optima.scales import best_scales
 from optima.structures import named
 
 # Largest relative difference between the network's objective and the formula.

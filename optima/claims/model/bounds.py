@@ -14,7 +14,7 @@ from optima.claims.evidence import Cases, Evidence
 from optima.grid import log_grid
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
-from optima.solve.search import solve
+from optima.search.ladder import solve
 
 
 def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:

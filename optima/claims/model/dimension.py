@@ -9,7 +9,7 @@ from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Remark
 from optima.claims.garrod2025.theorem5 import measured_dimension, published_dimension, spectra
 from optima.model import DeepUFM
-from optima.solve import best_scales
+from optima.scales import best_scales
 from optima.spectra import lifted_spectrum, orbit_dimension
 from optima.structures import catalogue
 

@@ -11,7 +11,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.evidence import Cases, Evidence
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
-from optima.solve.search import solve
+from optima.search.ladder import solve
 
 # Random directions tried around a minimum.
 DIRECTIONS = 30

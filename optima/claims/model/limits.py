@@ -13,7 +13,7 @@ from optima.claims.evidence import Cases, Evidence, agreement
 from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction
-from optima.solve import best_scales
+from optima.scales import best_scales
 from optima.structures import Structure, find, named
 
 

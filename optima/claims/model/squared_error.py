@@ -12,7 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import DeepUFM
-from optima.solve.search import solve
+from optima.search.ladder import solve
 
 TOLERANCE = 1e-8
 

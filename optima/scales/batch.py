@@ -1,0 +1,84 @@
+"""The best scales of many structures at many problems, in few array programs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optima.model import Array
+from optima.reduction import exponent
+from optima.scales.branches import branches
+from optima.scales.scale import BestScales, best_on_branches, best_scales, effective_reg
+from optima.scales.terms import CHUNK, stack
+from optima.scales.turning_points import single_humped
+from optima.structures import Block, Structure
+
+# Blocks with more margins than this are solved one by one: stacking copies their margins for every problem.
+FEW_MARGINS = 4
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """A block and where its solution goes: its structure's number and its place in it."""
+
+    block: Block
+    classes: int
+    structure: int
+    place: int
+
+
+def best_of_structures(
+    structures: Sequence[Structure], depth: Array, reg: Array, samples: Array, loss: str = "ce"
+) -> list[BestScales]:
+    """:func:`best_scales` of each structure at the same problems (1-D arrays), with blocks of one form together."""
+    simple, others = [], {}
+    for number, structure in enumerate(structures):
+        blocks = structure.blocks()
+        if blocks and all(_simple(block, structure.classes, loss) for block in blocks):
+            simple += [_Slot(block, structure.classes, number, place) for place, block in enumerate(blocks)]
+        else:
+            others[number] = best_scales(structure, depth, reg, samples, loss)
+    solved = _solve_slots(simple, depth, effective_reg(reg, samples, depth), loss)
+    return [others[i] if i in others else _assemble(solved[i]) for i in range(len(structures))]
+
+
+def _simple(block: Block, classes: int, loss: str) -> bool:
+    return loss == "mse" or (
+        max(len(orbit.margins) for orbit in block.orbits) <= FEW_MARGINS and single_humped(block, classes)
+    )
+
+
+def _solve_slots(
+    slots: Sequence[_Slot], depth: Array, regs: Array, loss: str
+) -> dict[int, dict[int, tuple[Array, Array, Array]]]:
+    p, column = np.unique(exponent(depth), return_inverse=True)
+    solved: dict[int, dict[int, tuple[Array, Array, Array]]] = defaultdict(dict)
+    for group in _batches(slots, regs.size):
+        count = len(group)
+        terms = stack([slot.block for slot in group], [slot.classes for slot in group], loss)
+        rows = np.repeat(np.arange(count), p.size)
+        branch = branches(terms.take(rows), np.tile(p, count))
+        pairs = (np.arange(count)[:, None] * p.size + column).ravel()
+        parts = best_on_branches(branch, pairs, np.tile(regs, count))
+        for slot, part in zip(group, zip(*(array.reshape(count, -1) for array in parts), strict=True), strict=True):
+            solved[slot.structure][slot.place] = part
+    return solved
+
+
+def _batches(slots: Sequence[_Slot], problems: int) -> Iterator[list[_Slot]]:
+    """Slots whose blocks have the same numbers of orbits, margins and singular values, few enough for memory."""
+    forms: dict[object, list[_Slot]] = defaultdict(list)
+    for slot in slots:
+        margins = max(len(orbit.margins) for orbit in slot.block.orbits)
+        forms[(len(slot.block.orbits), margins, len(slot.block.singular))].append(slot)
+    for same in forms.values():
+        step = max(1, CHUNK // (16 * problems))
+        yield from (same[i : i + step] for i in range(0, len(same), step))
+
+
+def _assemble(parts: dict[int, tuple[Array, Array, Array]]) -> BestScales:
+    scales, fits, penalties = zip(*(parts[place] for place in sorted(parts)), strict=True)
+    return BestScales(np.stack(scales), np.sum(fits, axis=0), np.sum(penalties, axis=0))

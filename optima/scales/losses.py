@@ -1,0 +1,115 @@
+"""One cell of the table in full: every structure with all its stationary scales."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from optima.forgiving import several, takes_model
+from optima.limits import check_named
+from optima.model import DeepUFM
+from optima.reduction import Reduction
+from optima.scales.scale import Stationary, stationary_scales
+from optima.structures import Structure, catalogue, check_names
+
+
+@dataclass(frozen=True)
+class StructureLoss:
+    """The optimum of one structure in one problem.
+
+    ``loss``, ``fit`` and ``penalty`` are at the best scales; ``singular_values`` lists (value, multiplicity)
+    of the nonzero singular values of Z in R^{K x Kn}, descending; ``stationary`` all stationary scales by
+    ascending loss, the first of which is the best. Known by: root of a closed-form scalar equation.
+    """
+
+    structure: Structure
+    stationary: tuple[Stationary, ...]
+    root_samples: float
+
+    def __repr__(self) -> str:
+        return f"<StructureLoss {self.structure.name}: loss {self.loss:.6g}, rank {self.rank}>"
+
+    @property
+    def best(self) -> Stationary:
+        """The global minimum over the scales."""
+        return self.stationary[0]
+
+    @property
+    def loss(self) -> float:
+        """Reduced loss at the best scales."""
+        return self.best.loss
+
+    @property
+    def rank(self) -> int:
+        """Rank of Z at the best scales."""
+        return sum(multiplicity for _, multiplicity in self.singular_values)
+
+    @cached_property
+    def singular_values(self) -> tuple[tuple[float, int], ...]:
+        """Nonzero singular values of Z with multiplicities, descending."""
+        values = [
+            (self.root_samples * scale * float(sigma), int(multiplicity))
+            for scale, block in zip(self.best.scales, self.structure.blocks(), strict=True)
+            for sigma, multiplicity in block.singular
+            if scale > 0
+        ]
+        return tuple(sorted(values, reverse=True))
+
+    def as_dict(self, listed: int = 1000) -> dict[str, Any]:
+        """For JSON; singular values are listed one by one up to ``listed`` of them, else as pairs."""
+        if self.rank <= listed:
+            singular: list[Any] = [value for value, count in self.singular_values for _ in range(count)]
+        else:
+            singular = [{"value": value, "multiplicity": count} for value, count in self.singular_values]
+        return {
+            "loss": self.best.loss,
+            "scale": _one_or_list(self.best.scales),
+            "rank": self.rank,
+            "singular_values": singular,
+            "fit": self.best.fit,
+            "penalty": self.best.penalty,
+            "stationary": [_stationary_dict(point) for point in self.stationary],
+        }
+
+
+@takes_model()
+def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
+    """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
+
+    Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
+    form, and for an unknown name.
+    """
+    if not problem.balanced:
+        raise ValueError("named structures need classes of equal size; pass one number of samples")
+    check_named(problem.classes)
+    if names is not None:
+        names = several(names)
+        check_names(names, [problem.classes])
+    reduction = Reduction(problem)
+    samples = int(problem.class_sizes[0])
+    found = [
+        StructureLoss(
+            structure,
+            stationary_scales(structure, problem.depth, reduction.reg, samples, problem.loss),
+            math.sqrt(samples),
+        )
+        for structure in catalogue(problem.classes, names, problem.loss, problem.max_rank)
+    ]
+    return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}
+
+
+def _one_or_list(scales: tuple[float, ...]) -> float | list[float]:
+    if not scales:
+        return 0.0
+    return scales[0] if len(scales) == 1 else list(scales)
+
+
+def _stationary_dict(point: Stationary) -> dict[str, Any]:
+    out: dict[str, Any] = {"scale": _one_or_list(point.scales), "loss": point.loss, "kind": point.kind}
+    if any(scale == 0 and math.isfinite(log) for scale, log in zip(point.scales, point.log_scales, strict=True)):
+        # Too small for a float: the logarithm keeps its digits (null stands for the scale zero itself).
+        out["log_scale"] = [log if math.isfinite(log) else None for log in point.log_scales]
+    return out

@@ -1,0 +1,456 @@
+"""The descent of one rung in machine code, and the curvature of the fit.
+
+The same limited-memory BFGS on log F as :mod:`optima.search.lbfgs`, cross-entropy only, one start after another: with
+few classes nothing is lost to interpreting a step, with many the logits are worked on in blocks that stay in the cache.
+Needs the optional dependency numba; the first call compiles, which is kept on disk for later processes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optima.model import Array
+from optima.search.lbfgs import DECREASE, MEMORY, MOST_BACKTRACKS, REACH
+from optima.search.machine import machine
+
+# Steps between two looks at the singular values and the ceiling.
+LOOK = 10
+# Sweeps of Jacobi's method at most, and the off-diagonal part, in units of the trace, that ends them.
+SWEEPS = 30
+OFF = 1e-14
+# Beyond this rank the eigenproblem is LAPACK's.
+JACOBI = 16
+
+# Logits that are worked on together.
+CACHE = 2**16
+# The constants of e^x: where its argument is cut off, log 2 in two parts, and the power series.
+LARGEST = 708.0
+OVERFLOW = math.exp(LARGEST)
+PER_LOG_2 = 1 / math.log(2)
+LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+SHIFT = 1.5 * 2.0**52
+SERIES = tuple(1 / math.factorial(k) for k in range(14))
+
+Integers = NDArray[np.int64]
+
+CONVERGED, UNFINISHED, STUCK, DROPPING, ABANDONED = range(5)
+
+
+def descend(
+    starts: Array,
+    reg: Array,
+    p: Array,
+    column: Array,
+    weight: Array,
+    steps: int,
+    tolerance: float,
+    ceiling: Array,
+    patience: int,
+    thin: float,
+) -> tuple[Array, Array, Array, Integers, Integers]:
+    """Minimise log F from each of the starts (S, 2, K, r); ``reg``, ``p`` and ``ceiling`` have shape (S,).
+
+    From step ``patience`` on a start is left where it is when it is above its ceiling, and earlier when its
+    smallest singular value is under ``thin`` times the largest and the penalty pulls it down more than the
+    gradient of the fit, in Frobenius norm, could hold it up. Returns the points, F, the gradient norms of log F
+    times the size of the start, the steps taken and how each descent ended.
+    """
+    count, _, K, r = starts.shape
+    points = np.array(starts, order="C")
+    values, norms = np.empty(count), np.empty(count)
+    taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    # Room for the descents is made here: every array that machine code makes is more of it to compile.
+    block, D = min(K, max(8, CACHE // K)), 2 * K * r
+    shapes = (block, K), (K, r), (r, r), (r, r), (r,), (3,)
+    work = tuple(np.empty(shape) for shape in shapes)
+    places, pairs, numbers, direction = (
+        np.empty((3, 2, K, r)),
+        np.empty((2, MEMORY, D)),
+        np.empty((2, MEMORY)),
+        np.empty(D),
+    )
+    flat = places.reshape(3, D)
+    for i in range(count):
+        pairs[:], numbers[:] = 0.0, 0.0
+        values[i], norms[i], taken[i], ends[i] = _descend_one(
+            points[i],
+            points[i].reshape(D),
+            float(reg[i]),
+            float(p[i]),
+            column,
+            weight,
+            steps,
+            tolerance,
+            float(ceiling[i]),
+            patience,
+            thin,
+            np.stack([np.eye(r)] * 2),
+            work,
+            places,
+            flat,
+            pairs,
+            numbers,
+            direction,
+        )
+    return points, values, norms, taken, ends
+
+
+@machine()
+def _descend_one(
+    point: Array,
+    x: Array,
+    reg: float,
+    p: float,
+    column: Array,
+    weight: Array,
+    steps: int,
+    tolerance: float,
+    ceiling: float,
+    patience: int,
+    thin: float,
+    vectors: Array,
+    work: tuple[Array, ...],
+    places: Array,
+    flat: Array,
+    pairs: Array,
+    numbers: Array,
+    direction: Array,
+) -> tuple[float, float, int, int]:
+    """From ``point``, which becomes the end; ``x`` and ``flat`` are ``point`` and ``places`` as vectors."""
+    gradient, trial_point, trial_gradient = places[0], places[1], places[2]
+    g, trial, trial_g = flat[0], flat[1], flat[2]
+    S, Y, rho, alpha = pairs[0], pairs[1], numbers[0], numbers[1]
+    D = x.size
+    size = math.sqrt(np.dot(x, x))
+    count, newest, gamma = 0, -1, 1.0
+    # All steps are in units of the size of the start: x = size * (what is minimised over).
+    value = _evaluate(point, reg, p, column, weight, gradient, vectors, work)
+    unit = size / value
+    norm = math.sqrt(np.dot(g, g)) * unit
+    for step in range(steps):
+        if norm <= tolerance:
+            return value, norm, step, CONVERGED
+        if step % LOOK == 0 and step > 0:
+            if p < 1 and _dropping(reg, p, thin, work[5]):
+                return value, norm, step, DROPPING
+            if step >= patience and value > ceiling:
+                return value, norm, step, ABANDONED
+        _direction(g, unit, S, Y, rho, alpha, gamma, count, newest, direction)
+        slope = np.dot(direction, g) * unit
+        length = math.sqrt(np.dot(direction, direction))
+        if not slope < -1e-12 * length * norm:
+            for k in range(D):
+                direction[k] = -g[k] * unit
+            slope, length = -norm * norm, norm
+        t = 1.0 if count else min(1.0, 1.0 / max(norm, 1e-300))
+        t = min(t, REACH * math.sqrt(np.dot(x, x)) / size / max(length, 1e-300))
+        moved, level = False, math.log(value)
+        for _ in range(MOST_BACKTRACKS):
+            for k in range(D):
+                trial[k] = x[k] + t * size * direction[k]
+            trial_value = _evaluate(trial_point, reg, p, column, weight, trial_gradient, vectors, work)
+            rise = math.log(trial_value) - level - t * slope
+            if math.isfinite(trial_value) and rise <= (DECREASE - 1) * t * slope:
+                moved = True
+                break
+            guess = -0.5 * slope * t * t / rise
+            if not math.isfinite(guess):
+                guess = 0.0
+            t = min(max(guess, 0.1 * t), 0.5 * t)
+        if not moved:
+            if count == 0:
+                return value, norm, step, STUCK
+            # A failed step from remembered curvature gets a second chance along the gradient.
+            count, newest, gamma = 0, -1, 1.0
+            continue
+        new_unit = size / trial_value
+        slot = (newest + 1) % MEMORY
+        curvature, change, stride = 0.0, 0.0, 0.0
+        for k in range(D):
+            s = t * direction[k]
+            y = trial_g[k] * new_unit - g[k] * unit
+            S[slot, k], Y[slot, k] = s, y
+            curvature += s * y
+            change += y * y
+            stride += s * s
+        if curvature > 1e-10 * math.sqrt(stride * change):
+            rho[slot], gamma = 1.0 / curvature, curvature / change
+            newest, count = slot, min(count + 1, MEMORY)
+        elif count == MEMORY:
+            # The oldest pair was overwritten by one that cannot be used.
+            rho[slot] = 0.0
+        for k in range(D):
+            x[k], g[k] = trial[k], trial_g[k]
+        value, unit = trial_value, new_unit
+        norm = math.sqrt(np.dot(g, g)) * unit
+    return value, norm, steps, CONVERGED if norm <= tolerance else UNFINISHED
+
+
+@machine()
+def _direction(
+    g: Array,
+    unit: float,
+    S: Array,
+    Y: Array,
+    rho: Array,
+    alpha: Array,
+    gamma: float,
+    count: int,
+    newest: int,
+    direction: Array,
+) -> None:
+    """Two-loop recursion over the last ``count`` pairs of the ring."""
+    D = g.size
+    for k in range(D):
+        direction[k] = -g[k] * unit
+    for back in range(count):
+        i = (newest - back) % MEMORY
+        alpha[i] = rho[i] * np.dot(S[i], direction)
+        a = alpha[i]
+        for k in range(D):
+            direction[k] -= a * Y[i, k]
+    for k in range(D):
+        direction[k] *= gamma
+    for back in range(count - 1, -1, -1):
+        i = (newest - back) % MEMORY
+        a = alpha[i] - rho[i] * np.dot(Y[i], direction)
+        for k in range(D):
+            direction[k] += a * S[i, k]
+
+
+@machine()
+def _dropping(reg: float, p: float, thin: float, seen: Array) -> bool:
+    smallest, largest, push = seen
+    return smallest < thin * largest and reg * smallest ** (p - 1) > push
+
+
+@machine()
+def _evaluate(
+    point: Array,
+    reg: float,
+    p: float,
+    column: Array,
+    weight: Array,
+    gradient: Array,
+    vectors: Array,
+    work: tuple[Array, ...],
+) -> float:
+    """F at a point (2, K, r); its gradient goes to ``gradient``.
+
+    ``vectors`` (2, r, r) are orthogonal, best near eigenvectors of the two Gram matrices, which they become.
+    ``work[5]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
+    eigenvalues of the two Gram matrices, exact for balanced factors) and the Frobenius norm of the fit's gradient.
+    """
+    slope, part, gram, middle, eigenvalues, seen = work
+    A, B = point[0], point[1]
+    K, r = A.shape
+    for c in range(K):
+        for k in range(r):
+            gradient[0, c, k] = 0.0
+    fit, square = 0.0, 0.0
+    # Row c of the logits belongs to class c; as many rows at once as stay in the cache.
+    for start in range(0, K, slope.shape[0]):
+        stop = min(start + slope.shape[0], K)
+        rows = slope[: stop - start]
+        np.dot(B[start:stop], A.T, rows)
+        for c in range(start, stop):
+            row = rows[c - start]
+            _odds(row, row[c], column[c])
+            row[c] = 0.0
+            total = _sum(row)
+            if total >= OVERFLOW:
+                return np.inf
+            fit += weight[c] * math.log1p(total)
+            share = weight[c] * column[c] / (1 + total)
+            for j in range(K):
+                row[j] *= share
+            row[c] = -total * share
+            square += np.dot(row, row)
+        np.dot(rows, A, gradient[1][start:stop])
+        np.dot(rows.T, B[start:stop], part)
+        for c in range(K):
+            for k in range(r):
+                gradient[0, c, k] += part[c, k]
+    if not math.isfinite(fit):
+        return np.inf
+    seen[0], seen[1], seen[2] = 1.0, 1.0, math.sqrt(square)
+    penalty = 0.0
+    for side in range(2):
+        factor, out = point[side], gradient[side]
+        if p == 1.0:
+            for c in range(K):
+                for k in range(r):
+                    penalty += factor[c, k] * factor[c, k]
+                    out[c, k] += reg * factor[c, k]
+            continue
+        np.dot(factor.T, factor, gram)
+        trace = 0.0
+        for k in range(r):
+            trace += gram[k, k]
+        if not math.isfinite(trace):
+            return np.inf
+        Q = vectors[side]
+        _eigen(gram, Q, eigenvalues, middle)
+        low, high = np.inf, 0.0
+        for k in range(r):
+            w = max(eigenvalues[k], 1e-300)
+            low, high = min(low, w), max(high, w)
+            power = w ** (p - 1)
+            penalty += w * power
+            for i in range(r):
+                gram[i, k] = Q[i, k] * power * reg
+        seen[0] *= math.sqrt(low)
+        seen[1] *= math.sqrt(high)
+        np.dot(gram, Q.T, middle)
+        for c in range(K):
+            for i in range(r):
+                a = factor[c, i]
+                for k in range(r):
+                    out[c, k] += a * middle[i, k]
+    return fit + 0.5 * reg / p * penalty
+
+
+@machine(fastmath={"contract"})
+def _odds(row: Array, own: float, scale: float) -> None:
+    """e^((z - own) scale) in place, to an ulp, in a loop that the compiler turns into vector instructions.
+
+    With k the integer nearest to x / log 2, e^x = 2^k e^(x - k log 2): a power series, and k put into the exponent.
+    The sum of x / log 2 and 1.5 2^52 has k in its last bits. Beyond +-708 the result stays what it is there.
+    """
+    for j in range(row.size):
+        x = min(max((row[j] - own) * scale, -LARGEST), LARGEST)
+        shifted = x * PER_LOG_2 + SHIFT
+        k = shifted - SHIFT
+        r = (x - k * LOG_2_HIGH) - k * LOG_2_LOW
+        y = SERIES[13]
+        y = y * r + SERIES[12]
+        y = y * r + SERIES[11]
+        y = y * r + SERIES[10]
+        y = y * r + SERIES[9]
+        y = y * r + SERIES[8]
+        y = y * r + SERIES[7]
+        y = y * r + SERIES[6]
+        y = y * r + SERIES[5]
+        y = y * r + SERIES[4]
+        y = y * r + SERIES[3]
+        y = y * r + SERIES[2]
+        y = y * r + SERIES[1]
+        y = y * r + SERIES[0]
+        bits = np.float64(shifted).view(np.int64)
+        row[j] = y * np.int64((bits + 1023) << 52).view(np.float64)
+
+
+@machine(fastmath={"reassoc"})
+def _sum(row: Array) -> float:
+    total = 0.0
+    for j in range(row.size):
+        total += row[j]
+    return total
+
+
+@machine()
+def _eigen(gram: Array, vectors: Array, eigenvalues: Array, scratch: Array) -> None:
+    """Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's method while it is small; ``gram`` is lost.
+
+    Jacobi's method begins from the orthogonal ``vectors``: after a small step few rotations are left to do.
+    """
+    r = gram.shape[0]
+    if r > JACOBI:
+        w, Q = np.linalg.eigh(gram)
+        for k in range(r):
+            eigenvalues[k] = w[k]
+            for i in range(r):
+                vectors[i, k] = Q[i, k]
+        return
+    np.dot(gram, vectors, scratch)
+    np.dot(vectors.T, scratch, gram)
+    for _ in range(SWEEPS):
+        off, trace = 0.0, 0.0
+        for i in range(r):
+            trace += gram[i, i]
+            for j in range(i):
+                off += gram[i, j] ** 2
+        if off <= (OFF * trace) ** 2:
+            break
+        for i in range(r - 1):
+            for j in range(i + 1, r):
+                _rotate(gram, vectors, i, j)
+    for k in range(r):
+        eigenvalues[k] = gram[k, k]
+
+
+@machine()
+def _rotate(gram: Array, vectors: Array, i: int, j: int) -> None:
+    """One Jacobi rotation that makes gram[i, j] zero."""
+    b = gram[i, j]
+    if b == 0.0:
+        return
+    theta = (gram[j, j] - gram[i, i]) / (2 * b)
+    t = 1.0 / (abs(theta) + math.sqrt(theta * theta + 1))
+    if theta < 0:
+        t = -t
+    c = 1.0 / math.sqrt(t * t + 1)
+    s = t * c
+    for k in range(gram.shape[0]):
+        x, y = gram[k, i], gram[k, j]
+        gram[k, i], gram[k, j] = c * x - s * y, s * x + c * y
+        x, y = vectors[k, i], vectors[k, j]
+        vectors[k, i], vectors[k, j] = c * x - s * y, s * x + c * y
+    for k in range(gram.shape[0]):
+        x, y = gram[i, k], gram[j, k]
+        gram[i, k], gram[j, k] = c * x - s * y, s * x + c * y
+
+
+@machine()
+def fit_hessian_product(point: Array, direction: Array, column: Array, weight: Array) -> Array:
+    """Hessian of the fit at a point (2, K, r) times a direction of the same shape, a block of the logits at a time."""
+    A, B = point[0], point[1]
+    dA, dB = direction[0], direction[1]
+    K, r = A.shape
+    block = min(K, max(8, CACHE // K))
+    slope, moved, other = np.empty((block, K)), np.empty((block, K)), np.empty((block, K))
+    part, out = np.empty((K, r)), np.zeros((2, K, r))
+    for start in range(0, K, block):
+        stop = min(start + block, K)
+        size = stop - start
+        rows, change, rest = slope[:size], moved[:size], other[:size]
+        np.dot(B[start:stop], A.T, rows)
+        np.dot(B[start:stop], dA.T, change)
+        np.dot(dB[start:stop], A.T, rest)
+        for c in range(start, stop):
+            row, turn, also, scale = rows[c - start], change[c - start], rest[c - start], weight[c] * column[c]
+            _odds(row, row[c], column[c])
+            row[c] = 0.0
+            total = _sum(row)
+            for j in range(K):
+                row[j] /= 1 + total
+                turn[j] += also[j]
+            # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
+            own = turn[c]
+            for j in range(K):
+                turn[j] = (turn[j] - own) * column[c]
+            mean = np.dot(row, turn)
+            # The own class has the share 1 / (1 + total) and moves by 0.
+            for j in range(K):
+                turn[j] = row[j] * (turn[j] - mean) * scale
+                row[j] *= scale
+            turn[c] = -mean / (1 + total) * scale
+            row[c] = -total / (1 + total) * scale
+        _add_product(change, A, part, out[1][start:stop])
+        _add_product(rows, dA, part, out[1][start:stop])
+        _add_product(change.T, B[start:stop], part, out[0])
+        _add_product(rows.T, dB[start:stop], part, out[0])
+    return out
+
+
+@machine()
+def _add_product(left: Array, right: Array, room: Array, out: Array) -> None:
+    """out += left @ right, the product in the first rows of ``room``."""
+    part = room[: left.shape[0]]
+    np.dot(left, right, part)
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] += part[i, k]

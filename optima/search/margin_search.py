@@ -1,0 +1,196 @@
+"""The search for codes of margin one with the least Schatten quasi-norm, rung by rung of the ladder of ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optima.model import Array
+from optima.search.interior_point import (
+    Codes,
+    at_margin_one,
+    continued,
+    first_gaps,
+    margins,
+    norm,
+    solve_margins,
+    spectrum,
+)
+from optima.search.starts import from_products
+from optima.structures import catalogue
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look: random starts on a rung, and rounds of kicks without success after which its search ends."""
+
+    starts: int
+    rounds: int
+
+
+EFFORTS = {"quick": Effort(12, 3), "normal": Effort(24, 6), "thorough": Effort(64, 12)}
+# Residual of the Lagrangian's gradient below which a code is a local solution.
+STATIONARY = 1e-7
+# Values this close (relative) are taken for one code.
+SAME = 1e-9
+# Kicks of all classes of the best codes, in units of the size of their entries, that of single classes, and how many
+# of the best codes are kicked.
+SMALLEST_KICK, LARGEST_KICK, LONE_KICK, KICKED = 0.02, 0.3, 1.0, 3
+# Least and largest margin of a class that is raised along a new dimension.
+HEIGHTS = (0.1, 2.0)
+# Distance of the second factor from the first in every other random start.
+ASYMMETRY = 0.2
+# A rung is hopeless when its best value is this much (relative) above that of a lower one.
+HOPELESS = 0.02
+# Hopeless rungs in a row after which the climb ends.
+PATIENCE = 2
+# Ranks are visited one by one up to this many times the step between them.
+FINE = 12
+# Starts on a rung times the cube of its unknowns, at most (and two starts at least).
+WORK = 2e9
+# A smallest singular value this small, relative to the largest, counts as zero.
+ZERO = 1e-9
+
+
+class MarginSearch:
+    """Best codes found on the rungs of the ladder at K classes for the exponent p (zero for sum log s)."""
+
+    def __init__(self, classes: int, p: float, seed: int, effort: Effort) -> None:
+        self.classes, self.p, self.seed, self.effort = classes, p, seed, effort
+        self.named = _named(classes)
+        self.rungs: dict[int, Codes] = {}
+        # Rungs on which no local solution and no named structure is known.
+        self.makeshift: set[int] = set()
+        self.starts = 0
+
+    def best(self, rank: int) -> float:
+        """Least value found on a rung."""
+        return float(self.rungs[rank].value[0])
+
+    def rung(self, rank: int) -> None:
+        """Search one rung, and lightly the one below, whose codes are starts."""
+        if rank > 2:
+            self._visit(rank - 1, 0)
+        self._visit(rank, self.effort.rounds)
+
+    def climb(self) -> None:
+        """Rung by rung upwards until several in a row are hopeless, then with more kicks on those close to the best."""
+        rank, hopeless = 2, 0
+        while rank < self.classes and hopeless < PATIENCE:
+            below = min((self.best(lower) for lower in self.rungs), default=np.inf)
+            self._visit(rank, 0)
+            hopeless = hopeless + 1 if self.best(rank) > below * (1 + HOPELESS) else 0
+            rank += max(1, rank // FINE)
+        for rank in sorted(self.named):
+            if rank not in self.rungs and self._named_value(rank) <= self._least() * (1 + HOPELESS):
+                self._visit(rank, 0)
+        for rank in sorted(self.rungs, key=self.best):
+            if self.best(rank) <= self._least() * (1 + HOPELESS):
+                self._kick(rank, self.effort.rounds)
+
+    def _least(self) -> float:
+        return min(self.best(rank) for rank in self.rungs)
+
+    def _named_value(self, rank: int) -> float:
+        return float(norm(spectrum(at_margin_one(from_products(self.named[rank], rank))[0]), self.p).min())
+
+    def _visit(self, rank: int, rounds: int) -> None:
+        rng = np.random.default_rng([self.seed, rank])
+        count = self._count(rank)
+        random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
+        named = from_products(self.named[rank], rank) if rank in self.named else random[:0]
+        kicked = _kicked(named, np.full(len(named), SMALLEST_KICK), rng)
+        others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
+        if not len(random) + len(others):
+            others = self._random(rank, count, rng)
+        gaps = np.concatenate([first_gaps(len(others)), gaps])
+        self.starts += count
+        self._keep(rank, solve_margins(np.concatenate([others, random]), gaps, self.p), len(named))
+        self._kick(rank, rounds)
+
+    def _kick(self, rank: int, rounds: int) -> None:
+        """Solve again from the best codes with noise, until nothing better comes several times in a row."""
+        rng = np.random.default_rng([self.seed, rank, rounds])
+        count, failures = self._count(rank), 0
+        while failures < rounds:
+            before = self.best(rank)
+            best = self.rungs[rank].factors[:KICKED]
+            starts = self._disturbed(best[np.arange(count) % len(best)], rng)
+            self._keep(rank, solve_margins(starts, first_gaps(count), self.p))
+            self.starts += count
+            failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
+
+    def _disturbed(self, factors: Array, rng: np.random.Generator) -> Array:
+        """The first half of the codes with all classes moved a little, the others with one or two moved far."""
+        count = len(factors)
+        sizes = np.geomspace(SMALLEST_KICK, LARGEST_KICK, (count + 1) // 2)
+        moved = np.ones((count, 1, self.classes, 1))
+        for k in range(sizes.size, count):
+            moved[k, 0, :, 0] = 0.0
+            moved[k, 0, rng.choice(self.classes, 1 + k % 2, replace=False)] = 1.0
+        kicked = _kicked(factors, np.append(sizes, np.full(count - sizes.size, LONE_KICK)), rng)
+        return np.where(moved > 0, kicked, factors)
+
+    def _count(self, rank: int) -> int:
+        unknowns = 2 * self.classes * rank
+        return int(np.clip(WORK // unknowns**3, 2, self.effort.starts))
+
+    def _random(self, rank: int, count: int, rng: np.random.Generator) -> Array:
+        """Points on the sphere, which are codes of positive margins; every other one with factors that differ."""
+        A = rng.standard_normal((count, self.classes, rank))
+        A /= np.linalg.norm(A, axis=2, keepdims=True)
+        noise = rng.standard_normal(A.shape) * (np.arange(count) % 2)[:, None, None] / np.sqrt(rank)
+        same, apart = np.stack([A, A], axis=1), np.stack([A, A + ASYMMETRY * noise], axis=1)
+        return np.where(at_margin_one(apart)[1][:, None, None, None], same, apart)
+
+    def _lifted(self, rank: int, count: int, rng: np.random.Generator) -> Array:
+        """The best codes of the rung below with one class raised, or two apart, along a new dimension."""
+        if rank - 1 not in self.rungs:
+            return np.zeros((0, 2, self.classes, rank))
+        below = self.rungs[rank - 1].factors[:KICKED]
+        extra = np.zeros((count, 2, self.classes, 1))
+        for k, height in enumerate(np.geomspace(*HEIGHTS, count)):
+            first, second = rng.choice(self.classes, 2, replace=False)
+            extra[k, :, first] = np.sqrt(height)
+            extra[k, :, second] = -np.sqrt(height) * (k % 2)
+        return np.concatenate([below[np.arange(count) % len(below)], extra], axis=3)
+
+    def _keep(self, rank: int, found: Codes, named: int = 0) -> None:
+        """All different codes of a rung, best first: local solutions, and the first ``named`` whatever they are.
+
+        Others are kept only while nothing else is known: near a code of lower rank values have no minimum.
+        """
+        good = (found.residual <= STATIONARY) | (np.arange(len(found.value)) < named)
+        if good.any():
+            found = found.take(np.flatnonzero(good))
+            if rank not in self.makeshift and rank in self.rungs:
+                found = Codes.join([self.rungs[rank], found])
+            self.makeshift.discard(rank)
+        elif rank in self.rungs:
+            return
+        else:
+            self.makeshift.add(rank)
+        order = np.argsort(found.value, kind="stable")
+        values = found.value[order]
+        new = np.concatenate([[True], np.diff(values) > SAME * np.abs(values[1:])])
+        self.rungs[rank] = found.take(order[new & np.isfinite(values)])
+
+
+def _kicked(factors: Array, sizes: Array, rng: np.random.Generator) -> Array:
+    """Codes (S, 2, K, r) moved at random by ``sizes`` (S,) times the root mean square of their entries."""
+    unit = np.sqrt(np.mean(factors**2, axis=(1, 2, 3)))
+    return factors + (sizes * unit)[:, None, None, None] * rng.standard_normal(factors.shape)
+
+
+def _named(classes: int) -> dict[int, list[Array]]:
+    """Shapes of the named structures with positive margins, by rank."""
+    found: dict[int, list[Array]] = {}
+    for structure in catalogue(classes):
+        shape = np.asarray(structure.shape(), dtype=float)
+        shape = shape - shape.mean(axis=0)
+        s = np.linalg.svd(shape, compute_uv=False)
+        rank = int(np.sum(s > ZERO * s[0]))
+        if rank and margins(shape).min() > ZERO * s[0]:
+            found.setdefault(rank, []).append(shape)
+    return found

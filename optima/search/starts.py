@@ -1,0 +1,78 @@
+"""Where the descents on one rung begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.model import Array
+from optima.search.rung_objective import RungObjective
+
+# Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.
+SCALES = np.geomspace(0.05, 5.0, 12)
+
+
+def random_codes(objective: RungObjective, rank: int, count: int, rng: np.random.Generator) -> Array:
+    """Random codes (count, 2, K, r): every second one with B = A, the others with B moved away from A.
+
+    The points of A are uniform on the sphere; each code has the best of a dozen scales.
+    """
+    points = rng.standard_normal((count, objective.classes, rank))
+    points /= np.linalg.norm(points, axis=2, keepdims=True)
+    noise = rng.standard_normal(points.shape) * (np.arange(count) % 2)[:, None, None] / np.sqrt(rank)
+    return scaled(objective, centred(objective, np.stack([points, points + 0.5 * noise], axis=1)))
+
+
+def from_products(products: Sequence[Array], rank: int) -> Array:
+    """Balanced factors (S, 2, K, r) of the best approximations of rank r to matrices A B^T."""
+    U, s, V = np.linalg.svd(np.asarray(products))
+    root = np.sqrt(s[:, None, :rank])
+    return np.stack([U[:, :, :rank] * root, np.swapaxes(V, 1, 2)[:, :, :rank] * root], axis=1)
+
+
+def split(objective: RungObjective, factors: Array, count: int, rng: np.random.Generator) -> Array:
+    """Starts one rank higher: a point (2, K, r) with a random direction of half its smallest singular value."""
+    smallest = np.sum(factors[0][:, -1] ** 2)
+    extra = rng.standard_normal((count, 1, objective.classes, 1)) * np.ones((1, 2, 1, 1))
+    extra *= np.sqrt(0.5 * smallest) / np.linalg.norm(extra[:, :1], axis=2, keepdims=True)
+    base = np.broadcast_to(factors, (count, *factors.shape))
+    return centred(objective, np.concatenate([base, extra], axis=3))
+
+
+def centred(objective: RungObjective, factors: Array) -> Array:
+    """For cross-entropy, the same points with the columns of A B^T centred."""
+    if objective.loss == "ce":
+        factors = factors.copy()
+        factors[:, 0] -= factors[:, 0].mean(axis=1, keepdims=True)
+    return factors
+
+
+def scaled(objective: RungObjective, factors: Array) -> Array:
+    """Each start at the best of a dozen scales."""
+    return best_scale(objective, factors, 0)[0]
+
+
+def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tuple[Array, Array]:
+    """Each start at the best of a dozen scales, and its loss; each refinement tries half the ratio on both sides."""
+    product = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)
+    penalty = objective.penalty(factors)
+    best, least = _typical_scale(objective, product), np.full(len(factors), np.inf)
+    trials = list(SCALES[:, None] * best)
+    ratio = float(SCALES[1] / SCALES[0])
+    for refinement in range(refinements + 1):
+        for scale in trials:
+            loss = objective.fit_value(product * scale[:, None, None]) + penalty * scale**objective.p
+            best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
+        step = ratio ** (0.5 ** (refinement + 1))
+        trials = [best / step, best * step]
+    return factors * np.sqrt(best)[:, None, None, None], least
+
+
+def _typical_scale(objective: RungObjective, product: Array) -> Array:
+    """log(1 + 1/lambda) over the mean margin of A B^T."""
+    logits = product * objective.column
+    own = np.einsum("scc->s", logits) / objective.classes
+    largest = np.abs(logits).max(axis=(1, 2))
+    margin = np.maximum(own - logits.mean(axis=(1, 2)), 1e-3 * np.where(largest > 0, largest, 1.0))
+    return np.log1p(1 / objective.reg) / margin

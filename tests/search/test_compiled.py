@@ -1,0 +1,112 @@
+"""The compiled descent against the one in numpy, its slow reference. Slow for the time it takes to compile."""
+
+import numpy as np
+import pytest
+
+from optima import DeepUFM
+from optima.search import rung
+from optima.search.rung_objective import RungObjective
+from optima.search.starts import random_codes
+
+pytestmark = pytest.mark.slow
+compiled = pytest.importorskip("optima.search.compiled", reason="numba is not installed", exc_type=ImportError)
+
+PROBLEMS = [
+    (DeepUFM(5, 3, 1e-3), 2),
+    (DeepUFM(8, 1, 1e-2), 7),
+    (DeepUFM(6, 2, 1e-3, samples=(1, 2, 3, 4, 5, 6)), 3),
+    (DeepUFM(20, 2, 1e-3), 18),
+    (DeepUFM(4, 50, 1e-8), 2),
+]
+
+
+def starts_of(problem, rank, count=6):
+    objective = RungObjective.of(problem)
+    return objective, random_codes(objective, rank, count, np.random.default_rng(7))
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_value_and_gradient(problem, rank):
+    objective, points = starts_of(problem, rank)
+    values, gradients = objective.value_and_gradient(points)
+    for point, value, gradient in zip(points, values, gradients, strict=True):
+        K, out = problem.classes, np.empty_like(point)
+        vectors = np.stack([np.eye(rank), np.linalg.qr(point[1].T @ point[1])[0]])
+        # Logits in blocks of three rows.
+        shapes = [(3, K), (K, rank), (rank, rank), (rank, rank), (rank,), (3,)]
+        work = tuple(np.empty(shape) for shape in shapes)
+        reg, p = objective.reg[0], objective.p[0]
+        got = compiled._evaluate(point, reg, p, objective.column, objective.weight, out, vectors, work)
+        assert got == pytest.approx(value, rel=1e-13)
+        np.testing.assert_allclose(out, gradient, atol=1e-12 * np.abs(gradient).max())
+        s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
+        if problem.depth > 1:
+            assert work[5][0] <= s[rank - 1] * (1 + 1e-6)
+            assert work[5][1] >= s[0] * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_descents_end_where_those_in_numpy_do(problem, rank, monkeypatch):
+    objective, starts = starts_of(problem, rank)
+    fast = rung.descend(objective, starts, steps=2000)
+    monkeypatch.setattr(rung, "machine_code", lambda: None)
+    slow = rung.descend(objective, starts, steps=2000)
+    assert fast.loss[~fast.dropped].min(initial=np.inf) == pytest.approx(
+        slow.loss[~slow.dropped].min(initial=np.inf), rel=1e-9
+    )
+    same = ~fast.dropped & ~slow.dropped & (np.abs(fast.loss / slow.loss - 1) < 1e-6)
+    assert same.sum() >= 0.5 * (~slow.dropped).sum()
+    np.testing.assert_allclose(fast.loss[same], slow.loss[same], rtol=1e-8)
+
+
+def test_rows_may_be_different_problems(monkeypatch):
+    """Each row of a batch with its own lambda and p ends as it does alone."""
+    problems = [DeepUFM(6, L, reg) for L in (2, 3) for reg in (1e-2, 1e-3)]
+    alone = [RungObjective.of(problem) for problem in problems]
+    mixed = RungObjective(
+        "ce",
+        np.concatenate([objective.reg for objective in alone]),
+        np.concatenate([objective.p for objective in alone]),
+        alone[0].column,
+        alone[0].weight,
+    )
+    starts = random_codes(mixed, 3, len(problems), np.random.default_rng(3))
+    for code in (compiled, None):
+        monkeypatch.setattr(rung, "machine_code", lambda code=code: code)
+        together = rung.descend(mixed, starts)
+        for i, objective in enumerate(alone):
+            assert together.loss[i] == pytest.approx(rung.descend(objective, starts[[i]]).loss[0], rel=1e-12)
+
+
+def test_a_start_above_its_ceiling_is_left():
+    objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
+    ends = rung.descend(objective, starts, ceiling=np.where(np.arange(6) < 3, 1e-6, np.inf))
+    assert (ends.gradient_norm[:3] > 1e-6).all()
+    free = rung.descend(objective, starts)
+    np.testing.assert_array_equal(ends.loss[3:], free.loss[3:])
+
+
+def test_overflow_is_refused():
+    objective, starts = starts_of(DeepUFM(5, 2, 1e-3), 2)
+    ends = rung.descend(objective, 1e100 * starts)
+    assert not np.isnan(ends.loss).any()
+
+
+def test_the_exponential_is_right_to_an_ulp():
+    x = np.concatenate([np.linspace(-708, 708, 100_001), np.random.default_rng(0).normal(size=1000), [0.0]])
+    row = x + 2.5
+    compiled._odds(row, 2.5, 1.0)
+    np.testing.assert_allclose(row, np.exp((x + 2.5) - 2.5), rtol=2 * np.finfo(float).eps)
+    far = np.array([-1e300, 1e300])
+    compiled._odds(far, 0.0, 1.0)
+    np.testing.assert_allclose(far, np.exp([-708.0, 708.0]), rtol=2 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_hessian_of_the_fit(problem, rank):
+    objective, points = starts_of(problem, rank, 2)
+    point, direction = points[0], np.random.default_rng(1).normal(size=points[0].shape)
+    whole = objective.hessian_product(point, direction[None])[0]
+    fit = compiled.fit_hessian_product(point, direction, objective.column, objective.weight)
+    got = fit + objective.penalty_hessian_product(point, direction[None])[0]
+    np.testing.assert_allclose(got, whole, atol=1e-13 * np.abs(whole).max())

@@ -1,0 +1,229 @@
+"""The limit of vanishing regularisation: known codes, feasibility, and named structures as upper bounds."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from optima import catalogue, max_margin
+from optima.search import interior_point as barrier
+from optima.search.max_margin import kkt_residual
+
+
+def margins(means):
+    lead = np.diagonal(means) - means
+    return lead[~np.eye(len(means), dtype=bool)]
+
+
+def assert_feasible(found):
+    assert margins(found.means).min() >= 1 - 1e-9
+    assert found.violation <= 1e-9
+    assert found.stationarity <= 1e-6
+    s = np.linalg.svd(found.means, compute_uv=False)[: found.rank]
+    expected = np.sum(np.log(s)) if math.isinf(found.depth) else np.sum(s ** (2 / (found.depth + 1)))
+    assert found.value == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def named_values(classes, depth, rank=None):
+    """sum s^p of each named structure (at unit scales) scaled to margin one; of one rank or of all."""
+    values = {}
+    for structure in catalogue(classes):
+        shape = structure.shape().astype(float)
+        shape -= shape.mean(axis=0)
+        if (smallest := margins(shape).min()) > 1e-9:
+            s = np.linalg.svd(shape / smallest, compute_uv=False)
+            s = s[s > 1e-9 * s[0]]
+            if rank in (None, s.size):
+                values[structure.name] = float(np.sum(s ** (2 / (depth + 1))))
+    return values
+
+
+def assert_cell(classes, depth, rank, seeds, agree=1e-6):
+    """Codes of the rank that was asked for: stationary, of margin one, not above a named one, equal for all seeds."""
+    found = [max_margin(classes, depth, rank=rank, seed=seed, effort="quick") for seed in seeds]
+    for code in found:
+        assert_feasible(code)
+        assert code.rank == rank
+        assert code.value <= min(named_values(classes, depth, rank).values(), default=math.inf) * (1 + 1e-9)
+    values = [code.value for code in found]
+    assert np.ptp(values) <= agree * min(values)
+    return min(values)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 9])
+def test_depth_one_is_the_simplex(classes):
+    found = max_margin(classes, 1)
+    assert_feasible(found)
+    assert found.value == pytest.approx(classes - 1, rel=1e-14)
+    assert found.structure.startswith("simplex ")
+    assert found.known_by.startswith("exact")
+
+
+def test_icosahedron():
+    found = max_margin(12, 3, rank=3, effort="quick")
+    assert_feasible(found)
+    assert found.value == pytest.approx(8.06998214357, abs=1e-11)
+    assert found.structure.startswith("icosahedron ")
+    assert [rank for rank, *_ in found.ladder] == [3]
+
+
+def test_a_rank_at_which_a_feasible_start_was_lost():
+    # A solver that stopped inside the forbidden region made this 9.3785, and a feasible start had 7.0832.
+    assert assert_cell(10, 3, 3, seeds=[0]) <= 7.0832
+
+
+@pytest.mark.parametrize(("classes", "depth", "rank"), [(10, 1, 3), (5, 10, 3), (3, 7, 2)])
+def test_cells_that_failed_or_may(classes, depth, rank):
+    assert_cell(classes, depth, rank, seeds=[1, 3])
+
+
+def test_a_solver_that_gives_up_keeps_the_best_feasible_point(monkeypatch):
+    monkeypatch.setattr(barrier, "STEPS", 1)
+    found = max_margin(8, 4, rank=4, effort="quick")
+    assert margins(found.means).min() >= 1 - 1e-9
+    assert found.value <= min(named_values(8, 4, 4).values()) * (1 + 1e-9)
+
+
+def test_threads_do_not_matter():
+    results = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            results.append(max_margin(6, 4, rank=2, effort="quick"))
+    np.testing.assert_array_equal(results[0].means, results[1].means)
+
+
+def test_the_residual_tells_a_solution_from_another_code():
+    simplex = np.eye(5) - 0.2
+    assert kkt_residual(simplex, 0.5) < 1e-12
+    moved = simplex + 1e-3 * np.random.default_rng(0).standard_normal((5, 5))
+    moved -= moved.mean(axis=0)
+    assert kkt_residual(moved / margins(moved).min(), 0.5) > 0.1
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_hessian_of_the_barrier_method(p):
+    rng = np.random.default_rng(1)
+    points = rng.standard_normal((1, 6, 3))
+    factors = 1.2 * barrier.at_margin_one(np.stack([points, points], axis=1))[0]
+    dual = rng.uniform(size=(1, 6, 6)) * ~np.eye(6, dtype=bool)
+    slack = barrier.margins(factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)) - 1
+    step = rng.standard_normal(factors.shape)
+
+    def gradient(x):
+        """Of the norm minus sum_jc z_jc (M_cc - M_jc), also where the factors are not balanced."""
+        G = np.diag(dual[0].sum(axis=0)) - dual[0]
+        powers = [np.linalg.matrix_power(X.T @ X, 0) if p == 1 else power(X.T @ X, p - 1) for X in x]
+        return np.stack([x[0] @ powers[0] - G @ x[1], x[1] @ powers[1] - G.T @ x[0]])
+
+    def power(gram, exponent):
+        w, Q = np.linalg.eigh(gram)
+        return Q * w**exponent @ Q.T
+
+    def slopes(x):
+        M = x[0] @ x[1].T
+        return np.diagonal(M) - M
+
+    h = 1e-6
+    ends = [factors[0] + sign * h * step[0] for sign in (1, -1)]
+    curved = float(np.sum(step[0] * (gradient(ends[0]) - gradient(ends[1])))) / (2 * h)
+    change = (slopes(ends[0]) - slopes(ends[1])) / (2 * h)
+    curved += float(np.sum(dual[0] / slack[0] * change**2))
+    flat = barrier._rotations(factors)[0]
+    lift = barrier._unit(factors, p)[0] / barrier.spectrum(factors).mean()
+    curved += lift * float(np.sum((flat.T @ step.ravel()) ** 2))
+    H = barrier._hessian(factors, dual, slack, p)[0]
+    assert step.ravel() @ H @ step.ravel() == pytest.approx(curved, rel=1e-6)
+    np.testing.assert_allclose(H, H.T, atol=1e-12 * np.abs(H).max())
+
+
+# Here quick searches from different seeds end at different local solutions, apart by as much (relative) as this.
+DISAGREE = {(11, 4, 5): 2e-3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("classes", "depth", "rank"), [(8, 9, 2), (5, 3, 4), (7, 6, 4), (9, 2, 5), (11, 4, 5), (12, 7, 3)]
+)
+def test_a_sample_of_the_grid(classes, depth, rank):
+    # The whole grid: tests/benchmarks/bench_max_margin.py.
+    assert_cell(classes, depth, rank, range(4), DISAGREE.get((classes, depth, rank), 1e-6))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("classes", [19, 24])
+def test_more_classes(classes):
+    assert_cell(classes, 4, 3, seeds=[0])
+
+
+@pytest.mark.slow
+def test_pairs():
+    found = max_margin(10, 2, effort="quick")
+    assert_feasible(found)
+    assert found.value == pytest.approx(5 * 2 ** (2 / 3), rel=1e-11)
+    assert found.structure.startswith("pairs ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("classes", [3, 6, 10])
+def test_infinite_depth_is_the_polygon(classes):
+    found = max_margin(classes, math.inf, effort="quick")
+    assert_feasible(found)
+    assert found.rank == 2
+    assert found.structure.startswith("simplex " if classes == 3 else "polygon ")
+    singular = classes / 2 / (1 - math.cos(2 * math.pi / classes))
+    assert found.value == pytest.approx(2 * math.log(singular), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("depth", [2, 7, math.inf])
+def test_two_classes(depth):
+    found = max_margin(2, depth, effort="quick")
+    assert_feasible(found)
+    assert found.rank == 1
+    assert found.value == pytest.approx(0.0 if math.isinf(depth) else 1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("classes", "depth"), [(4, 2), (5, 4)])
+def test_never_above_a_named_structure(classes, depth):
+    found = max_margin(classes, depth, effort="quick")
+    assert_feasible(found)
+    assert found.value <= min(named_values(classes, depth).values()) * (1 + 1e-9)
+    assert found.value == pytest.approx(min(value for _, value, _ in found.ladder), rel=1e-14)
+
+
+def test_equal_seeds_equal_results():
+    first, again = (max_margin(4, 3, seed=1, effort="quick") for _ in range(2))
+    np.testing.assert_array_equal(first.means, again.means)
+
+
+@pytest.mark.parametrize("depth", [2, math.inf])
+def test_json_and_print(depth):
+    found = max_margin(4, depth, effort="quick")
+    data = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert data["depth"] == (None if math.isinf(depth) else depth)
+    assert data["value"] == found.value
+    assert f"{found.value:.12g}" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((1, 2), "classes"),
+        ((4, 0), "depth"),
+        ((4, 2.5), "depth"),
+        ((4, 10**400), "depth"),
+        ((4, math.nan), "depth"),
+        ((4, -math.inf), "depth"),
+        ((4, 2, 1), "rank"),
+        ((4, 2, 4), "rank"),
+        ((4, 2, 2.0), "rank"),
+        ((4, math.inf, 3), "rank"),
+        ((4, 2, None, -1), "seed"),
+        ((4, 2, None, 0, "hard"), "effort"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told_in_one_line(arguments, word):
+    with pytest.raises((ValueError, TypeError), match=f"{word}.*pass"):
+        max_margin(*arguments)
