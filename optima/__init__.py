@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optima.solution import Solution
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
-    from optima.table import LossTable
+    from optima.tables.table import LossTable
     from optima.training.trainer import train
     from optima.zero_region import ZeroThreshold, zero_threshold
 
@@ -61,7 +61,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Comparison": "network.comparison",
     "DeepUFM": "model",
-    "LossTable": "table",
+    "LossTable": "tables.table",
     "Reduction": "reduction",
     "Solution": "solution",
     "ZeroThreshold": "zero_region",

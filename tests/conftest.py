@@ -8,6 +8,8 @@ No test depends on chance or on how busy the machine is.
 import importlib.util
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,9 @@ def pytest_runtest_makereport():
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_make_collect_report():
     return judged((yield))
+
+
+@pytest.fixture
+def thread():
+    """Jobs one after another in a thread of this process: no process to start."""
+    return partial(ThreadPoolExecutor, 1)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from optima.export import ENCODERS, FORMATS, TextSink, open_sink, short
-from optima.table import LossTable
+from optima.tables.export import ENCODERS, FORMATS, TextSink, open_sink, short
+from optima.tables.table import LossTable
 
 TEXT_FORMATS = tuple(ENCODERS)
 MEGABYTE = 1 << 20

@@ -41,7 +41,9 @@ def test_libraries_are_imported_when_they_are_first_needed(code, modules):
     assert loaded(code, modules) == set()
 
 
-@pytest.mark.parametrize("first", ["search.ladder", "scales", "certification", "training.run", "cli.main", "table"])
+@pytest.mark.parametrize(
+    "first", ["search.ladder", "scales", "certification", "training.run", "cli.main", "tables.table"]
+)
 def test_public_names_are_no_packages_whatever_was_imported_before(first):
     code = f"""
 import optima.{first}, types

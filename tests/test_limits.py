@@ -8,9 +8,9 @@ import pytest
 from optima import DeepUFM, LossTable, Reduction, solve, sweep, table, train
 from optima.atlas import Runs, Store, build
 from optima.atlas.grid import grid
-from optima.atlas.phase import phase_diagram
 from optima.atlas.verify import all_parameter_objective
-from optima.table import _together
+from optima.phases.diagram import phase_diagram
+from optima.tables.table import _together
 
 
 @pytest.fixture

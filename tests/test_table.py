@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import optima.table
+import optima.tables.table
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
 from optima.proofs.form import ConvexConcave
 from optima.proofs.small_problems import one_direction, search_of, upper_bound
 from optima.structures import families
-from optima.table import LossTable
+from optima.tables.table import LossTable
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
 
@@ -357,7 +357,7 @@ def keys_of(batches):
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 6, 7, 12, 30, 1000])
 def test_batches_cover_the_grid_in_the_stated_order(monkeypatch, batch):
-    monkeypatch.setattr(optima.table, "BATCH", batch)
+    monkeypatch.setattr(optima.tables.table, "BATCH", batch)
     table = LossTable([5, 3, 4], [2, 1], [1e-2, 1e-4, 1e-3], [4, 1], structures=["simplex"])
     batches = list(table.batches())
     expected = [(K, L, lam, n) for K, L, n, lam in product(*(getattr(table, name) for name in ORDER))]
@@ -370,7 +370,7 @@ def test_batches_cover_the_grid_in_the_stated_order(monkeypatch, batch):
 def test_the_cells_do_not_depend_on_the_size_of_a_batch(monkeypatch, batch):
     table = LossTable([3, 5, 10], [1, 2], [1e-4, 1e-2, 1.0], [1, 2])
     whole = {key(cell): cell for cell in table.to_arrow().to_pylist()}
-    monkeypatch.setattr(optima.table, "BATCH", batch)
+    monkeypatch.setattr(optima.tables.table, "BATCH", batch)
     parts = {key(cell): cell for cell in table.to_arrow().to_pylist()}
     assert whole.keys() == parts.keys()
     for where, cell in whole.items():
@@ -381,7 +381,7 @@ def test_the_cells_do_not_depend_on_the_size_of_a_batch(monkeypatch, batch):
 def test_the_first_batch_of_a_large_table_is_ready_before_the_others():
     table = LossTable(range(2, 1002), [2], np.geomspace(1e-6, 1e-1, 1000), structures=["simplex"])
     assert len(table) == 1_000_000
-    assert next(table.batches()).num_rows <= optima.table.BATCH
+    assert next(table.batches()).num_rows <= optima.tables.table.BATCH
 
 
 def memory_of_two_batches(depths, regs):
@@ -394,7 +394,7 @@ def memory_of_two_batches(depths, regs):
 
 
 def test_a_million_cells_need_no_more_memory_than_a_thousand(monkeypatch):
-    monkeypatch.setattr(optima.table, "BATCH", 500)
+    monkeypatch.setattr(optima.tables.table, "BATCH", 500)
     small_rows, small = memory_of_two_batches(10, 100)
     large_rows, large = memory_of_two_batches(1000, 1000)
     assert small_rows == large_rows == 1000

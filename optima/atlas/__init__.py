@@ -8,7 +8,6 @@ from optima.atlas.runs import Runs
 from optima.atlas.store import Past, Store
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.atlas.training import TrainingProgress, train
-from optima.atlas.training_diagram import TrainingCell, TrainingDiagram, training_diagram
 from optima.atlas.verify import Check, TrainedCheck, add, check, check_trained
 
 __all__ = [
@@ -21,8 +20,6 @@ __all__ = [
     "Store",
     "Trained",
     "TrainedCheck",
-    "TrainingCell",
-    "TrainingDiagram",
     "TrainingProgress",
     "add",
     "build",
@@ -32,5 +29,4 @@ __all__ = [
     "imbalanced",
     "processes",
     "train",
-    "training_diagram",
 ]

@@ -24,9 +24,9 @@ from optima.cli.menu import App
 from optima.cli.progress import bar, resumable
 from optima.cli.terminal import say
 from optima.cli.terminal import show as show_table
-from optima.export import open_sink
 from optima.files import check_apart, whole
 from optima.report.screen import Column
+from optima.tables.export import open_sink
 
 if TYPE_CHECKING:
     from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck

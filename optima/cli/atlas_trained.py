@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from optima.cli.terminal import show
-from optima.export import open_sink, short
 from optima.model import DeepUFM
 from optima.report.screen import Column
+from optima.tables.export import open_sink, short
 
 # Classes, depths and the ends of a range of lambda; None is all.
 Place = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]

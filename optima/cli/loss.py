@@ -11,10 +11,10 @@ import typer
 
 from optima.cli import options, parse
 from optima.cli.terminal import say, show
-from optima.export import Form, chosen, open_sink
 from optima.model import DeepUFM
 from optima.report.screen import Column
 from optima.report.words import problem_words
+from optima.tables.export import Form, chosen, open_sink
 
 if TYPE_CHECKING:
     from optima.scales.losses import StructureLoss

@@ -12,7 +12,7 @@ from optima.files import check_output as check_output
 from optima.model import DeepUFM
 
 if TYPE_CHECKING:
-    from optima.export import Form
+    from optima.tables.export import Form
 
 
 class Loss(StrEnum):
@@ -105,7 +105,7 @@ def typeset(form: str, digits: str | None, caption: str | None, label: str | Non
     """The format with what is asked of its LaTeX. Raises ValueError when that is asked of another format."""
     from functools import partial
 
-    from optima.export import LaTeX
+    from optima.tables.export import LaTeX
 
     for name, value in (("digits", digits), ("caption", caption), ("label", label)):
         if value is not None and form != "latex":

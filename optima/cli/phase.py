@@ -200,7 +200,7 @@ Drawn = tuple["Figure", list[Rows]]
 
 def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
     from optima.atlas import processes
-    from optima.atlas.phase import phase_diagram
+    from optima.phases.diagram import phase_diagram
     from optima.plot.phase import plot_phase
 
     tell = lambda line: print(line, file=sys.stderr, flush=True)
@@ -223,7 +223,8 @@ def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
 
 
 def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: str | None) -> Drawn:
-    from optima.atlas import processes, training_diagram
+    from optima.atlas import processes
+    from optima.phases import training_diagram
     from optima.plot.training_phase import plot_training_diagram
 
     x, y = asked.names

@@ -17,14 +17,14 @@ from optima.cli import options, parse
 from optima.cli.menu import Command as AnyCommand
 from optima.cli.terminal import say, show
 from optima.cli.terminal import width as width_of_screen
-from optima.export import FORMATS, Form, chosen, open_sink, short
 from optima.report.screen import Column
 from optima.report.words import KINDS
+from optima.tables.export import FORMATS, Form, chosen, open_sink, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from optima.table import LossTable
+    from optima.tables.table import LossTable
 
 
 class Format(StrEnum):
@@ -97,7 +97,7 @@ def table(
     ] = None,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
-    from optima.table import LossTable
+    from optima.tables.table import LossTable
 
     grid = LossTable(
         parse.integers(classes, "classes", 2),

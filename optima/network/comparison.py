@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from optima.export import short
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.solution import Solution, problem_dict
 from optima.structures.recognition import Recognition, recognise
+from optima.tables.export import short
 
 # Predicted losses that are listed; the others are counted.
 LISTED = 6

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patches import Polygon as PolygonPatch
 
-from optima.atlas.ties import BETWEEN, BIFURCATION
 from optima.model import Array, DeepUFM
+from optima.phases.ties import BETWEEN, BIFURCATION
 from optima.plot.figure import Figure, defaults
 from optima.plot.names import short
 from optima.plot.numbers import number
@@ -25,8 +25,8 @@ from optima.plot.tie_labels import Segment, label_ties
 from optima.reduction import Reduction
 
 if TYPE_CHECKING:
-    from optima.atlas.phase import Diagram, Phase
     from optima.atlas.record import Record
+    from optima.phases.diagram import Diagram, Phase
 
 # Colours by structure are those of Okabe and Ito; the commonest structures have their own.
 OWN = {"zero": "#f0f0f0", "simplex": "#0072b2", "pairs": "#e69f00", "polygon": "#009e73"}

@@ -22,7 +22,7 @@ from optima.plot.figure import Figure, defaults
 from optima.plot.numbers import number
 
 if TYPE_CHECKING:
-    from optima.atlas.training_diagram import TrainingCell, TrainingDiagram
+    from optima.phases.training_diagram import TrainingCell, TrainingDiagram
 
 Pair = tuple[float, float]
 

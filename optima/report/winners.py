@@ -16,7 +16,7 @@ from optima.structures import named
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from optima.table import LossTable
+    from optima.tables.table import LossTable
 
 # Rows of matrices and depths that are shown at most.
 ROWS, DEPTHS = 60, 20

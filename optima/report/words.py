@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from optima.export import short
 from optima.model import DeepUFM
+from optima.tables.export import short
 
 # Relative differences up to this are rounding.
 ROUNDING = 1e-9

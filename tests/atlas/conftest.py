@@ -1,8 +1,5 @@
 """Solutions that several tests of the atlas share."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -19,9 +16,3 @@ def solution():
 def grid():
     """Two kinds of cells, each a small grid."""
     return [DeepUFM(K, L, reg) for K in (4, 5) for L in (2, 3) for reg in np.geomspace(1e-4, 1e-2, 3).tolist()]
-
-
-@pytest.fixture
-def thread():
-    """Jobs one after another in a thread of this process: no process to start."""
-    return partial(ThreadPoolExecutor, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optima.cli import main
-from optima.table import LossTable
+from optima.tables.table import LossTable
 
 MILLION = ["--classes", "2:201", "--depths", "1:50", "--regs", "1e-7:1e-1:100", "--structures", "zero,simplex,pairs"]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from optima.claims import library, run
-from optima.claims.depth_limit import polygon, separates, zero_reg
+from optima.claims.garrod2025.depth_limit import polygon, separates, zero_reg
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, scale_ratio, step_sizes
+from optima.claims.garrod2025.simplex_rivals import region
 from optima.claims.garrod2025.theorem6 import limits
 from optima.claims.garrod2025.theorem7 import relu_cost
-from optima.claims.lines import Line, comparison_depth, scale_ratio, step_sizes
 from optima.claims.model.bounds import weak_bound
-from optima.claims.rivals import region
 from optima.model import DeepUFM
 from optima.scales import best_scales, boundary
 from optima.structures import named

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optima
-import optima.table
+import optima.tables.table
 from optima.cli import main
-from optima.export import FORMATS
+from optima.tables.export import FORMATS
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -262,7 +262,7 @@ class Terminal(io.StringIO):
 
 def test_progress_is_shown_on_standard_error_only(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(optima.table, "BATCH", 1)
+    monkeypatch.setattr(optima.tables.table, "BATCH", 1)
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True), Terminal()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         assert main([*TABLE, "--format", "json"]) == 0
@@ -527,7 +527,7 @@ def test_any_command_line_is_answered_or_refused_with_a_sentence(fuzzed_folder, 
 
 def batches_then(error, count=2):
     """Batches of one cell, and an error after a few of them."""
-    real = optima.table.LossTable.batches
+    real = optima.tables.table.LossTable.batches
 
     def batches(self):
         for number, batch in enumerate(real(self)):
@@ -540,7 +540,7 @@ def batches_then(error, count=2):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(optima.table, "BATCH", 1)
+    monkeypatch.setattr(optima.tables.table, "BATCH", 1)
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -551,7 +551,7 @@ def small_batches(monkeypatch):
     ids=["interrupt", "full disk"],
 )
 def test_a_run_that_is_cut_short_keeps_its_rows(tmp_path, monkeypatch, form, error, code, words):
-    monkeypatch.setattr(optima.table.LossTable, "batches", batches_then(error))
+    monkeypatch.setattr(optima.tables.table.LossTable, "batches", batches_then(error))
     got, out, err = call(*TABLE, "--format", form, "--out", "t")
     assert (got, out) == (code, "")
     assert len(read_rows(tmp_path / "t", form)) == 2
@@ -588,9 +588,9 @@ CELL = (*LOSS, "--structures", "zero")
 # Ctrl-C may be ignored by the parent, and so by its children; batches are small so that rows come early.
 INTERRUPTIBLE = """
 import signal, sys
-import optima.cli, optima.table
+import optima.cli, optima.tables.table
 signal.signal(signal.SIGINT, signal.default_int_handler)
-optima.table.BATCH = 500
+optima.tables.table.BATCH = 500
 sys.exit(optima.cli.main())
 """
 CLOSED = f"""

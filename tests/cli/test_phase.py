@@ -8,8 +8,8 @@ import pytest
 
 from optima import DeepUFM
 from optima.atlas import Store
-from optima.atlas.phase import phase_diagram
 from optima.cli import main
+from optima.phases.diagram import phase_diagram
 from optima.plot.phase import plot_phase, theorem1
 
 

@@ -13,7 +13,7 @@ from optima.cli.main import app
 from optima.report.screen import Column, layout, paragraph, table_text
 from optima.report.winners import codes_of
 from optima.structures import catalogue
-from optima.table import LossTable
+from optima.tables.table import LossTable
 
 WIDTHS = (80, 100, 200)
 LOSS = ["loss", "--classes", "10", "--depth", "2", "--reg", "2^-10", "--samples", "5"]

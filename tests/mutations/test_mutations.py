@@ -263,7 +263,7 @@ MUTATIONS = [
     ),
     Mutation(
         "pairs compared with zero instead of with the simplex",
-        "optima.claims.rivals",
+        "optima.claims.garrod2025.simplex_rivals",
         "best_scales",
         lambda original: (
             lambda s, *a, **k: (

@@ -10,9 +10,9 @@ from matplotlib.texmanager import TexManager
 
 from optima import DeepUFM, solve, train
 from optima.atlas import Store
-from optima.atlas.phase import phase_diagram
 from optima.claims.evidence import Lines
 from optima.claims.report.figure import png
+from optima.phases.diagram import phase_diagram
 from optima.plot.phase import plot_phase
 from optima.plot.training import plot_training
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.patches import Polygon
 
 from optima.atlas import Store
-from optima.atlas.phase import phase_diagram
+from optima.phases.diagram import phase_diagram
 from optima.plot.names import short
 from optima.plot.phase import plot_phase
 from optima.plot.ranks import lightness, rank_colour

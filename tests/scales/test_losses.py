@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, best_scales, catalogue
 from optima.scales.losses import structure_losses
-from optima.table import LossTable
+from optima.tables.table import LossTable
 
 steady = settings(derandomize=True, deadline=None, max_examples=25)
 

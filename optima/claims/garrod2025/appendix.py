@@ -10,9 +10,9 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
 from optima.claims.evidence import Cases, Evidence, Remark, Table
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
-from optima.claims.lines import Line, comparison_depth, step_sizes
 from optima.grid import log_grid
 from optima.structures import named
 

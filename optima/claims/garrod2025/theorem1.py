@@ -9,7 +9,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
-from optima.claims.rivals import Region, named_gap, region, searched_gap, simplex_of
+from optima.claims.garrod2025.simplex_rivals import Region, named_gap, region, searched_gap, simplex_of
 from optima.grid import log_grid
 from optima.scales import zero_boundary
 from optima.structures import named

@@ -10,7 +10,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.lines import Line, comparison_depth, scale_ratio
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, scale_ratio
 from optima.grid import log_grid
 from optima.model import Array
 from optima.structures import catalogue

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.depth_limit import least_rank, separates, tail_bound, zero_reg
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
+from optima.claims.garrod2025.depth_limit import least_rank, separates, tail_bound, zero_reg
 from optima.model import DeepUFM
 from optima.search.ladder import solve
 

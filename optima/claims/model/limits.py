@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.depth_limit import least_rank, polygon
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.garrod2025.depth_limit import least_rank, polygon
 from optima.grid import log_grid
 from optima.model import DeepUFM
 from optima.reduction import Reduction

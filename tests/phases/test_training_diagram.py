@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from optima.atlas import Hyperparameters, Store, training_diagram
+from optima.atlas import Hyperparameters, Store
+from optima.phases import training_diagram
 from optima.plot.training_phase import plot_training_diagram
 
 FIXED = {"classes": 4, "depth": 2, "samples": 2}

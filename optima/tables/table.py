@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from optima import brief, html
-from optima.export import short
 from optima.extras import needed
 from optima.forgiving import several
 from optima.limits import check_named
@@ -21,6 +20,7 @@ from optima.proofs.one_direction import bounding_structures
 from optima.scales.batch import best_of_structures
 from optima.scales.scale import BestScales
 from optima.structures import Structure, canonical, catalogue, check_names, families
+from optima.tables.export import short
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optima.claims.lines import Line
+from optima.claims.garrod2025.scaled_matrix import Line
 from optima.model import Array
 
 

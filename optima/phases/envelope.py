@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from optima.atlas.ties import BETWEEN, SAME, Branch, change
 from optima.model import Array
+from optima.phases.ties import BETWEEN, SAME, Branch, change
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3

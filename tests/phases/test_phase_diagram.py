@@ -7,10 +7,10 @@ import pytest
 
 from optima import DeepUFM, Reduction, best_scales, boundary, boundary_depth, solve
 from optima.atlas import Record, Store
-from optima.atlas.envelope import envelope
-from optima.atlas.phase import phase_diagram
 from optima.atlas.record import split
-from optima.atlas.ties import (
+from optima.phases.diagram import phase_diagram
+from optima.phases.envelope import envelope
+from optima.phases.ties import (
     BETWEEN,
     BIFURCATION,
     CLOSED_FORM,

@@ -1,0 +1,1 @@
+"""Tables of losses, and the files they are written to."""
