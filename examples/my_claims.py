@@ -15,7 +15,7 @@ import numpy as np
 
 from optima import DeepUFM, max_margin, solve
 from optima.claims import Cases, Control, Grid, claim
-from optima.grid import log_grid
+from optima.model.log_grid import log_grid
 
 
 @claim(

@@ -8,12 +8,11 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optima.certification import certify
-    from optima.model import DeepUFM
+    from optima.model.problem import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
     from optima.proofs.invariant.certificate import certify_invariant
@@ -60,7 +59,7 @@ __version__ = "0.1.0"
 # Where each public name is defined, as above.
 _HOMES = {
     "Comparison": "network.comparison",
-    "DeepUFM": "model",
+    "DeepUFM": "model.problem",
     "LossTable": "tables.table",
     "Reduction": "reduction",
     "Solution": "solution",
@@ -82,16 +81,6 @@ _HOMES = {
     "train": "training.trainer",
     "zero_threshold": "zero_region",
 }
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # An import sets a subpackage as an attribute of its parent: solve stays the functions.
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

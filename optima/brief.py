@@ -5,26 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from optima.model import DeepUFM
 
 # The first few values of what is long.
 _cut = Repr()
 _cut.maxtuple = _cut.maxlist = _cut.maxdict = 8
 _cut.maxstring = _cut.maxother = 200
-
-
-def of_problem(problem: DeepUFM) -> str:
-    """What sets a model apart: ``K=8 L=3 reg=0.001``, and what is not the default."""
-    words = [f"K={problem.classes} L={problem.depth} reg={_numbers(problem.reg)}"]
-    words += [f"n={_numbers(problem.samples)}"] if problem.samples != 1 else []
-    words += [f"d={problem.width}"] if problem.width is not None else []
-    words += [word for word, default in ((problem.loss, "ce"), (problem.activation, "linear")) if word != default]
-    return " ".join(words)
 
 
 def of_structure(structure: str, rank: int) -> str:
@@ -51,7 +39,8 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" + "s" * (count != 1)
 
 
-def _numbers(value: float | Iterable[float]) -> str:
+def of_numbers(value: float | Iterable[float]) -> str:
+    """One number, or several of which the middle ones are left out where they are many."""
     if isinstance(value, Iterable):
         each = [f"{number:.6g}" for number in value]
         return f"({', '.join(each if len(each) <= 4 else [*each[:2], '...', each[-1]])})"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
-from optima.forgiving import takes_model
 from optima.model import DeepUFM
+from optima.model.arguments import takes_model
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-
-from optima.model import Array
+from numpy.typing import NDArray
 
 # Arrays of one file take at most this much memory, that of the largest proof by default: a small archive may claim any.
 MOST_BYTES = 4 << 30
@@ -234,7 +233,7 @@ def read_json(path: str | Path) -> Any:
         return parse_json(stream.read())
 
 
-def read_arrays(stream: BinaryIO) -> dict[str, Array]:
+def read_arrays(stream: BinaryIO) -> dict[str, NDArray[Any]]:
     """The arrays of an npz archive. Raises ValueError for anything else: pickles, damage, sizes beyond memory."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -246,7 +245,7 @@ def read_arrays(stream: BinaryIO) -> dict[str, Array]:
         raise ValueError(f"it is no archive of arrays: {error or type(error).__name__}") from None
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optima.model import LARGEST, DeepUFM, one_of, positive_integer, shown
+from optima.model import DeepUFM
+from optima.model.inputs import LARGEST, one_of, positive_integer, shown
 
 if TYPE_CHECKING:
     from optima.proofs import Certificate

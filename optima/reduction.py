@@ -10,8 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from optima.forgiving import model_itself
-from optima.model import Array, DeepUFM, cross_entropies, cross_entropy_slopes, positive_integer
+from optima.model import Array, DeepUFM
+from optima.model.arguments import model_itself
+from optima.model.fit import cross_entropies, cross_entropy_slopes
+from optima.model.inputs import positive_integer
 
 # Relative size up to which singular values beyond the width are taken for rounding noise.
 NOISE = 1e-6

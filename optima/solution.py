@@ -18,11 +18,13 @@ from optima import brief, html
 from optima.files import opened, parse_json, read_arrays, whole
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
+from optima.model.key import problem_dict, problem_from
 from optima.proofs import Certificate, cheap_certificate
 from optima.proofs.gap import relative_gap
 from optima.proofs.prove import needs_boxes
 from optima.reduction import Reduction
 from optima.structures.recognition import recognise
+from optima.structures.recognition.result import grouped
 
 FORMAT = "optima solution 1"
 # Names of the arrays of a certificate in a solution file begin like this.
@@ -179,7 +181,7 @@ class Solution:
 
     def __repr__(self) -> str:
         gap = "" if self._gap_at_hand is None else f", gap {self._gap_at_hand:.2g}"
-        return f"<Solution {brief.of_problem(self.problem)}: {self._name}, loss {self.loss:.6g}{gap}>"
+        return f"<Solution {self.problem.summary}: {self._name}, loss {self.loss:.6g}{gap}>"
 
     @property
     def _name(self) -> str:
@@ -203,7 +205,7 @@ class Solution:
         rungs = [rung for rung in self.ladder if rung.minima]
         heads = ("rank", "best loss", "structure", "curvature", "minima", "starts")
         return html.section(
-            f"{self._name}, loss {self.loss:.9g} ({brief.of_problem(self.problem)})",
+            f"{self._name}, loss {self.loss:.9g} ({self.problem.summary})",
             html.facts(
                 [
                     ("structure", self.structure),
@@ -293,7 +295,7 @@ class Solution:
         )
         if next(stack, None) is not None:
             raise ValueError("it has logits of more minima than its ladder")
-        return cls(**{**data, "problem": _problem(data["problem"]), "ladder": ladder, "means": best})
+        return cls(**{**data, "problem": problem_from(data["problem"]), "ladder": ladder, "means": best})
 
 
 def _minimum(stored: dict[str, Any], means: Array, rank: int) -> Minimum:
@@ -308,28 +310,6 @@ def _proof_arrays(proof: Certificate | None) -> dict[str, Any]:
 def _rung_cells(rung: Rung) -> tuple[str, ...]:
     best = rung.minima[0]
     return str(rung.rank), f"{best.loss:.9g}", best.structure, best.verdict, str(len(rung.minima)), str(rung.starts)
-
-
-def grouped(values: Array, tolerance: float = 1e-6) -> list[tuple[float, int]]:
-    """Values (descending) with multiplicities: equal when within ``tolerance`` of the first of their group."""
-    groups: list[tuple[float, int]] = []
-    for value in values:
-        if groups and abs(value - groups[-1][0]) <= tolerance * groups[-1][0]:
-            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
-        else:
-            groups.append((float(value), 1))
-    return groups
-
-
-def problem_dict(problem: DeepUFM) -> dict[str, Any]:
-    """A problem for JSON."""
-    fields = dataclasses.asdict(problem)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-
-
-def _problem(data: dict[str, Any]) -> DeepUFM:
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-    return DeepUFM(**fields)
 
 
 def _rung_dict(rung: Rung) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optima.forgiving import takes_model
-from optima.model import DeepUFM, positive_number
+from optima.model import DeepUFM
+from optima.model.arguments import takes_model
+from optima.model.inputs import positive_number
 from optima.proofs.arithmetic import proving
 from optima.proofs.form import ConvexConcave
 from optima.proofs.prove import PARTS

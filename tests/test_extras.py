@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from optima import DeepUFM, LossTable, certify, train
-from optima.atlas.executors import dask
 from optima.atlas.export import dataset
 from optima.extras import needed
+from optima.workers.executors import dask
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 

@@ -1,6 +1,7 @@
 """What importing costs, and that the public names are what they say whatever was imported before."""
 
 import ast
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -58,6 +59,11 @@ assert (optima.solve, optima.certify, optima.train) == (solve, certify, train)
 print("fine")
 """
     assert in_a_new_process(code) == "fine\n"
+
+
+@pytest.mark.parametrize("name", optima.__all__)
+def test_no_public_name_is_a_package_or_module(name):
+    assert importlib.util.find_spec(f"optima.{name}") is None
 
 
 def test_subpackages_can_be_had_without_being_imported():

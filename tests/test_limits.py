@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optima import DeepUFM, LossTable, Reduction, solve, sweep, table, train
+from optima import DeepUFM, LossTable, Reduction, solve, sweep, train
 from optima.atlas import Runs, Store, build
 from optima.atlas.grid import grid
 from optima.atlas.verify import all_parameter_objective
 from optima.phases.diagram import phase_diagram
+from optima.tables import table
 from optima.tables.table import _together
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optima.cli import parse
-from optima.grid import log_grid
+from optima.model.log_grid import log_grid
 
 
 @pytest.mark.parametrize("low", [-12, -7, -300, 0])

@@ -1,7 +1,6 @@
 """The atlas: optimal losses over large grids, in one file that survives kills and grows with every run."""
 
 from optima.atlas.build import Progress, build
-from optima.atlas.executors import dask, processes
 from optima.atlas.grid import imbalanced
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
@@ -9,6 +8,7 @@ from optima.atlas.store import Past, Store
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.atlas.training import TrainingProgress, train
 from optima.atlas.verify import Check, TrainedCheck, add, check, check_trained
+from optima.workers.executors import dask, processes
 
 __all__ = [
     "Check",

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from optima.atlas.executors import Executors, processes
 from optima.atlas.jobs import Job, jobs
-from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
-from optima.atlas.work import work
 from optima.limits import check_searchable
-from optima.model import DeepUFM, one_of, positive_integer
+from optima.model import DeepUFM
+from optima.model.inputs import one_of, positive_integer
+from optima.model.key import normalised
 from optima.search.ladder import EFFORTS
+from optima.workers.executors import Executors, processes
+from optima.workers.work import work
 
 # A find lies at least this much (relative) below every named structure.
 FIND = 1e-9

@@ -9,7 +9,8 @@ from itertools import product
 import numpy as np
 
 from optima.limits import check_cells
-from optima.model import DeepUFM, one_of, positive_integer, positive_number
+from optima.model import DeepUFM
+from optima.model.inputs import one_of, positive_integer, positive_number
 
 IMBALANCES = ("long-tailed", "step")
 # Samples per class: one number for all classes, or one for each.

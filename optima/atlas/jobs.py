@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from optima.atlas.key import normalised, problem_text
 from optima.atlas.record import Record
 from optima.model import DeepUFM
+from optima.model.key import normalised, problem_text
 from optima.proofs import cheap_certificate
 from optima.reduction import Reduction
 from optima.search.ladder import solve

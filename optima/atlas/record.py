@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from optima import __version__, brief
-from optima.atlas.key import content_key, normalised
 from optima.foreign import check_fields
-from optima.model import Array, DeepUFM, one_of, positive_integer
+from optima.model import Array, DeepUFM
+from optima.model.inputs import one_of, positive_integer
+from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
 from optima.search.ladder import EFFORTS
@@ -55,7 +56,7 @@ class Record:
 
     def __repr__(self) -> str:
         name = brief.of_structure(self.structure, self.rank)
-        return f"<Record {brief.of_problem(self.problem)}: {name}, loss {self.loss:.6g}>"
+        return f"<Record {self.problem.summary}: {name}, loss {self.loss:.6g}>"
 
     def __post_init__(self) -> None:
         check_fields(self, infinite=True)

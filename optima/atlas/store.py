@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from optima.atlas.key import content_key, normalised, problem_of, problem_text
 from optima.atlas.record import Record
 from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
 from optima.files import opened, parse_json, read_arrays
 from optima.foreign import check_certificate, check_real
 from optima.model import Array, DeepUFM
+from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
 from optima.reduction import Reduction
 from optima.structures.names import canonical

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from optima import __version__, brief
 from optima.files import parse_json
-from optima.model import Array, DeepUFM, one_of, positive_integer, positive_number
+from optima.model import Array, DeepUFM
+from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.structures.names import canonical
 from optima.training import Rule, Run
 
@@ -94,7 +95,7 @@ class Trained:
     version: str = __version__
 
     def __repr__(self) -> str:
-        where = f"{brief.of_problem(self.problem)} lr={self.hyperparameters.lr:g} seed={self.seed}"
+        where = f"{self.problem.summary} lr={self.hyperparameters.lr:g} seed={self.seed}"
         return f"<Trained {where}: {self.structure}, {self.ending} after {brief.counted(self.steps, 'step')}>"
 
     @classmethod

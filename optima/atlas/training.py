@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from optima.atlas.executors import Executors, processes
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
-from optima.atlas.work import work
 from optima.limits import check_cells, check_trainable
-from optima.model import DeepUFM, is_sequence, positive_integer
+from optima.model import DeepUFM
+from optima.model.inputs import is_sequence, positive_integer
 from optima.training import train as descend
 from optima.training.initial import Initialisation
+from optima.workers.executors import Executors, processes
+from optima.workers.work import work
 
 # Numbers in the factors of the runs of a job: as many as the trainer works on at a time, so that a batch is full and
 # a kill loses little.

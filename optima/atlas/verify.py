@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optima.atlas.key import normalised
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.atlas.trained import Trained
 from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
+from optima.model.key import normalised
 from optima.reduction import Reduction
 from optima.scales.losses import structure_losses
 from optima.solution import Solution

@@ -13,7 +13,7 @@ from typing import Any
 
 from optima.claims.evidence import Check
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED
-from optima.model import shown
+from optima.model.inputs import shown
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 # Claims of the library by name, in the order of their definition.

@@ -15,7 +15,7 @@ from optima.claims.claim import NOTHING, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
 from optima.files import read_json, whole
-from optima.model import LARGEST
+from optima.model.inputs import LARGEST
 
 Progress = Callable[[str, int], None]
 FORMAT = "optima counterexample 1"

@@ -11,7 +11,7 @@ from typing import Any
 
 from optima.claims.claim import REGISTRY, Claim
 from optima.claims.run import read_counterexample
-from optima.model import shown
+from optima.model.inputs import shown
 
 
 def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:

@@ -30,8 +30,8 @@ from optima.tables.export import open_sink
 
 if TYPE_CHECKING:
     from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
-    from optima.atlas.executors import Executors
     from optima.model import DeepUFM
+    from optima.workers.executors import Executors
 
 app = App(help="Optimal losses over large grids, in one file that grows with every run.")
 

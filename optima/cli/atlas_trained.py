@@ -63,7 +63,7 @@ def _shares(runs: Sequence[Any], polished: bool) -> dict[str, Any]:
 
 
 def _as_dict(problem: DeepUFM, settings: Any, runs: Sequence[Any]) -> dict[str, Any]:
-    from optima.solution import problem_dict
+    from optima.model.key import problem_dict
 
     counts = lambda polished: {name: share.as_dict() for name, share in _shares(runs, polished).items()}
     return {

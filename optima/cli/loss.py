@@ -72,7 +72,7 @@ def loss(
     if format is not Format.terminal:
         _write(found, form, parse.names(columns))
     elif as_json:
-        from optima.solution import problem_dict
+        from optima.model.key import problem_dict
 
         print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
     else:

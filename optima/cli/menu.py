@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from optima.cli.help import show_help
 from optima.cli.spelling import other_spellings
-from optima.model import shown
+from optima.model.inputs import shown
 
 
 class Command(TyperCommand):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from optima.grid import log_grid
-from optima.model import positive_integer, shown
+from optima.model.inputs import positive_integer, shown
+from optima.model.log_grid import log_grid
 
 # Longest axis of a grid; a typo such as 2:1e12 would otherwise fill the memory.
 LONGEST = 1_000_000

@@ -18,7 +18,7 @@ from optima.cli import training_options as training_
 from optima.cli.progress import bar, resumable
 from optima.cli.spelling import spellings
 from optima.files import check_apart, write_rows
-from optima.model import shown
+from optima.model.inputs import shown
 from optima.structures.names import canonical
 
 if TYPE_CHECKING:

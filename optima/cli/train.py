@@ -162,7 +162,7 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
 
 
 def _as_dict(cell: Comparison) -> dict[str, Any]:
-    from optima.solution import problem_dict
+    from optima.model.key import problem_dict
 
     return {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optima.model import Array, DeepUFM, shown
+from optima.model import Array, DeepUFM
+from optima.model.inputs import shown
 from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from optima.model import Array, DeepUFM
+from optima.model.key import problem_dict
 from optima.reduction import Reduction
-from optima.solution import Solution, problem_dict
+from optima.solution import Solution
 from optima.structures.recognition import Recognition, recognise
 from optima.tables.export import short
 

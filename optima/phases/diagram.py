@@ -13,16 +13,17 @@ import numpy as np
 
 from optima import brief
 from optima.atlas.build import build
-from optima.atlas.executors import Executors
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.limits import check_cells
-from optima.model import DeepUFM, one_of, shown
+from optima.model import DeepUFM
+from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
 from optima.reduction import Reduction
 from optima.search.ladder import solve
 from optima.structures.recognition.result import UNNAMED
+from optima.workers.executors import Executors
 
 AXES = ("classes", "depth", "reg", "width", "samples")
 # A code at a tie of two others is a third phase when its loss is this much (relative) below theirs.

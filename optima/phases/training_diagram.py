@@ -8,18 +8,19 @@ from typing import Any
 
 from optima import brief
 from optima.atlas.build import Progress, build
-from optima.atlas.executors import Executors
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.training import TrainingProgress, checked, seed_list, train
 from optima.limits import check_cells
-from optima.model import DeepUFM, one_of
+from optima.model import DeepUFM
+from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
 from optima.structures.recognition.result import UNNAMED
 from optima.training import Share
 from optima.training.compare import shares
+from optima.workers.executors import Executors
 
 # Stands for whatever structure the global minimum has.
 GLOBAL = "global"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from optima.model import positive_integer, positive_number
+from optima.model.inputs import positive_integer, positive_number
 
 # Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, about a second.
 BOXES, CHEAP_BOXES = 600_000, 3_000

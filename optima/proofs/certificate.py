@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from optima import brief
 from optima.checker import Verification, verify
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
@@ -86,7 +85,7 @@ class Certificate:
 
     def __repr__(self) -> str:
         bounds = f"{self.lower:.6g} <= minimum <= {self.upper:.6g}, gap {self.gap:.2g}"
-        return f"<Certificate {brief.of_problem(self.problem)}: {bounds}, by {self.method}>"
+        return f"<Certificate {self.problem.summary}: {bounds}, by {self.method}>"
 
     def __str__(self) -> str:
         bounds = f"{self.lower:.12g} <= minimum <= {self.upper:.12g} (gap {self.gap:.1e})"

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optima.checker.instance import STRONGEST
-from optima.model import Array, DeepUFM, positive_integer
+from optima.model import Array, DeepUFM
+from optima.model.inputs import positive_integer
 from optima.reduction import Reduction
 
 

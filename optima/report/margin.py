@@ -16,7 +16,7 @@ LABEL = 10
 
 def margin_text(found: MaxMargin, limit: int | None = None) -> str:
     """What a max-margin code prints, in lines of at most ``limit`` characters where words allow it."""
-    from optima.solution import grouped
+    from optima.structures.recognition.result import grouped
 
     spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(found.singular_values))
     power = "sum log s" if math.isinf(found.depth) else "sum s^p"

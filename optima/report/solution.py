@@ -83,7 +83,7 @@ def _proved(solution: Solution) -> str:
 
 
 def _details(solution: Solution) -> list[tuple[str, str]]:
-    from optima.solution import grouped
+    from optima.structures.recognition.result import grouped
 
     spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(solution.singular_values))
     proof = solution.certificate

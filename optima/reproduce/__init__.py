@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from optima.model import shown
+from optima.model.inputs import shown
 from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6
 from optima.reproduce.figure import Reproduction, reproduce
 

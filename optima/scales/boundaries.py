@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optima.model import Array, one_of, positive_integer, positive_number
+from optima.model import Array
+from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.reduction import exponent
 from optima.scales.branches import Branches
 from optima.scales.newton import root_between

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from optima.forgiving import several, takes_model
 from optima.limits import check_named
 from optima.model import DeepUFM
+from optima.model.arguments import several, takes_model
 from optima.reduction import Reduction
 from optima.scales.scale import Stationary, stationary_scales
 from optima.structures import Structure, catalogue, check_names

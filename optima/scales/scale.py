@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optima import brief
-from optima.model import Array, one_of
+from optima.model import Array
+from optima.model.inputs import one_of
 from optima.reduction import exponent
 from optima.scales.branches import Branches, CrossEntropyBranches, branches
 from optima.scales.newton import Index, newton

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from optima.forgiving import takes_model
 from optima.limits import check_searchable
-from optima.model import Array, DeepUFM, one_of, positive_integer, shown
+from optima.model import Array, DeepUFM
+from optima.model.arguments import takes_model
+from optima.model.inputs import one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.scales.batch import best_of_structures
 from optima.scales.squared_error import squared_error_minimum

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from optima import brief
-from optima.model import Array, one_of, positive_integer, shown
+from optima.model import Array
+from optima.model.inputs import one_of, positive_integer, shown
 from optima.reduction import exponent
-from optima.search.blas import single_threaded
 from optima.search.interior_point import margins, norm
 from optima.search.margin_search import EFFORTS, ZERO, Effort, MarginSearch
 from optima.structures.recognition import recognise
+from optima.workers.threads import single_threaded
 
 # Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
 # go to zero like the square root of the gap only.

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 
-from optima.forgiving import model_itself, several
 from optima.limits import check_searchable
-from optima.model import DeepUFM, one_of, positive_integer
+from optima.model import DeepUFM
+from optima.model.arguments import model_itself, several
+from optima.model.inputs import one_of, positive_integer
 from optima.reduction import Reduction
-from optima.search.blas import one_blas_thread
 from optima.search.ladder import EFFORTS, solve
 from optima.search.sweep_group import Group
-from optima.search.workers import check_guard
 from optima.solution import Solution
+from optima.workers.guard import check_guard
+from optima.workers.threads import one_blas_thread
 
 Progress = Callable[[str], None]
 

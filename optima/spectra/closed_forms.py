@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from optima.model import Array, positive_integer, positive_number
+from optima.model import Array
+from optima.model.inputs import positive_integer, positive_number
 from optima.spectra.spectrum import Spectrum
 
 

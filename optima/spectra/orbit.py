@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.model import Array, positive_integer
+from optima.model import Array
+from optima.model.inputs import positive_integer
 
 # Singular values of the tangent map below this share of the largest are zero.
 NEGLIGIBLE = 1e-9

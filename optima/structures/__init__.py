@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from optima.forgiving import several
-from optima.model import positive_integer, shown
+from optima.model.arguments import several
+from optima.model.inputs import positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,

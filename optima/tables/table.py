@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from optima import brief, html
 from optima.extras import needed
-from optima.forgiving import several
 from optima.limits import check_named
-from optima.model import Array, one_of, positive_integer, positive_number
+from optima.model import Array
+from optima.model.arguments import several
+from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.proofs.one_direction import bounding_structures
 from optima.scales.batch import best_of_structures
 from optima.scales.scale import BestScales

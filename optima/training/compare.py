@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optima import brief, html
-from optima.forgiving import takes_model
 from optima.model import DeepUFM
+from optima.model.arguments import takes_model
 from optima.scales.losses import structure_losses
 from optima.search.ladder import solve
 from optima.training.run import Run, runs_table
@@ -102,12 +102,12 @@ class Comparison:
 
     def __repr__(self) -> str:
         counts = f"{brief.counted(len(self.runs), 'run')}, {len(self.predicted)} predicted losses"
-        return f"<Comparison {brief.of_problem(self.problem)} lr={self.lr:g}: {counts}>"
+        return f"<Comparison {self.problem.summary} lr={self.lr:g}: {counts}>"
 
     def _repr_html_(self) -> str:
         predicted = sorted(self.predicted.items(), key=lambda item: item[1])
         return html.section(
-            f"Training at {brief.of_problem(self.problem)}, learning rate {self.lr:g}",
+            f"Training at {self.problem.summary}, learning rate {self.lr:g}",
             html.table(("ended at", "runs", "share (95 %)"), [_share_cells(share) for share in self.shares.values()]),
             runs_table(self.runs),
             html.table(("predicted", "loss"), [(name, f"{loss:.9g}") for name, loss in predicted[: html.ROWS]]),

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.model.arrays import Backend
+from optima.model.network import Network, penalty, squared_norms
 from optima.structures.recognition import recognise
-from optima.training.arrays import Backend
-from optima.training.crew import Crew
 from optima.training.measures import class_means, measure
-from optima.training.network import Network, penalty, squared_norms
 from optima.training.rule import Rule
+from optima.workers.threads import Crew
 
 # Checks per factor of ten in the number of steps.
 PER_DECADE = 10

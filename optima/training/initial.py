@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import hadamard
 
-from optima.model import Array, DeepUFM, positive_number, shown
+from optima.model import Array, DeepUFM
+from optima.model.inputs import positive_number, shown
 from optima.reduction import Reduction
 from optima.scales.losses import structure_losses
 from optima.structures import find, hint

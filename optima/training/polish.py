@@ -9,15 +9,15 @@ import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
+from optima.model.arrays import Backend
+from optima.model.network import Network, penalty
 from optima.reduction import Reduction
 from optima.search.rung import RungPoint
 from optima.search.rung import polish as newton
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import from_products
 from optima.structures.recognition import recognise
-from optima.training.arrays import Backend
 from optima.training.measures import class_means
-from optima.training.network import Network, penalty
 from optima.training.run import structure_name
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.

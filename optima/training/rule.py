@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optima.model import one_of, shown
-from optima.training.network import Factors, Network
+from optima.model.inputs import one_of, shown
+from optima.model.network import Factors, Network
 
 DECAYS = ("coupled", "decoupled")
 

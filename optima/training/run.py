@@ -52,7 +52,7 @@ class Run:
     def __repr__(self) -> str:
         end = f"{self.ending} after {brief.counted(self.steps, 'step')}"
         loss = "" if self.diverged else f", loss {self.loss:.6g}"
-        return f"<Run {brief.of_problem(self.problem)} lr={self.lr:g} seed={self.seed}: {end}{loss}>"
+        return f"<Run {self.problem.summary} lr={self.lr:g} seed={self.seed}: {end}{loss}>"
 
     @property
     def converged(self) -> bool:
@@ -149,7 +149,7 @@ def structure_name(recognition: Recognition) -> str:
 def runs_table(runs: Sequence[Run]) -> str:
     """The first runs as HTML: the problem where it varies, and where each ended."""
     cells = {(run.problem, run.lr) for run in runs}
-    where = lambda run: [f"{brief.of_problem(run.problem)} lr={run.lr:g}"] if len(cells) > 1 else []
+    where = lambda run: [f"{run.problem.summary} lr={run.lr:g}"] if len(cells) > 1 else []
     heads = [*(["problem"] if len(cells) > 1 else []), "seed", "loss", "rank", "structure", "steps", "ended"]
     polished = any(run.polished for run in runs)
     rows = [[*where(run), *_cells(run, polished)] for run in runs[: html.ROWS]]

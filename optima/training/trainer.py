@@ -14,20 +14,21 @@ from numpy.typing import ArrayLike
 
 from optima import brief, html
 from optima.files import check_output
-from optima.forgiving import several, takes_model
 from optima.limits import check_cells, check_trainable
-from optima.model import Array, DeepUFM, is_sequence, positive_integer, positive_number, shown
-from optima.solution import problem_dict
+from optima.model import Array, DeepUFM
+from optima.model.arguments import several, takes_model
+from optima.model.arrays import Backend
+from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
+from optima.model.key import problem_dict
 from optima.structures.names import canonical
 from optima.training import checkpoint as stored
-from optima.training.arrays import Backend
 from optima.training.compare import Comparison, compare
-from optima.training.crew import crew
 from optima.training.descent import Descent, Settings, Trial
 from optima.training.initial import Initialisation
 from optima.training.polish import polish
 from optima.training.rule import Rule
 from optima.training.run import Run, runs_table
+from optima.workers.threads import crew
 
 if TYPE_CHECKING:
     from optima.plot.figure import Figure
@@ -56,7 +57,7 @@ class Training:
         converged = sum(run.converged for run in self.runs)
         diverged = sum(run.diverged for run in self.runs)
         problems = len({run.problem for run in self.runs})
-        where = brief.of_problem(self.runs[0].problem) if problems == 1 else brief.counted(problems, "problem")
+        where = self.runs[0].problem.summary if problems == 1 else brief.counted(problems, "problem")
         return f"<Training {where}: {brief.counted(len(self.runs), 'run')}, {converged} converged, {diverged} diverged>"
 
     def _repr_html_(self) -> str:

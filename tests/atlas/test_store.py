@@ -9,7 +9,7 @@ import pytest
 
 from optima import DeepUFM, solve
 from optima.atlas import Record, Store, schema
-from optima.atlas.key import content_key, normalised, problem_of, problem_text
+from optima.model.key import content_key, normalised, problem_of, problem_text
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from optima import DeepUFM
-from optima.training.arrays import Backend
-from optima.training.crew import Crew, cores, crew
+from optima.model.arrays import Backend
 from optima.training.descent import GLANCE, Descent, Settings, Trial
 from optima.training.initial import Initialisation
 from optima.training.rule import Rule
+from optima.workers.threads import Crew, cores, crew
 
 LR = 0.5
 WIDTHS, SEEDS, DEPTHS = (20, 70, 200), (1, 10), (2, 3)

@@ -1,6 +1,7 @@
 """The search from minimum to minimum: exchanges of classes, kicks, and what they find where classes differ in size."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,8 +165,8 @@ def test_no_chance_is_stated_where_nothing_was_measured():
 
 
 def test_the_table_of_chances_is_the_measured_one():
-    file = __file__.replace("solve/test_hop.py", "benchmarks/chance.md")
-    with open(file, encoding="utf-8") as lines:
+    file = Path(__file__).parents[1] / "benchmarks" / "chance.md"
+    with file.open(encoding="utf-8") as lines:
         rows = [line.strip("| \n").split(" | ") for line in lines if line.startswith(("| equal", "| unequal"))]
     read = {(row[0], int(row[1].split()[0])): (int(row[2]), int(row[3])) for row in rows}
     assert read == TABLE

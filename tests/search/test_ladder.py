@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
-from optima.solution import problem_dict
+from optima.model.key import problem_dict
 
 SIZES = (1, 2, 3, 4)
 SMALL = [DeepUFM(4, 2, 1e-2), DeepUFM(5, 3, 1e-3, 2), DeepUFM(6, 4, 1e-4)]

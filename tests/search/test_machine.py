@@ -96,7 +96,7 @@ def test_both_ways_end_at_the_same_minimum():
 
 
 def test_without_a_compiler_that_runs_numpy_does_the_work(said, monkeypatch):
-    monkeypatch.delattr(sys.modules["optima.solve"], "compiled", raising=False)
+    monkeypatch.delattr(sys.modules["optima.search"], "compiled", raising=False)
     monkeypatch.delitem(sys.modules, "optima.search.compiled", raising=False)
     # As numba is for a numpy that it does not know: there, and not to be imported.
     monkeypatch.setitem(sys.modules, "numba", types.ModuleType("numba"))

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from optima import DeepUFM
+from optima.model.arrays import Backend
 from optima.training import Rule
-from optima.training.arrays import Backend
-from optima.training.crew import Crew
 from optima.training.descent import Descent, Settings, Trial
 from optima.training.initial import Initialisation
+from optima.workers.threads import Crew
 
 RELU = DeepUFM(4, 3, 2**-9, 5, width=12, activation="relu")
 STEPS = 6000

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_info
 
 from optima import DeepUFM, train
 from optima.cli import main
-from optima.training.arrays import Backend
-from optima.training.crew import Crew, cores, crew
+from optima.model.arrays import Backend
+from optima.workers.threads import Crew, cores, crew
 
 descent = import_module("optima.training.descent")
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from models import problems
 
 from optima import DeepUFM, solve, structure_losses, train
+from optima.model.arrays import Backend
 from optima.training import Rule
-from optima.training.arrays import Backend
-from optima.training.crew import Crew
 from optima.training.descent import Descent, Settings, Track, Trial, check_steps
 from optima.training.initial import Initialisation
+from optima.workers.threads import Crew
 
 SMALL = DeepUFM(4, 2, 2**-6, 2, width=5)
 RULES = [Rule(), Rule(0.9), Rule(0.9, nesterov=True), Rule(0.9, decay="decoupled"), Rule(decay="decoupled")]

@@ -21,7 +21,7 @@ from optima.plot.logits import class_order
 from optima.plot.ranks import rank_colour
 from optima.reduction import Reduction
 from optima.report.collapse import COLLAPSE
-from optima.solution import grouped
+from optima.structures.recognition.result import grouped
 
 # Significant digits of the codes on the page, which are there to be looked at.
 DIGITS = 5

@@ -13,7 +13,7 @@ from optima.claims.evidence import Cases, Evidence, Remark, Table
 from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
-from optima.grid import log_grid
+from optima.model.log_grid import log_grid
 from optima.structures import named
 
 IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}

@@ -10,7 +10,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
 from optima.claims.garrod2025.simplex_rivals import Region, named_gap, region, searched_gap, simplex_of
-from optima.grid import log_grid
+from optima.model.log_grid import log_grid
 from optima.scales import zero_boundary
 from optima.structures import named
 

@@ -11,8 +11,8 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Remark, Table
 from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, scale_ratio
-from optima.grid import log_grid
 from optima.model import Array
+from optima.model.log_grid import log_grid
 from optima.structures import catalogue
 
 # Largest number of low-rank matrices that are compared with one X.

@@ -11,8 +11,8 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
 from optima.claims.garrod2025.simplex_rivals import simplex_of
-from optima.grid import log_grid
 from optima.model import DeepUFM
+from optima.model.log_grid import log_grid
 from optima.scales import stationary_scales
 from optima.spectra import lifted_spectrum, simplex_spectrum
 

@@ -9,8 +9,8 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
-from optima.grid import log_grid
 from optima.model import Array, DeepUFM
+from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
 from optima.scales import best_scales
 from optima.structures import named

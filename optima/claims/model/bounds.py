@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import whole
 from optima.claims.evidence import Cases, Evidence
-from optima.grid import log_grid
 from optima.model import Array, DeepUFM
+from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
 from optima.search.ladder import solve
 

@@ -10,8 +10,8 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
 from optima.claims.garrod2025.depth_limit import least_rank, polygon
-from optima.grid import log_grid
 from optima.model import DeepUFM
+from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
 from optima.scales import best_scales
 from optima.structures import Structure, find, named

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optima import brief
 from optima.checker import Verification, verify_invariant
-from optima.forgiving import takes_model
 from optima.model import Array, DeepUFM
+from optima.model.arguments import takes_model
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import ROUNDING, gap_of_search, relative_gap
@@ -72,7 +71,7 @@ class InvariantCertificate:
 
     def __repr__(self) -> str:
         bounds = f"{self.lower:.6g} <= minimum of the invariant logits <= {self.upper:.6g}, gap {self.gap:.2g}"
-        return f"<InvariantCertificate {brief.of_problem(self.problem)}, group {self.group}: {bounds}>"
+        return f"<InvariantCertificate {self.problem.summary}, group {self.group}: {bounds}>"
 
     def __str__(self) -> str:
         group = " x ".join(f"Z_{n}" for n in self.group)

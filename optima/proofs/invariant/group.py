@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.model import Array, DeepUFM, positive_integer
+from optima.model import Array, DeepUFM
+from optima.model.inputs import positive_integer
 from optima.proofs.form import ConvexConcave
 
 Element = tuple[int, ...]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optima.model import LOSSES, Array, one_of
+from optima.model import LOSSES, Array
+from optima.model.inputs import one_of
 from optima.structures.recognition.circulant import circulant_match
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.match import Match

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from optima.model import Array
 from optima.structures.recognition.nearest import Near, nearest_structures
 from optima.structures.recognition.view import View
 
@@ -86,3 +87,14 @@ def _short(value: float) -> str:
         return f"{value:.1g}"
     mantissa, power = f"{value:.0e}".split("e")
     return f"{mantissa}e{int(power)}"
+
+
+def grouped(values: Array, tolerance: float = 1e-6) -> list[tuple[float, int]]:
+    """Values (descending) with multiplicities: equal when within ``tolerance`` of the first of their group."""
+    groups: list[tuple[float, int]] = []
+    for value in values:
+        if groups and abs(value - groups[-1][0]) <= tolerance * groups[-1][0]:
+            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+        else:
+            groups.append((float(value), 1))
+    return groups

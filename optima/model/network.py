@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from optima.model import DeepUFM
-from optima.training.arrays import Backend
+from optima.model.arrays import Backend
+from optima.model.problem import DeepUFM
 
 # W_1, ..., W_L, H, each with a leading axis over the runs.
 Factors = list[Any]

@@ -14,9 +14,9 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from optima.extras import needed
-from optima.model import positive_integer
-from optima.search.blas import one_blas_thread
-from optima.search.workers import check_guard
+from optima.model.inputs import positive_integer
+from optima.workers.guard import check_guard
+from optima.workers.threads import cores_of_process, one_blas_thread
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,7 +30,7 @@ def processes(workers: int | None = None) -> Executors:
 
     A script makes its calls under ``if __name__ == "__main__":``; elsewhere they raise RuntimeError.
     """
-    count = positive_integer("workers", _cores() if workers is None else workers)
+    count = positive_integer("workers", cores_of_process() if workers is None else workers)
 
     @contextmanager
     def start() -> Iterator[Executor]:
@@ -50,11 +50,6 @@ def processes(workers: int | None = None) -> Executors:
                 pool.shutdown(cancel_futures=True)
 
     return start
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _settle() -> None:
@@ -82,7 +77,7 @@ def dask(scheduler: str = "local", workers: int | None = None) -> Executors:
     def start() -> Iterator[Executor]:
         if scheduler == "local":
             check_guard()
-            count = positive_integer("workers", _cores() if workers is None else workers)
+            count = positive_integer("workers", cores_of_process() if workers is None else workers)
             with one_blas_thread():
                 cluster = distributed.LocalCluster(count, threads_per_worker=1, dashboard_address=":0")
             with cluster, distributed.Client(cluster) as client:

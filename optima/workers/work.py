@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any, Protocol, TypeVar
 
-from optima.atlas.executors import Executors, lost_worker
+from optima.workers.executors import Executors, lost_worker
 
 # Times a job may lose its worker before all is given up.
 LIVES = 12

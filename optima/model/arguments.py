@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from optima.model import DeepUFM, shown
+from optima.model import DeepUFM
+from optima.model.inputs import shown
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from optima.extras import needed
-from optima.model import Array, one_of
+from optima.model.fit import Array
+from optima.model.inputs import one_of
 
 # The module that speaks the standard for each library; torch and cupy need a thin layer to do so.
 MODULES = {

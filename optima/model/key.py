@@ -1,15 +1,15 @@
-"""One key for each problem, whatever way it was written down."""
+"""Problems as text and back, and one key for each, whatever way it was written down."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from optima.files import parse_json
-from optima.model import DeepUFM
-from optima.solution import problem_dict
+from optima.model.problem import DeepUFM
 
 
 def normalised(problem: DeepUFM) -> DeepUFM:
@@ -40,6 +40,16 @@ def problem_text(problem: DeepUFM) -> str:
 
 def problem_of(text: str) -> DeepUFM:
     """The problem that :func:`problem_text` wrote."""
-    stored = parse_json(text)
+    return problem_from(parse_json(text))
+
+
+def problem_dict(problem: DeepUFM) -> dict[str, Any]:
+    """A problem for JSON."""
+    fields = dataclasses.asdict(problem)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def problem_from(stored: Mapping[str, Any]) -> DeepUFM:
+    """The problem that :func:`problem_dict` wrote."""
     fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
     return DeepUFM(**fields)

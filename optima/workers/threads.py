@@ -1,11 +1,14 @@
-"""Runs shared out over the cores of the machine."""
+"""Threads: those of the linear algebra library, and those that share out work on parts of an array.
+
+The rounding of the library, and so the path of a descent, depends on how many threads it has.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from threading import Event
@@ -14,8 +17,32 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from optima.model import positive_integer
-from optima.training.arrays import Backend
+from optima.model.arrays import Backend
+from optima.model.inputs import positive_integer
+
+# What the libraries that numpy may be linked to read when they are loaded.
+NAMES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Environment for processes started meanwhile, which read it when they load numpy."""
+    before = {name: os.environ.get(name) for name in NAMES}
+    os.environ.update(dict.fromkeys(NAMES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def single_threaded() -> AbstractContextManager[object]:
+    """One thread in this process meanwhile, so that results are the same whatever its number of threads."""
+    context: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return context
 
 
 @dataclass(frozen=True)
@@ -58,7 +85,7 @@ def crew(threads: int | None, backend: Backend) -> Iterator[Crew]:
         yield Crew()
         return
     count = cores() if threads is None else positive_integer("threads", threads)
-    with threadpool_limits(1, user_api="blas"):
+    with single_threaded():
         if count == 1:
             yield Crew()
             return
@@ -68,8 +95,10 @@ def crew(threads: int | None, backend: Backend) -> Iterator[Crew]:
 
 def cores() -> int:
     """How many cores this process may use; one in a worker process, whose siblings are at work on the others."""
-    if parent_process() is not None:
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return 1 if parent_process() is not None else cores_of_process()
+
+
+def cores_of_process() -> int:
+    """How many cores the operating system gives this process."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

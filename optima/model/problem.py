@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optima import brief
-
-Array = NDArray[np.float64]
+from optima.model.fit import Array, cross_entropies, cross_entropy_slopes
+from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
 
 LOSSES = ("ce", "mse")
 ACTIVATIONS = ("linear", "relu")
@@ -83,6 +79,15 @@ class DeepUFM:
 
     def __repr__(self) -> str:
         return brief.of_fields(self)
+
+    @property
+    def summary(self) -> str:
+        """What sets a model apart: ``K=8 L=3 reg=0.001``, and what is not the default."""
+        words = [f"K={self.classes} L={self.depth} reg={brief.of_numbers(self.reg)}"]
+        words += [f"n={brief.of_numbers(self.samples)}"] if self.samples != 1 else []
+        words += [f"d={self.width}"] if self.width is not None else []
+        words += [word for word, default in ((self.loss, "ce"), (self.activation, "linear")) if word != default]
+        return " ".join(words)
 
     def _checked_reg(self) -> float | tuple[float, ...]:
         if not is_sequence(self.reg):
@@ -213,95 +218,6 @@ class DeepUFM:
             raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")
 
 
-def cross_entropies(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """log(1 + sum_j e^(z_j - z_label)) of each column, which keeps its digits when it is tiny. Shape (N,)."""
-    from scipy.special import logsumexp
-
-    return np.logaddexp(0.0, logsumexp(_lead_of_rivals(logits, labels), axis=0))
-
-
-def cross_entropy_slopes(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """softmax(z) minus the one-hot label for each column, without cancellation. Shape (K, N)."""
-    from scipy.special import softmax
-
-    slopes = softmax(logits, axis=0)
-    columns = np.arange(labels.size)
-    slopes[labels, columns] = 0.0
-    slopes[labels, columns] = -slopes.sum(axis=0)
-    return slopes
-
-
-def _lead_of_rivals(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """z_j - z_label for the rivals j of each column, and -inf at its label."""
-    columns = np.arange(labels.size)
-    lead = logits - logits[labels, columns]
-    lead[labels, columns] = -np.inf
-    return lead
-
-
 def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:
     array.flags.writeable = False
     return array
-
-
-def is_sequence(value: object) -> bool:
-    """Whether a parameter was given as one value per factor or class, not as a single number."""
-    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
-    return listed or getattr(value, "ndim", 0) > 0
-
-
-def _scalar(value: object) -> object:
-    """An array without axes, of any library, as a scalar; every other value as it is."""
-    if isinstance(value, np.ndarray):
-        return value[()] if value.ndim == 0 else value
-    alone = getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic)
-    return value.item() if alone and hasattr(value, "item") else value
-
-
-# Largest integer parameter: up to here every integer is a float64.
-LARGEST = 2**53
-
-
-def positive_integer(name: str, value: object, minimum: int = 1) -> int:
-    """``value`` as an int from ``minimum`` to 2^53, or an error that says what to pass."""
-    value = _scalar(value)
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} is {shown(value)}; pass an integer of at least {minimum}") from None
-    if isinstance(value, (bool, np.bool_)) or number < minimum:
-        raise ValueError(f"{name} is {shown(value)}; pass an integer of at least {minimum}")
-    if number > LARGEST:
-        raise ValueError(f"{name} is {shown(value)}; pass an integer of at most {LARGEST}")
-    return number
-
-
-def positive_number(name: str, value: object) -> float:
-    """``value`` as a positive finite float, or an error that says what to pass."""
-    value = _scalar(value)
-    real = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_, np.timedelta64))
-    if not real:
-        raise TypeError(f"{name} is {shown(value)}; pass a positive finite number")
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        number = math.inf
-    if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{name} is {shown(value)}; pass a positive finite number")
-    return number
-
-
-def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise a ValueError that lists the allowed values unless ``value`` is one of them."""
-    if not (isinstance(value, str) and value in allowed):
-        raise ValueError(f"{name} is {shown(value)}; pass one of {', '.join(map(repr, allowed))}")
-
-
-def shown(value: object) -> str:
-    """``repr`` on one line, shortened, for messages."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:
-        # Python refuses to print integers of thousands of digits.
-        text = "a huge number"
-    return text if len(text) <= 80 else text[:77] + "..."
