@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optima.certification import certify
+    from optima.certification import certify, solve, sweep
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from optima.scales.boundaries import boundary, boundary_depth
     from optima.scales.losses import structure_losses
     from optima.scales.scale import best_scales, stationary_scales
-    from optima.search.ladder import solve
     from optima.search.max_margin import max_margin
-    from optima.search.sweep import sweep
-    from optima.solution import Solution
+    from optima.solution.solution import Solution
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
@@ -62,7 +60,7 @@ _HOMES = {
     "DeepUFM": "model.problem",
     "LossTable": "tables.table",
     "Reduction": "reduction",
-    "Solution": "solution",
+    "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
     "best_scales": "scales.scale",
     "boundary": "scales.boundaries",
@@ -74,10 +72,10 @@ _HOMES = {
     "max_margin": "search.max_margin",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
-    "solve": "search.ladder",
+    "solve": "certification",
     "stationary_scales": "scales.scale",
     "structure_losses": "scales.losses",
-    "sweep": "search.sweep",
+    "sweep": "certification",
     "train": "training.trainer",
     "zero_threshold": "zero_region",
 }

@@ -15,12 +15,6 @@ _cut.maxtuple = _cut.maxlist = _cut.maxdict = 8
 _cut.maxstring = _cut.maxother = 200
 
 
-def of_structure(structure: str, rank: int) -> str:
-    """The name alone of a structure that may come with facts in brackets, and the rank of one without a name."""
-    name = structure.partition(" (")[0]
-    return f"{name} of rank {rank}" if name == "unnamed" else name
-
-
 def of_axis(values: Sequence[float]) -> str:
     """A list of values by its ends: ``2 to 20 (19 values)``."""
     if len(values) == 1:

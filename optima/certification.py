@@ -1,21 +1,97 @@
-"""Solve a problem and prove how good the solution is."""
+"""Solve a problem, and prove how good the solution is: the verbs above the search and the proofs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
-from optima.model import DeepUFM
+from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
-from optima.proofs.prove import PARTS, prove
-from optima.search.ladder import solve
+from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
+from optima.search.ladder import search
+from optima.search.sweep import Progress, search_all
 from optima.solution import Solution
+
+
+@takes_model()
+def solve(
+    problem: DeepUFM,
+    seed: int = 0,
+    effort: str = "normal",
+    starts: Sequence[Array] = (),
+    ranks: Sequence[int] | None = None,
+    progress: Callable[[str], None] | None = None,
+    many: bool = False,
+) -> Solution:
+    r"""Best minimum known of the linear model, over logits of every rank, with a lower bound.
+
+    .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
+
+    The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
+    the best to be had from a few thousand boxes; :func:`certify` works for a closer one.
+
+    Parameters
+    ----------
+    problem
+        The model; or its numbers, ``solve(4, 2, 1e-3)`` for ``solve(DeepUFM(4, 2, 1e-3))``.
+    seed
+        Seed of the random starts; equal seeds give equal results.
+    effort
+        ``"quick"``, ``"normal"`` or ``"thorough"``.
+    starts
+        Class-mean logits (K, K) to begin from in addition, such as the solutions of neighbouring problems.
+    ranks
+        Only logits of these ranks; None searches as described.
+    progress
+        Called with one line after the named structures and after each batch of descents.
+    many
+        Whether this is one problem of many: then also problems of few classes wait for machine code to be made.
+
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
+    the ladder of ranks; garrod2025.
+    """
+    solution = search(problem, seed, effort, starts, ranks, progress, many)
+    return replace(solution, proof=cheap_certificate(problem, solution.means))
+
+
+def sweep(
+    problems: DeepUFM | Iterable[DeepUFM],
+    seed: int = 0,
+    effort: str = "normal",
+    progress: Progress | None = None,
+    workers: int = 1,
+) -> list[Solution]:
+    r"""Best minima known of many problems, in their order: :func:`solve`, with cells that help each other.
+
+    .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
+
+    How: :func:`optima.search.sweep.search_all`. Each solution has the lower bound of one scalar equation;
+    :func:`certify` works for a closer one.
+
+    Parameters
+    ----------
+    problems
+        The models; one alone counts as a list of one.
+    seed, effort
+        As of :func:`solve`. The result depends on the set of problems and the seed, not on their order nor on
+        ``workers``.
+    progress
+        Called with one line after each group of problems of one kind.
+    workers
+        Processes that share the groups, each with one BLAS thread; 1 stays in this process. A script that asks for
+        more makes its calls under ``if __name__ == "__main__":``.
+
+    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
+    RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
+    """
+    found = search_all(problems, seed, effort, progress, workers)
+    return [replace(each, proof=instant_certificate(each.problem, each.means)) for each in found]
 
 
 @takes_model(Solution)
@@ -59,7 +135,7 @@ def certify(
     budget = budget_of(boxes, memory, minutes)
     path = None if checkpoint is None else Path(checkpoint)
     check_output(path, force=True)
-    solution = problem if isinstance(problem, Solution) else solve(problem)
+    solution = problem if isinstance(problem, Solution) else search(problem)
     tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
     proof = prove(solution.problem, solution.means, gap, budget, path, tell, most_classes)

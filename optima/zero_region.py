@@ -13,7 +13,7 @@ from optima.proofs.arithmetic import proving
 from optima.proofs.form import ConvexConcave
 from optima.proofs.prove import PARTS
 from optima.proofs.small_problems import one_direction, search_of
-from optima.search.ladder import solve
+from optima.search.ladder import search
 
 # Boxes given to one proof.
 BOXES = 8_000
@@ -87,7 +87,7 @@ def _refuted(problem: DeepUFM, tolerance: float) -> tuple[float, str]:
 
 
 def _better_than_zero(problem: DeepUFM, reg: float) -> str:
-    solution = solve(replace(problem, reg=reg), effort="quick")
+    solution = search(replace(problem, reg=reg), effort="quick")
     return solution.structure if solution.loss < np.log(problem.classes) * (1 - 1e-12) else ""
 
 
@@ -95,8 +95,8 @@ def _certified(problem: DeepUFM, reg: float) -> bool:
     form = ConvexConcave.of(replace(problem, reg=reg))
     whole = problem.classes <= max(PARTS)
     for part in [form] if whole else [one_direction(form), *map(form.subsample, PARTS)]:
-        search = search_of(part, part.zero_fit, 0.0)
-        search.run(BOXES)
-        if search.done:
+        boxes = search_of(part, part.zero_fit, 0.0)
+        boxes.run(BOXES)
+        if boxes.done:
             return True
     return False

@@ -24,7 +24,7 @@ from optima import (
 )
 from optima.atlas.record import Record
 from optima.atlas.trained import Hyperparameters, Trained
-from optima.solution import Minimum, Rung, Solution
+from optima.solution import Knowledge, Minimum, Rung, Solution
 from optima.structures.recognition import Recognition
 from optima.training import Training
 
@@ -47,7 +47,9 @@ def large(problem=MANY, ranks=30):
     minima = tuple(Minimum(0.1, "minimum", 0.0, 0.1, 3, means, 3, f"unnamed & <{i}>") for i in range(8))
     ladder = tuple(Rung(rank, minima, 20, 1, 0.01) for rank in range(1, ranks + 1))
     named_losses = {f"structure {i}": 0.1 for i in range(300)}
-    return Solution(problem, means, "unnamed (rank 40)", ladder, named_losses, "closed form", 0, "quick", 0.1)
+    return Solution(
+        problem, means, Recognition.read("unnamed (rank 40)"), ladder, named_losses, "closed form", 0, "quick", 0.1
+    )
 
 
 class Tables(HTMLParser):
@@ -82,25 +84,46 @@ def test_a_solution_is_one_line(solution):
 
 
 @pytest.mark.parametrize(
-    ("problem", "shown"),
+    "problem",
     [
-        (DeepUFM(3, 1, 1e-2), True),
-        (DeepUFM(3, 2, 1e-2, loss="mse"), True),
-        (DeepUFM(4, 2, 1e-2), True),
-        (DeepUFM(3, 2, 1e-2), False),
-        (DeepUFM(2, 2, 1e-2, samples=(1, 2)), False),
+        DeepUFM(3, 1, 1e-2),
+        DeepUFM(3, 2, 1e-2, loss="mse"),
+        DeepUFM(4, 2, 1e-2),
+        DeepUFM(3, 2, 1e-2),
+        DeepUFM(2, 2, 1e-2, samples=(1, 2)),
     ],
 )
-def test_nothing_is_proved_box_by_box_to_be_shown(problem, shown, monkeypatch):
+def test_solutions_are_data(problem, monkeypatch):
+    """Whatever is asked of one, nothing is proved; without a proof it says so."""
     found = solve(problem, effort="quick")
-    refuse = lambda *arguments: pytest.fail("boxes were searched")
-    with monkeypatch.context() as patch:
-        patch.setattr(import_module("optima.proofs.prove"), "_searched", refuse)
-        assert ("gap" in repr(found)) == shown
-        assert ("gap" in found._repr_html_()) == shown
-    assert found.gap >= 0
+    for name in ("_claims", "_upper"):
+        monkeypatch.setattr(import_module("optima.proofs.prove"), name, lambda *given: pytest.fail("a proof was begun"))
+    assert 0 <= found.gap == 1 - found.lower_bound / found.loss
     assert "gap" in repr(found)
     assert "gap" in found._repr_html_()
+    bare = replace(found, proof=None)
+    for name in ("gap", "lower_bound", "certificate"):
+        with pytest.raises(ValueError, match=r"no lower bound was worked for; pass the solution to optima\.certify"):
+            getattr(bare, name)
+    assert "gap" not in repr(bare)
+    assert "none was worked for" in str(bare)
+    assert "none was worked for" in bare._repr_html_()
+    assert bare.as_dict()["gap"] is None
+    assert bare != found
+    assert bare.kind is not Knowledge.CERTIFIED
+
+
+def test_how_a_loss_is_known_is_one_of_a_list():
+    kinds = {
+        DeepUFM(3, 2, 1e-2, loss="mse"): Knowledge.CLOSED_FORM,
+        DeepUFM(3, 1, 1e-2): Knowledge.CONVEX,
+        DeepUFM(3, 2, 1e-2): Knowledge.CERTIFIED,
+        DeepUFM(4, 2, 1e-2): Knowledge.BEST_OF_STARTS,
+    }
+    for problem, kind in kinds.items():
+        found = solve(problem, effort="quick")
+        assert found.kind is kind
+        assert found.as_dict()["kind"] == str(kind)
 
 
 def test_a_proof_at_hand_is_shown():

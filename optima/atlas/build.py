@@ -69,7 +69,7 @@ class Progress:
         problem = self.find.problem
         return (
             f"{words}; best find K = {problem.classes}, L = {problem.depth}, reg {problem.regs[0]:.3g}: "
-            f"{self.find.name} of rank {self.find.rank}, {100 * self.find.gain:.2g} % below the catalogue"
+            f"{self.find.structure} of rank {self.find.rank}, {100 * self.find.gain:.2g} % below the catalogue"
         )
 
 

@@ -12,8 +12,8 @@ from optima.model import DeepUFM
 from optima.model.key import normalised, problem_text
 from optima.proofs import cheap_certificate
 from optima.reduction import Reduction
-from optima.search.ladder import solve
-from optima.search.sweep import sweep
+from optima.search.ladder import search
+from optima.search.sweep import search_all
 from optima.solution import Solution
 
 # Cells of a job, and cells times K^2 above which there are fewer.
@@ -54,8 +54,8 @@ class Job:
 
 def _linear(problems: Sequence[DeepUFM], seed: int, effort: str) -> list[Solution]:
     if len(problems) == 1:
-        return [solve(problems[0], seed, effort, many=True)]
-    return sweep(problems, seed, effort) if problems else []
+        return [search(problems[0], seed, effort, many=True)]
+    return search_all(problems, seed, effort) if problems else []
 
 
 def cut(problems: Iterable[DeepUFM]) -> list[list[DeepUFM]]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from optima import __version__, brief
-from optima.foreign import check_fields
+from optima import __version__
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
-from optima.search.ladder import EFFORTS
-from optima.solution import Solution
+from optima.solution import Knowledge, Solution
+from optima.solution.foreign import check_fields
+from optima.solution.knowledge import EFFORTS
+from optima.structures.recognition.result import Recognition
 
 
-@dataclass(frozen=True)
-class Record:
+@dataclass(frozen=True, eq=False)
+class Record(Content):
     r"""The best logits known of one problem, as the product of two factors of their rank.
 
     .. math:: M = A B^T, \qquad A, B \in R^{K \times r}
@@ -31,8 +33,8 @@ class Record:
         The normalised model.
     factors
         A and B, shape (2, K, r).
-    loss, structure
-        f(M), and the name or description of M.
+    loss, description
+        f(M), and what recognition says of M; :attr:`structure` is the name alone.
     named
         Loss of the best named structure (nan where none was tried).
     known_by, version, seed, effort
@@ -46,7 +48,7 @@ class Record:
     problem: DeepUFM
     factors: Array
     loss: float
-    structure: str
+    description: str
     named: float
     known_by: str
     version: str
@@ -55,13 +57,12 @@ class Record:
     certificate: Certificate | None = None
 
     def __repr__(self) -> str:
-        name = brief.of_structure(self.structure, self.rank)
-        return f"<Record {self.problem.summary}: {name}, loss {self.loss:.6g}>"
+        return f"<Record {self.problem.summary}: {self.label}, loss {self.loss:.6g}>"
 
     def __post_init__(self) -> None:
         check_fields(self, infinite=True)
         positive_integer("seed", self.seed, minimum=0)
-        one_of("effort", self.effort, tuple(EFFORTS))
+        one_of("effort", self.effort, EFFORTS)
         shape = self.factors.shape
         if len(shape) != 3 or shape[:2] != (2, self.problem.classes) or not np.isfinite(self.factors).all():
             raise ValueError(f"the factors have shape {shape}; pass finite numbers of shape (2, K, rank)")
@@ -78,7 +79,7 @@ class Record:
             problem,
             factors,
             Reduction(problem).value(means),
-            solution.structure,
+            solution.recognition.description,
             min(solution.candidates.values(), default=math.nan),
             solution.known_by,
             __version__,
@@ -102,10 +103,25 @@ class Record:
         """Class-mean logits M, shape (K, K)."""
         return self.factors[0] @ self.factors[1].T
 
+    @cached_property
+    def recognition(self) -> Recognition:
+        """What the description tells."""
+        return replace(Recognition.read(self.description), rank=self.rank)
+
     @property
-    def name(self) -> str:
-        """The name of the structure alone."""
-        return self.structure.split(" (")[0]
+    def structure(self) -> str:
+        """The name of the structure, ``"unnamed"`` without one."""
+        return self.recognition.name
+
+    @property
+    def label(self) -> str:
+        """The name, or the rank of a structure without one."""
+        return self.recognition.label
+
+    @property
+    def kind(self) -> Knowledge:
+        """How the loss is known."""
+        return Knowledge.stated(self.known_by).with_gap(self.gap)
 
     @property
     def gap(self) -> float:
@@ -122,7 +138,7 @@ class Record:
         return Solution(
             self.problem,
             self.means,
-            self.structure,
+            self.recognition.seen(self.means, self.problem.loss),
             (),
             {},
             self.known_by,

@@ -12,9 +12,9 @@ import numpy as np
 from optima.atlas.schema import RUN
 from optima.atlas.store import AMONG, Store, check_crc, checksum
 from optima.atlas.trained import Hyperparameters, Trained, trainable
-from optima.foreign import check_fields
 from optima.model import DeepUFM
 from optima.model.key import problem_of, problem_text
+from optima.solution.foreign import check_fields
 
 _RUN = """
     SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,

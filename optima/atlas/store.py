@@ -21,12 +21,13 @@ import numpy as np
 from optima.atlas.record import Record
 from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
 from optima.files import opened, parse_json, read_arrays
-from optima.foreign import check_certificate, check_real
 from optima.model import Array, DeepUFM
 from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
 from optima.reduction import Reduction
+from optima.solution.foreign import check_certificate, check_real
 from optima.structures.names import canonical
+from optima.structures.recognition.result import Recognition
 
 # A loss replaces the one stored when it is lower by more than rounding.
 BETTER = 1e-12
@@ -57,12 +58,17 @@ class Past:
     """A minimum that a better one replaced, with what had found it."""
 
     loss: float
-    structure: str
+    description: str
     rank: int
     known_by: str
     version: str
     seed: int
     effort: str
+
+    @property
+    def structure(self) -> str:
+        """The name of its structure."""
+        return Recognition.read(self.description).name
 
 
 class Store:
@@ -275,7 +281,7 @@ class Store:
 
     def _note_cell(self, record: Record) -> None:
         self.note(
-            CELL, record.key[:8], checksum(problem_text(record.problem), record.structure, _bytes(record.factors))
+            CELL, record.key[:8], checksum(problem_text(record.problem), record.description, _bytes(record.factors))
         )
 
     def _replace(self, record: Record, old: tuple[int, float, str, int, int]) -> None:
@@ -291,7 +297,7 @@ class Store:
 
     def _found(self, record: Record) -> tuple[float, str, int, float | None, bytes, int]:
         named = None if math.isnan(record.named) else record.named
-        return record.loss, record.structure, record.rank, named, _bytes(record.factors), self._source(record)
+        return record.loss, record.description, record.rank, named, _bytes(record.factors), self._source(record)
 
     def _source(self, record: Record) -> int:
         row = (record.version, record.seed, record.effort, record.known_by)

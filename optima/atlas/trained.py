@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from optima import __version__, brief
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.structures.names import canonical
 from optima.training import Rule, Run
@@ -57,8 +58,8 @@ class Hyperparameters:
         return cls(**parse_json(text))
 
 
-@dataclass(frozen=True)
-class Trained:
+@dataclass(frozen=True, eq=False)
+class Trained(Content):
     """One run of gradient descent.
 
     Attributes

@@ -10,12 +10,12 @@ import numpy as np
 from optima.atlas.record import Record
 from optima.atlas.store import Store
 from optima.atlas.trained import Trained
-from optima.foreign import check_solution
 from optima.model import Array, DeepUFM
 from optima.model.key import normalised
 from optima.reduction import Reduction
 from optima.scales.losses import structure_losses
 from optima.solution import Solution
+from optima.solution.foreign import check_solution
 from optima.structures.recognition import recognise
 
 # Relative difference of two losses of the same logits that is rounding.
@@ -138,9 +138,9 @@ def verified(solution: Solution, claimed: float | None = None) -> Record:
         verification = solution.proof.verify()
         if not verification:
             raise ValueError(f"the certificate does not hold ({verification.reason}); pass a solution without it")
-    structure = recognise(solution.means, loss=problem.loss, rank=solution.rank).description
+    description = recognise(solution.means, loss=problem.loss, rank=solution.rank).description
     record = Record.of(solution)
-    return replace(record, loss=objective, structure=structure, named=_best_named(problem, solution))
+    return replace(record, loss=objective, description=description, named=_best_named(problem, solution))
 
 
 def _best_named(problem: DeepUFM, solution: Solution) -> float:

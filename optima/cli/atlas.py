@@ -232,13 +232,11 @@ def show(
         found: Counter[str] = Counter()
         shown: list[list[str]] = []
         for record in chosen:
-            found[record.name] += 1
+            found[record.structure] += 1
             if found.total() <= rows:
                 shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
-                    shown.append(
-                        [*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure.partition(" (")[0], "", ""]
-                    )
+                    shown.append([*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure, "", ""])
     show_table(COLUMNS, shown, str(store), "--json")
     if found.total() > rows:
         say(f"... {found.total() - rows} more cells; pass --rows N to see more")
@@ -374,7 +372,7 @@ def add(
         better = {id(record) for record in atlas.put(given)}
     for path, record in zip(solutions, given, strict=True):
         kept = "added" if id(record) in better else "not better than what is stored"
-        print(f"{path}: {record.structure}, loss {record.loss:.12g}: {kept}")
+        print(f"{path}: {record.description}, loss {record.loss:.12g}: {kept}")
 
 
 def _open(path: Path) -> Store:
@@ -421,7 +419,8 @@ def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
     from optima.atlas.export import row
 
     out = {**row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
-    return out | {"history": [vars(past) for past in atlas.history(record.problem)]} if history else out
+    before = atlas.history(record.problem) if history else []
+    return out | ({"history": [vars(past) | {"structure": past.structure} for past in before]} if history else {})
 
 
 def _cells(record: Record) -> list[str]:
@@ -431,4 +430,4 @@ def _cells(record: Record) -> list[str]:
     gap = "" if math.isnan(record.gap) else f"{record.gap:.1e}"
     gain = f"{100 * record.gain:.2g} %" if record.gain > 1e-9 else ""
     head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or ""), problem.loss]
-    return [*head, f"{record.loss:.10g}", str(record.rank), record.name, gap, gain]
+    return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, gap, gain]

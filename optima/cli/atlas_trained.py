@@ -49,7 +49,7 @@ def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
             numbers = [str(problem.width), f"{settings.lr:g}", str(settings.steps), str(len(runs))]
             endings = [str(sum(run.ending == ending for run in runs)) for ending in ("converged", "diverged")]
             ends = ", ".join(f"{name} {share.count}" for name, share in _shares(runs, settings.polish).items())
-            shown.append([*head, *numbers, *endings, ends, "" if minimum is None else minimum.name])
+            shown.append([*head, *numbers, *endings, ends, "" if minimum is None else minimum.structure])
     show(COLUMNS, shown, str(path))
     if len(found) > rows:
         print(f"... {len(found) - rows} more; pass --rows N to see more")

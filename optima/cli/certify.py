@@ -61,7 +61,7 @@ def certify(
     from optima.proofs.budget import budget_of
     from optima.proofs.gap import gap_of_search, relative_gap
     from optima.report.solution import solution_text
-    from optima.search.ladder import solve
+    from optima.search.ladder import search
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     if save is not None:
@@ -72,7 +72,7 @@ def certify(
     gap_of_search(aim)
     budget = budget_of(most, room, limit)
     with line("searching") as now:
-        solution = solve(problem, parse.integer(seed, "seed", 0), effort.value, progress=now)
+        solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=now)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 

@@ -34,8 +34,8 @@ def solve(
     force: options.Force = False,
 ) -> None:
     """Best minimum known over logits of every rank, with the ladder of ranks and how the loss is known."""
+    from optima.certification import solve as search
     from optima.report.solution import solution_text
-    from optima.search.ladder import solve as search
 
     problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     for path in (plot, save):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from optima.certification import solve
 from optima.model import Array, DeepUFM
 from optima.model.inputs import shown
 from optima.network.collapse import collapse_measures
@@ -15,7 +16,6 @@ from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
 from optima.report.collapse import COLLAPSE, collapse_loss
-from optima.search.ladder import solve
 from optima.structures.recognition import recognise
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.model.key import problem_dict
 from optima.reduction import Reduction
 from optima.solution import Solution
@@ -22,8 +23,8 @@ LISTED = 6
 BEST = "best known"
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class Comparison(Content):
     """A network's class-mean logits among the minima of its problem.
 
     Attributes

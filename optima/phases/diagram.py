@@ -21,8 +21,7 @@ from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
 from optima.reduction import Reduction
-from optima.search.ladder import solve
-from optima.structures.recognition.result import UNNAMED
+from optima.search.ladder import search
 from optima.workers.executors import Executors
 
 AXES = ("classes", "depth", "reg", "width", "samples")
@@ -143,7 +142,7 @@ class Diagram:
 
 def label(record: Record) -> str:
     """The name of a structure; codes without one are told apart by their rank."""
-    return f"rank-{record.rank} code" if record.name == UNNAMED else record.name
+    return record.label
 
 
 def phase_diagram(
@@ -242,7 +241,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
     if room == 0 or high - low < NARROW:
         return [], [tie]
     problem = dataclasses.replace(first.problem, reg=math.exp(tie.at))
-    middle = Record.of(solve(problem, seed, "quick", starts=[first.means, second.means], many=True))
+    middle = Record.of(search(problem, seed, "quick", starts=[first.means, second.means], many=True))
     if tie.known_by == BETWEEN or middle.loss < tie.loss * (1 - THIRD):
         left, before = _between(first, middle, seed, room - 1)
         right, after = _between(middle, second, seed, room - 1)
@@ -300,7 +299,7 @@ def _candidates(phases: Sequence[Phase]) -> list[Branch]:
     for phase in phases:
         branch = Branch.of(phase.record)
         found.setdefault(phase.label if branch.structure is not None else (phase.label, phase.row), branch)
-    return sorted(found.values(), key=lambda branch: branch.record.name == UNNAMED)
+    return sorted(found.values(), key=lambda branch: not branch.record.recognition.named)
 
 
 def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, part: float) -> list[Phase]:

@@ -50,7 +50,7 @@ class Branch:
     def of(cls, record: Record) -> Branch:
         """The branch through the minimum of a record."""
         problem = record.problem
-        structure = find(record.name, problem.classes) if problem.balanced else None
+        structure = find(record.structure, problem.classes) if problem.balanced else None
         if record.rank == 0:
             structure = named("zero", problem.classes)
         # A structure cut to the width of the model is not the one of that name.
@@ -106,9 +106,14 @@ class Branch:
         factors = balanced(self._followed(here).factors)[0]
         factors[1] *= self.objective.column[:, None]
         means = factors[0] @ factors[1].T
-        name = recognise(means, loss=problem.loss, rank=reduction.rank(means)).description
+        description = recognise(means, loss=problem.loss, rank=reduction.rank(means)).description
         return replace(
-            self.record, problem=problem, factors=factors, loss=reduction.value(means), structure=name, certificate=None
+            self.record,
+            problem=problem,
+            factors=factors,
+            loss=reduction.value(means),
+            description=description,
+            certificate=None,
         )
 
 

@@ -17,7 +17,6 @@ from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
-from optima.structures.recognition.result import UNNAMED
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors
@@ -44,7 +43,7 @@ class TrainingCell:
         """The structure of the global minimum, named as those of runs are; None where it is not known."""
         if self.minimum is None:
             return None
-        return f"{UNNAMED} (rank {self.minimum.rank})" if self.minimum.name == UNNAMED else self.minimum.name
+        return self.minimum.label
 
     def count(self, ending: str) -> int:
         """Number of runs that are ``"converged"``, ``"out of steps"`` or ``"diverged"``."""

@@ -23,6 +23,7 @@ from optima.plot.ranks import rank_colour
 from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
 from optima.reduction import Reduction
+from optima.solution.knowledge import PROVED
 
 if TYPE_CHECKING:
     from optima.atlas.record import Record
@@ -37,7 +38,7 @@ HATCHES = (None, "....", "oo", "++")
 SIMPLEX: dict[str, Any] = {"hatch": "..", "edgecolor": (1, 1, 1, 0.55)}
 THEOREM: dict[str, Any] = {"facecolor": "none", "hatch": "//", "edgecolor": (1, 1, 1, 0.4)}
 # A cell counts as proved when its relative gap is at most this; the band around it, half its height in rows.
-PROVED, HALF = 0.01, 0.13
+HALF = 0.13
 BAND: dict[str, Any] = {"facecolor": (1, 1, 1, 0.5), "edgecolor": "black", "linewidth": 0.8}
 LEGEND: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 8, "frameon": False}
 # By how much, in rows, a piece goes beyond its upper end.
@@ -270,7 +271,7 @@ def _phases(diagram: Diagram) -> list[Phase]:
 
 
 def _rank_style(record: Record) -> dict[str, Any]:
-    simplex = record.name == "simplex"
+    simplex = record.structure == "simplex"
     return {"facecolor": rank_colour(record.rank), **(SIMPLEX if simplex else {})}
 
 
@@ -299,7 +300,7 @@ def _structures(diagram: Diagram, styles: dict[str, dict[str, Any]]) -> list[Any
 
 def _words(name: str, ranks: set[int]) -> str:
     """The name with its rank, where that is one and not in the name."""
-    known = name.startswith("rank-") or name == "zero" or len(ranks) > 1
+    known = "(rank" in name or name == "zero" or len(ranks) > 1
     return name if known else f"{name} (rank {max(ranks)})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,23 +11,21 @@ from optima.plot.code import class_vectors, draw_circle, draw_sphere
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import draw_logits, logit_bar
 from optima.plot.numbers import settings
+from optima.plot.picture import write_picture
+from optima.solution.knowledge import PROVED
 
 if TYPE_CHECKING:
     from optima.solution import Solution
 
 
-# As in phase diagrams, a loss counts as proved when the relative gap is at most this.
-PROVED = 0.01
-
-
 @defaults
-def plot_solution(solution: Solution) -> Figure:
-    """Heat map of the class-mean logits and, for rank 2 or 3, the code on a circle or sphere."""
+def plot_solution(solution: Solution, path: str | Path | None = None) -> Figure:
+    """Heat map of the class-mean logits and, for rank 2 or 3, the code on a circle or sphere; to a file too."""
     drawn = solution.rank in (2, 3)
     figure = Figure(figsize=(9.2 if drawn else 5.2, 4.6), layout="constrained")
     problem = solution.problem
     figure.suptitle(
-        f"{_known(solution)}: {solution.structure.split(' (')[0]}, rank {solution.rank}, loss {solution.loss:.6g}\n"
+        f"{_known(solution)}: {solution.structure}, rank {solution.rank}, loss {solution.loss:.6g}\n"
         f"{settings(problem)}",
         fontsize=10,
     )
@@ -39,9 +38,11 @@ def plot_solution(solution: Solution) -> Figure:
         points = class_vectors(solution.means * np.sqrt(problem.class_sizes), solution.rank)
         (draw_sphere if solution.rank == 3 else draw_circle)(axes, points)
         axes.set_title("class vectors and their convex hull", fontsize=9)
+    if path is not None:
+        write_picture(figure, path, dpi=160, bbox_inches="tight")
     return figure
 
 
 def _known(solution: Solution) -> str:
-    proved = solution.gap <= PROVED
+    proved = solution.proof is not None and solution.gap <= PROVED
     return f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"

@@ -12,14 +12,15 @@ import numpy as np
 from optima.checker import Verification, verify
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.proofs.gap import relative_gap
 
 # How a lower bound was proved; each has its checker.
 METHODS = ("squared error", "depth one", "branch and bound", "one direction", "nonnegative")
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, eq=False)
+class Certificate(Content):
     r"""Proof that no parameters have a smaller loss than ``lower``.
 
     .. math:: \text{lower} \le \min_Z f(Z) \le \text{upper} = f(M), \qquad \text{gap} = 1 - \text{lower} / \text{upper}
@@ -50,7 +51,7 @@ class Certificate:
     means: Array
     method: str
     rigour: str
-    seconds: float
+    seconds: float = field(compare=False)
     data: Mapping[str, Array] = field(default_factory=dict)
     ended: str = ""
 

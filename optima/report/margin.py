@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from optima.report.screen import Column, paragraph, table_text
+from optima.solution.knowledge import Knowledge
+from optima.structures.recognition.result import grouped
 
 if TYPE_CHECKING:
     from optima.search.max_margin import MaxMargin
@@ -16,21 +18,18 @@ LABEL = 10
 
 def margin_text(found: MaxMargin, limit: int | None = None) -> str:
     """What a max-margin code prints, in lines of at most ``limit`` characters where words allow it."""
-    from optima.structures.recognition.result import grouped
-
     spectrum = ", ".join(f"{value:.8g} x{count}" for value, count in grouped(found.singular_values))
     power = "sum log s" if math.isinf(found.depth) else "sum s^p"
-    name = found.structure.partition(" (")[0]
-    shown = "a structure without a name" if name == "unnamed" else name
+    shown = found.structure if found.recognition.named else "a structure without a name"
     head = f"best code known for lambda -> 0: {shown}, rank {found.rank}, {power} {found.value:.12g}"
-    exact = found.known_by.startswith("exact")
+    exact = found.kind is not Knowledge.BEST_OF_STARTS
     proved = "proved: no code of margin 1 has less" if exact else "not proved: another code may have less"
     details = [
         ("problem", f"K = {found.classes}, L = {found.depth:g}, every class leads by a margin of at least 1"),
         (power, "over the singular values s of the logits" + ("" if math.isinf(found.depth) else ", p = 2 / (L + 1)")),
-        ("structure", found.structure),
+        ("structure", found.recognition.description),
         ("rank", f"{found.rank}, singular values {spectrum}"),
-        ("known by", found.known_by),
+        ("known by", f"{found.kind}; {found.known_by}"),
         ("time", f"{found.seconds:.2f} s"),
     ]
     lines = [*(paragraph(line, limit) for line in (head, proved)), ""]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optima import html
 from optima.report.collapse import COLLAPSE, collapse_loss
 from optima.report.screen import Column, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
+from optima.solution.knowledge import PROVED, Knowledge
+from optima.structures.recognition.result import grouped
 
 if TYPE_CHECKING:
     from optima.solution import Rung, Solution
 
-# Up to this gap the bound is as good as a proof that the minimum is global.
-NEARLY = 0.01
 # Characters of the labels of the details.
 LABEL = 10
 LADDER = (
@@ -48,14 +49,10 @@ def headline(solution: Solution) -> list[str]:
 
 
 def _name(solution: Solution) -> str:
-    if _is(solution, "unnamed"):
+    if not solution.recognition.named:
         return "a structure without a name"
-    name = solution.structure.partition(" (")[0]
-    return f"{name} (deep neural collapse)" if _is(solution, COLLAPSE[solution.problem.loss]) else name
-
-
-def _is(solution: Solution, name: str) -> bool:
-    return solution.structure.partition(" (")[0] == name
+    name = solution.structure
+    return f"{name} (deep neural collapse)" if name == COLLAPSE[solution.problem.loss] else name
 
 
 def _against_collapse(solution: Solution) -> str:
@@ -67,15 +64,19 @@ def _against_collapse(solution: Solution) -> str:
     below = 1 - solution.loss / collapse if collapse else 0.0
     what = f"deep neural collapse (the {name} at its best scale, loss {collapse:.12g})"
     if abs(below) <= ROUNDING:
-        return "nothing known is below deep neural collapse" if _is(solution, name) else f"the same loss as {what}"
+        return (
+            "nothing known is below deep neural collapse" if solution.structure == name else f"the same loss as {what}"
+        )
     return f"{per_cent(abs(below))} {'below' if below > 0 else 'above'} {what}"
 
 
 def _proved(solution: Solution) -> str:
+    if solution.proof is None:
+        return "not proved: no lower bound was worked for"
     bound, gap = solution.lower_bound, solution.gap
     if gap <= ROUNDING:
         return "proved: no loss is lower, up to rounding"
-    if gap <= NEARLY:
+    if gap <= PROVED:
         return f"proved up to {per_cent(gap)}: a loss below {bound:.12g} is excluded"
     if bound <= 0:
         return "not proved: no lower bound above 0 is known"
@@ -83,25 +84,28 @@ def _proved(solution: Solution) -> str:
 
 
 def _details(solution: Solution) -> list[tuple[str, str]]:
-    from optima.structures.recognition.result import grouped
-
     spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(solution.singular_values))
-    proof = solution.certificate
-    ended = f"; {proof.ended}" if proof.ended else ""
     return [
         ("problem", problem_words(solution.problem)),
         ("loss", f"{solution.loss:.12g}  (fit {solution.fit:.6g} + penalty {solution.penalty:.6g})"),
-        ("structure", solution.structure),
+        ("structure", solution.recognition.description),
         ("rank", f"{solution.rank}, singular values of Z: {spectrum or 'none'}"),
         ("margin", f"{solution.margin:.6g}, the least lead of a class over another in the logits"),
-        ("known by", solution.known_by),
-        (
-            "bound",
-            f"no loss is below {solution.lower_bound:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): "
-            f"{proof.method}, {proof.rigour}{ended}",
-        ),
+        ("known by", f"{solution.kind}; {solution.known_by}"),
+        ("bound", _bound(solution)),
         ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
     ]
+
+
+def _bound(solution: Solution) -> str:
+    proof = solution.proof
+    if proof is None:
+        return "none was worked for; optima.certify works for one"
+    ended = f"; {proof.ended}" if proof.ended else ""
+    return (
+        f"no loss is below {proof.lower:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): "
+        f"{proof.method}, {proof.rigour}{ended}"
+    )
 
 
 def _rung(rung: Rung) -> list[str]:
@@ -135,7 +139,35 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
 
 def _absent(solution: Solution, rungs: list[Rung]) -> list[int]:
     """Ranks that the logits may have, and that the ladder of a search lacks."""
-    if not any(rung.starts for rung in rungs) or solution.known_by.startswith("exact"):
+    if not any(rung.starts for rung in rungs) or Knowledge.stated(solution.known_by) is not Knowledge.BEST_OF_STARTS:
         return []
     most = min(solution.problem.max_rank, solution.problem.classes - 1)
     return sorted(set(range(1, most + 1)) - {rung.rank for rung in rungs})
+
+
+def solution_html(solution: Solution) -> str:
+    """What a notebook shows."""
+    spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(solution.singular_values)) or "none"
+    rungs = [rung for rung in solution.ladder if rung.minima]
+    heads = ("rank", "best loss", "structure", "curvature", "minima", "starts")
+    return html.section(
+        f"{solution.recognition.label}, loss {solution.loss:.9g} ({solution.problem.summary})",
+        html.facts(
+            [
+                ("structure", solution.recognition.description),
+                ("loss", f"fit {solution.fit:.6g} + penalty {solution.penalty:.6g}"),
+                ("rank", f"{solution.rank}, singular values of Z: {spectrum}"),
+                ("margin", f"{solution.margin:.6g}"),
+                ("known by", solution.known_by),
+                ("bound", _bound(solution)),
+                ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
+            ]
+        ),
+        html.table(heads, [_rung_cells(rung) for rung in rungs[: html.ROWS]]) if rungs else "",
+        html.more(len(rungs) - html.ROWS, "ranks", ".ladder"),
+    )
+
+
+def _rung_cells(rung: Rung) -> tuple[str, ...]:
+    best = rung.minima[0]
+    return str(rung.rank), f"{best.loss:.9g}", best.structure, best.verdict, str(len(rung.minima)), str(rung.starts)

@@ -11,13 +11,14 @@ from typing import Any
 from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.model.arguments import several, takes_model
+from optima.model.content import Content
 from optima.reduction import Reduction
 from optima.scales.scale import Stationary, stationary_scales
 from optima.structures import Structure, catalogue, check_names
 
 
-@dataclass(frozen=True)
-class StructureLoss:
+@dataclass(frozen=True, eq=False)
+class StructureLoss(Content):
     """The optimum of one structure in one problem.
 
     ``loss``, ``fit`` and ``penalty`` are at the best scales; ``singular_values`` lists (value, multiplicity)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from optima import brief
 from optima.model import Array
+from optima.model.content import Content
 from optima.model.inputs import one_of
 from optima.reduction import exponent
 from optima.scales.branches import Branches, CrossEntropyBranches, branches
@@ -38,8 +39,8 @@ class Stationary:
     kind: str
 
 
-@dataclass(frozen=True)
-class BestScales:
+@dataclass(frozen=True, eq=False)
+class BestScales(Content):
     """Global minimum over the scales of a structure, scale zero included, at arrays of problems.
 
     ``scales`` has the shape of the problems with one more axis, of length the number of blocks, in front.

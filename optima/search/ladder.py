@@ -11,7 +11,6 @@ import numpy as np
 
 from optima.limits import check_searchable
 from optima.model import Array, DeepUFM
-from optima.model.arguments import takes_model
 from optima.model.inputs import one_of, positive_integer, shown
 from optima.reduction import Reduction
 from optima.scales.batch import best_of_structures
@@ -90,8 +89,7 @@ CONTENDER = 5e-3
 ENOUGH = 6
 
 
-@takes_model()
-def solve(
+def search(
     problem: DeepUFM,
     seed: int = 0,
     effort: str = "normal",
@@ -100,7 +98,7 @@ def solve(
     progress: Callable[[str], None] | None = None,
     many: bool = False,
 ) -> Solution:
-    r"""Best minimum known of the linear model, over logits of every rank.
+    r"""Best minimum known of the linear model, over logits of every rank, without a proof.
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
@@ -122,7 +120,7 @@ def solve(
     Parameters
     ----------
     problem
-        The model; or its numbers, ``solve(4, 2, 1e-3)`` for ``solve(DeepUFM(4, 2, 1e-3))``.
+        The model.
     seed
         Seed of the random starts; equal seeds give equal results.
     effort
@@ -151,16 +149,16 @@ def solve(
     if problem.loss == "mse":
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
-        search = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None), many)
+        rungs = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None), many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
-        means, ladder, known = search.depth_one() if convex else search.run(ranks)
+        means, ladder, known = rungs.depth_one() if convex else rungs.run(ranks)
     zero = np.zeros_like(means)
     if reduction.value(zero) <= reduction.value(means):
         means = zero
     return Solution(
         problem,
         means,
-        recognise(means, loss=problem.loss, rank=reduction.rank(means)).description,
+        recognise(means, loss=problem.loss, rank=reduction.rank(means)),
         ladder,
         {name: loss for name, (loss, _) in named.items()},
         known,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from optima import brief
 from optima.model import Array
+from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, shown
+from optima.presented import shown_by
 from optima.reduction import exponent
 from optima.search.interior_point import margins, norm
 from optima.search.margin_search import EFFORTS, ZERO, Effort, MarginSearch
-from optima.structures.recognition import recognise
+from optima.solution.knowledge import Knowledge
+from optima.structures.recognition import Recognition, recognise
 from optima.workers.threads import single_threaded
 
 # Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
@@ -25,8 +27,8 @@ ACTIVE = 1e-6
 DEEPEST = 10**6
 
 
-@dataclass(frozen=True)
-class MaxMargin:
+@dataclass(frozen=True, eq=False)
+class MaxMargin(Content):
     r"""A local solution of min sum_i s_i(M)^p subject to margin(M) >= 1.
 
     ``value`` is sum_i s_i^p (for infinite depth sum_i log s_i at the least possible rank), ``means`` the matrix
@@ -40,12 +42,22 @@ class MaxMargin:
     depth: float
     value: float
     means: Array
-    structure: str
+    recognition: Recognition
     ladder: tuple[tuple[int, float, str], ...]
     violation: float
     stationarity: float
     known_by: str
-    seconds: float
+    seconds: float = field(compare=False)
+
+    @property
+    def structure(self) -> str:
+        """The name of the code, ``"unnamed"`` without one."""
+        return self.recognition.name
+
+    @property
+    def kind(self) -> Knowledge:
+        """How the value is known."""
+        return Knowledge.stated(self.known_by)
 
     @property
     def singular_values(self) -> Array:
@@ -66,22 +78,21 @@ class MaxMargin:
             "rank": self.rank,
             "singular_values": self.singular_values.tolist(),
             "structure": self.structure,
+            "description": self.recognition.description,
             "ladder": [{"rank": r, "value": v, "structure": name} for r, v, name in self.ladder],
             "violation": self.violation,
             "stationarity": self.stationarity,
+            "kind": str(self.kind),
             "known_by": self.known_by,
             "seconds": self.seconds,
             "logits": self.means.tolist(),
         }
 
     def __repr__(self) -> str:
-        name = brief.of_structure(self.structure, self.rank)
-        return f"<MaxMargin K={self.classes} L={self.depth:g}: {name}, value {self.value:.6g}>"
+        return f"<MaxMargin K={self.classes} L={self.depth:g}: {self.recognition.label}, value {self.value:.6g}>"
 
     def __str__(self) -> str:
-        from optima.report.margin import margin_text
-
-        return margin_text(self)
+        return str(shown_by("report.margin:margin_text", self))
 
 
 def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 0, effort: str = "normal") -> MaxMargin:
@@ -137,7 +148,7 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
             depth,
             _value(means, p),
             means,
-            recognise(means).description,
+            recognise(means),
             tuple(sorted((_spectrum(M).size, _value(M, p), recognise(M).name) for M in codes)),
             max(0.0, 1 - float(margins(means).min())),
             stationarity,

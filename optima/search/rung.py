@@ -12,6 +12,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, minres
 
 from optima.model import Array
+from optima.model.content import Content
 from optima.search.lbfgs import lbfgs
 from optima.search.machine import machine_code
 from optima.search.rung_objective import RungObjective, gauge
@@ -43,8 +44,8 @@ SHORT = 50
 THIN = 1e-3
 
 
-@dataclass(frozen=True)
-class RungPoint:
+@dataclass(frozen=True, eq=False)
+class RungPoint(Content):
     r"""A point of the reduced problem on the matrices of one rank.
 
     ``factors`` (2, K, r) are balanced: A = U sqrt(S), B = V sqrt(S) with U S V^T = M diag(sqrt(n_c)).

@@ -13,7 +13,7 @@ from optima.model import DeepUFM
 from optima.model.arguments import model_itself, several
 from optima.model.inputs import one_of, positive_integer
 from optima.reduction import Reduction
-from optima.search.ladder import EFFORTS, solve
+from optima.search.ladder import EFFORTS, search
 from optima.search.sweep_group import Group
 from optima.solution import Solution
 from optima.workers.guard import check_guard
@@ -22,14 +22,14 @@ from optima.workers.threads import one_blas_thread
 Progress = Callable[[str], None]
 
 
-def sweep(
+def search_all(
     problems: DeepUFM | Iterable[DeepUFM],
     seed: int = 0,
     effort: str = "normal",
     progress: Progress | None = None,
     workers: int = 1,
 ) -> list[Solution]:
-    r"""Best minima known of many problems, in their order: :func:`optima.solve`, with cells that help each other.
+    r"""Best minima known of many problems, in their order, without proofs: cells help each other.
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
@@ -115,7 +115,7 @@ def _sweep_group(problems: list[DeepUFM], seed: int, effort: str) -> list[Soluti
     began = time.perf_counter()
     exact = [p for p in problems if p.loss == "mse" or (p.depth == 1 and p.max_rank >= p.classes - 1)]
     rest = [problem for problem in problems if problem not in set(exact)]
-    solutions = [solve(problem, seed, effort, many=True) for problem in exact]
+    solutions = [search(problem, seed, effort, many=True) for problem in exact]
     if rest:
         solutions += Group(rest, seed, effort).solutions()
     each = (time.perf_counter() - began) / len(problems)

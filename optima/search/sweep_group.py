@@ -18,7 +18,7 @@ from optima.search.ladder import (
     HOPELESS,
     SAME,
     rank_one_bound,
-    solve,
+    search,
     steps_of,
 )
 from optima.search.neighbours import neighbours, spread
@@ -140,7 +140,7 @@ class Group:
         """The minima on the ladders of the cells searched from scratch, by rank."""
         pool: dict[int, list[Array]] = {}
         for cell in self.anchors:
-            solution = solve(self.cells[cell], self.seed, self.effort, many=True)
+            solution = search(self.cells[cell], self.seed, self.effort, many=True)
             for rung in solution.ladder:
                 products = [minimum.means / self.objective.column for minimum in rung.minima]
                 codes = from_products(products, rung.rank)
@@ -254,7 +254,7 @@ class Group:
         found = recognise(means, rank=0 if point is None else point.rank)
         ladder = self._ladder(cell, point, found.name) if point is not None else ()
         known = self._known_by(cell)
-        return Solution(problem, means, str(found), ladder, self.candidates[cell], known, self.seed, self.effort, 0.0)
+        return Solution(problem, means, found, ladder, self.candidates[cell], known, self.seed, self.effort, 0.0)
 
     def _ladder(self, cell: int, point: RungPoint, name: str) -> tuple[Rung, ...]:
         """The rung of the best minimum, and the best codes known on the other rungs that are not hopeless."""

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optima.model import Array
+from optima.model.content import Content
 
 
-@dataclass(frozen=True)
-class Spectrum:
+@dataclass(frozen=True, eq=False)
+class Spectrum(Content):
     """Eigenvalues of a symmetric matrix, ascending, with their multiplicities (equal values may be listed apart)."""
 
     values: Array

@@ -9,6 +9,7 @@ from math import comb
 
 import numpy as np
 
+from optima.model.content import Content
 from optima.structures import polytopes, roots
 from optima.structures.base import Family, Structure
 from optima.structures.spherical import Gram, Spherical
@@ -17,8 +18,8 @@ from optima.structures.spherical import Gram, Spherical
 MOST = 512
 
 
-@dataclass(frozen=True)
-class Code:
+@dataclass(frozen=True, eq=False)
+class Code(Content):
     """A code of K points and rank r, and its construction, which runs when the code is first asked for."""
 
     classes: int

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from optima import brief, html
 from optima.model import DeepUFM
 from optima.model.arguments import takes_model
+from optima.model.content import Content
 from optima.scales.losses import structure_losses
-from optima.search.ladder import solve
+from optima.search.ladder import search
 from optima.training.run import Run, runs_table
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     named = {}
     if problem.balanced:
         named = {name: entry.loss for name, entry in structure_losses(problem).items()}
-    return {**named, GLOBAL: solve(problem, effort=effort).loss}
+    return {**named, GLOBAL: search(problem, effort=effort).loss}
 
 
 def _collapse_bound(problem: DeepUFM) -> dict[str, float]:
@@ -87,8 +88,8 @@ def _collapse_bound(problem: DeepUFM) -> dict[str, float]:
     return {COLLAPSE: structure_losses(linear, ["simplex"])["simplex"].loss}
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class Comparison(Content):
     """Runs of one problem against the predicted losses.
 
     ``shares`` counts where descent stopped and ``polished_shares`` where it was heading for (empty before

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.content import Content
 from optima.model.network import Network, penalty
 from optima.reduction import Reduction
 from optima.search.rung import RungPoint
@@ -18,7 +19,6 @@ from optima.search.rung_objective import RungObjective
 from optima.search.starts import from_products
 from optima.structures.recognition import recognise
 from optima.training.measures import class_means
-from optima.training.run import structure_name
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.
 STATIONARY = 1e-7
@@ -35,8 +35,8 @@ DIFFERENCE, SAGGING = 1e-6, 1e-2
 STALLED, BENT = 1e-6, 1e-3
 
 
-@dataclass(frozen=True)
-class Polished:
+@dataclass(frozen=True, eq=False)
+class Polished(Content):
     """A critical point: its loss, structure, class-mean logits, rank and what it is.
 
     ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature of a relu
@@ -87,7 +87,7 @@ def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
         loss = problem.objective(end)
         verdict = surface.verdict(x) if gradient <= 10 * STATIONARY else "not converged"
     recognition = recognise(means, loss=problem.loss, rank=rank)
-    return Polished(loss, structure_name(recognition), verdict, recognition.rank, means, gradient, steps)
+    return Polished(loss, recognition.label, verdict, recognition.rank, means, gradient, steps)
 
 
 class _Surface:

@@ -12,14 +12,15 @@ import numpy as np
 
 from optima import brief, html
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.structures.recognition import Recognition, recognise
 
 if TYPE_CHECKING:
     from optima.training.polish import Polished
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, eq=False)
+class Run(Content):
     """Where gradient descent ended, and how it came there.
 
     Attributes
@@ -100,7 +101,7 @@ class Run:
     @property
     def structure(self) -> str:
         """Its name; unnamed logits are told apart by their rank, and a diverged run is ``"diverged"``."""
-        return "diverged" if self.diverged else structure_name(self.recognition)
+        return "diverged" if self.diverged else self.recognition.label
 
     @property
     def rank(self) -> int:
@@ -139,11 +140,6 @@ class Run:
             "polished_structure": polished.structure if polished else None,
             "polished_verdict": polished.verdict if polished else None,
         }
-
-
-def structure_name(recognition: Recognition) -> str:
-    """The name, or ``unnamed (rank r)``."""
-    return recognition.name if recognition.named else f"{recognition.name} (rank {recognition.rank})"
 
 
 def runs_table(runs: Sequence[Run]) -> str:

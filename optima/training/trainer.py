@@ -18,6 +18,7 @@ from optima.limits import check_cells, check_trainable
 from optima.model import Array, DeepUFM
 from optima.model.arguments import several, takes_model
 from optima.model.arrays import Backend
+from optima.model.content import Content
 from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
 from optima.model.key import problem_dict
 from optima.structures.names import canonical
@@ -47,8 +48,8 @@ class Progress:
     loss: float
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, eq=False)
+class Training(Content):
     """The runs of a call of :func:`train`, in the order problems, widths, learning rates, seeds."""
 
     runs: tuple[Run, ...]

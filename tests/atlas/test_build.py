@@ -9,6 +9,7 @@ import pytest
 from optima import DeepUFM, Reduction, solve
 from optima.atlas import Record, Store, add, build, check, dask, processes
 from optima.atlas.jobs import cut
+from optima.structures.recognition.result import Recognition
 
 
 def values(path):
@@ -82,9 +83,9 @@ def test_every_stored_loss_is_that_of_its_weights(path, grid, thread):
 
 def test_finds_are_verified_before_they_are_added(path, solution):
     with Store(path, write=True) as store:
-        poor = dataclasses.replace(solution, means=1.01 * solution.means, structure="best ever")
+        poor = dataclasses.replace(solution, means=1.01 * solution.means, recognition=Recognition.read("best ever"))
         assert add(store, poor)
-        assert store.get(solution.problem).name == "pairs"
+        assert store.get(solution.problem).structure == "pairs"
         assert add(store, solution)
         assert not add(store, poor)
         with pytest.raises(ValueError, match=r"have loss 0\.\d+, not 1e-05 as claimed"):

@@ -126,7 +126,7 @@ def test_what_is_lost_can_be_filled_again(path, call, solution):
         records = list(store.records(classes=[4]))
     change(path, "DELETE FROM cell WHERE classes = 4 AND depth = 9", "DELETE FROM run WHERE seed = 1")
     with Store(path, write=True) as store:
-        assert store.lost() == {"cells": (1, 80), "runs": (1, 9)}
+        assert store.lost() == {"cells": (1, 80), "certificates": (1, 80), "runs": (1, 9)}
         assert len(store.put(records)) == 1
         run = Trained(DeepUFM(4, 2, 1e-3, width=5), Hyperparameters(), 1, "converged", 9, 1.0, 0.0, "simplex", 3)
         Runs(store).put([run])
@@ -148,7 +148,7 @@ def test_an_older_file_is_read_and_said_to_be_without_a_ledger(path, call):
         assert store.lost() == {}
     change(path, "DELETE FROM cell WHERE depth = 9", "DELETE FROM history WHERE rowid = 1")
     with Store(path) as store:
-        assert store.lost() == {"cells": (1, 80), "replaced minima": (1, 3)}
+        assert store.lost() == {"cells": (1, 80), "certificates": (1, 80), "replaced minima": (1, 3)}
     assert "older version" not in call(["verify"], path)[1]
 
 

@@ -14,6 +14,7 @@ import pytest
 from optima import DeepUFM, Solution, certify, solve
 from optima.atlas import Store, add
 from optima.cli import main
+from optima.structures.recognition.result import Recognition
 
 TEXTS = ["</script><b>", "@SCRIPT@@DATA@@TITLE@", "\"'`${x}\\", "a & <!-- b | c % d", "é ∑ 中"]
 
@@ -46,6 +47,10 @@ def put(**fields):
     return lambda data: data | fields
 
 
+def recognition(**fields):
+    return lambda data: data | {"recognition": data["recognition"] | fields}
+
+
 def rung(**fields):
     return lambda data: data | {"ladder": [{**data["ladder"][0], **fields}, *data["ladder"][1:]]}
 
@@ -55,7 +60,11 @@ def rung(**fields):
     [
         *(put(seed=seed) for seed in ("abc", 2**70, -1, 1.5, None, [1], True)),
         *(put(known_by=words) for words in (7, None, "a\0b", "a\nb", "\ud800", "\u2028", "x" * 10_000)),
-        *(put(structure=words) for words in (7, None, "a\0b", "\ud800")),
+        *(recognition(text=words) for words in (7, None, "a\0b", "\ud800")),
+        *(recognition(name=words) for words in (7, None, "a\0b", "\ud800")),
+        *(recognition(rank=value) for value in ("1", None, 2**70)),
+        *(recognition(tolerance=value) for value in ("1", None, math.inf)),
+        *(put(recognition=value) for value in (7, None, {}, [1])),
         *(put(effort=words) for words in ("great", 7, None)),
         *(put(seconds=value) for value in ("1", None, math.inf)),
         *(put(candidates=value) for value in (7, "pairs", ["pairs"], {"pairs": "low"}, {"pairs": None})),
@@ -168,7 +177,9 @@ def test_no_field_in_memory_is_taken_on_trust(solution, path, field, value):
 
 
 def test_what_can_be_computed_is_computed_again(solution, path):
-    false = dataclasses.replace(solution, structure="mine", candidates={"mine": 1e-30, "pairs": 1e30})
+    false = dataclasses.replace(
+        solution, recognition=Recognition.read("mine"), candidates={"mine": 1e-30, "pairs": 1e30}
+    )
     with Store(path, write=True) as store:
         assert add(store, false)
         record = store.get(solution.problem)

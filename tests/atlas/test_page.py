@@ -83,7 +83,7 @@ def test_nothing_comes_from_the_network(html):
 def test_names_cannot_end_the_script(records):
     import dataclasses
 
-    evil = dataclasses.replace(records[0], structure="</script><b>")
+    evil = dataclasses.replace(records[0], description="</script><b>")
     assert data(page([evil]))["cells"][0]["name"] == "</script><b>"
 
 
@@ -283,7 +283,7 @@ def test_downloads(visit, records):
       const buttons = [...document.querySelectorAll("#cell .buttons button")];
       for (const each of buttons.filter((each) => /CSV|JSON/.test(each.textContent))) each.click();
       seen.files = await Promise.all(seen.blobs.map((blob) => blob.text())); delete seen.blobs;"""
-    evil = dataclasses.replace(records[0], structure='=cmd|"x"!A1, </script>')
+    evil = dataclasses.replace(records[0], description='=cmd|"x"!A1, </script>')
     shown = visit(steps, text=page([evil]))
     logits, one, table, everything = shown["files"]
     assert np.allclose([[float(x) for x in line.split(",")] for line in logits.splitlines()], evil.means, atol=1e-3)
@@ -299,7 +299,7 @@ def test_hostile_names_stay_text(visit, records):
     import dataclasses
 
     evil = dataclasses.replace(
-        records[0], structure="<img src=x onerror=parent.postMessage(1,'*')>", known_by="<b id=evil>"
+        records[0], description="<img src=x onerror=parent.postMessage(1,'*')>", known_by="<b id=evil>"
     )
     shown = visit("seen.evil = document.querySelectorAll('#evil, img').length;", text=page([evil]))
     assert shown["evil"] == 0

@@ -28,7 +28,7 @@ def worse(record, factor=1.01, **changes):
 
     factors = record.factors * factor
     loss = Reduction(record.problem).value(factors[0] @ factors[1].T)
-    return dataclasses.replace(record, factors=factors, loss=loss, structure="other (rank 2)", **changes)
+    return dataclasses.replace(record, factors=factors, loss=loss, description="other (rank 2)", **changes)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_put_comes_back(path, record):
         assert len(store) == 1
         assert store.get(DeepUFM(9, 9, 1e-3)) is None
     assert np.array_equal(found.factors, record.factors)
-    for name in ("problem", "loss", "structure", "named", "known_by", "version", "seed", "effort", "rank", "name"):
+    for name in ("problem", "loss", "structure", "named", "known_by", "version", "seed", "effort", "rank", "kind"):
         assert getattr(found, name) == getattr(record, name)
     assert found.certificate.lower == record.certificate.lower
     assert found.certificate.verify()

@@ -23,7 +23,7 @@ from optima.proofs.form import ConvexConcave
 from optima.proofs.prove import _from_search, prove
 from optima.proofs.small_problems import search_of
 from optima.reduction import Reduction
-from optima.search.ladder import solve
+from optima.search.ladder import search as solve
 
 FLOATS = Floats()
 

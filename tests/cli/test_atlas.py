@@ -11,6 +11,8 @@ import pytest
 from optima import DeepUFM, Solution, solve
 from optima.atlas import Record, Store
 from optima.cli import main
+from optima.search.ladder import search
+from optima.structures.recognition.result import Recognition
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,7 @@ def atlas(tmp_path_factory):
     """Cells of three and four classes, one of them with a certificate."""
     path = tmp_path_factory.mktemp("atlas") / "atlas.sqlite"
     problems = [DeepUFM(K, L, reg) for K in (3, 4) for L in (2, 3) for reg in (1e-3, 1e-2)]
-    records = [Record.of(solve(problem, effort="quick"), certify=problem.reg == 1e-2) for problem in problems]
+    records = [Record.of(search(problem, effort="quick"), certify=problem.reg == 1e-2) for problem in problems]
     with Store(path, write=True) as store:
         store.put(records)
     return path
@@ -126,7 +128,9 @@ def test_history(call, tmp_path):
     path = tmp_path / "atlas.sqlite"
     solution = solve(DeepUFM(3, 2, 1e-2), effort="quick")
     with Store(path, write=True) as store:
-        store.put([Record.of(dataclasses.replace(solution, means=1.1 * solution.means, structure="poor"))])
+        store.put(
+            [Record.of(dataclasses.replace(solution, means=1.1 * solution.means, recognition=Recognition.read("poor")))]
+        )
         store.put([Record.of(solution)])
     assert "poor" in call("show", path, "--history")[1]
     (cell,) = json.loads(call("show", path, "--json", "--history")[1])["cells"]

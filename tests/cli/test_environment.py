@@ -135,7 +135,7 @@ def test_memory_that_is_not_there_is_one_sentence(call, monkeypatch):
     def full(*arguments, **named):
         raise MemoryError("Unable to allocate 22 GiB")
 
-    monkeypatch.setattr(sys.modules["optima.search.ladder"], "solve", full)
+    monkeypatch.setattr(sys.modules["optima.certification"], "search", full)
     code, out, err = call("solve", "--classes", 4, "--depth", 2, "--reg", "1e-3")
     assert (code, out) == (2, "")
     sentence = "there is not enough memory (Unable to allocate 22 GiB); pass fewer classes, samples, seeds or workers"

@@ -65,7 +65,7 @@ def test_a_named_tie_is_the_boundary(four):
 def test_a_followed_tie_is_the_boundary_too(four):
     import dataclasses
 
-    unnamed = [dataclasses.replace(each, structure="unnamed (rank)") for each in four]
+    unnamed = [dataclasses.replace(each, description="unnamed (rank)") for each in four]
     tie = tie_in_reg(*unnamed, math.log(1e-3), math.log(5e-2))
     assert tie.known_by == FOLLOWED
     assert math.exp(tie.at) == pytest.approx(boundary("simplex", "pairs", 4, 2)[0], rel=1e-6)
@@ -93,7 +93,7 @@ def test_a_structure_of_scale_zero_is_the_zero_logits():
 def test_branches_that_run_into_one_minimum_do_not_alternate(four):
     import dataclasses
 
-    twin = dataclasses.replace(four[1], structure="unnamed (rank)")
+    twin = dataclasses.replace(four[1], description="unnamed (rank)")
     runs = envelope([Branch.of(four[1]), Branch.of(twin)], 2.3, np.log(np.geomspace(1e-4, 5e-2, 20)))
     assert [winner for _, _, winner, _ in runs] == [0]
 

@@ -57,7 +57,7 @@ def test_depth_one_is_the_simplex(classes):
     found = max_margin(classes, 1)
     assert_feasible(found)
     assert found.value == pytest.approx(classes - 1, rel=1e-14)
-    assert found.structure.startswith("simplex ")
+    assert found.structure == "simplex"
     assert found.known_by.startswith("exact")
 
 
@@ -65,7 +65,7 @@ def test_icosahedron():
     found = max_margin(12, 3, rank=3, effort="quick")
     assert_feasible(found)
     assert found.value == pytest.approx(8.06998214357, abs=1e-11)
-    assert found.structure.startswith("icosahedron ")
+    assert found.structure == "icosahedron"
     assert [rank for rank, *_ in found.ladder] == [3]
 
 
@@ -162,7 +162,7 @@ def test_pairs():
     found = max_margin(10, 2, effort="quick")
     assert_feasible(found)
     assert found.value == pytest.approx(5 * 2 ** (2 / 3), rel=1e-11)
-    assert found.structure.startswith("pairs ")
+    assert found.structure == "pairs"
 
 
 @pytest.mark.slow

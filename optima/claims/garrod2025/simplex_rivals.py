@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.model.content import Content
 from optima.scales import best_scales, boundary, zero_boundary
 from optima.scales.newton import root_between
-from optima.search.ladder import solve
+from optima.search.ladder import search
 from optima.structures import Structure, catalogue, named
 
 # Relative difference of two losses that decides between them.
@@ -39,8 +40,8 @@ def named_gap(rival: Structure, depth: int, regs: Array) -> Array:
     return np.where(best.scales[0] > 0, (best.loss - other.loss) / best.loss, np.nan)
 
 
-@dataclass(frozen=True)
-class Best:
+@dataclass(frozen=True, eq=False)
+class Best(Content):
     """The best minimum other than the simplex that the search finds: gap as above, its name, rank and logits."""
 
     gap: float
@@ -56,7 +57,7 @@ def searched_gap(classes: int, depth: int, reg: float, effort: str = "quick", ne
     """
     value = float(best_scales(simplex_of(classes), depth, reg).loss)
     starts, ranks = ([near.means], [near.rank]) if near else ([], None)
-    solution = solve(DeepUFM(classes, depth, reg), effort=effort, starts=starts, ranks=ranks, many=True)
+    solution = search(DeepUFM(classes, depth, reg), effort=effort, starts=starts, ranks=ranks, many=True)
     found = [(m.loss, m.structure, rung.rank, m.means) for rung in solution.ladder for m in rung.minima]
     others = [entry for entry in found if not _is_simplex(entry[3])]
     # With no other minimum at all zero remains.
@@ -64,7 +65,7 @@ def searched_gap(classes: int, depth: int, reg: float, effort: str = "quick", ne
     loss, name, rank, means = min(others, key=lambda entry: entry[0])
     # A structure with a block at scale zero is not recognised by its shape, but by its loss.
     equal = [rival.name for rival in rivals_of(classes) if abs(solution.candidates[rival.name] / loss - 1) < SAME]
-    name = f"an unnamed code of rank {rank}" if name.startswith("unnamed") else name.split(" (")[0]
+    name = f"an unnamed code of rank {rank}" if name.startswith("unnamed") else name
     return Best((value - loss) / value, equal[0] if equal else name, rank, means)
 
 

@@ -11,7 +11,7 @@ from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
 from optima.claims.garrod2025.depth_limit import least_rank, separates, tail_bound, zero_reg
 from optima.model import DeepUFM
-from optima.search.ladder import solve
+from optima.search.ladder import search
 
 # Sequences of regularisations with lam_L = o(1/L).
 SEQUENCES = {
@@ -68,7 +68,7 @@ def zero_cases(sizes: tuple[int, ...], L: int) -> Iterator[Evidence]:
         return
     for factor in (1.0, 1.5):
         problem = DeepUFM(K, L, factor * zero_reg(K, L), samples=sizes)
-        loss = solve(problem, effort="quick", many=True).loss
+        loss = search(problem, effort="quick", many=True).loss
         yield Cases(agreement(1 - loss / np.log(K), 1e-12), classes=K, depths=L, what="(i) loss above zero logits")
 
 
@@ -95,7 +95,7 @@ def deep_cases(sizes: tuple[int, ...], depths: Sequence[int], kept: int | None) 
 
 def _searched(sizes: tuple[int, ...], L: int, reg: float, name: str, kept: int) -> Cases:
     """Decay of the singular values beyond ``kept`` at the best minimum that the search finds."""
-    solution = solve(DeepUFM(len(sizes), L, reg, samples=sizes), effort="quick", many=True)
+    solution = search(DeepUFM(len(sizes), L, reg, samples=sizes), effort="quick", many=True)
     s = solution.singular_values
     tail = (s[kept] / s[0]) ** (2 / (L + 1)) if s.size > kept else 0.0
     witness = {"means": solution.means}

@@ -14,7 +14,7 @@ from optima.claims.evidence import Cases, Evidence
 from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
-from optima.search.ladder import solve
+from optima.search.ladder import search
 
 
 def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
@@ -65,7 +65,7 @@ def jensen_bound(
         for L in depths:
             for reg in regs:
                 problem = DeepUFM(K, L, reg)
-                loss = solve(problem, effort="quick", many=True).loss
+                loss = search(problem, effort="quick", many=True).loss
                 yield Cases(
                     1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found"
                 )

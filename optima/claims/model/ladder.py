@@ -11,7 +11,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.evidence import Cases, Evidence
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
-from optima.search.ladder import solve
+from optima.search.ladder import search
 
 # Random directions tried around a minimum.
 DIRECTIONS = 30
@@ -37,7 +37,7 @@ def ladder(classes: Sequence[int], depths: Sequence[int], regs: Sequence[float])
                 problem = DeepUFM(K, L, reg)
                 at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
                 yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
-                for rung in solve(problem, effort="quick", many=True).ladder:
+                for rung in search(problem, effort="quick", many=True).ladder:
                     for found in rung.minima:
                         if found.verdict == "minimum":
                             rise = least_rise(problem, found.means)

@@ -12,7 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import DeepUFM
-from optima.search.ladder import solve
+from optima.search.ladder import search
 
 TOLERANCE = 1e-8
 
@@ -61,7 +61,7 @@ def _cases(K: int, L: int, n: int, share: float, side: str) -> Iterator[Evidence
     weight = (right / (ratio * K ** (L + 1) * n)) ** (1 / (L + 1))
     problem = DeepUFM(K, L, (weight,) * L + (ratio * weight,), samples=n, loss="mse", width=K)
     gamma = _root(L, right, side) if share < 1 else 0.0
-    solution = solve(problem)
+    solution = search(problem)
     found = solution.singular_values / np.sqrt(n)
     error = np.max(np.abs(found - gamma)) if found.size else gamma
     at: dict[str, Any] = {"classes": K, "depths": L, "samples": n, "shares": share}

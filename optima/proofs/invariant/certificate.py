@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from optima.checker import Verification, verify_invariant
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
+from optima.model.content import Content
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import ROUNDING, gap_of_search, relative_gap
@@ -25,8 +26,8 @@ BOXES = 300_000
 MEMORY = 4.0
 
 
-@dataclass(frozen=True)
-class InvariantCertificate:
+@dataclass(frozen=True, eq=False)
+class InvariantCertificate(Content):
     r"""Proof that no logits that are invariant under ``group`` have a smaller loss than ``lower``.
 
     .. math:: \text{lower} \le \min\{f(Z) : Z_{jc} = z(j - c)\} \le \text{upper} = f(\text{means})
@@ -52,7 +53,7 @@ class InvariantCertificate:
     lower: float
     upper: float
     means: Array
-    seconds: float
+    seconds: float = field(compare=False)
     data: Mapping[str, Array]
     ended: str
 

@@ -15,7 +15,7 @@ from optima.structures.recognition.match import Match
 from optima.structures.recognition.named import MANY_CLASSES, block_match, catalogue_match, projection_match
 from optima.structures.recognition.polyhedra import polyhedron
 from optima.structures.recognition.pyramid import pyramid_match
-from optima.structures.recognition.result import UNNAMED, Recognition
+from optima.structures.recognition.result import TOLERANCE, UNNAMED, Recognition
 from optima.structures.recognition.sums import sum_match
 from optima.structures.recognition.symmetry import symmetry_order
 from optima.structures.recognition.view import View
@@ -27,7 +27,7 @@ ZERO_LOGITS = 1e-4
 LEAST_TOLERANCE = 1e-12
 
 
-def recognise(means: ArrayLike, tolerance: float = 0.02, loss: str = "ce", rank: int | None = None) -> Recognition:
+def recognise(means: ArrayLike, tolerance: float = TOLERANCE, loss: str = "ce", rank: int | None = None) -> Recognition:
     r"""Name class-mean logits M up to relabelling of the classes and scale.
 
     A name is given when the relative distance

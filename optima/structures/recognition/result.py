@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 from optima.model import Array
 from optima.structures.recognition.nearest import Near, nearest_structures
 from optima.structures.recognition.view import View
 
 UNNAMED = "unnamed"
+# Relative size of what counts as noise, unless another is asked for.
+TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Recognition:
         many classes).
     tolerance
         The relative tolerance of all these statements.
+    view, text
+        The logits, where they are at hand; and the description as it was stored, where it was.
 
     The facts of named logits are those of the ideal logits, free of noise.
     """
@@ -43,7 +49,8 @@ class Recognition:
     distinct_margins: int
     symmetry_order: int | None
     tolerance: float
-    _view: View | None = field(default=None, repr=False, compare=False)
+    view: View | None = field(default=None, repr=False, compare=False)
+    text: str = field(default="", repr=False)
 
     @cached_property
     def nearest(self) -> tuple[Near, ...]:
@@ -53,15 +60,20 @@ class Recognition:
         is that alone, and its distance, as above, is no relative one.
         """
         own = () if self.distance is None else (Near(self.name, self.distance),)
-        if self.name == "zero" or self._view is None:
+        if self.name == "zero" or self.view is None:
             return own
-        others = nearest_structures(self._view)
+        others = nearest_structures(self.view)
         return own + tuple(near for near in others if near.name != self.name)[: 5 - len(own)]
 
     @property
     def named(self) -> bool:
         """Whether a name was found."""
         return self.name != UNNAMED
+
+    @property
+    def label(self) -> str:
+        """The name; logits without one are told apart by their rank: ``unnamed (rank 7)``."""
+        return self.name if self.named else f"{UNNAMED} (rank {self.rank})"
 
     def __str__(self) -> str:
         if self.named or not self.nearest:
@@ -72,6 +84,8 @@ class Recognition:
     @property
     def description(self) -> str:
         """The name with its rank and distance; unnamed logits by their facts alone, without what they are near to."""
+        if self.text:
+            return self.text
         if self.distance is not None:
             return f"{self.name} (rank {self.rank}, distance {_short(self.distance)})"
         parts = [f"rank {self.rank}", f"singular values {'+'.join(map(str, self.multiplicities))}"]
@@ -79,6 +93,22 @@ class Recognition:
         if self.symmetry_order is not None:
             parts.append(f"symmetry order {self.symmetry_order}")
         return f"{self.name} ({', '.join(parts)})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and files: the fields."""
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "view"}
+        return kept | {"multiplicities": list(self.multiplicities)}
+
+    @classmethod
+    def read(cls, text: str) -> Recognition:
+        """What a stored :attr:`description` tells, which stays as it is: the name, and the rank where it has one."""
+        name, _, facts = text.partition(" (")
+        rank = re.match(r"rank (\d+)", facts)
+        return cls(name, None, int(rank[1]) if rank else 0, (), 0, None, TOLERANCE, text=text)
+
+    def seen(self, means: Array, loss: str) -> Recognition:
+        """The same of logits (K, K) at hand, among whose neighbours :attr:`nearest` can look."""
+        return replace(self, view=View(means, self.tolerance, loss, self.rank))
 
 
 def _short(value: float) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 
 from optima.model import DeepUFM
 from optima.model.inputs import LARGEST, one_of, positive_integer, shown
+from optima.solution.knowledge import EFFORTS
 
 if TYPE_CHECKING:
     from optima.proofs import Certificate
-    from optima.solution import Solution
+    from optima.solution.solution import Solution
 
 # Letters of the longest words that are taken: descriptions of structures and proofs have some hundred.
 LONGEST = 2000
@@ -23,14 +24,13 @@ LONGEST = 2000
 
 def check_solution(solution: Solution) -> None:
     """Raise ValueError or TypeError unless every field of a solution is of its kind, whoever wrote it."""
-    from optima.search.ladder import EFFORTS
-
     if not isinstance(solution.problem, DeepUFM):
         raise TypeError(f"problem is {shown(solution.problem)}; pass a DeepUFM")
     check_fields(solution)
+    check_fields(solution.recognition)
     check_matrix("means", solution.means, solution.problem.classes)
     positive_integer("seed", solution.seed, minimum=0)
-    one_of("effort", solution.effort, tuple(EFFORTS))
+    one_of("effort", solution.effort, EFFORTS)
     check_real("seconds", solution.seconds)
     if not isinstance(solution.candidates, Mapping):
         raise TypeError(f"candidates is {shown(solution.candidates)}; pass the loss of each structure by its name")
@@ -43,6 +43,9 @@ def check_solution(solution: Solution) -> None:
             check_fields(minimum)
             check_real("the loss of a minimum", minimum.loss)
             check_matrix("the means of a minimum", minimum.means, solution.problem.classes)
+    for i, factor in enumerate(solution.network or ()):
+        if not (factor.dtype.kind == "f" and np.isfinite(factor).all()):
+            raise ValueError(f"factor {i} of the network is {shown(factor)}; pass finite numbers")
     if solution.proof is not None:
         check_certificate(solution.proof)
 

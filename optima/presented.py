@@ -1,0 +1,12 @@
+"""Words, HTML and pictures of results: a result names the function that shows it, and is loaded without it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def shown_by(place: str, thing: Any, *arguments: Any) -> Any:
+    """What the function at ``room.module:name`` of a presentation room makes of a thing."""
+    module, name = place.split(":")
+    return getattr(import_module(f"optima.{module}"), name)(thing, *arguments)
