@@ -10,6 +10,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from optima.version import VERSION
+
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
     from optima.model.problem import DeepUFM
@@ -52,7 +54,7 @@ __all__ = [
     "train",
     "zero_threshold",
 ]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 # Where each public name is defined, as above.
 _HOMES = {

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from optima import __version__
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer
@@ -19,6 +18,7 @@ from optima.solution import Knowledge, Solution
 from optima.solution.foreign import check_fields
 from optima.solution.knowledge import EFFORTS
 from optima.structures.recognition.result import Recognition
+from optima.version import VERSION
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Record(Content):
             solution.recognition.description,
             min(solution.candidates.values(), default=math.nan),
             solution.known_by,
-            __version__,
+            VERSION,
             solution.seed,
             solution.effort,
             bound,

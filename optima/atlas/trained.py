@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-from optima import __version__, brief
+from optima import brief
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.structures.names import canonical
 from optima.training import Rule, Run
+from optima.version import VERSION
 
 ENDINGS = ("converged", "out of steps", "diverged")
 
@@ -93,7 +94,7 @@ class Trained(Content):
     polished_rank: int | None = None
     verdict: str | None = None
     means: Array | None = None
-    version: str = __version__
+    version: str = VERSION
 
     def __repr__(self) -> str:
         where = f"{self.problem.summary} lr={self.hyperparameters.lr:g} seed={self.seed}"

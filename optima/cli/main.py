@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 import typer
 
-from optima import __version__
 from optima.cli import (
     atlas,
     certify,
@@ -28,6 +27,7 @@ from optima.cli import (
     train,
 )
 from optima.cli.menu import App, Command
+from optima.version import VERSION
 
 # The commands by panel of the help: a function or an application, and what it is for in one line.
 COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
@@ -88,7 +88,7 @@ for _panel, _commands in COMMANDS.items():
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"optima {__version__}")
+        typer.echo(f"optima {VERSION}")
         raise typer.Exit
 
 

@@ -169,11 +169,11 @@ def _as_dict(cell: Comparison) -> dict[str, Any]:
 
 def _draw(cells: list[Comparison], files: list[Path]) -> None:
     if files:
-        from optima.plot.picture import write_picture
+        from optima.plot.picture import write_figure
         from optima.plot.training import plot_training
 
         for cell, file in zip(cells, files, strict=True):
-            write_picture(plot_training(cell), file, dpi=160, bbox_inches="tight")
+            write_figure(plot_training(cell), file)
 
 
 def _print(cell: Comparison) -> None:

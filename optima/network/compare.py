@@ -15,7 +15,7 @@ from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
 from optima.reduction import Reduction, center
-from optima.report.collapse import COLLAPSE, collapse_loss
+from optima.scales.collapse import COLLAPSE, collapse_loss
 from optima.structures.recognition import recognise
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
 from optima.model.key import problem_dict
+from optima.presented import drawn_by
 from optima.reduction import Reduction
 from optima.solution import Solution
 from optima.structures.recognition import Recognition, recognise
@@ -192,13 +193,7 @@ class Comparison(Content):
 
     def plot(self, path: str | Path | None = None) -> Any:
         """The logits beside those of the best minimum known, classes in one order; a matplotlib figure."""
-        from optima.plot.comparison import plot_comparison
-        from optima.plot.picture import write_picture
-
-        figure = plot_comparison(self)
-        if path is not None:
-            write_picture(figure, path, dpi=160, bbox_inches="tight")
-        return figure
+        return drawn_by("plot.comparison:plot_comparison", self, path)
 
 
 def _away(excess: float, where: str) -> str:

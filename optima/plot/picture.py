@@ -20,6 +20,11 @@ def check_pictures(paths: Iterable[Path]) -> None:
             raise ValueError(f"{path} has no ending that names a picture format; pass one of .pdf, .svg, .png")
 
 
+def write_figure(figure: Figure, path: str | Path) -> None:
+    """A figure in a file, as results write theirs."""
+    write_picture(figure, path, dpi=160, bbox_inches="tight")
+
+
 def write_picture(figure: Figure, path: str | Path, **options: Any) -> None:
     """A figure in the format that the ending of the name says, whole or not at all; options as of ``savefig``.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ from optima.plot.code import class_vectors, draw_circle, draw_sphere
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import draw_logits, logit_bar
 from optima.plot.numbers import settings
-from optima.plot.picture import write_picture
 from optima.solution.knowledge import PROVED
 
 if TYPE_CHECKING:
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @defaults
-def plot_solution(solution: Solution, path: str | Path | None = None) -> Figure:
-    """Heat map of the class-mean logits and, for rank 2 or 3, the code on a circle or sphere; to a file too."""
+def plot_solution(solution: Solution) -> Figure:
+    """Heat map of the class-mean logits and, for rank 2 or 3, the code on a circle or sphere."""
     drawn = solution.rank in (2, 3)
     figure = Figure(figsize=(9.2 if drawn else 5.2, 4.6), layout="constrained")
     problem = solution.problem
@@ -38,8 +36,6 @@ def plot_solution(solution: Solution, path: str | Path | None = None) -> Figure:
         points = class_vectors(solution.means * np.sqrt(problem.class_sizes), solution.rank)
         (draw_sphere if solution.rank == 3 else draw_circle)(axes, points)
         axes.set_title("class vectors and their convex hull", fontsize=9)
-    if path is not None:
-        write_picture(figure, path, dpi=160, bbox_inches="tight")
     return figure
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optima import html
-from optima.report.collapse import COLLAPSE, collapse_loss
 from optima.report.screen import Column, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
+from optima.scales.collapse import COLLAPSE, collapse_loss
 from optima.solution.knowledge import PROVED, Knowledge
 from optima.structures.recognition.result import grouped
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optima.report.collapse import COLLAPSE
 from optima.report.screen import BETWEEN, Column, paragraph, table_text
+from optima.scales.collapse import COLLAPSE
 from optima.scales.scale import best_scales
 from optima.structures import named
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
-from optima.presented import shown_by
+from optima.presented import drawn_by, shown_by
 from optima.proofs import Certificate
 from optima.proofs.gap import relative_gap
 from optima.reduction import Reduction
@@ -141,7 +141,7 @@ class Solution(Content):
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Heat map of the logits, and the code itself where its rank is 2 or 3; a matplotlib figure."""
-        return shown_by("plot.solution:plot_solution", self, path)
+        return drawn_by("plot.solution:plot_solution", self, path)
 
     def as_dict(self, logits: bool = False) -> dict[str, Any]:
         """For JSON: the object that ``optima solve --json`` prints."""

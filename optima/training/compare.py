@@ -6,18 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from optima import brief, html
 from optima.model import DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
+from optima.presented import drawn_by
 from optima.scales.losses import structure_losses
 from optima.search.ladder import search
 from optima.training.run import Run, runs_table
-
-if TYPE_CHECKING:
-    from optima.plot.figure import Figure
 
 # Name of the least loss over all logits in a table of predictions, and of the bound for relu networks.
 GLOBAL = "global"
@@ -115,15 +113,9 @@ class Comparison(Content):
             html.more(len(predicted) - html.ROWS, "predicted losses", ".predicted"),
         )
 
-    def plot(self, path: str | Path | None = None) -> Figure:
+    def plot(self, path: str | Path | None = None) -> Any:
         """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure."""
-        from optima.plot.picture import write_picture
-        from optima.plot.training import plot_training
-
-        figure = plot_training(self)
-        if path is not None:
-            write_picture(figure, path, dpi=160, bbox_inches="tight")
-        return figure
+        return drawn_by("plot.training:plot_training", self, path)
 
     @property
     def shares(self) -> dict[str, Share]:

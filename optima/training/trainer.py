@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,9 +30,6 @@ from optima.training.polish import polish
 from optima.training.rule import Rule
 from optima.training.run import Run, runs_table
 from optima.workers.threads import crew
-
-if TYPE_CHECKING:
-    from optima.plot.figure import Figure
 
 # Seconds between two reports of progress, and between two checkpoints.
 REPORT = 0.25
@@ -65,7 +62,7 @@ class Training(Content):
         heading = repr(self).strip("<>")
         return html.section(heading, runs_table(self.runs), html.note("See .compare() for the predicted losses."))
 
-    def plot(self, path: str | Path | None = None, effort: str = "quick") -> Figure:
+    def plot(self, path: str | Path | None = None, effort: str = "quick") -> Any:
         """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure.
 
         Raises ValueError for runs of several problems or learning rates, which :meth:`compare` tells apart: each

@@ -237,7 +237,7 @@ def test_the_loss_of_collapse_at_any_sizes(loss):
     from scipy.optimize import minimize_scalar
 
     from optima import Reduction, named
-    from optima.report.collapse import COLLAPSE, collapse_loss
+    from optima.scales.collapse import COLLAPSE, collapse_loss
 
     for problem in (DeepUFM(4, 2, (1e-3, 2e-3, 1e-2), (7, 3, 2, 1), loss=loss), DeepUFM(5, 3, 1e-3, 4, loss=loss)):
         shape = named(COLLAPSE[loss], problem.classes).shape([1.0])

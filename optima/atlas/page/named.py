@@ -11,8 +11,8 @@ import numpy as np
 from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
 from optima.reduction import Reduction
-from optima.report.collapse import COLLAPSE
 from optima.scales.batch import best_of_structures
+from optima.scales.collapse import COLLAPSE
 from optima.scales.scale import BestScales
 from optima.structures import Structure, catalogue
 
