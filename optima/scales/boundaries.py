@@ -13,7 +13,7 @@ from optima.scales.branches import Branches
 from optima.scales.newton import root_between
 from optima.scales.scale import best_scales, branches_of, effective_reg
 from optima.scales.turning_points import bisect
-from optima.structures import Structure, hint, named, structure_itself
+from optima.structures import Block, Structure, hint, named, structure_itself
 
 # Ties are looked for from this regularisation up.
 SMALLEST_REG = 1e-300
@@ -204,11 +204,26 @@ def _value_and_slope(structure: Structure, L: Array, reg: float, samples: float,
     best = best_scales(structure, L, reg, samples, loss)
     slope = np.zeros_like(L)
     for scale, block in zip(best.scales, structure.blocks(), strict=True):
+        alive = scale > 0
+        if block.network_price is not None:
+            slope += np.where(alive, _penalty_slope(block, np.where(alive, scale, 1.0), L, reg, samples), 0.0)
+            continue
         for sigma, multiplicity in block.singular:
-            alive = scale > 0
             z = 2 / (L + 1) * np.log(np.where(alive, np.sqrt(samples) * scale * float(sigma), 1.0))
             slope += np.where(alive, reg / 2 * int(multiplicity) * np.exp(z) * (1 - z), 0.0)
     return best.loss, slope
+
+
+def _penalty_slope(block: Block, scale: Array, L: Array, reg: float, samples: float) -> Array:
+    """d/dL of ((L+1)/2) lambda n^(1/(L+1)) rho_p a^p at a fixed scale, by central differences."""
+
+    def penalty(depth: Array) -> Array:
+        p = 2 / (depth + 1)
+        price = np.array([float(block.price(float(each))) for each in p.ravel()]).reshape(p.shape)
+        return reg / p * samples ** (p / 2) * price * scale**p
+
+    step = 1e-5 * L
+    return (penalty(L + step) - penalty(L - step)) / (2 * step)
 
 
 def _log_distance_to_zero(structure: Structure, L: Array, reg: float, samples: float, loss: str) -> tuple[Array, Array]:

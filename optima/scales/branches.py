@@ -31,7 +31,7 @@ class Branches(ABC):
 
     def __init__(self, terms: Terms, p: Array) -> None:
         self.p = p
-        self.nu = terms.schatten(p)
+        self.nu = terms.price(p)
 
     @abstractmethod
     def outer(self, pairs: Index, log_reg: Array) -> Array:

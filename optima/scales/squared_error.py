@@ -28,6 +28,7 @@ def squared_error_minimum(problem: DeepUFM) -> Array:
         sigma=column,
         multiplicity=column,
         weight=column,
+        network_price=np.full(sizes.size, None),
         size=sizes**2,
         square=np.ones(sizes.size),
         trace=sizes,

@@ -2,7 +2,9 @@
 
 For a block with fit G(a) the stationary scales solve h(a) = 0 with
 
-    h(a) = log(-G'(a)) + (1 - p) log a - tau,    tau = log(lam_eff) + log sum_i m_i sigma_i^p,
+    h(a) = log(-G'(a)) + (1 - p) log a - tau,    tau = log(lam_eff) + log rho_p,
+
+rho_p being the price (linear model: sum_i m_i sigma_i^p),
 
 and dh / d(log a) = (1 - p) - E(a), where E(a) = a G''(a) / (-G'(a)) is the elasticity of -G'.
 Source: derivations/structure_losses.py.
@@ -15,6 +17,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.scales.newton import Index
@@ -31,12 +34,13 @@ class Terms:
     Functions of a scale take an array of shape (P,) with B = P, or B = 1 for one block at many scales.
 
     ``sigma`` and ``multiplicity`` (B, S) are the singular values per unit scale, padded with multiplicity 0.
-    ``weight`` (B, O) is k_o / K.
+    ``weight`` (B, O) is k_o / K, ``network_price`` (B,) that of the blocks which have one, None for the others.
     """
 
     sigma: Array
     multiplicity: Array
     weight: Array
+    network_price: NDArray[np.object_]
 
     def take(self, index: Index) -> Self:
         """The blocks numbered ``index``, repeated as often as they occur there (a single block stays one)."""
@@ -47,9 +51,13 @@ class Terms:
     def __len__(self) -> int:
         return len(self.sigma)
 
-    def schatten(self, p: Array) -> Array:
-        """sum_i m_i sigma_i^p for one exponent per block, shape (B,)."""
-        return np.sum(self.multiplicity * self.sigma ** p[:, None], axis=1)
+    def price(self, p: Array) -> Array:
+        """rho_p per unit scale for one exponent per block, shape (B,), or for one block at many exponents."""
+        price = np.sum(self.multiplicity * self.sigma ** p[:, None], axis=1)
+        each = np.broadcast_to(self.network_price, price.shape)
+        for b in np.flatnonzero(each != None):  # noqa: E711
+            price[b] = float(each[b](float(p[b])))
+        return price
 
 
 @dataclass(frozen=True)
@@ -150,15 +158,16 @@ def stack(blocks: Sequence[Block], classes: Sequence[int], loss: str) -> CrossEn
     K = np.array(classes, dtype=float)
     sizes = _padded([[orbit.classes for orbit in b.orbits] for b in blocks], 0.0)
     weight = sizes / K[:, None]
+    prices = np.array([b.network_price for b in blocks], dtype=object)
     if loss == "mse":
         square = np.sum(multiplicity * sigma**2, axis=1)
         trace = np.array([float(b.trace) for b in blocks])
-        return SquaredErrorTerms(sigma, multiplicity, weight, sizes.sum(axis=1), square, trace, K)
-    return _stack_cross_entropy(blocks, sigma, multiplicity, weight)
+        return SquaredErrorTerms(sigma, multiplicity, weight, prices, sizes.sum(axis=1), square, trace, K)
+    return _stack_cross_entropy(blocks, sigma, multiplicity, weight, prices)
 
 
 def _stack_cross_entropy(
-    blocks: Sequence[Block], sigma: Array, multiplicity: Array, weight: Array
+    blocks: Sequence[Block], sigma: Array, multiplicity: Array, weight: Array, prices: NDArray[np.object_]
 ) -> CrossEntropyTerms:
     orbits = weight.shape[1]
     width = max(len(orbit.margins) for block in blocks for orbit in block.orbits)
@@ -173,7 +182,7 @@ def _stack_cross_entropy(
     counts = np.where(ties, 0.0, counts)
     margins = np.where(ties, 1.0, margins)
     least = np.min(np.where(counts > 0, margins, np.inf), axis=(1, 2))
-    return CrossEntropyTerms(sigma, multiplicity, weight, base, margins, counts, least)
+    return CrossEntropyTerms(sigma, multiplicity, weight, prices, base, margins, counts, least)
 
 
 def _padded(rows: Sequence[Sequence], fill: float) -> Array:

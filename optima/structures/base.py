@@ -41,7 +41,7 @@ class Block:
     Their part of the reduced loss with K classes and n = 1 is, for cross-entropy and squared error,
 
     .. math::
-        G(a) + c \sum_i m_i (a \sigma_i)^p,\quad
+        G(a) + c\, \rho_p\, a^p,\qquad \rho_p = \sum_i m_i \sigma_i^p \;\text{for the linear model},\\
         G(a) = \frac1K \sum_o k_o \log\bigl(1 + \sum_j N_{oj} e^{-a \mu_{oj}}\bigr)
         \;\text{or}\; \frac{1}{2K}\bigl(a^2 \sum_i m_i \sigma_i^2 - 2 a\, t + \sum_o k_o\bigr)
 
@@ -53,11 +53,20 @@ class Block:
         Pairs (sigma_i, m_i): nonzero singular values per unit scale, with multiplicities.
     trace
         t, the sum of the diagonal entries of these columns per unit scale.
+    network_price
+        rho as a function of p, where singular values do not tell it (relu).
     """
 
     orbits: tuple[Orbit, ...]
     singular: tuple[tuple[Number, Number], ...]
     trace: Number
+    network_price: Callable[[Number], Number] | None = None
+
+    def price(self, p: Number) -> Number:
+        """rho_p: the least sum of squared norms of the L + 1 factors over L + 1, p = 2 / (L + 1), per unit scale."""
+        if self.network_price is not None:
+            return self.network_price(p)
+        return sum(multiplicity * sigma**p for sigma, multiplicity in self.singular)
 
     @property
     def classes(self) -> Number:
@@ -121,7 +130,7 @@ def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> 
     scales = scale_symbols(len(blocks))
     parts = [
         fit_formula(block, a, classes, loss)
-        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * schatten_formula(block, a, 2 / (depth + 1))
+        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * price_formula(block, a, 2 / (depth + 1))
         for block, a in zip(blocks, scales, strict=True)
     ]
     # A structure without blocks (zero) leaves every class at the loss of the zero logits.
@@ -154,10 +163,12 @@ def fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sy
     )
 
 
-def schatten_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
-    """sum_i m_i (a sigma_i)^p of an exact block."""
+def price_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
+    """rho_p a^p of an exact block."""
     import sympy
 
+    if block.network_price is not None:
+        return sympy.sympify(block.price(p)) * a**p
     return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
 
 
@@ -169,7 +180,9 @@ def _block_fingerprint(block: Block) -> tuple[object, ...]:
         for orbit in block.orbits
     )
     singular = sorted(_merged((rounded(s) for s, _ in block.singular), (m for _, m in block.singular)).items())
-    return (tuple(orbits), tuple(singular), rounded(block.trace))
+    priced = block.network_price is not None
+    prices = tuple(float(f"{float(block.price(p)) / unit**p:.12g}") for p in (0.25, 0.5)) if priced else ()
+    return (tuple(orbits), tuple(singular), rounded(block.trace), prices)
 
 
 def _merged(keys: Iterator[float], counts: Sequence[Number] | Iterator[Number]) -> dict[float, int]:

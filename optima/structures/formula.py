@@ -8,7 +8,7 @@ from functools import cached_property
 
 import sympy
 
-from optima.structures.base import Structure, fit_formula, scale_symbols, schatten_formula
+from optima.structures.base import Structure, fit_formula, price_formula, scale_symbols
 
 # Most different margins and singular values for which a formula can be read.
 MOST_TERMS = 200
@@ -51,7 +51,7 @@ class Formula:
     @cached_property
     def price(self) -> sympy.Expr:
         """What weight decay costs: c times the Schatten quasi-norm of the class-mean logits, to the power p."""
-        parts = [C * schatten_formula(block, a, P) for block, a in zip(self.blocks, self.scales, strict=True)]
+        parts = [C * price_formula(block, a, P) for block, a in zip(self.blocks, self.scales, strict=True)]
         return sum(parts, sympy.Integer(0))
 
     @property
