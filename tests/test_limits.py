@@ -7,7 +7,7 @@ import pytest
 
 from optima import DeepUFM, LossTable, Reduction, solve, sweep, train
 from optima.atlas import Runs, Store, build
-from optima.atlas.grid import grid
+from optima.atlas.cells import grid
 from optima.atlas.verify import all_parameter_objective
 from optima.phases.diagram import phase_diagram
 from optima.tables import table

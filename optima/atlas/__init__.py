@@ -1,7 +1,7 @@
 """The atlas: optimal losses over large grids, in one file that survives kills and grows with every run."""
 
 from optima.atlas.build import Progress, build
-from optima.atlas.grid import imbalanced
+from optima.atlas.cells import grid, imbalanced
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
 from optima.atlas.store import Past, Store
@@ -26,6 +26,7 @@ __all__ = [
     "check",
     "check_trained",
     "dask",
+    "grid",
     "imbalanced",
     "processes",
     "train",

@@ -144,7 +144,7 @@ def build(
 ) -> None:
     """Solve the cells of a grid that the atlas lacks; repeat the command to go on after any interruption."""
     from optima.atlas import Store, dask, processes
-    from optima.atlas.grid import grid
+    from optima.atlas.cells import grid
     from optima.atlas.training import checked
 
     if not train:
@@ -305,7 +305,7 @@ def page(
     force: options.Force = False,
 ) -> None:
     """One HTML file to explore the atlas with, in a browser and without a network."""
-    from optima.atlas.page import page as html
+    from optima.page import atlas_page as html
 
     options.check_output(out, force)
     check_apart(out, store)

@@ -8,28 +8,12 @@ from collections.abc import Callable
 from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 MAKING = "compiling the descents for this machine, a few seconds, once"
 ANEW = "machine code cannot be kept on disk and is compiled anew; set NUMBA_CACHE_DIR to a folder with room"
 # What machine code is made of, next to the file of its function: constants of other files become part of it.
 SOURCES = ("lbfgs.py", "machine.py")
-
-
-@cache
-def machine_code() -> ModuleType | None:
-    """The compiled descent; None, and numpy does its work, where numba is not installed or does not run."""
-    try:
-        from optima.search import compiled
-    except ModuleNotFoundError:
-        return None
-    except Exception as error:
-        # Whatever a compiler has to say of its surroundings, the same descent runs without it.
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        say(f"numba does not work here ({reason}); numpy does the same more slowly")
-        return None
-    return compiled
 
 
 def machine(**flags: Any) -> Callable[[Callable[..., Any]], Any]:

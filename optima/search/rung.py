@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Literal
 
@@ -14,7 +15,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, minres
 from optima.model import Array
 from optima.model.content import Content
 from optima.search.lbfgs import lbfgs
-from optima.search.machine import machine_code
+from optima.search.machine import say
 from optima.search.rung_objective import RungObjective, gauge
 
 Verdict = Literal["minimum", "saddle", "not converged", "unverified", "rank dropped"]
@@ -120,6 +121,21 @@ def descend(
         THIN,
     )
     return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
+
+
+@cache
+def machine_code() -> ModuleType | None:
+    """The compiled descent; None, and numpy does its work, where numba is not installed or does not run."""
+    try:
+        from optima.search import compiled
+    except ModuleNotFoundError:
+        return None
+    except Exception as error:
+        # Whatever a compiler has to say of its surroundings, the same descent runs without it.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        say(f"numba does not work here ({reason}); numpy does the same more slowly")
+        return None
+    return compiled
 
 
 def _machine_code(objective: RungObjective) -> ModuleType | None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optima import DeepUFM
-from optima.atlas.grid import IMBALANCES, grid, imbalanced
+from optima.atlas.cells import IMBALANCES, grid, imbalanced
 
 
 def test_the_long_tailed_sizes_of_the_literature():

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from optima import DeepUFM, solve
-from optima.search import machine
+from optima.search import machine, rung
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
 caching = pytest.importorskip("numba.core.caching", reason="numba is not installed")
@@ -100,9 +100,9 @@ def test_without_a_compiler_that_runs_numpy_does_the_work(said, monkeypatch):
     monkeypatch.delitem(sys.modules, "optima.search.compiled", raising=False)
     # As numba is for a numpy that it does not know: there, and not to be imported.
     monkeypatch.setitem(sys.modules, "numba", types.ModuleType("numba"))
-    assert machine.machine_code.__wrapped__() is None
+    assert rung.machine_code.__wrapped__() is None
     assert len(said()) == 1
     assert "numba does not work here" in said()[0]
     monkeypatch.setitem(sys.modules, "numba", None)
-    assert machine.machine_code.__wrapped__() is None
+    assert rung.machine_code.__wrapped__() is None
     assert len(said()) == 1

@@ -13,8 +13,8 @@ from matplotlib.colors import to_hex
 
 from optima import DeepUFM, solve
 from optima.atlas import Record
-from optima.atlas.page import page
-from optima.atlas.page.named import Named, named
+from optima.page import atlas_page as page
+from optima.page.named import Named, named
 from optima.plot.ranks import rank_colour
 from optima.scales.losses import structure_losses
 

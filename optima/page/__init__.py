@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_hex
 
-from optima.atlas.page.named import Named, named
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
+from optima.page.named import Named, named
 from optima.plot.code import hull_edges
 from optima.plot.logits import class_order
 from optima.plot.ranks import rank_colour
@@ -29,7 +29,12 @@ DIGITS = 5
 SCRIPTS = ("words", "address", "diagram", "code", "ladder", "facts", "download", "start")
 
 
-def page(records: Iterable[Record], title: str = "The best minima known of deep unconstrained feature models") -> str:
+TITLE = "The best minima known of deep unconstrained feature models"
+
+
+def atlas_page(
+    records: Iterable[Record], title: str = "The best minima known of deep unconstrained feature models"
+) -> str:
     """HTML that shows, for each K, the best minimum known over (lambda, depth), and every cell with its logits.
 
     Raises ValueError when there is nothing to show, and for cells with several regularisations, which have no place
@@ -42,7 +47,7 @@ def page(records: Iterable[Record], title: str = "The best minima known of deep 
     priced = named([record.problem for record in records])
     cells = [_cell(record, price, said) for record, price in zip(records, priced, strict=True)]
     colours = {rank: to_hex(rank_colour(rank)) for rank in sorted({record.rank for record in records})}
-    source = files("optima.atlas.page")
+    source = files("optima.page")
     frame, style, *scripts = (
         source.joinpath(name).read_text(encoding="utf-8")
         for name in ("page.html", "page.css", *(f"{name}.js" for name in SCRIPTS))
