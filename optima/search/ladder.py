@@ -32,15 +32,16 @@ class Effort:
     """How hard to look.
 
     A rung gets batches of random starts until the rough chance of an unseen better minimum is at most
-    ``unseen``; ``patience`` is the number of hopeless rungs in a row after which higher ones get only the
-    named structures; ``hops`` is the number of kicks in a row, in units of K, after which a minimum that none of
-    them improves is left; ``work`` bounds the starts on one rung, and the descents of its kicks, by (number) K^2;
-    ``verify_all`` computes the curvature on hopeless rungs too; ``small`` is the number of classes up to which a
-    single problem is less work than starting a compiler.
+    ``unseen``, or ``distant`` where its best is not near the best of all; ``patience`` is the number of hopeless rungs
+    in a row after which higher ones get only the named structures; ``hops`` is the number of kicks in a row, in units
+    of K, after which a minimum that none of them improves is left; ``work`` bounds the starts on one rung, and the
+    descents of its kicks, by (number) K^2; ``verify_all`` computes the curvature on hopeless rungs too; ``small`` is
+    the number of classes up to which a single problem is less work than starting a compiler.
     """
 
     batch: int
     unseen: float
+    distant: float
     patience: int
     hops: float
     work: float
@@ -53,9 +54,9 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, unseen=0.1, patience=2, hops=0.75, work=1e6, small=8),
-    "normal": Effort(batch=16, unseen=0.03, patience=3, hops=3, work=4e6, small=6),
-    "thorough": Effort(batch=32, unseen=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
+    "quick": Effort(batch=6, unseen=0.1, distant=0.1, patience=2, hops=0.75, work=1e6, small=8),
+    "normal": Effort(batch=7, unseen=0.03, distant=0.1, patience=3, hops=3, work=4e6, small=6),
+    "thorough": Effort(batch=32, unseen=0.003, distant=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
 }
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
 HOPELESS = 0.02
@@ -83,7 +84,7 @@ KEPT = 8
 ELITES = 4
 # Where classes differ in size, the starts of one rank: sums of structures, and minima of the problem at one size.
 SUMS, CONTINUED = 12, 2
-# Rungs this close (relative) to the best one after the exchanges are searched by kicks.
+# Rungs this close (relative) to the best one get all random starts, and after the exchanges are searched by kicks.
 CONTENDER = 5e-3
 # The best minimum of a rung that this many random starts met is not doubted, where classes have one size.
 ENOUGH = 6
@@ -105,7 +106,8 @@ def search(
     Squared error, and cross-entropy at L = 1 and d >= K - 1, are solved exactly. Otherwise each rung is
     searched by descents from random codes, from the named structures and from its neighbours; descents
     that lose rank pass to the rung below. A rung gets more random starts until (n_1 + 1) / ((N + 2) (D + 1)), with
-    n_1 of the D minima met just once in N descents, is below a number that the effort sets. Two starts a rank scout
+    n_1 of the D minima met just once in N descents, is below a number that the effort sets, a larger one for rungs
+    more than 0.5 % above the best. Two starts a rank scout
     which rung to search first; then ranks go up until several rungs in a row are hopeless (more than 2 % above the
     best, or empty), and the others get the named structures only. Beyond 48 classes the ranks visited bracket the best
     one, from log2 K by doubling and halving; beyond 500 not to the last rank.
@@ -271,6 +273,7 @@ class _Search:
         )
         self.max_rank = min(problem.max_rank, problem.classes - 1)
         self.tallies: dict[int, _Tally] = {}
+        self.passed: dict[int, float] = {}
         self.given = self._by_rank([*(means for _, means in named.values()), *starts])
         if not problem.balanced and problem.depth > 1:
             self._give_unequal(seed)
@@ -436,8 +439,7 @@ class _Search:
             self._descend_from(rank, np.concatenate([*first, codes]), counted=batch)
             first = []
             self._report(rank)
-            enough = tally.unseen <= self.effort.unseen or tally.random >= most
-            if enough or self._hopeless(tally):
+            if tally.unseen <= self._allowed(tally) or tally.random >= most or self._hopeless(tally):
                 break
 
     def _report(self, rank: int) -> None:
@@ -451,6 +453,10 @@ class _Search:
         if below and below.losses:
             starts.append(split(self.objective, below.factors[int(np.argmin(below.losses))], 2, rng))
         return starts
+
+    def _allowed(self, tally: _Tally) -> float:
+        near = tally.best <= self.best * (1 + CONTENDER)
+        return self.effort.unseen if near else self.effort.distant
 
     def _hopeless(self, tally: _Tally) -> bool:
         return tally.best > self.best * (1 + HOPELESS)
@@ -472,10 +478,12 @@ class _Search:
         tally.dropped += int(np.sum(dropped & random))
 
     def _pass_down(self) -> None:
-        """The best minimum of each rung without its smallest singular value, as a start one rung below."""
+        """The best minimum of each rung without its smallest singular value, as a start one rung below, once."""
         for rank in sorted(self.tallies, reverse=True):
             tally = self.tallies[rank]
-            if tally.losses and rank - 1 in self.tallies and not self._hopeless(self.tallies[rank - 1]):
+            new = tally.losses and self.passed.get(rank) != tally.best
+            if new and rank - 1 in self.tallies and not self._hopeless(self.tallies[rank - 1]):
+                self.passed[rank] = tally.best
                 A, B = tally.factors[int(np.argmin(tally.losses))]
                 self._descend_from(rank - 1, from_products([A @ B.T], rank - 1))
 

@@ -168,9 +168,51 @@ class RungObjective:
 
     def hessian(self, point: Array) -> Array:
         """Dense Hessian of F at one point (2, K, r), shape (2Kr, 2Kr)."""
-        size = point.size
-        product = self.hessian_product(point, np.eye(size).reshape(size, *point.shape)).reshape(size, size)
+        A, B = point
+        K, r = A.shape
+        out = np.zeros((2, K, r, 2, K, r))
+        # spread[c] is the Hessian of the fit in column c of A B^T, the only columns that it couples.
+        spread, slope = self._fit_spread(A @ B.T), self.fit((A @ B.T)[None])[1][0]
+        moved = spread @ A
+        pairs = (B[:, :, None] * B[:, None, :]).reshape(K, r * r)
+        out[0, :, :, 0] = (pairs.T @ spread.reshape(K, K * K)).reshape(r, r, K, K).transpose(2, 0, 3, 1)
+        c, k = np.arange(K), np.arange(r)
+        out[1, c, :, 1, c] = A.T @ moved
+        mixed = B[:, None, :, None] * moved[:, :, None, :]
+        mixed[:, :, k, k] += slope.T[:, :, None]
+        out[0, :, :, 1] = mixed.transpose(1, 2, 0, 3)
+        out[1, :, :, 0] = mixed.transpose(0, 3, 1, 2)
+        for i in (0, 1):
+            out[i, :, :, i] += self.reg[0] * self._power_hessian(point[i])
+        product = out.reshape(point.size, point.size)
         return 0.5 * (product + product.T)
+
+    def _fit_spread(self, product: Array) -> Array:
+        """Second derivatives of the fit in the entries of each column of A B^T, shape (K, K, K), column first."""
+        scale, diagonal = self.weight * self.column**2, np.arange(self.classes)
+        if self.loss == "mse":
+            return scale[:, None, None] * np.eye(self.classes)
+        odds = self.odds((product * self.column)[None])[0].T
+        total = odds.sum(axis=1)
+        share, rest = odds / (1 + total)[:, None], (1 + total[:, None] - odds) / (1 + total)[:, None]
+        # 1 minus the share of the own class is the sum over its rivals, which keeps its digits when it is tiny.
+        share[diagonal, diagonal], rest[diagonal, diagonal] = 1 / (1 + total), total / (1 + total)
+        spread = -share[:, :, None] * share[:, None, :]
+        spread[:, diagonal, diagonal] = share * rest
+        return spread * scale[:, None, None]
+
+    def _power_hessian(self, A: Array) -> Array:
+        """Derivative of A (A^T A)^(p-1) along the entries of A, shape (K, r, K, r), by divided differences."""
+        p = float(self.p[0])
+        K, r = A.shape
+        w, Q = np.linalg.eigh(A.T @ A)
+        w = np.maximum(w, 1e-300)
+        base, ratios = A @ Q, divided_differences(w, p - 1)
+        out = np.einsum("cl,lk,dk->ckdl", base, ratios, base)
+        k = np.arange(r)
+        out[:, k, :, k] += (base[None] * ratios[:, None, :]) @ base.T + (w ** (p - 1))[:, None, None] * np.eye(K)
+        rotated: Array = (Q @ out.reshape(K, r, K * r)).reshape(K, r, K, r) @ Q.T
+        return rotated
 
 
 def divided_differences(w: Array, exponent: float) -> Array:
