@@ -55,7 +55,12 @@ def check_certificate(certificate: Certificate) -> None:
     one_of("method", certificate.method, METHODS)
     for name in ("lower", "upper", "seconds"):
         check_real(name, getattr(certificate, name))
-    for name, array in certificate.data.items():
+    check_numbers(certificate.data)
+
+
+def check_numbers(data: Mapping[str, object]) -> None:
+    """Raise ValueError unless the data of a certificate are arrays of numbers."""
+    for name, array in data.items():
         if not (isinstance(array, np.ndarray) and array.dtype.kind in "biuf"):
             raise ValueError(f"{shown(name)} in a certificate is {shown(array)}; pass an array of numbers")
 
