@@ -110,3 +110,10 @@ def test_public_names_are_documented(name):
 
 def test_the_package_says_that_it_is_typed():
     assert (Path(optima.__file__).parent / "py.typed").is_file()
+
+
+def test_no_equation_has_lost_its_backslashes():
+    sources = sorted(Path(optima.__file__).parent.rglob("*.py"))
+    assert sources
+    # An escape that was not kept leaves a control character.
+    assert [path.name for path in sources if set(path.read_text()) & set("\t\b\f\v\r")] == []

@@ -15,7 +15,7 @@ from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
 from optima.solution import Knowledge, Solution
-from optima.solution.foreign import check_fields
+from optima.model.foreign import check_fields
 from optima.solution.knowledge import EFFORTS
 from optima.structures.recognition.result import Recognition
 from optima.version import VERSION

@@ -14,7 +14,7 @@ from optima.atlas.store import AMONG, Store, check_crc, checksum
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.model import DeepUFM
 from optima.model.key import problem_of, problem_text
-from optima.solution.foreign import check_fields
+from optima.model.foreign import check_fields
 
 _RUN = """
     SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,

@@ -25,7 +25,8 @@ from optima.model import Array, DeepUFM
 from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
 from optima.reduction import Reduction
-from optima.solution.foreign import check_certificate, check_real
+from optima.model.foreign import check_real
+from optima.proofs.certificate import check_certificate
 from optima.structures.names import canonical
 from optima.structures.recognition.result import Recognition
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +17,16 @@ from optima.cli.terminal import width as screen_width
 
 if TYPE_CHECKING:
     from optima.checker import Verification
+    from optima.proofs.invariant.certificate import InvariantCertificate
+    from optima.proofs.invariant.chord_search import ChordSearch
+    from optima.solution import Solution
 
 
 def certify(
-    classes: options.Classes,
     depth: options.Depth,
+    classes: Annotated[
+        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; left out with --invariant.")
+    ] = None,
     reg: options.Reg = None,
     reg_per_factor: options.RegPerFactor = None,
     samples: options.ClassSizes = "1",
@@ -45,6 +52,14 @@ def certify(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Check it in interval arithmetic; searches at most three classes.")
     ] = False,
+    invariant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="Search only logits invariant under a cyclic group of classes, such as 24, or a product, such as 4x6; "
+            "nothing is proved of other logits.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar=options.FILE, help="Keep an interrupted proof here; the same command goes on from it."),
@@ -60,19 +75,32 @@ def certify(
     from optima.proofs.branch_and_bound import BranchAndBound
     from optima.proofs.budget import budget_of
     from optima.proofs.gap import gap_of_search, relative_gap
+    from optima.proofs.invariant.certificate import certify_invariant
     from optima.report.solution import solution_text
     from optima.search.ladder import search
 
-    problem = options.problem(classes, depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
+    group = None if invariant is None else _group(invariant)
+    if classes is None and group is None:
+        raise ValueError("Missing option '--classes'.")
+    number = classes if group is None or classes is not None else str(math.prod(group))
+    problem = options.problem(str(number), depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
     if save is not None:
         options.check_output(save, force)
     aim, room = parse.positive_real(gap, "gap"), parse.positive_real(memory, "memory")
     most = None if boxes is None else parse.integer(boxes, "boxes", 1)
     limit = None if minutes is None else parse.positive_real(minutes, "minutes")
     gap_of_search(aim)
+    start = parse.integer(seed, "seed", 0)
+    if group is not None:
+        unused = {"checkpoint": checkpoint is not None, "memory": memory != "4", "effort": effort.value != "normal"}
+        _check_unused(unused)
+        with line("certifying") as now:
+            found = certify_invariant(problem, group, aim, limit, start, lambda search: now(_progress(search)), most)
+        _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
+        return
     budget = budget_of(most, room, limit)
     with line("searching") as now:
-        solution = search(problem, parse.integer(seed, "seed", 0), effort.value, progress=now)
+        solution = search(problem, start, effort.value, progress=now)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 
@@ -83,18 +111,66 @@ def certify(
             tell(min(budget.spent(search), 1.0), 1.0, words)
 
         solution = prove(solution, aim, limit, room, checkpoint, show, intervals, most)
-    checked = solution.certificate.verify(intervals) if verify or intervals else None
+    _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save)
+
+
+def _answer(
+    found: Solution | InvariantCertificate,
+    text: Callable[[int | None], str],
+    verify: bool,
+    intervals: bool,
+    as_json: bool,
+    save: Path | None,
+) -> None:
+    """Check, save and print what was found; exit code 1 where the check refuses it."""
+    certificate = found.certificate if hasattr(found, "certificate") else found
+    checked = certificate.verify(intervals) if verify or intervals else None
     if save is not None:
-        solution.save(save)
+        found.save(save)
     verdict = {} if checked is None else {"verified": bool(checked), "verification": _words(checked)}
     if as_json:
-        print(json.dumps(solution.as_dict() | verdict, allow_nan=False))
+        print(json.dumps(found.as_dict() | verdict, allow_nan=False))
     else:
-        print(solution_text(solution, screen_width()))
+        print(text(screen_width()))
         if checked is not None:
             say(f"{'verified' if checked else 'refuted':<10}{verdict['verification']}", 10)
     if checked is not None and not checked:
         raise typer.Exit(1)
+
+
+def _group(text: str) -> tuple[int, ...]:
+    """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
+    return tuple(parse.integer(order, "invariant", 2) for order in text.split("x"))
+
+
+def _check_unused(given: dict[str, bool]) -> None:
+    for name, there in given.items():
+        if there:
+            raise ValueError(f"--{name} is not used with --invariant; leave it out")
+
+
+def _progress(search: ChordSearch) -> str:
+    return f"bound {search.bound:.8g}, best {search.best:.8g}, {search.size} boxes"
+
+
+def _invariant_text(found: InvariantCertificate, limit: int | None) -> str:
+    """What is proved, among which logits."""
+    from optima.report.screen import paragraph
+    from optima.report.words import problem_words
+
+    among = f"logits invariant under {found.group_name}"
+    details = {
+        "problem": problem_words(found.problem),
+        "bound": f"{found.lower:.12g} (gap {found.gap:.2g} = 1 - bound / loss); {found.ended}",
+        "time": f"{found.seconds:.2f} s",
+    }
+    lines = [
+        f"best known among {among}: loss {found.upper:.12g}",
+        f"proved only among {among}: none has a loss below {found.lower:.12g}",
+        "nothing is proved of other logits: their loss may be lower",
+    ]
+    rows = [paragraph(f"{label:<10}{words}", limit, 10) for label, words in details.items()]
+    return "\n".join([*(paragraph(line, limit) for line in lines), "", *rows])
 
 
 def _words(checked: Verification) -> str:

@@ -211,10 +211,9 @@ def bifurcation(
 ) -> float | None:
     r"""Where a branch loses its symmetry to another that begins there: the root of its smallest curvature.
 
-        .. math:: \lambda_{\min}
-    abla^2 F|_{	ext{outside rotations}} = 0
+    .. math:: \lambda_{\min}\bigl(\nabla^2 F|_{\text{outside rotations}}\bigr) = 0
 
-        None where neither branch has one between the two ends, or a little beyond them.
+    None where neither branch has one between the two ends, or a little beyond them.
     """
     from scipy.optimize import brentq
 

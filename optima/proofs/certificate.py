@@ -13,6 +13,8 @@ from optima.checker import Verification, verify
 from optima.files import parse_json
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
+from optima.model.foreign import check_fields, check_numbers, check_real
+from optima.model.inputs import one_of
 from optima.proofs.gap import relative_gap
 
 # How a lower bound was proved; each has its checker.
@@ -91,3 +93,12 @@ class Certificate(Content):
     def __str__(self) -> str:
         bounds = f"{self.lower:.12g} <= minimum <= {self.upper:.12g} (gap {self.gap:.1e})"
         return f"{bounds} by {self.method}: {self.rigour}" + (f"; {self.ended}" if self.ended else "")
+
+
+def check_certificate(certificate: Certificate) -> None:
+    """Raise ValueError unless every field of a certificate is of its kind; what it proves is another matter."""
+    check_fields(certificate)
+    one_of("method", certificate.method, METHODS)
+    for name in ("lower", "upper", "seconds"):
+        check_real(name, getattr(certificate, name))
+    check_numbers(certificate.data)

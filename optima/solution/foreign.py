@@ -1,25 +1,20 @@
-"""Numbers and words that come from elsewhere: each is of its kind, or refused in one sentence."""
+"""Solutions that come from elsewhere: each field is of its kind, or refused in one sentence."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from optima.model import DeepUFM
-from optima.model.inputs import LARGEST, one_of, positive_integer, shown
+from optima.model.foreign import check_fields, check_matrix, check_real, check_words
+from optima.model.inputs import one_of, positive_integer, shown
+from optima.proofs.certificate import check_certificate
 from optima.solution.knowledge import EFFORTS
 
 if TYPE_CHECKING:
-    from optima.proofs import Certificate
     from optima.solution.solution import Solution
-
-# Letters of the longest words that are taken: descriptions of structures and proofs have some hundred.
-LONGEST = 2000
 
 
 def check_solution(solution: Solution) -> None:
@@ -48,54 +43,3 @@ def check_solution(solution: Solution) -> None:
             raise ValueError(f"factor {i} of the network is {shown(factor)}; pass finite numbers")
     if solution.proof is not None:
         check_certificate(solution.proof)
-
-
-def check_certificate(certificate: Certificate) -> None:
-    """Raise ValueError unless every field of a certificate is of its kind; what it proves is another matter."""
-    from optima.proofs.certificate import METHODS
-
-    check_fields(certificate)
-    one_of("method", certificate.method, METHODS)
-    for name in ("lower", "upper", "seconds"):
-        check_real(name, getattr(certificate, name))
-    for name, array in certificate.data.items():
-        if not (isinstance(array, np.ndarray) and array.dtype.kind in "biuf"):
-            raise ValueError(f"{shown(name)} in a certificate is {shown(array)}; pass an array of numbers")
-
-
-def check_fields(record: object, infinite: bool = False) -> None:
-    """Raise unless every field of a dataclass that is declared a number or text is one; nan is a number here.
-
-    With ``infinite`` so are the infinities.
-    """
-    for field in dataclasses.fields(record):  # type: ignore[arg-type]
-        value, kind = getattr(record, field.name), str(field.type)
-        if value is None and kind.endswith(" | None"):
-            continue
-        kind = kind.removesuffix(" | None")
-        if kind == "str":
-            check_words(field.name, value)
-        elif kind == "int":
-            positive_integer(field.name, value, minimum=-LARGEST)
-        elif kind == "float" and not (isinstance(value, float) and (math.isnan(value) or infinite)):
-            check_real(field.name, value)
-
-
-def check_words(name: str, value: object) -> None:
-    """Raise ValueError unless ``value`` is text that can be printed and stored anywhere."""
-    if not (isinstance(value, str) and value.isprintable() and len(value) <= LONGEST):
-        raise ValueError(f"{name} is {shown(value)}; pass printable text of at most {LONGEST} letters")
-
-
-def check_real(name: str, value: object) -> None:
-    """Raise ValueError unless ``value`` is a finite number."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (real and abs(value) < math.inf):  # type: ignore[arg-type]
-        raise ValueError(f"{name} is {shown(value)}; pass a finite number")
-
-
-def check_matrix(name: str, value: object, classes: int) -> None:
-    """Raise ValueError unless ``value`` is a finite real matrix of shape (K, K)."""
-    real = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape == (classes, classes)
-    if not (real and np.isfinite(value).all()):  # type: ignore[call-overload]
-        raise ValueError(f"{name} is {shown(value)}; pass finite numbers of shape ({classes}, {classes})")

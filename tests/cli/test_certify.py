@@ -1,11 +1,13 @@
 """optima certify on the command line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from optima import DeepUFM, certify
+from optima.proofs.invariant.certificate import InvariantCertificate
 
 CERTIFY = ["certify", "--classes", "3", "--depth", "4", "--reg", "1e-3", "--effort", "quick"]
 
@@ -120,3 +122,58 @@ def test_checkpoints_are_checked_at_the_door(tmp_path):
     for path in (tmp_path, tmp_path / "no" / "state.npz"):
         with pytest.raises(ValueError, match=r"is a folder|is not a folder"):
             certify(DeepUFM(3, 3, 1e-3), boxes=20, checkpoint=path)
+
+
+INVARIANT = ["certify", "--invariant", "2x3", "--depth", "3", "--reg", "1e-3", "--gap", "1e-3"]
+
+
+def test_invariant_logits(call, tmp_path):
+    path = tmp_path / "invariant.npz"
+    code, out, err = call(*INVARIANT, "--verify", "--save", str(path))
+    assert (code, err) == (0, "")
+    assert "proved only among logits invariant under Z_2 x Z_3" in out
+    assert "nothing is proved of other logits" in out
+    assert "verified" in out
+    found = InvariantCertificate.load(path)
+    assert found.verify()
+    data = json.loads(call(*INVARIANT, "--classes", "6", "--verify", "--json")[1])
+    assert (data["lower_bound"], data["loss"], data["gap"]) == (found.lower, found.upper, found.gap)
+    assert (data["group"], data["problem"]["classes"], data["verified"]) == ([2, 3], 6, True)
+
+
+def test_an_altered_invariant_certificate_is_refused(call, tmp_path, monkeypatch):
+    path = tmp_path / "invariant.npz"
+    assert call(*INVARIANT, "--save", str(path))[0] == 0
+    found = InvariantCertificate.load(path)
+    replace(found, lower=found.upper * (1 - 1e-9)).save(path)
+    assert not InvariantCertificate.load(path).verify()
+    replace(found, data={**found.data, "top": found.data["top"] * 0.5}).save(path)
+    assert not InvariantCertificate.load(path).verify()
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="no certificate of invariant logits"):
+        InvariantCertificate.load(path)
+    right = InvariantCertificate.verify
+    monkeypatch.setattr(InvariantCertificate, "verify", lambda self, balls: right(replace(self, group=(6,)), balls))
+    code, out, _ = call(*INVARIANT, "--verify")
+    assert code == 1
+    assert "refuted" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--classes", "7"], "has 6 elements for 7 classes"),
+        (["--invariant", "2y3"], "at least 2"),
+        (["--checkpoint", "x.npz"], "--checkpoint is not used with --invariant"),
+        (["--loss", "mse"], "cross-entropy"),
+    ],
+)
+def test_bad_groups_are_one_sentence(call, arguments, message):
+    code, out, err = call(*INVARIANT, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_classes_are_needed_without_a_group(call):
+    code, _, err = call("certify", "--depth", "3", "--reg", "1e-3")
+    assert (code, err) == (2, "optima: Missing option '--classes'.\n")

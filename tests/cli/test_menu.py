@@ -60,7 +60,7 @@ def test_help_fits_the_terminal_and_cuts_no_word(call, monkeypatch, path, width)
 @pytest.mark.parametrize("path", TREE, ids=name_of)
 def test_every_value_says_what_is_meant(path):
     kinds = {"INTEGER", "INTEGERS", "NUMBER", "NUMBERS", "FILE", "FILES", "FOLDER", "NAME", "NAMES", "TEXT"}
-    kinds |= {"FORMAT", "AXIS", "ADDRESS", "STRUCTURE", "FIGURE", "CLAIMS"}
+    kinds |= {"FORMAT", "AXIS", "ADDRESS", "STRUCTURE", "FIGURE", "CLAIMS", "GROUP"}
     context = typer.Context(TREE[path], info_name="optima")
     for parameter in TREE[path].params:
         if not getattr(parameter, "is_flag", False):

@@ -3,20 +3,26 @@ r"""The best logits that are invariant under a group acting on the classes, with
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from optima.checker import Verification, verify_invariant
+from optima.files import opened, parse_json, read_arrays, whole
+from optima.model.foreign import check_fields, check_matrix, check_numbers
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
+from optima.model.key import problem_dict, problem_from
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import ROUNDING, gap_of_search, relative_gap
 from optima.proofs.invariant.chord_search import ChordSearch
-from optima.proofs.invariant.group import InvariantForm
+from optima.proofs.invariant.group import Group, InvariantForm
 
 # Sets of blocks from which descents start.
 STARTS = 64
@@ -24,6 +30,7 @@ STARTS = 64
 BOXES = 300_000
 # Most memory, in GiB.
 MEMORY = 4.0
+FORMAT = "optima invariant certificate 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +77,61 @@ class InvariantCertificate(Content):
         data = dict(self.data)
         return verify_invariant(self.problem, self.group, self.lower, self.upper, self.means, data, intervals)
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the object that ``optima certify --invariant --json`` prints."""
+        return {
+            "problem": problem_dict(self.problem),
+            "group": list(self.group),
+            "loss": self.upper,
+            "lower_bound": self.lower,
+            "gap": self.gap,
+            "proved": f"only among logits invariant under {self.group_name}",
+            "ended": self.ended,
+            "seconds": self.seconds,
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one file (numpy's npz; pass a path ending in .npz), whole or not at all."""
+        text = json.dumps({"format": FORMAT, **self.as_dict()})
+        arrays: dict[str, Any] = {"text": np.array(text), "means": self.means, **self.data}
+        with whole(path) as stream:
+            np.savez_compressed(stream, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> InvariantCertificate:
+        """Read a file written by :meth:`save`; :meth:`verify` says if it holds. Raises ValueError on any other file."""
+        try:
+            with opened(path) as stream:
+                data = read_arrays(stream)
+            words, means = parse_json(str(data.pop("text"))), data.pop("means")
+            if words["format"] != FORMAT:
+                raise ValueError("it has another format")
+            group = Group.of(words["group"], words["problem"]["classes"]).orders
+            bounds = {"lower": words["lower_bound"], "upper": words["loss"]}
+            rest = {name: words[name] for name in ("seconds", "ended")}
+            found = cls(problem_from(words["problem"]), group, means=means, data=data, **bounds, **rest)
+            check_fields(found)
+            check_matrix("means", means, found.problem.classes)
+            check_numbers(data)
+            return found
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            # Fields that are missing or of another type fail in many ways.
+            why = str(error) if isinstance(error, ValueError) else "its fields are not those of a certificate"
+            raise ValueError(f"{path} is no certificate of invariant logits; pass one that was saved ({why})") from None
+
+    @property
+    def group_name(self) -> str:
+        """Its cyclic factors, as in Z_4 x Z_6."""
+        return " x ".join(f"Z_{n}" for n in self.group)
+
     def __repr__(self) -> str:
         bounds = f"{self.lower:.6g} <= minimum of the invariant logits <= {self.upper:.6g}, gap {self.gap:.2g}"
         return f"<InvariantCertificate {self.problem.summary}, group {self.group}: {bounds}>"
 
     def __str__(self) -> str:
-        group = " x ".join(f"Z_{n}" for n in self.group)
-        bounds = f"{self.lower:.12g} <= minimum over logits invariant under {group} <= {self.upper:.12g}"
+        bounds = f"{self.lower:.12g} <= minimum over logits invariant under {self.group_name} <= {self.upper:.12g}"
         return f"{bounds} (gap {self.gap:.1e}); {self.ended}"
 
 
