@@ -137,11 +137,11 @@ class MarginSearch:
         for k, point in enumerate(out):
             radius = np.linalg.norm(point, axis=2).mean(axis=1)
             for c in rng.choice(self.classes, min(self.classes, int(rng.integers(1, MOVED + 1))), replace=False):
-                direction = rng.standard_normal(rank)
+                direction = rng.standard_normal((rank,))
                 if k % 2:
-                    kept = rng.random(rank) >= SPARSE
+                    kept = np.asarray(rng.random(rank) >= SPARSE)
                     kept[rng.integers(rank)] = True
-                    direction *= kept
+                    direction = np.where(kept, direction, 0.0)
                 point[:, c] = radius[:, None] * direction / np.linalg.norm(direction)
         return out
 
