@@ -137,14 +137,14 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
     return found
 
 
-def continued(starts: Array, gap: Array, p: float) -> tuple[Array, Array]:
-    """Starts (S', 2, K, r) for ``p`` and their gaps, followed from p = 1 down.
+def continued(starts: Array, gap: Array, p: float, first: float = 1.0) -> tuple[Array, Array]:
+    """Starts (S', 2, K, r) for ``p`` and their gaps, followed from the exponent ``first`` down.
 
     From there on singular values vanish where they must, not for a poor start. Left out are starts without positive
     margins and those that lose rank on the way.
     """
     factors, failed = at_margin_one(starts)
-    factors, gap, power = factors[~failed], gap[~failed], 1.0
+    factors, gap, power = factors[~failed], gap[~failed], first
     while power > max(p, LEAST_POWER) and len(factors):
         path = _Path(factors, power, gap, gap)
         path.run()

@@ -8,6 +8,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.search.interior_point import (
+    LEAST_POWER,
     Codes,
     at_margin_one,
     continued,
@@ -29,14 +30,18 @@ class Effort:
     rounds: int
 
 
-EFFORTS = {"quick": Effort(12, 3), "normal": Effort(24, 6), "thorough": Effort(64, 12)}
+EFFORTS = {"quick": Effort(12, 6), "normal": Effort(24, 8), "thorough": Effort(64, 12)}
 # Residual of the Lagrangian's gradient below which a code is a local solution.
 STATIONARY = 1e-7
 # Values this close (relative) are taken for one code.
 SAME = 1e-9
-# Kicks of all classes of the best codes, in units of the size of their entries, that of single classes, and how many
-# of the best codes are kicked.
-SMALLEST_KICK, LARGEST_KICK, LONE_KICK, KICKED = 0.02, 0.3, 1.0, 3
+# Noise on the named structures, in units of the size of their entries, and how many of the best codes are kicked.
+NOISE, KICKED = 0.02, 3
+# Most classes that a kick moves, and the share of the coordinates it leaves at zero in every other kick.
+MOVED, SPARSE = 3, 0.5
+# Kicked codes are followed from the exponents p to these powers: at p itself nearly all lose rank, from p = 1 nearly
+# all fall back.
+POWERS = (0.25, 0.5)
 # Least and largest margin of a class that is raised along a new dimension.
 HEIGHTS = (0.1, 2.0)
 # Distance of the second factor from the first in every other random start.
@@ -100,7 +105,7 @@ class MarginSearch:
         count = self._count(rank)
         random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
         named = from_products(self.named[rank], rank) if rank in self.named else random[:0]
-        kicked = _kicked(named, np.full(len(named), SMALLEST_KICK), rng)
+        kicked = _kicked(named, np.full(len(named), NOISE), rng)
         others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
         if not len(random) + len(others):
             others = self._random(rank, count, rng)
@@ -116,21 +121,29 @@ class MarginSearch:
         while failures < rounds:
             before = self.best(rank)
             best = self.rungs[rank].factors[:KICKED]
-            starts = self._disturbed(best[np.arange(count) % len(best)], rng)
-            self._keep(rank, solve_margins(starts, first_gaps(count), self.p))
+            starts = self._relocated(best[np.arange(count) % len(best)], rng)
+            for k, power in enumerate(POWERS):
+                part = starts[k :: len(POWERS)]
+                part, gaps = continued(part, first_gaps(len(part)), self.p, max(self.p, LEAST_POWER) ** power)
+                if len(part):
+                    self._keep(rank, solve_margins(part, gaps, self.p))
             self.starts += count
             failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
 
-    def _disturbed(self, factors: Array, rng: np.random.Generator) -> Array:
-        """The first half of the codes with all classes moved a little, the others with one or two moved far."""
-        count = len(factors)
-        sizes = np.geomspace(SMALLEST_KICK, LARGEST_KICK, (count + 1) // 2)
-        moved = np.ones((count, 1, self.classes, 1))
-        for k in range(sizes.size, count):
-            moved[k, 0, :, 0] = 0.0
-            moved[k, 0, rng.choice(self.classes, 1 + k % 2, replace=False)] = 1.0
-        kicked = _kicked(factors, np.append(sizes, np.full(count - sizes.size, LONE_KICK)), rng)
-        return np.where(moved > 0, kicked, factors)
+    def _relocated(self, factors: Array, rng: np.random.Generator) -> Array:
+        """The codes with one to three classes at random places, in every other code often on few singular vectors."""
+        out = factors.copy()
+        rank = out.shape[3]
+        for k, point in enumerate(out):
+            radius = np.linalg.norm(point, axis=2).mean(axis=1)
+            for c in rng.choice(self.classes, min(self.classes, int(rng.integers(1, MOVED + 1))), replace=False):
+                direction = rng.standard_normal((rank,))
+                if k % 2:
+                    kept = np.asarray(rng.random(rank) >= SPARSE)
+                    kept[rng.integers(rank)] = True
+                    direction = np.where(kept, direction, 0.0)
+                point[:, c] = radius[:, None] * direction / np.linalg.norm(direction)
+        return out
 
     def _count(self, rank: int) -> int:
         unknowns = 2 * self.classes * rank

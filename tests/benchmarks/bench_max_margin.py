@@ -1,8 +1,10 @@
 """max_margin on K = 3..16, L = 1..10, all ranks 2..6, seeds 0..3: violations, seeds that disagree, named structures.
 
-Run from the repository root: python tests/benchmarks/bench_max_margin.py [--every N] [--effort quick]. One line a cell:
+Run from the repository root: python tests/benchmarks/bench_max_margin.py [--every N] [--effort quick] [--jobs J]
+[--done FILE]. One line a cell, as it is done:
 classes, depth, rank, least value, largest value minus the least over it, largest residual, processor seconds. A cell
-that fails one of the promises ends in what it failed. ``--every N`` takes every Nth cell in a fixed order.
+that fails one of the promises ends in what it failed. ``--every N`` takes every Nth cell in a fixed order;
+``--done FILE`` leaves out the cells whose lines an earlier run printed to FILE (append to it to go on).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 
 import numpy as np
 
@@ -60,12 +64,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--effort", default="quick")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--done", type=Path)
     options = parser.parse_args()
+    lines = options.done.read_text(encoding="utf-8").splitlines() if options.done and options.done.exists() else []
+    done = {tuple(line.split(",")[:3]) for line in lines}
     cells = [c for c in itertools.product(range(3, 17), range(1, 11), range(2, 7)) if c[2] <= c[0] - 1]
     order = np.random.default_rng(0).permutation(len(cells))
-    print("classes,depth,rank,value,spread,residual,seconds,failed", flush=True)
-    for i in order[:: options.every]:
-        print(cell(*cells[i], options.effort), flush=True)
+    if not done:
+        print("classes,depth,rank,value,spread,residual,seconds,failed", flush=True)
+    left = [cells[i] for i in order[:: options.every] if tuple(map(str, cells[i])) not in done]
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for future in as_completed([pool.submit(cell, *c, options.effort) for c in left]):
+            print(future.result(), flush=True)
 
 
 if __name__ == "__main__":
