@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optima import brief
-from optima.model.fit import Array, cross_entropies, cross_entropy_slopes
+from optima.model.fit import Array, Fit
 from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
+
+if TYPE_CHECKING:
+    from optima.model.arrays import Backend
 
 LOSSES = ("ce", "mse")
 ACTIVATIONS = ("linear", "relu")
@@ -143,17 +147,11 @@ class DeepUFM:
 
     def data_loss(self, logits: Array) -> float:
         """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
-        logits = self.checked_logits(logits)
-        if self.loss == "ce":
-            return float(np.mean(cross_entropies(logits, self.labels)))
-        return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.size))
+        return float(self.data_fit().value(self.checked_logits(logits)))
 
     def data_loss_gradient(self, logits: Array) -> Array:
         """Gradient of g at logits of shape (K, N): (softmax(Z) - Y) / N or (Z - Y) / N."""
-        logits = self.checked_logits(logits)
-        if self.loss == "ce":
-            return cross_entropy_slopes(logits, self.labels) / self.size
-        return (logits - self._one_hot) / self.size
+        return np.asarray(self.data_fit().slope(self.checked_logits(logits)))
 
     def checked_logits(self, logits: ArrayLike) -> Array:
         """Logits as floats. Raises ValueError unless they have shape (K, N)."""
@@ -163,9 +161,9 @@ class DeepUFM:
             raise ValueError(f"logits have shape {logits.shape}; pass shape {wanted}")
         return logits
 
-    @property
-    def _one_hot(self) -> Array:
-        return np.equal.outer(np.arange(self.classes), self.labels).astype(float)
+    def data_fit(self, backend: Backend | None = None) -> Fit:
+        """g as a function of logits (..., K, N) of an array library: every sample has the weight 1 / N."""
+        return Fit(self.loss, self.classes, self.labels, np.full(self.size, 1 / self.size), backend)
 
     def logits(self, factors: Sequence[Array]) -> Array:
         """Z, the output of the network at all samples, shape (K, N)."""
