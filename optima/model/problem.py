@@ -145,6 +145,11 @@ class DeepUFM:
         """Largest rank the logits can have: min(K, d)."""
         return self.classes if self.width is None else min(self.classes, self.width)
 
+    def factor_shapes(self, width: int | None = None) -> list[tuple[int, int]]:
+        """(d, d), ..., (d, d), (K, d), (d, N), the shapes of W_1, ..., W_L, H; d is K where no width is given."""
+        d = (self.width or self.classes) if width is None else width
+        return [*[(d, d)] * (self.depth - 1), (self.classes, d), (d, self.size)]
+
     def data_loss(self, logits: Array) -> float:
         """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
         return float(self.data_fit().value(self.checked_logits(logits)))
@@ -209,8 +214,7 @@ class DeepUFM:
                 f"got {len(factors)} factors for depth {self.depth}; pass {self.depth + 1}: W_1, ..., W_L, H"
             )
         width = self.width or next(iter(np.shape(factors[-1])), 1)
-        hidden = [(width, width)] * (self.depth - 1)
-        wanted = [*hidden, (self.classes, width), (width, self.size)]
+        wanted = self.factor_shapes(width)
         shapes = [np.shape(factor) for factor in factors]
         if shapes != wanted:
             raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")
