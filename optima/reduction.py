@@ -12,7 +12,7 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.arguments import model_itself
-from optima.model.fit import cross_entropies, cross_entropy_slopes
+from optima.model.fit import Fit
 from optima.model.inputs import positive_integer
 
 # Relative size up to which singular values beyond the width are taken for rounding noise.
@@ -112,23 +112,17 @@ class Reduction:
         return np.sqrt(self.problem.class_sizes.astype(float))
 
     @cached_property
-    def _weights(self) -> Array:
-        return self.problem.class_sizes / self.problem.size
+    def _fit(self) -> Fit:
+        problem = self.problem
+        return Fit(problem.loss, problem.classes, np.arange(problem.classes), problem.class_sizes / problem.size)
 
     def fit(self, means: Array) -> float:
         """sum_c pi_c g_c(M_{:c}) at class-mean logits M of shape (K, K)."""
-        means = self._checked(means)
-        if self.problem.loss == "ce":
-            return float(self._weights @ cross_entropies(means, np.arange(self.problem.classes)))
-        residual = means - np.eye(self.problem.classes)
-        return float(np.sum(residual**2, axis=0) @ self._weights / 2)
+        return float(self._fit.value(self._checked(means)))
 
     def fit_gradient(self, means: Array) -> Array:
         """Gradient of :meth:`fit` in M, shape (K, K)."""
-        means = self._checked(means)
-        if self.problem.loss == "ce":
-            return cross_entropy_slopes(means, np.arange(self.problem.classes)) * self._weights
-        return (means - np.eye(self.problem.classes)) * self._weights
+        return np.asarray(self._fit.slope(self._checked(means)))
 
     def singular_values(self, means: Array) -> Array:
         """Nonzero singular values of Z = M R, descending."""

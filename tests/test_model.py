@@ -508,3 +508,10 @@ def test_a_changed_copy_is_checked_again():
     assert replace(problem, classes=5).classes == 5
     with pytest.raises(ValueError, match="reg has 3 values"):
         replace(problem, depth=3)
+
+
+def test_shapes_of_factors():
+    assert DeepUFM(3, 3, 0.1, samples=2).factor_shapes() == [(3, 3), (3, 3), (3, 3), (3, 6)]
+    assert DeepUFM(3, 1, 0.1, samples=(1, 2, 3), width=5).factor_shapes() == [(3, 5), (5, 6)]
+    assert DeepUFM(3, 2, 0.1).factor_shapes(7) == [(7, 7), (3, 7), (7, 3)]
+    assert DeepUFM(3, 1, 0.1).factor_shapes(0) == [(3, 0), (0, 3)]

@@ -10,12 +10,12 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
+from optima.model.foreign import check_fields
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
 from optima.reduction import Reduction
 from optima.solution import Knowledge, Solution
-from optima.model.foreign import check_fields
 from optima.solution.knowledge import EFFORTS
 from optima.structures.recognition.result import Recognition
 from optima.version import VERSION

@@ -13,8 +13,8 @@ from optima.atlas.schema import RUN
 from optima.atlas.store import AMONG, Store, check_crc, checksum
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.model import DeepUFM
-from optima.model.key import problem_of, problem_text
 from optima.model.foreign import check_fields
+from optima.model.key import problem_of, problem_text
 
 _RUN = """
     SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,

@@ -22,11 +22,11 @@ from optima.atlas.record import Record
 from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
 from optima.files import opened, parse_json, read_arrays
 from optima.model import Array, DeepUFM
+from optima.model.foreign import check_real
 from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
-from optima.reduction import Reduction
-from optima.model.foreign import check_real
 from optima.proofs.certificate import check_certificate
+from optima.reduction import Reduction
 from optima.structures.names import canonical
 from optima.structures.recognition.result import Recognition
 

@@ -1,34 +1,84 @@
-"""The fit of single logits: cross-entropy of columns and its slope, with the digits that are left of them."""
+"""The fit of logits, cross-entropy or squared error: value, slope and curvature with all digits, however small."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from optima.model.arrays import Backend
+
 Array = NDArray[np.float64]
 
 
-def cross_entropies(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """log(1 + sum_j e^(z_j - z_label)) of each column, which keeps its digits when it is tiny. Shape (N,)."""
-    from scipy.special import logsumexp
+class Fit:
+    r"""sum_i w_i g_i(z_i) over the columns z_i of logits (..., K, N), one value for each matrix of a batch.
 
-    return np.logaddexp(0.0, logsumexp(_lead_of_rivals(logits, labels), axis=0))
+    .. math:: g_i(z) = \log\Bigl(1 + \sum_{j \ne y_i} e^{z_j - z_{y_i}}\Bigr)\ \text{(ce)}, \qquad
+        g_i(z) = \tfrac12 \|z - e_{y_i}\|^2\ \text{(mse)}
 
+    ``labels`` y and ``weight`` w have shape (N,). Arrays are those of ``backend``, numpy where there is none.
+    """
 
-def cross_entropy_slopes(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """softmax(z) minus the one-hot label for each column, without cancellation. Shape (K, N)."""
-    from scipy.special import softmax
+    def __init__(
+        self, loss: str, classes: int, labels: NDArray[np.int64], weight: Array, backend: Backend | None = None
+    ) -> None:
+        put = np.asarray if backend is None else backend.put
+        one_hot = np.equal.outer(np.arange(classes), labels).astype(float)
+        self.loss, self.backend = loss, backend
+        self.one_hot, self.rivals = put(one_hot), put(1.0 - one_hot)
+        self.row, self.column = put(weight[None, :]), put(weight[:, None])
+        # Sums over classes are products with ones: reductions over an axis that is not the last are slow in numpy.
+        self.ones = put(np.ones((1, classes)))
 
-    slopes = softmax(logits, axis=0)
-    columns = np.arange(labels.size)
-    slopes[labels, columns] = 0.0
-    slopes[labels, columns] = -slopes.sum(axis=0)
-    return slopes
+    @property
+    def _xp(self) -> Any:
+        return np if self.backend is None else self.backend.xp
 
+    def value(self, logits: Any) -> Any:
+        """The fit, shape (...)."""
+        xp = self._xp
+        if self.loss == "mse":
+            residual = logits - self.one_hot
+            return self._weighted(residual * residual) / 2
+        lead = logits - xp.sum(logits * self.one_hot, axis=-2, keepdims=True)
+        top = xp.max(lead, axis=-2, keepdims=True)
+        others = self.ones @ (xp.exp(lead - top) * self.rivals)
+        # Where the label leads top is 0, and the logarithm of one plus the rivals keeps its digits.
+        return self._weighted(top + xp.log1p(xp.expm1(-top) + others))
 
-def _lead_of_rivals(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """z_j - z_label for the rivals j of each column, and -inf at its label."""
-    columns = np.arange(labels.size)
-    lead = logits - logits[labels, columns]
-    lead[labels, columns] = -np.inf
-    return lead
+    def slope(self, logits: Any, scale: Any = 1.0) -> Any:
+        """Its gradient, w (softmax(z) - e_y) or w (z - e_y) in each column, shape (..., K, N).
+
+        It is multiplied by ``scale``, a number or an array that broadcasts to (..., 1, N).
+        """
+        if self.loss == "mse":
+            return (logits - self.one_hot) * (self.row * scale)
+        slope = self._softmax(logits, self.row * scale)
+        # The slope at the label is minus the sum of the others: softmax - 1 would cancel.
+        slope *= self.rivals
+        slope -= self.one_hot * (self.ones @ slope)
+        return slope
+
+    def curvature(self, logits: Any, direction: Any) -> Any:
+        """Derivative of the slope along a direction v: w (diag(q) - q q^T) v with q = softmax(z), or w v.
+
+        Logits and directions may be batches that broadcast; shape (..., K, N).
+        """
+        if self.loss == "mse":
+            return direction * self.row
+        share = self._softmax(logits, 1.0)
+        # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
+        moved = direction - self.ones @ (direction * self.one_hot)
+        return share * (moved - self.ones @ (share * moved)) * self.row
+
+    def _softmax(self, logits: Any, scale: Any) -> Any:
+        shares = self._xp.exp(logits - self._xp.max(logits, axis=-2, keepdims=True))
+        shares *= scale / (self.ones @ shares)
+        return shares
+
+    def _weighted(self, terms: Any) -> Any:
+        """sum_i w_i of the sums of the columns of terms (..., K or 1, N)."""
+        return self._xp.sum(terms @ self.column, axis=(-2, -1))

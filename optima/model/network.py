@@ -29,12 +29,8 @@ class Network:
     def __init__(self, problem: DeepUFM, backend: Backend) -> None:
         self.problem = problem
         self.xp = backend.xp
-        one_hot = np.equal.outer(np.arange(problem.classes), problem.labels).astype(float)
-        self.one_hot = backend.put(one_hot)
-        self.rivals = backend.put(1.0 - one_hot)
-        self.ones = backend.put(np.ones((1, problem.classes)))
+        self.fit = problem.data_fit(backend)
         self.zero = backend.put(np.zeros(()))
-        self.samples = problem.size
 
     def logits(self, factors: Factors) -> Any:
         """Z, shape (R, K, N)."""
@@ -44,29 +40,7 @@ class Network:
 
     def data_loss(self, logits: Any) -> Any:
         """g(Z) of each run, shape (R,)."""
-        xp = self.xp
-        if self.problem.loss == "mse":
-            return xp.sum((logits - self.one_hot) ** 2, axis=(-2, -1)) / (2 * self.samples)
-        lead = logits - xp.sum(logits * self.one_hot, axis=-2, keepdims=True)
-        top = xp.max(lead, axis=-2, keepdims=True)
-        others = xp.sum(xp.exp(lead - top) * self.rivals, axis=-2, keepdims=True)
-        # At top = 0 the label leads, and the logarithm of one plus the rivals keeps its digits.
-        label = xp.exp(-top)
-        cross_entropy = xp.where(top > 0, top + xp.log(label + others), xp.log1p(others))
-        return xp.sum(cross_entropy, axis=(-2, -1)) / self.samples
-
-    def slopes(self, logits: Any, scale: Any) -> Any:
-        """``scale`` times the gradient of g at logits (R, K, N); ``scale`` is a number or of shape (R, 1, 1)."""
-        xp = self.xp
-        if self.problem.loss == "mse":
-            return (logits - self.one_hot) * (scale / self.samples)
-        slopes = xp.exp(logits - xp.max(logits, axis=-2, keepdims=True))
-        # Sums over classes as products with ones: reductions over an axis that is not the last are slow in numpy.
-        slopes *= (scale / self.samples) / (self.ones @ slopes)
-        # The slope at the label is minus the sum of the others: softmax - 1 would cancel.
-        slopes *= self.rivals
-        slopes -= self.one_hot * (self.ones @ slopes)
-        return slopes
+        return self.fit.value(logits)
 
     def data_gradients(self, factors: Factors, scale: Any = 1.0) -> Factors:
         """``scale`` times the gradient of g(Z) in each factor (relu'(0) = 0)."""
@@ -74,7 +48,7 @@ class Network:
             return self._backpropagated(factors, scale)
         heads = self._heads(factors)
         features = factors[-1]
-        signal = self.slopes(heads[0] @ features, scale)
+        signal = self.fit.slope(heads[0] @ features, scale)
         gradients = []
         left = signal @ features.mT
         for weight, head in zip(factors[:-2], heads[1:], strict=True):
@@ -98,7 +72,7 @@ class Network:
 
     def _backpropagated(self, factors: Factors, scale: Any) -> Factors:
         layers = self._layers(factors)
-        signal = self.slopes(layers[-1], scale)
+        signal = self.fit.slope(layers[-1], scale)
         gradients = []
         for index in range(self.problem.depth - 1, -1, -1):
             gradients.append(signal @ layers[index].mT)

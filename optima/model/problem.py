@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optima import brief
-from optima.model.fit import Array, cross_entropies, cross_entropy_slopes
+from optima.model.fit import Array, Fit
 from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
+
+if TYPE_CHECKING:
+    from optima.model.arrays import Backend
 
 LOSSES = ("ce", "mse")
 ACTIVATIONS = ("linear", "relu")
@@ -141,19 +145,18 @@ class DeepUFM:
         """Largest rank the logits can have: min(K, d)."""
         return self.classes if self.width is None else min(self.classes, self.width)
 
+    def factor_shapes(self, width: int | None = None) -> list[tuple[int, int]]:
+        """(d, d), ..., (d, d), (K, d), (d, N), the shapes of W_1, ..., W_L, H; d is K where no width is given."""
+        d = (self.width or self.classes) if width is None else width
+        return [*[(d, d)] * (self.depth - 1), (self.classes, d), (d, self.size)]
+
     def data_loss(self, logits: Array) -> float:
         """g(Z): mean cross-entropy, or ||Z - Y||_F^2 / (2 N), of logits of shape (K, N)."""
-        logits = self.checked_logits(logits)
-        if self.loss == "ce":
-            return float(np.mean(cross_entropies(logits, self.labels)))
-        return float(np.sum((logits - self._one_hot) ** 2) / (2 * self.size))
+        return float(self.data_fit().value(self.checked_logits(logits)))
 
     def data_loss_gradient(self, logits: Array) -> Array:
         """Gradient of g at logits of shape (K, N): (softmax(Z) - Y) / N or (Z - Y) / N."""
-        logits = self.checked_logits(logits)
-        if self.loss == "ce":
-            return cross_entropy_slopes(logits, self.labels) / self.size
-        return (logits - self._one_hot) / self.size
+        return np.asarray(self.data_fit().slope(self.checked_logits(logits)))
 
     def checked_logits(self, logits: ArrayLike) -> Array:
         """Logits as floats. Raises ValueError unless they have shape (K, N)."""
@@ -163,9 +166,9 @@ class DeepUFM:
             raise ValueError(f"logits have shape {logits.shape}; pass shape {wanted}")
         return logits
 
-    @property
-    def _one_hot(self) -> Array:
-        return np.equal.outer(np.arange(self.classes), self.labels).astype(float)
+    def data_fit(self, backend: Backend | None = None) -> Fit:
+        """g as a function of logits (..., K, N) of an array library: every sample has the weight 1 / N."""
+        return Fit(self.loss, self.classes, self.labels, np.full(self.size, 1 / self.size), backend)
 
     def logits(self, factors: Sequence[Array]) -> Array:
         """Z, the output of the network at all samples, shape (K, N)."""
@@ -211,8 +214,7 @@ class DeepUFM:
                 f"got {len(factors)} factors for depth {self.depth}; pass {self.depth + 1}: W_1, ..., W_L, H"
             )
         width = self.width or next(iter(np.shape(factors[-1])), 1)
-        hidden = [(width, width)] * (self.depth - 1)
-        wanted = [*hidden, (self.classes, width), (width, self.size)]
+        wanted = self.factor_shapes(width)
         shapes = [np.shape(factor) for factor in factors]
         if shapes != wanted:
             raise ValueError(f"factor shapes are {shapes}; pass (W_1, ..., W_L, H) of shapes {wanted}")

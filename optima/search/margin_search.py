@@ -39,8 +39,8 @@ SAME = 1e-9
 NOISE, KICKED = 0.02, 3
 # Most classes that a kick moves, and the share of the coordinates it leaves at zero in every other kick.
 MOVED, SPARSE = 3, 0.5
-# Kicked codes are followed from the exponents p to these powers: at p itself nearly all lose rank, from p = 1 nearly
-# all fall back.
+# Kicked codes are followed from the exponents p to these powers: few that start at p itself end at a local solution,
+# and from p = 1 many fall back.
 POWERS = (0.25, 0.5)
 # Least and largest margin of a class that is raised along a new dimension.
 HEIGHTS = (0.1, 2.0)

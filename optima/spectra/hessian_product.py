@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
-from scipy.special import softmax
 
 from optima.model import Array, DeepUFM
 
@@ -39,8 +38,9 @@ def hessian_product(problem: DeepUFM, factors: Sequence[Array], direction: Seque
         layers.append(layer * mask)
         shifts.append(shift * mask)
         open_.append(mask)
-    signal = problem.data_loss_gradient(logits)
-    change = data_hessian_product(problem, logits, shifts[-1])
+    fit = problem.data_fit()
+    signal = fit.slope(logits)
+    change = fit.curvature(logits, shifts[-1])
     out = [reg * np.asarray(v, dtype=float) for reg, v in zip(problem.regs, direction, strict=True)]
     for index in range(problem.depth - 1, -1, -1):
         out[index] = out[index] + change @ layers[index].T + signal @ shifts[index].T
@@ -50,17 +50,6 @@ def hessian_product(problem: DeepUFM, factors: Sequence[Array], direction: Seque
             change, signal = change * open_[index - 1], signal * open_[index - 1]
     out[-1] = out[-1] + change
     return out
-
-
-def data_hessian_product(problem: DeepUFM, logits: Array, shift: Array) -> Array:
-    """Derivative of the gradient of g along a direction of the logits, shape (K, N).
-
-    (diag(q) - q q^T) shift / N in each column, q = softmax; shift / N for squared error.
-    """
-    if problem.loss == "mse":
-        return shift / problem.size
-    q = softmax(logits, axis=0)
-    return q * (shift - np.sum(q * shift, axis=0)) / problem.size
 
 
 def hessian_operator(problem: DeepUFM, factors: Sequence[Array]) -> LinearOperator:

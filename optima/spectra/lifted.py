@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from optima.model import Array, DeepUFM
+from optima.model.fit import Fit
 from optima.reduction import Reduction
 from optima.spectra.spectrum import Spectrum
 
@@ -78,11 +78,9 @@ class _Lifted:
         self.r = reduction.rank(means)
         self.s, self.U, self.V = s[: self.r], U, V.T
         self.d = _width(problem, width, self.r)
-        q = softmax(means, axis=0)
-        if problem.loss == "ce":
-            self.curvature = np.einsum("ac,ab->cab", q, np.eye(self.K)) - np.einsum("ac,bc->cab", q, q)
-        else:
-            self.curvature = np.broadcast_to(np.eye(self.K), (self.K, self.K, self.K))
+        each_class = Fit(problem.loss, self.K, np.arange(self.K), np.ones(self.K))
+        directions = np.eye(self.K)[:, :, None] * np.ones(self.K)
+        self.curvature = each_class.curvature(means, directions).transpose(2, 1, 0)
         slope = reduction.fit_gradient(means) / roots
         self.slope = self.U.T @ slope @ self.V
 

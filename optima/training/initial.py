@@ -65,10 +65,8 @@ class Initialisation:
         return isinstance(self.kind, str) and self.kind in kinds
 
     def _gaussian(self, rng: np.random.Generator, scale: float) -> list[Array]:
-        problem = self.problem
-        width = problem.width or problem.classes
-        shapes = [(width, width)] * (problem.depth - 1) + [(problem.classes, width), (width, problem.size)]
-        return [scale / np.sqrt(width) * rng.standard_normal(shape) for shape in shapes]
+        shapes = self.problem.factor_shapes()
+        return [scale / np.sqrt(shapes[-1][0]) * rng.standard_normal(shape) for shape in shapes]
 
     def _means(self, rng: np.random.Generator) -> Array:
         if not isinstance(self.kind, str):

@@ -112,7 +112,7 @@ def test_losses_of_confident_logits_keep_their_digits():
     logits = 60.0 * np.eye(3)[None]
     network = Network(problem, Backend())
     assert network.data_loss(logits) == pytest.approx(problem.data_loss(logits[0]), rel=1e-13)
-    assert network.slopes(logits, 1.0)[0] == pytest.approx(problem.data_loss_gradient(logits[0]), rel=1e-13)
+    assert network.fit.slope(logits)[0] == pytest.approx(problem.data_loss_gradient(logits[0]), rel=1e-13)
     assert 0 < network.data_loss(logits)[0] < 1e-25
 
 

@@ -78,9 +78,7 @@ def _named(factors: Sequence[Array]) -> Iterator[tuple[str, Array]]:
 
 
 def _random(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    d, K, L = problem.width or problem.classes, problem.classes, problem.depth
-    shapes = [*[(d, d)] * (L - 1), (K, d), (d, problem.size)]
-    return [rng.standard_normal(shape) for shape in shapes]
+    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
 
 
 def _chain(factors: Sequence[Array], values: Sequence) -> Iterator[tuple]:

@@ -67,9 +67,7 @@ def _schatten(problem: DeepUFM, factors: Sequence[Array], power: Callable[[int],
 
 
 def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    d = problem.width or problem.classes
-    shapes = [*[(d, d)] * (problem.depth - 1), (problem.classes, d), (d, problem.size)]
-    return [rng.standard_normal(shape) for shape in shapes]
+    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
 
 
 @claim(

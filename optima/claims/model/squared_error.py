@@ -82,8 +82,7 @@ def _root(L: int, right: float, side: str) -> float:
 
 def _descent(problem: DeepUFM) -> float:
     """Least objective that quasi-Newton descent reaches from two random starts on all factors."""
-    d, K, N = problem.width or problem.classes, problem.classes, problem.size
-    shapes = [*[(d, d)] * (problem.depth - 1), (K, d), (d, N)]
+    shapes = problem.factor_shapes()
     ends = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
     split = lambda x: [part.reshape(shape) for part, shape in zip(np.split(x, ends), shapes, strict=True)]
 
@@ -91,7 +90,7 @@ def _descent(problem: DeepUFM) -> float:
         factors = split(x)
         return problem.objective(factors), np.concatenate([g.ravel() for g in problem.gradient(factors)])
 
-    rng = np.random.default_rng([K, problem.depth, N])
+    rng = np.random.default_rng([problem.classes, problem.depth, problem.size])
     size = sum(int(np.prod(shape)) for shape in shapes)
     starts = (0.5 * rng.standard_normal(size) for _ in range(2))
     return min(float(minimize(objective, x, jac=True, method="L-BFGS-B", options={"maxiter": 300}).fun) for x in starts)

@@ -13,10 +13,10 @@ import numpy as np
 
 from optima.checker import Verification, verify_invariant
 from optima.files import opened, parse_json, read_arrays, whole
-from optima.model.foreign import check_fields, check_matrix, check_numbers
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
+from optima.model.foreign import check_fields, check_matrix, check_numbers
 from optima.model.key import problem_dict, problem_from
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
