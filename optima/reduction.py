@@ -17,6 +17,10 @@ from optima.model.inputs import positive_integer
 
 # Relative size up to which singular values beyond the width are taken for rounding noise.
 NOISE = 1e-6
+UNREGULARISED = (
+    "reg is 0; pass a positive finite number, or use max_margin: without regularisation the loss has no minimum, and "
+    "training goes on towards a code of largest margin"
+)
 
 
 def exponent(depth: float | Array) -> float | Array:
@@ -64,8 +68,8 @@ class Reduction:
     logits, from which such values are removed; logits of a higher rank than the width keep theirs, and no
     factors have them.
 
-    Raises ValueError for relu models, where no such reduction is known, and for class-mean logits that are not
-    finite or of the wrong shape.
+    Raises ValueError for relu models, where no such reduction is known, without regularisation, and for class-mean
+    logits that are not finite or of the wrong shape.
 
     Source: derivations/schatten_reduction.py; garrod2025, Lemma 1.
     """
@@ -75,6 +79,8 @@ class Reduction:
     def __post_init__(self) -> None:
         if model_itself(self.problem).activation != "linear":
             raise ValueError("the reduction to singular values needs activation='linear'")
+        if not self.problem.regularised:
+            raise ValueError(UNREGULARISED)
 
     @property
     def exponent(self) -> float:

@@ -178,7 +178,7 @@ def test_scales_of_no_problem_have_a_repr(empty):
 
 def test_html_is_well_formed_and_has_the_numbers(solution, training):
     rows = Tables(solution._repr_html_()).rows
-    assert ["structure", solution.structure] in rows
+    assert ["structure", solution.recognition.description] in rows
     assert [row for row in rows if row[0] == "3" and row[2].startswith("square-antiprism")]
     cell = training.compare()[0]
     rows = Tables(cell._repr_html_()).rows

@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import optima
 from optima import DeepUFM
 
 # Inputs that the library does not treat as its documentation says; the mark goes when the library is mended.
@@ -324,7 +325,7 @@ def short_id(value):
 
 GOOD = {"classes": 3, "depth": 2, "reg": 0.1}
 NOT_INTEGERS = [2.0, 2.5, "2", None, [2], (2,), {2}, 2j, math.nan, Decimal(2), Fraction(2), np.float64(2), b"2"]
-NOT_POSITIVE = [0, -1, 0.0, -0.0, -1e-9, math.nan, math.inf, -math.inf, np.float64("nan"), Decimal("-1")]
+BELOW_ZERO = [-1, -1e-9, math.nan, math.inf, -math.inf, np.float64("nan"), Decimal("-1")]
 NOT_NUMBERS = ["0.1", "", "a", b"", None, {0.1}, {"reg": 0.1}, 1j, object, 10**400]
 
 BAD = [
@@ -334,8 +335,8 @@ BAD = [
     *(("samples", value) for value in [0, -1, True, False, *(v for v in NOT_INTEGERS if v not in ([2], (2,)))]),
     *(("samples", value) for value in [[], [1], [1, 2], [1, 2, 3, 4], [1, 2, 0], [1, 2, 2.5], [1, 2, True], "123"]),
     *(("samples", [1, 2, value]) for value in [-1, None, "3", math.nan]),
-    *(("reg", value) for value in [True, False, np.True_, *NOT_POSITIVE, *NOT_NUMBERS]),
-    *(("reg", [0.1, value, 0.1]) for value in [True, *NOT_POSITIVE, *NOT_NUMBERS]),
+    *(("reg", value) for value in [True, False, np.True_, *BELOW_ZERO, *NOT_NUMBERS]),
+    *(("reg", [0.1, value, 0.1]) for value in [True, *BELOW_ZERO, *NOT_NUMBERS]),
     *(("reg", value) for value in [[], [0.1], [0.1, 0.1], [0.1] * 4, np.full(2, 0.1), [[0.1] * 3]]),
     *(("loss", value) for value in ["", "CE", "hinge", None, 1, ["ce"], ("ce", "mse"), b"ce", math.nan]),
     *(("activation", value) for value in ["", "ReLU", "tanh", None, 0, ["relu"], b"relu", max]),
@@ -402,7 +403,7 @@ def assert_valid(problem):
     assert problem.width is None or problem.width >= 1
     regs = problem.reg if isinstance(problem.reg, tuple) else (problem.reg,)
     assert len(regs) in (1, problem.depth + 1)
-    assert all(type(reg) is float and 0 < reg < math.inf for reg in regs)
+    assert all(type(reg) is float and 0 <= reg < math.inf for reg in regs)
     sizes = problem.samples if isinstance(problem.samples, tuple) else (problem.samples,)
     assert len(sizes) in (1, problem.classes)
     assert all(type(size) is int and size >= 1 for size in sizes)
@@ -515,3 +516,20 @@ def test_shapes_of_factors():
     assert DeepUFM(3, 1, 0.1, samples=(1, 2, 3), width=5).factor_shapes() == [(3, 5), (5, 6)]
     assert DeepUFM(3, 2, 0.1).factor_shapes(7) == [(7, 7), (3, 7), (7, 3)]
     assert DeepUFM(3, 1, 0.1).factor_shapes(0) == [(3, 0), (0, 3)]
+
+
+def test_a_problem_without_regularisation_has_an_objective_and_no_minimum():
+    problem = DeepUFM(4, 2, 0)
+    rng = np.random.default_rng(0)
+    factors = [rng.standard_normal(shape) for shape in problem.factor_shapes(4)]
+    assert problem.objective(factors) == problem.data_loss(problem.logits(factors))
+    assert not problem.regularised
+    assert DeepUFM(4, 2, (1e-3, 0.0, 1e-3)).regularised is False
+    assert DeepUFM(4, 2, 1e-3).regularised
+    calls = (optima.solve, optima.certify, optima.structure_losses, optima.Reduction, lambda p: optima.sweep([p]))
+    for call in calls:
+        with pytest.raises(ValueError, match=r"reg is 0; pass a positive finite number, or use max_margin"):
+            call(problem)
+    for bad in (-1e-300, math.nan, math.inf):
+        with pytest.raises(ValueError, match="pass a positive finite number"):
+            DeepUFM(4, 2, bad)

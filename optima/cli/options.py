@@ -132,6 +132,6 @@ def _regularisation(reg: str | None, per_factor: str | None) -> float | tuple[fl
     if (reg is None) == (per_factor is None):
         raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
     if reg is not None:
-        return parse.positive_real(reg, "reg")
+        return parse.positive_real(reg, "reg", zero=True)
     assert per_factor is not None
-    return tuple(parse.positive_real(part, "reg-per-factor") for part in per_factor.split(","))
+    return tuple(parse.positive_real(part, "reg-per-factor", zero=True) for part in per_factor.split(","))

@@ -25,10 +25,12 @@ def real(text: str) -> float:
         raise ValueError(f"{text!r} is not a number; pass one such as 0.001, 1e-3 or 2^-10") from None
 
 
-def positive_real(text: str, name: str) -> float:
-    """A positive finite number."""
+def positive_real(text: str, name: str, zero: bool = False) -> float:
+    """A positive finite number, with ``zero`` also 0."""
     value = real(text)
-    if not (value > 0 and math.isfinite(value)):
+    # What is too small for a float was not meant as zero.
+    none = zero and value == 0 and not re.search("[1-9]", text)
+    if not ((value > 0 or none) and math.isfinite(value)):
         raise ValueError(f"{name} is {' '.join(text.split())}; pass a positive finite number")
     return value
 

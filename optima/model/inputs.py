@@ -43,8 +43,8 @@ def positive_integer(name: str, value: object, minimum: int = 1) -> int:
     return number
 
 
-def positive_number(name: str, value: object) -> float:
-    """``value`` as a positive finite float, or an error that says what to pass."""
+def positive_number(name: str, value: object, zero: bool = False) -> float:
+    """``value`` as a positive finite float, with ``zero`` also as 0.0, or an error that says what to pass."""
     value = _scalar(value)
     real = isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_, np.timedelta64))
     if not real:
@@ -53,9 +53,10 @@ def positive_number(name: str, value: object) -> float:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
         number = math.inf
-    if not (number > 0 and math.isfinite(number)):
+    if not ((number > 0 or (zero and value == 0)) and math.isfinite(number)):
         raise ValueError(f"{name} is {shown(value)}; pass a positive finite number")
-    return number
+    # Not minus zero.
+    return number + 0.0
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> None:

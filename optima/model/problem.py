@@ -42,7 +42,7 @@ class DeepUFM:
         Number of weight matrices L >= 1; with the features H there are L + 1 factors.
     reg
         Regularisation: one positive number for all factors, or L + 1 of them in the order
-        W_1, ..., W_L, H.
+        W_1, ..., W_L, H. Zero is no regularisation: then there is an objective, and no minimum.
     samples
         Samples per class: one number n for all classes, or K of them.
     width
@@ -95,8 +95,8 @@ class DeepUFM:
 
     def _checked_reg(self) -> float | tuple[float, ...]:
         if not is_sequence(self.reg):
-            return positive_number("reg", self.reg)
-        regs = tuple(positive_number("reg", value) for value in self.reg)  # type: ignore[union-attr]
+            return positive_number("reg", self.reg, zero=True)
+        regs = tuple(positive_number("reg", value, zero=True) for value in self.reg)  # type: ignore[union-attr]
         if len(regs) != self.depth + 1:
             raise ValueError(
                 f"reg has {len(regs)} values but depth {self.depth} has {self.depth + 1} factors; "
@@ -119,6 +119,11 @@ class DeepUFM:
     def regs(self) -> tuple[float, ...]:
         """Regularisation of each factor, in the order W_1, ..., W_L, H."""
         return self.reg if isinstance(self.reg, tuple) else (self.reg,) * (self.depth + 1)
+
+    @property
+    def regularised(self) -> bool:
+        """Whether every factor is regularised, so that the objective has a minimum."""
+        return all(self.reg) if isinstance(self.reg, tuple) else self.reg > 0
 
     @property
     def balanced(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from optima.structures.recognition.result import UNNAMED
+
 ABBREVIATIONS = {
     "antiprism-stack-": "stack ",
     "augmented": "augm.",
@@ -30,6 +32,8 @@ WORD = re.compile("|".join(sorted(map(re.escape, ABBREVIATIONS), key=len, revers
 
 def short(name: str) -> str:
     """The name with its longest words cut, equal summands counted; one without such words stays as it is."""
+    if unnamed := re.fullmatch(rf"{UNNAMED} \((rank) (\d+)\)", name):
+        return f"{unnamed[1]}-{unnamed[2]} code"
     parts = Counter(re.findall(r"[^+(]+\([^)]*\)", name))
     if "+".join(parts.elements()) == name:
         name = "+".join(f"{count} {part}" if count > 1 else part for part, count in parts.items())

@@ -101,7 +101,7 @@ def test_a_cell_that_is_altered_is_noticed(path, call, column):
         ("DELETE FROM cell", "has lost 80 of its 80 cells"),
         ("DELETE FROM cell WHERE depth > 70", "has lost 9 of its 80 cells"),
         ("DELETE FROM source", "has lost 80 of its 80 cells"),
-        ("DELETE FROM certificate", "has lost 1 of its 1 certificates"),
+        ("DELETE FROM certificate", "has lost 80 of its 80 certificates"),
         ("DELETE FROM history WHERE rowid = 2", "has lost 1 of its 3 replaced minima"),
         ("DELETE FROM run WHERE seed > 3", "has lost 5 of its 9 runs"),
         ("DELETE FROM training", "has lost 9 of its 9 runs"),

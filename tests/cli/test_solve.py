@@ -143,7 +143,7 @@ def test_max_margin_at_infinite_depth(call):
 def test_max_margin_of_ten_classes(call):
     code, out, err = call("max-margin", "--classes", "10", "--depth", "5")
     assert (code, err) == (0, "")
-    assert "known by  local solution, best of" in out
+    assert "known by  best of starts; local solution, best of" in out
 
 
 def test_max_margin_print(call):

@@ -42,7 +42,7 @@ def test_every_cell_is_there(html, records):
         A, B = np.array(cell["code"][0]), np.array(cell["code"][-1])
         assert np.allclose(A @ B.T, record.means, atol=1e-3)
         assert (cell["lower"] is None) == (record.certificate is None)
-        assert f"{cell['name']} {cell['match']}" == record.structure
+        assert f"{cell['name']} {cell['match']}" == record.description
 
 
 def test_prices_of_the_named_structures(html, records):

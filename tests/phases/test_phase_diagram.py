@@ -149,8 +149,8 @@ def test_the_rows_of_a_diagram(diagram):
     assert (diagram.along, diagram.across, diagram.rows) == ("reg", "depth", (2, 3))
     names = [[(row["first"], row["second"]) for row in diagram.boundaries() if row["depth"] == L] for L in (2, 3)]
     # The phase of rank one is thinner than the grid: it shows only at the tie of its neighbours.
-    assert names[0] == [("simplex", "pairs"), ("pairs", "rank-1 code"), ("rank-1 code", "zero")]
-    assert names[1] == [("pairs", "rank-1 code"), ("rank-1 code", "zero")]
+    assert names[0] == [("simplex", "pairs"), ("pairs", "unnamed (rank 1)"), ("unnamed (rank 1)", "zero")]
+    assert names[1] == [("pairs", "unnamed (rank 1)"), ("unnamed (rank 1)", "zero")]
 
 
 def test_no_search_beats_the_phases_at_their_ties(diagram):
