@@ -66,6 +66,22 @@ def test_no_public_name_is_a_package_or_module(name):
     assert importlib.util.find_spec(f"optima.{name}") is None
 
 
+PACKAGES = sorted(path.parent.name for path in Path(optima.__file__).parent.glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("order", [PACKAGES, PACKAGES[::-1]], ids=["a to z", "z to a"])
+def test_every_package_is_imported_and_reached_by_its_name(order):
+    names = ", ".join(f"optima.{name}" for name in order)
+    code = f"import {names}; print(all(each.__name__.startswith('optima.') for each in ({names})))"
+    assert in_a_new_process(code) == "True\n"
+
+
+def test_architecture_names_every_room():
+    text = (Path(__file__).parents[1] / "ARCHITECTURE.md").read_text()
+    rooms = {path.stem for path in Path(optima.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert [room for room in sorted(rooms) if not room.startswith("__") and f"`{room}`" not in text] == []
+
+
 def test_subpackages_can_be_had_without_being_imported():
     assert in_a_new_process("import optima; print(optima.spectra.__name__, optima.plot.__name__)").split() == [
         "optima.spectra",
