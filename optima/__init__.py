@@ -56,6 +56,8 @@ __all__ = [
 ]
 __version__ = VERSION
 
+# Packages of use beside the public names; the others can be had the same way.
+ROOMS = ("atlas", "checker", "claims", "model", "phases", "plot", "proofs", "spectra", "structures", "training")
 # Where each public name is defined, as above.
 _HOMES = {
     "Comparison": "network.comparison",
@@ -95,4 +97,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *ROOMS, *(name for name in globals() if name.startswith("__"))})

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 LIST = HERE / "long_cases.txt"
 QUICK, LONG = 0.15, 2.0
 # What users were promised is shown by these, however long they take.
-STAY = ("tests/solve/test_hop.py",)
+STAY = ("tests/search/test_hop.py",)
 
 
 def node_of(case):

@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import inspect
+import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,26 @@ def test_every_package_is_imported_and_reached_by_its_name(order):
     assert in_a_new_process(code) == "True\n"
 
 
+CITED = re.compile(r":(?:func|class|mod|meth|attr|data):`~?(optima[\w.]+)`")
+
+
+def cited():
+    """Names that docstrings and comments of the package cite, with the files that do."""
+    for file in sorted(Path(optima.__file__).parent.rglob("*.py")):
+        for name in sorted(set(CITED.findall(file.read_text()))):
+            yield pytest.param(name, id=f"{file.stem}: {name}")
+
+
+@pytest.mark.parametrize("name", list(cited()))
+def test_what_docstrings_cite_can_be_reached(name):
+    assert pkgutil.resolve_name(name) is not None
+
+
+def test_a_name_that_is_not_there_would_be_noticed():
+    with pytest.raises((ImportError, AttributeError)):
+        pkgutil.resolve_name("optima.search.ladder.solve")
+
+
 def test_architecture_names_every_room():
     text = (Path(__file__).parents[1] / "ARCHITECTURE.md").read_text()
     rooms = {path.stem for path in Path(optima.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
@@ -87,6 +109,12 @@ def test_subpackages_can_be_had_without_being_imported():
         "optima.spectra",
         "optima.plot",
     ]
+
+
+def test_what_completion_offers_is_for_users():
+    offered = {name for name in dir(optima) if not name.startswith("_")}
+    assert offered == {*optima.__all__, *optima.ROOMS}
+    assert set(optima.ROOMS) <= set(PACKAGES)
 
 
 def test_a_public_name_can_be_replaced(monkeypatch):
