@@ -1,0 +1,52 @@
+"""From the end of a smoothed descent to the network itself, with all digits and a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optima.model import Array
+from optima.model.class_network import ClassNetwork
+from optima.relu.descent import WIDTHS, descend, smooth
+from optima.relu.kinks import NEAR, Pattern, Rest, settle, trimmed
+from optima.relu.objective import Objective
+
+STEPS = 300
+# How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
+# descent, and how many widths from zero a pre-activation counts as at the kink.
+READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A network with the verdict on it: where Newton's method came to rest, or where the descent ended."""
+
+    network: ClassNetwork
+    verdict: str
+    residual: float
+    curvature: float
+
+
+def finish(objective: Objective, point: Array) -> Finished:
+    """The best network that Newton's method reaches from a smoothed minimum, of a stationary one if there is any."""
+    smaller, start = trimmed(objective, point, objective.layers(point))
+    network = smaller.network(start)
+    best = Finished(network, "not converged", float("nan"), float("nan"))
+    start, last = start[None], 0.0
+    for width, near in READINGS:
+        if width != last:
+            start, last = descend(smaller, start, (width,), STEPS), width
+        rest = _settled(smaller, start[0], width, near)
+        reached = smaller.network(rest.point)
+        better = reached.loss < best.network.loss * (1 + 1e-9)
+        if rest.verdict != "not converged" and better:
+            best = Finished(reached, rest.verdict, rest.residual, rest.curvature)
+        if best.verdict == "minimum":
+            break
+    return best
+
+
+def _settled(objective: Objective, point: Array, width: float, near: float) -> Rest:
+    layers = objective.layers(point, smooth(objective, width))
+    return settle(objective, point, Pattern.of(layers, near * width * objective.units))

@@ -1,0 +1,109 @@
+"""Search for the best relu network of one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.relu.moves import hops
+from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
+from optima.relu.objective import Objective
+from optima.relu.pool import Pool
+from optima.relu.starts import chain_start, random_starts
+
+# Networks of each neighbouring problem that starts are made of.
+BEST = 4
+# The best minima of the pool, from which hops are made.
+HOPPED = 8
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a search does.
+
+    ``batch`` descents are made together: one batch from random starts, then batches of hops, ``most`` at most, until
+    ``patience`` of them in a row found nothing better. ``neighbours`` tells whether problems of one layer less, and of
+    one class less and more, are searched before, at quick effort.
+    """
+
+    batch: int
+    most: int
+    patience: int
+    neighbours: bool
+
+
+EFFORTS = {
+    "quick": Effort(32, 3, 2, False),
+    "normal": Effort(64, 16, 6, True),
+    "thorough": Effort(64, 80, 25, True),
+}
+
+
+def widths(problem: DeepUFM) -> tuple[int, ...]:
+    """Widths of H and of the hidden layers that are searched: K and half of it more, or the width of the model."""
+    K = problem.classes
+    room = K + K // 2 + 1
+    most = room if problem.width is None else min(room, problem.width)
+    return (min(K, most), *[most] * (problem.depth - 1))
+
+
+def look(
+    problem: DeepUFM,
+    seed: int,
+    effort: Effort,
+    chains: Sequence[Chain] = (),
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Objective, Pool]:
+    """The minima met by descents from named networks, neighbouring problems, random starts, and hops from the best."""
+    objective = Objective(problem, widths(problem))
+    rng = np.random.default_rng([seed, problem.classes, problem.depth])
+    beside = list(_beside(problem, seed)) if effort.neighbours else []
+    given = [chain_start(objective, chain) for chain in [*chains, *beside] if _fits(objective, chain)]
+    pool = Pool.empty(objective)
+    starts = np.concatenate([np.reshape(given, (-1, objective.size)), random_starts(objective, effort.batch, rng)])
+    pool = pool.with_descents(objective, starts, effort.batch)
+    quiet = 0
+    for number in range(effort.most):
+        before = pool.best
+        made = hops(objective, pool.points[:HOPPED], effort.batch, rng)
+        pool = pool.with_descents(objective, made, effort.batch)
+        quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1
+        if progress is not None:
+            progress(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}")
+        if quiet >= effort.patience:
+            break
+    return objective, pool
+
+
+def _fits(objective: Objective, chain: Chain) -> bool:
+    return all(len(layer) <= width for layer, width in zip(chain, objective.widths[1:], strict=True))
+
+
+def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
+    """Chains of the best networks of neighbouring problems, grown or cut to this one."""
+    if problem.depth > 2:
+        below = replace(problem, depth=problem.depth - 1, reg=Objective(problem, widths(problem)).reg)
+        for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
+            yield from with_idle_layer(chain)
+    if problem.balanced:
+        for chain in _quick(replace(problem, classes=problem.classes + 1), seed)[:BEST]:
+            yield from without_class(chain)
+        if problem.classes > 3:
+            yield from map(with_collapsed_class, _quick(replace(problem, classes=problem.classes - 1), seed))
+    else:
+        yield from _quick(replace(problem, samples=max(1, problem.size // problem.classes)), seed)
+
+
+def _beside_in_depth(problem: DeepUFM, seed: int) -> Iterator[Chain]:
+    if problem.depth > 2:
+        below = replace(problem, depth=problem.depth - 1)
+        for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
+            yield from with_idle_layer(chain)
+
+
+def _quick(problem: DeepUFM, seed: int, chains: Sequence[Chain] = ()) -> list[Chain]:
+    objective, pool = look(problem, seed, EFFORTS["quick"], chains)
+    return [objective.layers(point) for point in pool.points[:BEST]]

@@ -1,0 +1,80 @@
+"""Where descents begin: random networks of several kinds, and networks given by their pre-activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.model import Array
+from optima.relu.equivariant import equivariant_chain
+from optima.relu.objective import Objective
+
+# Relative size of singular values below which features count as dependent, so that no weights become huge.
+DEPENDENT = 1e-2
+# Relative size of the noise on starts whose features are drawn.
+NOISE = 0.05
+
+
+def random_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
+    """Points (count, D): every other one with a symmetry; else gaussian, or through sparse, 0/1 or skewed features."""
+    return np.array([_symmetric(objective, rng) if i % 2 else _random(objective, i // 2 % 4, rng) for i in range(count)])
+
+
+def _symmetric(objective: Objective, rng: np.random.Generator) -> Array:
+    return chain_start(objective, equivariant_chain(objective.widths[1:], objective.problem.classes, rng))
+
+
+def _random(objective: Objective, kind: int, rng: np.random.Generator) -> Array:
+    if kind == 0:
+        return _balanced(objective, [rng.standard_normal(shape) for shape in objective.shapes])
+    chain = [_features(kind, width, objective.problem.classes, rng) for width in objective.widths[1:]]
+    # Middle layers mostly copy: a number of layers begin alike.
+    if rng.random() < 0.6 and chain:
+        alike = int(rng.integers(1, len(chain) + 1))
+        chain[:alike] = [chain[0]] * alike
+    return _balanced(objective, _noisy(_parts_of_chain(objective, chain), rng))
+
+
+def _features(kind: int, width: int, classes: int, rng: np.random.Generator) -> Array:
+    if kind == 1:
+        return np.maximum(rng.standard_normal((width, classes)), 0.0)
+    if kind == 2:
+        return (rng.random((width, classes)) < rng.choice([0.2, 0.35, 0.5])).astype(float)
+    return rng.standard_normal((width, classes)) ** 2
+
+
+def chain_start(objective: Objective, chain: Sequence[Array]) -> Array:
+    """The point whose pre-activations are multiples of M_2, ..., M_L (d_l, K); neurons that are left over are dead."""
+    wide = [np.zeros((width, layer.shape[1])) for width, layer in zip(objective.widths[1:], chain, strict=True)]
+    for room, layer in zip(wide, chain, strict=True):
+        room[: len(layer)] = layer
+    return _balanced(objective, _parts_of_chain(objective, wide, dependent=1e-9))
+
+
+def _parts_of_chain(objective: Objective, chain: Sequence[Array], dependent: float = DEPENDENT) -> list[Array]:
+    """H, W_1, ... of least norm through the given pre-activations; the logits of cross-entropy are those of collapse."""
+    root = np.sqrt(objective.problem.class_sizes)
+    left, s, right = np.linalg.svd(chain[0] * root, full_matrices=False)
+    rank = min(len(s), objective.widths[0])
+    parts = [np.zeros(shape) for shape in objective.shapes]
+    parts[0][:rank] = np.sqrt(s[:rank, None]) * right[:rank]
+    parts[1][:, :rank] = left[:, :rank] * np.sqrt(s[:rank])
+    ends = [*chain[1:], _collapse(objective.problem.classes)] if objective.problem.loss == "ce" else chain[1:]
+    for index, (before, after) in enumerate(zip(chain, ends, strict=False)):
+        parts[2 + index] = after @ np.linalg.pinv(np.maximum(before, 0.0), rcond=dependent)
+    return parts
+
+
+def _collapse(classes: int) -> Array:
+    return np.eye(classes) - 1 / classes
+
+
+def _noisy(parts: list[Array], rng: np.random.Generator) -> list[Array]:
+    return [part + NOISE * np.sqrt(np.mean(part**2)) * rng.standard_normal(part.shape) for part in parts]
+
+
+def _balanced(objective: Objective, parts: list[Array]) -> Array:
+    """The point of the same network with factors of equal norm, up to a scale; factors of zeros are left."""
+    norms = [float(np.linalg.norm(part)) or 1.0 for part in parts]
+    return np.asarray(objective.joined([part / norm for part, norm in zip(parts, norms, strict=True)]))
