@@ -94,9 +94,15 @@ class ClassNetwork(Content):
         return self.fit + self.penalty
 
     @cached_property
+    def singular_values(self) -> Array:
+        """Nonzero singular values of the logits of all samples, descending."""
+        singular = np.linalg.svd(self.logits * np.sqrt(self.problem.class_sizes), compute_uv=False)
+        return np.asarray(singular[: _count(singular)])
+
+    @cached_property
     def ranks(self) -> tuple[int, ...]:
         """Numerical ranks of M_2, ..., M_L and Z."""
-        return tuple(_rank(layer) for layer in self.layers)
+        return tuple(_count(np.linalg.svd(layer, compute_uv=False)) for layer in self.layers)
 
     @property
     def middle_rank(self) -> int:
@@ -118,8 +124,8 @@ class ClassNetwork(Content):
         return [_padded(factor, shape) for factor, shape in zip([*weights, features], shapes, strict=True)]
 
 
-def _rank(layer: Array) -> int:
-    singular = np.linalg.svd(layer, compute_uv=False)
+def _count(singular: Array) -> int:
+    """Number of singular values (descending) that count as nonzero."""
     return int(np.sum(singular > ZERO * singular[0])) if singular.size and singular[0] > 0 else 0
 
 

@@ -38,7 +38,7 @@ def check_solution(solution: Solution) -> None:
             check_fields(minimum)
             check_real("the loss of a minimum", minimum.loss)
             check_matrix("the means of a minimum", minimum.means, solution.problem.classes)
-    for i, factor in enumerate(solution.network or ()):
+    for i, factor in enumerate(() if solution.network is None else solution.network.factors):
         if not (factor.dtype.kind == "f" and np.isfinite(factor).all()):
             raise ValueError(f"factor {i} of the network is {shown(factor)}; pass finite numbers")
     if solution.proof is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.model.class_network import ClassNetwork
 from optima.model.content import Content
 from optima.presented import drawn_by, shown_by
 from optima.proofs import Certificate
@@ -25,7 +26,9 @@ from optima.structures.recognition.result import Recognition
 
 @dataclass(frozen=True, eq=False)
 class Solution(Content):
-    r"""The best minimum known of the reduced problem min_M fit(M) + c sum_i s_i(Z)^p.
+    r"""The best minimum known of the reduced problem min_M fit(M) + c rho(Z).
+
+    The price rho(Z) is sum_i s_i(Z)^p for linear models, and for relu the least cost of a network whose logits are Z.
 
     Attributes
     ----------
@@ -36,7 +39,7 @@ class Solution(Content):
     recognition
         Its name, up to relabelling, rotation and scale, or the facts of an unnamed one; :attr:`structure` is the name.
     ladder
-        The rungs searched, by rank.
+        The rungs searched, by rank; for relu by the least rank of a layer of pre-activations.
     candidates
         Loss of every named structure (balanced problems).
     known_by
@@ -46,7 +49,7 @@ class Solution(Content):
     proof
         A certificate, where one was worked for.
     network
-        Factors W_1, ..., W_L, H of a network with these logits, where the reduction has none (relu).
+        A network with these logits, where the reduction has none (relu).
 
     Equal solutions have equal fields, arrays entry by entry.
     """
@@ -61,7 +64,7 @@ class Solution(Content):
     effort: str
     seconds: float = field(compare=False)
     proof: Certificate | None = None
-    network: tuple[Array, ...] | None = None
+    network: ClassNetwork | None = None
 
     @property
     def structure(self) -> str:
@@ -97,12 +100,14 @@ class Solution(Content):
     @cached_property
     def fit(self) -> float:
         """Mean cross-entropy or squared error at M, without the singular values that count as zero."""
+        if self.network is not None:
+            return self.network.fit
         return self._reduction.fit(self._reduction.admissible(self.means))
 
     @cached_property
     def penalty(self) -> float:
-        """c sum_i s_i(Z)^p."""
-        return self._reduction.penalty(self.means)
+        """c rho(Z)."""
+        return self._reduction.penalty(self.means) if self.network is None else self.network.penalty
 
     @property
     def loss(self) -> float:
@@ -112,6 +117,8 @@ class Solution(Content):
     @cached_property
     def singular_values(self) -> Array:
         """Nonzero singular values of Z in R^{K x N}, descending."""
+        if self.network is not None:
+            return self.network.singular_values
         return self._reduction.singular_values(self.means)
 
     @property
@@ -127,7 +134,7 @@ class Solution(Content):
 
     def factors(self, width: int | None = None) -> list[Array]:
         """(W_1, ..., W_L, H) whose all-parameter objective is the loss, balanced for linear models."""
-        return list(self.network) if self.network is not None else self._reduction.lift(self.means, width)
+        return self.network.repeated(width) if self.network is not None else self._reduction.lift(self.means, width)
 
     def __str__(self) -> str:
         return str(shown_by("report.solution:solution_text", self))

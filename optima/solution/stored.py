@@ -12,6 +12,7 @@ import numpy as np
 
 from optima.files import opened, parse_json, read_arrays, whole
 from optima.model import Array
+from optima.model.class_network import ClassNetwork
 from optima.model.key import problem_dict, problem_from
 from optima.proofs import Certificate
 from optima.solution.minima import Minimum, Rung
@@ -51,7 +52,21 @@ def solution_dict(solution: Solution, logits: bool = False) -> dict[str, Any]:
         "effort": solution.effort,
         "seconds": solution.seconds,
     }
+    if solution.network is not None:
+        out |= _network_dict(solution.network)
     return out | {"logits": solution.means.tolist()} if logits else out
+
+
+def _network_dict(network: ClassNetwork) -> dict[str, Any]:
+    """What is told of a network layer by layer: one column for each class."""
+    hidden = network.layers[:-1]
+    return {
+        "middle_rank": network.middle_rank,
+        "layers": [
+            {"rank": rank, "preactivations": layer.tolist(), "features": network.activated(layer).tolist()}
+            for rank, layer in zip(network.ranks, hidden, strict=False)
+        ],
+    }
 
 
 def write_solution(solution: Solution, path: str | Path) -> None:
@@ -61,7 +76,7 @@ def write_solution(solution: Solution, path: str | Path) -> None:
     arrays = {"means": np.stack([solution.means, *(minimum.means for minimum in minima)])}
     if solution.proof is not None:
         arrays |= {PROOF + name: array for name, array in solution.proof.arrays().items()}
-    arrays |= {f"{FACTOR}{i}": factor for i, factor in enumerate(solution.network or ())}
+    arrays |= {f"{FACTOR}{i}": factor for i, factor in enumerate(_factors(solution))}
     with whole(path) as stream:
         np.savez_compressed(stream, text=np.array(text), **arrays)  # type: ignore[arg-type]
 
@@ -81,8 +96,13 @@ def read_fields(path: str | Path) -> dict[str, Any]:
     proof = {name[len(PROOF) :]: array for name, array in stored.items() if name.startswith(PROOF)}
     fields["proof"] = Certificate.from_arrays(fields["problem"], fields["means"], proof) if proof else None
     factors = sum(name.startswith(FACTOR) for name in stored)
-    fields["network"] = tuple(stored[f"{FACTOR}{i}"] for i in range(factors)) if factors else None
+    stored_factors = tuple(stored[f"{FACTOR}{i}"] for i in range(factors))
+    fields["network"] = ClassNetwork(fields["problem"], stored_factors) if factors else None
     return fields
+
+
+def _factors(solution: Solution) -> tuple[Array, ...]:
+    return () if solution.network is None else solution.network.factors
 
 
 def _recognition(fields: dict[str, Any]) -> Recognition:
