@@ -14,6 +14,7 @@ from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
+from optima.relu.solve import search_networks
 from optima.search.ladder import search
 from optima.search.sweep import Progress, search_all
 from optima.solution import Solution
@@ -56,8 +57,23 @@ def solve(
     Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
     the ladder of ranks; garrod2025.
     """
+    if problem.activation == "relu" and problem.depth > 1:
+        return _network(problem, seed, effort, starts, ranks, progress)
     solution = search(problem, seed, effort, starts, ranks, progress, many)
     return replace(solution, proof=cheap_certificate(problem, solution.means))
+
+
+def _network(
+    problem: DeepUFM,
+    seed: int,
+    effort: str,
+    starts: Sequence[Array],
+    ranks: Sequence[int] | None,
+    progress: Callable[[str], None] | None,
+) -> Solution:
+    if len(starts) or ranks is not None:
+        raise ValueError("logits do not tell a relu network: starts and ranks are for linear models; leave them out")
+    return search_networks(problem, seed, effort, progress=progress)
 
 
 def sweep(

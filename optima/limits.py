@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optima.model import DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import UNREGULARISED, Reduction, geometric_mean
 
 # Regularisations in which losses and their gradients keep their digits.
 LEAST_REG, MOST_REG = 1e-300, 1e300
@@ -11,6 +11,10 @@ LEAST_REG, MOST_REG = 1e-300, 1e300
 ROOM = 64
 # Matrices of K x K numbers that a search holds at once, measured from 1000 classes on.
 SEARCH_MATRICES = 100
+# Numbers of a relu network that is searched, at most: Newton's method solves systems of this size.
+MOST_NETWORK = 6000
+# Regularisations between which descents of relu networks were tried: below, the ridge of the last layer loses digits.
+LEAST_NETWORK_REG, MOST_NETWORK_REG = 1e-9, 1e3
 # Copies of the factors and logits of a run that training holds at once.
 RUN_COPIES = 4
 # Classes up to which the margins of named structures are listed.
@@ -47,6 +51,23 @@ def check_searchable(problem: DeepUFM) -> None:
         raise ValueError(
             f"the regularisation {reduction.reg:.3g} is beyond the range of the search; pass one from {LEAST_REG:g} "
             f"to {MOST_REG:g}, less in proportion to (L + 1) / 2 and the samples to the power 1 / (L + 1)"
+        )
+
+
+def check_networks(problem: DeepUFM, size: int) -> None:
+    """Raise ValueError when a search over relu networks of ``size`` numbers is too long, or floats cannot hold it."""
+    if not problem.regularised:
+        raise ValueError(UNREGULARISED)
+    if size > MOST_NETWORK:
+        raise ValueError(
+            f"relu networks of {problem.classes} classes and depth {problem.depth} have {size} numbers to search, and "
+            f"{MOST_NETWORK} are the limit; pass fewer classes, or a smaller depth or width"
+        )
+    reg = geometric_mean(problem.regs)
+    if not LEAST_NETWORK_REG <= reg <= MOST_NETWORK_REG:
+        raise ValueError(
+            f"the regularisation {reg:.3g} is beyond the range of the search over relu networks; "
+            f"pass one from {LEAST_NETWORK_REG:g} to {MOST_NETWORK_REG:g}"
         )
 
 

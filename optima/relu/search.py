@@ -12,6 +12,7 @@ from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
 from optima.relu.pool import Pool
+from optima.reduction import geometric_mean
 from optima.relu.starts import chain_start, random_starts
 
 # Networks of each neighbouring problem that starts are made of.
@@ -50,13 +51,27 @@ def widths(problem: DeepUFM) -> tuple[int, ...]:
     return (min(K, most), *[most] * (problem.depth - 1))
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a search met, and how many descents it made, ``random`` of them from random starts."""
+
+    objective: Objective
+    pool: Pool
+    descents: int
+    random: int
+
+    def best(self, count: int) -> Iterator[tuple[Array, int]]:
+        """The points of the best minima, with the number of descents that ended there."""
+        return zip(self.pool.points[:count], self.pool.hits[:count], strict=True)
+
+
 def look(
     problem: DeepUFM,
     seed: int,
     effort: Effort,
     chains: Sequence[Chain] = (),
     progress: Callable[[str], None] | None = None,
-) -> tuple[Objective, Pool]:
+) -> Looked:
     """The minima met by descents from named networks, neighbouring problems, random starts, and hops from the best."""
     objective = Objective(problem, widths(problem))
     rng = np.random.default_rng([seed, problem.classes, problem.depth])
@@ -65,17 +80,18 @@ def look(
     pool = Pool.empty(objective)
     starts = np.concatenate([np.reshape(given, (-1, objective.size)), random_starts(objective, effort.batch, rng)])
     pool = pool.with_descents(objective, starts, effort.batch)
-    quiet = 0
+    quiet, descents = 0, len(starts)
     for number in range(effort.most):
         before = pool.best
         made = hops(objective, pool.points[:HOPPED], effort.batch, rng)
         pool = pool.with_descents(objective, made, effort.batch)
+        descents += effort.batch
         quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1
         if progress is not None:
             progress(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}")
         if quiet >= effort.patience:
             break
-    return objective, pool
+    return Looked(objective, pool, descents, effort.batch)
 
 
 def _fits(objective: Objective, chain: Chain) -> bool:
@@ -85,11 +101,11 @@ def _fits(objective: Objective, chain: Chain) -> bool:
 def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
     """Chains of the best networks of neighbouring problems, grown or cut to this one."""
     if problem.depth > 2:
-        below = replace(problem, depth=problem.depth - 1, reg=Objective(problem, widths(problem)).reg)
+        below = replace(problem, depth=problem.depth - 1, reg=geometric_mean(problem.regs))
         for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
             yield from with_idle_layer(chain)
     if problem.balanced:
-        for chain in _quick(replace(problem, classes=problem.classes + 1), seed)[:BEST]:
+        for chain in _quick(replace(problem, classes=problem.classes + 1), seed):
             yield from without_class(chain)
         if problem.classes > 3:
             yield from map(with_collapsed_class, _quick(replace(problem, classes=problem.classes - 1), seed))
@@ -105,5 +121,5 @@ def _beside_in_depth(problem: DeepUFM, seed: int) -> Iterator[Chain]:
 
 
 def _quick(problem: DeepUFM, seed: int, chains: Sequence[Chain] = ()) -> list[Chain]:
-    objective, pool = look(problem, seed, EFFORTS["quick"], chains)
-    return [objective.layers(point) for point in pool.points[:BEST]]
+    looked = look(problem, seed, EFFORTS["quick"], chains)
+    return [looked.objective.layers(point) for point, _ in looked.best(BEST)]

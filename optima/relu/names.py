@@ -1,0 +1,60 @@
+"""The name of a network, by the spectra of all of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.model import Array
+from optima.model.class_network import ClassNetwork
+from optima.structures.networks import NamedNetwork
+from optima.structures.recognition.facts import distinct_margins, multiplicities
+from optima.structures.recognition.result import UNNAMED, Recognition
+from optima.structures.recognition.view import View
+
+# Difference of spectra of norm one up to which a network counts as a named one: the best shape of a network follows
+# the regularisation a little, that of a named one does not.
+TOLERANCE = 0.01
+ZERO = "zero"
+
+
+def recognise_network(network: ClassNetwork, named: Sequence[NamedNetwork]) -> Recognition:
+    r"""The named network whose features have, layer by layer and up to scale, the same singular values.
+
+    .. math:: \max_l \| s(X_l) / \|X_l\|_F - s(X'_l) / \|X'_l\|_F \| \le 0.01, \qquad X_l = \mathrm{relu}(M_l)
+
+    for l = 2, ..., L; the left side is the ``distance``. Singular values do not depend on the order of classes and
+    neurons. ``rank`` is the least rank of a layer of pre-activations, the other facts are those of the logits.
+    """
+    if not network.logits.any():
+        return Recognition(ZERO, 0.0, 0, (), 1, None, TOLERANCE)
+    own = _spectra(network.layers[:-1])
+    near = [(_distance(own, each.preactivations(network.problem.depth)), each.name) for each in named]
+    distance, name = min(near, default=(np.inf, UNNAMED))
+    logits = View(network.logits, TOLERANCE, network.problem.loss)
+    found = distance <= TOLERANCE
+    return Recognition(
+        name if found else UNNAMED,
+        distance if found else None,
+        network.middle_rank,
+        multiplicities(logits.singular_values, TOLERANCE),
+        distinct_margins(network.logits, TOLERANCE),
+        None,
+        TOLERANCE,
+    )
+
+
+def _distance(own: Sequence[Array], layers: Sequence[Array]) -> float:
+    return max(float(np.linalg.norm(a - b)) for a, b in zip(own, _spectra(layers), strict=True))
+
+
+def _spectra(layers: Sequence[Array]) -> list[Array]:
+    """Singular values of the features of each layer, as many as there are classes, of norm one."""
+    spectra = []
+    for layer in layers:
+        singular = np.linalg.svd(np.maximum(layer, 0.0), compute_uv=False)
+        padded = np.zeros(layer.shape[1])
+        padded[: len(singular)] = singular[: len(padded)]
+        spectra.append(padded / max(float(np.linalg.norm(padded)), 1e-300))
+    return spectra

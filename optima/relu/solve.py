@@ -1,0 +1,143 @@
+"""The best relu network known of one problem, with the ladder of middle ranks."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from optima.limits import check_networks
+from optima.model import DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.model.inputs import one_of, positive_integer
+from optima.reduction import geometric_mean
+from optima.relu.finish import Finished, finish
+from optima.relu.names import recognise_network
+from optima.relu.objective import Objective
+from optima.relu.search import EFFORTS, Looked, look, widths
+from optima.scales import best_scales
+from optima.solution import Minimum, Rung, Solution
+from optima.structures.networks import NamedNetwork, class_factors, network_catalogue
+from optima.workers.threads import single_threaded
+
+# Minima that are finished by Newton's method, by effort.
+FINISHED = {"quick": 4, "normal": 8, "thorough": 16}
+# Relative difference up to which two finished networks are the same minimum.
+SAME = 1e-9
+
+
+def search_networks(
+    problem: DeepUFM,
+    seed: int = 0,
+    effort: str = "normal",
+    starts: Sequence[ClassNetwork] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Solution:
+    r"""Best relu network known, over networks of every rank.
+
+    .. math:: \min_{W_1..W_L, H} \sum_c \pi_c g_c(Z_{:c}) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|_F^2
+        + \tfrac{\lambda_H}{2} \sum_c n_c \|H_{:c}\|^2, \qquad Z = W_L s(W_{L-1} \cdots s(W_1 H))
+
+    Descents from named networks, from networks of neighbouring problems, from random ones with and without symmetry,
+    then hops from the best; relu is smoothed from inside on the way. The best ends are solved by Newton's method with
+    the pre-activations that are zero held there, which gives all digits and a verdict. Nothing is proved by it.
+
+    Parameters
+    ----------
+    problem
+        A relu model of depth two or more, classes of any sizes.
+    seed, effort
+        Equal seeds give equal results; ``"quick"``, ``"normal"`` or ``"thorough"``.
+    starts
+        Networks of the same problem to begin from in addition.
+    progress
+        Called with one line after each batch of descents.
+
+    Raises ValueError for an unknown effort, and for problems beyond :mod:`optima.limits`.
+    Source: derivations/relu_price.py; sukenik2024; garrod2025, Theorem 7.
+    """
+    one_of("effort", effort, tuple(EFFORTS))
+    seed = positive_integer("seed", seed, minimum=0)
+    check_networks(problem, Objective(problem, widths(problem)).size)
+    began = time.perf_counter()
+    named = _named(problem)
+    # The rounding of a product, and so the path of a descent, depends on the number of threads.
+    with single_threaded():
+        chains = [network.layers[:-1] for _, network in [*named.values(), *((None, each) for each in starts)]]
+        looked = look(problem, seed, EFFORTS[effort], chains, progress)
+        ends = _finished(looked, FINISHED[effort], [network for _, network in named.values()])
+    best, hits = ends[0]
+    catalogue = _catalogue(problem)
+    return Solution(
+        problem,
+        best.network.logits,
+        recognise_network(best.network, catalogue),
+        _ladder(ends, catalogue),
+        {name: loss for name, (loss, _) in named.items()},
+        f"best of {looked.descents} descents, {looked.random} of them from random starts; {hits} ended there",
+        seed,
+        effort,
+        time.perf_counter() - began,
+        network=best.network,
+    )
+
+
+def _catalogue(problem: DeepUFM) -> list[NamedNetwork]:
+    return network_catalogue(problem.classes, problem.loss, problem.depth)
+
+
+def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
+    """Loss and network of the named networks at their best scales, best first."""
+    if not problem.balanced:
+        return {}
+    found = {}
+    for each in _catalogue(problem):
+        if problem.width is not None and each.width > problem.width:
+            continue
+        scales = best_scales(each, problem.depth, geometric_mean(problem.regs), problem.class_sizes[0], problem.loss).scales
+        network = ClassNetwork(problem, tuple(class_factors(problem, each, scales.ravel().tolist())))
+        found[each.name] = (network.loss, network)
+    return dict(sorted(found.items(), key=lambda item: item[1][0]))
+
+
+def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list[tuple[Finished, int]]:
+    """The finished minima with their hits, best first: never worse than a named network or zero."""
+    ends = [(finish(looked.objective, point), int(hits)) for point, hits in looked.best(count)]
+    problem = looked.objective.problem
+    zero = ClassNetwork(problem, tuple(np.zeros(shape) for shape in _zero_shapes(problem)))
+    ends += [(Finished(network, "unverified", float("nan"), float("nan")), 0) for network in [*named[:1], zero]]
+    ends.sort(key=lambda end: end[0].network.loss)
+    distinct: list[tuple[Finished, int]] = []
+    for end, hits in ends:
+        if distinct and end.network.loss <= distinct[-1][0].network.loss * (1 + SAME):
+            kept, before = distinct[-1]
+            better = end if kept.verdict != "minimum" and end.verdict == "minimum" else kept
+            distinct[-1] = (better, before + hits)
+        else:
+            distinct.append((end, hits))
+    return distinct
+
+
+def _zero_shapes(problem: DeepUFM) -> list[tuple[int, int]]:
+    return [*[(1, 1)] * (problem.depth - 1), (problem.classes, 1), (1, problem.classes)]
+
+
+def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[NamedNetwork]) -> tuple[Rung, ...]:
+    """Rungs by middle rank."""
+    rungs: defaultdict[int, list[Minimum]] = defaultdict(list)
+    for end, hits in ends:
+        network = end.network
+        name = recognise_network(network, catalogue).name
+        rank = network.middle_rank
+        minimum = Minimum(
+            network.loss, end.verdict, end.residual, end.curvature, hits, network.logits, rank, name
+        )
+        rungs[rank].append(minimum)
+    nan = float("nan")
+    return tuple(
+        Rung(rank, tuple(minima), sum(minimum.hits for minimum in minima), 0, nan)
+        for rank, minima in sorted(rungs.items())
+        if rank
+    )
