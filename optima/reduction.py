@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optima.model import Array, DeepUFM
 from optima.model.arguments import model_itself
@@ -41,6 +42,13 @@ def geometric_mean(values: Sequence[float]) -> float:
 def center(logits: Array) -> Array:
     """Logits with each column's mean removed: cross-entropy is unchanged, no singular value rises."""
     return logits - logits.mean(axis=0, keepdims=True)
+
+
+def balanced_factors(products: ArrayLike, rank: int) -> Array:
+    """A = U sqrt(S) and B = V sqrt(S) of matrices U S V^T (..., K, K) cut to a rank r, shape (..., 2, K, r)."""
+    U, s, V = np.linalg.svd(np.asarray(products, dtype=float))
+    root = np.sqrt(s[..., None, :rank])
+    return np.stack([U[..., :rank] * root, np.swapaxes(V, -1, -2)[..., :rank] * root], axis=-3)
 
 
 def numerical_rank(singular: Array, tolerance: float | Array) -> int:

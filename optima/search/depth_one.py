@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.reduction import balanced_factors
 from optima.search.rung import STATIONARY, RungPoint, balanced, descend, polish
 from optima.search.rung_objective import RungObjective
 
@@ -37,8 +38,7 @@ def depth_one_minimum(
         if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= ROUNDING:
             return RungPoint(float(value[0]), guess, norm, math.nan, "minimum"), excess
     eye = np.eye(problem.classes) - 1 / problem.classes
-    U, s, V = np.linalg.svd(eye / objective.column)
-    start = np.stack([U[:, :rank] * np.sqrt(s[:rank]), V[:rank].T * np.sqrt(s[:rank])])
+    start = balanced_factors(eye / objective.column, rank)
     end = balanced(descend(objective, start[None], steps=4000, tolerance=1e-10).factors)[0]
     s = np.sum(end[0] ** 2, axis=0)
     kept = s > NEGLIGIBLE * max(1.0, s[0])

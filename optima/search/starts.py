@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from optima.model import Array
@@ -22,13 +20,6 @@ def random_codes(objective: RungObjective, rank: int, count: int, rng: np.random
     points /= np.linalg.norm(points, axis=2, keepdims=True)
     noise = rng.standard_normal(points.shape) * (np.arange(count) % 2)[:, None, None] / np.sqrt(rank)
     return scaled(objective, centred(objective, np.stack([points, points + 0.5 * noise], axis=1)))
-
-
-def from_products(products: Sequence[Array], rank: int) -> Array:
-    """Balanced factors (S, 2, K, r) of the best approximations of rank r to matrices A B^T."""
-    U, s, V = np.linalg.svd(np.asarray(products))
-    root = np.sqrt(s[:, None, :rank])
-    return np.stack([U[:, :, :rank] * root, np.swapaxes(V, 1, 2)[:, :, :rank] * root], axis=1)
 
 
 def split(objective: RungObjective, factors: Array, count: int, rng: np.random.Generator) -> Array:

@@ -12,11 +12,10 @@ from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
 from optima.model.content import Content
 from optima.model.network import Network, penalty
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors
 from optima.search.rung import RungPoint
 from optima.search.rung import polish as newton
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import from_products
 from optima.structures.recognition import recognise
 from optima.training.measures import class_means
 
@@ -168,7 +167,7 @@ def _on_rung(problem: DeepUFM, product: Array, rank: int) -> tuple[Array, str]:
     """Newton's method from the nearest matrix of a rank, one lower as often as a singular value vanishes on the way."""
     objective = RungObjective.of(problem)
     for lower in range(rank, 0, -1):
-        point = newton(objective, from_products([product], lower)[0])
+        point = newton(objective, balanced_factors(product, lower))
         if point.verdict != "rank dropped":
             return point.product, _verdict(point)
     return 0 * product, "minimum"
