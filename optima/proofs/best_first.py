@@ -6,33 +6,16 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.model.rows import Rows
 
 # Boxes bounded together.
 BATCH = 4096
-
-
-class Rows:
-    """A dataclass each of whose fields says one thing of every box: arrays (N, ...), and parts that are such rows."""
-
-    def take(self, rows: NDArray) -> Self:
-        """Some boxes."""
-        return type(self)(*(_taken(value, rows) for value in vars(self).values()))
-
-    def join(self, other: Self) -> Self:
-        """The boxes of both."""
-        return type(self)(*map(np.concatenate, zip(vars(self).values(), vars(other).values(), strict=True)))
-
-
-def _taken(value: Any, rows: NDArray) -> Any:
-    if isinstance(value, tuple):
-        return tuple(part.take(rows) for part in value)
-    return value[rows] if isinstance(value, np.ndarray) else value.take(rows) if isinstance(value, Rows) else value
 
 
 @dataclass

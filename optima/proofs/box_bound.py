@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array
-from optima.proofs.best_first import Rows
+from optima.model.rows import Rows
 
 # A norm that counts with weight w is softened by w^-UNEVEN. At 0 the ascents on narrow caps come to rest too early;
 # at 1 the norms are lost in their softening, and no split of a cap promises anything.

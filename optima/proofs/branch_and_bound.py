@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from optima.files import opened, read_arrays, whole
 from optima.model import Array
-from optima.proofs.best_first import BestFirst, OpenBoxes, Rows
+from optima.model.rows import Rows
+from optima.proofs.best_first import BestFirst, OpenBoxes
 from optima.proofs.box_bound import BoxBound, Softened
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.dual import FitDual, newton_step

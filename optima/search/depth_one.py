@@ -15,7 +15,7 @@ from optima.search.rung_objective import RungObjective
 # Singular values of a nuclear-norm solution below this share of the largest are taken to be zero.
 NEGLIGIBLE = 1e-9
 # A dual certificate that is violated by no more than this has its rounding error only.
-ROUNDING = 1e-12
+DUAL_ROUNDING = 1e-12
 
 
 def depth_one_minimum(
@@ -35,7 +35,7 @@ def depth_one_minimum(
     for guess in guesses:
         value, gradient = objective.value_and_gradient(guess[None])
         norm = float(np.linalg.norm(gradient) * np.linalg.norm(guess) / value[0])
-        if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= ROUNDING:
+        if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= DUAL_ROUNDING:
             return RungPoint(float(value[0]), guess, norm, math.nan, "minimum"), excess
     eye = np.eye(problem.classes) - 1 / problem.classes
     start = balanced_factors(eye / objective.column, rank)

@@ -119,26 +119,10 @@ def search(
     searches met the best minimum, and how often ten times the work improved on such searches where that was measured
     (:mod:`optima.search.chance`).
 
-    Parameters
-    ----------
-    problem
-        The model.
-    seed
-        Seed of the random starts; equal seeds give equal results.
-    effort
-        ``"quick"``, ``"normal"`` or ``"thorough"``.
-    starts
-        Class-mean logits (K, K) to begin from in addition, such as the solutions of neighbouring problems.
-    ranks
-        Only logits of these ranks; None searches as described.
-    progress
-        Called with one line after the named structures and after each batch of descents.
-    many
-        Whether this is one problem of many: then the descents of problems of few classes too run in machine code,
-        which takes seconds to be made, once, and a second to be loaded. Results agree up to rounding error.
+    Parameters and errors are those of :func:`optima.solve`. With ``many`` the descents of problems of few classes too
+    run in machine code, which takes seconds to be made, once, and a second to be loaded; results agree up to rounding.
 
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
-    the ladder of ranks; garrod2025.
+    Source: theory of the ladder of ranks; garrod2025.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)

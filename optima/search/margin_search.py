@@ -178,7 +178,7 @@ class MarginSearch:
         if good.any():
             found = found.take(np.flatnonzero(good))
             if rank not in self.makeshift and rank in self.rungs:
-                found = Codes.join([self.rungs[rank], found])
+                found = self.rungs[rank].join(found)
             self.makeshift.discard(rank)
         elif rank in self.rungs:
             return

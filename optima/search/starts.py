@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array
-from optima.search.rung_objective import RungObjective
+from optima.search.rung_objective import RungObjective, products
 
 # Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.
 SCALES = np.geomspace(0.05, 5.0, 12)
@@ -46,7 +46,7 @@ def scaled(objective: RungObjective, factors: Array) -> Array:
 
 def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tuple[Array, Array]:
     """Each start at the best of a dozen scales, and its loss; each refinement tries half the ratio on both sides."""
-    product = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)
+    product = products(factors)
     penalty = objective.penalty(factors)
     best, least = _typical_scale(objective, product), np.full(len(factors), np.inf)
     trials = list(SCALES[:, None] * best)
