@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from optima.model import Array, DeepUFM
 from optima.model.arguments import model_itself
@@ -41,6 +42,18 @@ def geometric_mean(values: Sequence[float]) -> float:
 def center(logits: Array) -> Array:
     """Logits with each column's mean removed: cross-entropy is unchanged, no singular value rises."""
     return logits - logits.mean(axis=0, keepdims=True)
+
+
+def class_means(columns: Array, sizes: NDArray[np.int64]) -> Array:
+    """Mean over each class of columns (m, N), those of class 0 first, shape (m, K)."""
+    return np.add.reduceat(columns, np.concatenate([[0], np.cumsum(sizes)[:-1]]), axis=1) / sizes
+
+
+def balanced_factors(products: ArrayLike, rank: int) -> Array:
+    """A = U sqrt(S) and B = V sqrt(S) of matrices U S V^T (..., K, K) cut to a rank r, shape (..., 2, K, r)."""
+    U, s, V = np.linalg.svd(np.asarray(products, dtype=float))
+    root = np.sqrt(s[..., None, :rank])
+    return np.stack([U[..., :rank] * root, np.swapaxes(V, -1, -2)[..., :rank] * root], axis=-3)
 
 
 def numerical_rank(singular: Array, tolerance: float | Array) -> int:
@@ -211,9 +224,7 @@ class Reduction:
 
     def project(self, factors: Sequence[Array]) -> Array:
         """Class-mean logits M of any factors: the mean over each class of the columns of Z."""
-        logits = self.problem.logits(factors)
-        starts = np.concatenate([[0], np.cumsum(self.problem.class_sizes)[:-1]])
-        return np.add.reduceat(logits, starts, axis=1) / self.problem.class_sizes
+        return class_means(self.problem.logits(factors), self.problem.class_sizes)
 
     def _svd(self, means: Array) -> tuple[Array, Array, Array]:
         """SVD of M diag(sqrt(n_c)) without its zero singular values."""

@@ -13,7 +13,7 @@ import pytest
 
 import optima
 
-HEAVY = ("sympy", "cvxpy", "igraph", "networkx", "pyarrow", "matplotlib", "pandas", "numba", "torch", "scipy", "xarray")
+HEAVY = ("sympy", "cvxpy", "igraph", "pyarrow", "matplotlib", "pandas", "numba", "torch", "scipy", "xarray")
 # Without the command line's own libraries.
 LIBRARIES = ("numpy", "rich", "typer", *HEAVY)
 

@@ -14,7 +14,7 @@ from optima.model.foreign import check_fields
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors
 from optima.solution import Knowledge, Solution
 from optima.solution.knowledge import EFFORTS
 from optima.structures.recognition.result import Recognition
@@ -152,7 +152,4 @@ class Record(Content):
 def split(problem: DeepUFM, means: Array) -> Array:
     """A = U sqrt(S), B = V sqrt(S) of M = U S V^T cut to its rank, shape (2, K, r)."""
     reduction = Reduction(problem)
-    rank = reduction.rank(means)
-    U, s, V = np.linalg.svd(reduction.admissible(means))
-    root = np.sqrt(s[:rank])
-    return np.stack([U[:, :rank] * root, V[:rank].T * root])
+    return balanced_factors(reduction.admissible(means), reduction.rank(means))

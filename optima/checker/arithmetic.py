@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any, Protocol
 
 from optima.extras import needed
@@ -85,6 +86,8 @@ class Balls:
     """Balls of python-flint. Raises ValueError when it is not installed."""
 
     rigorous = True
+    exp, log, log1p = (staticmethod(methodcaller(name)) for name in ("exp", "log", "log1p"))
+    cos, sin = (staticmethod(methodcaller(name)) for name in ("cos", "sin"))
 
     def __init__(self) -> None:
         self.flint: Any = needed("flint", "rigorous", ", or verify with intervals=False")
@@ -97,29 +100,9 @@ class Balls:
         """A rational number."""
         return self.flint.arb(above) / below
 
-    def exp(self, x: Any) -> Any:
-        """e^x."""
-        return x.exp()
-
-    def log(self, x: Any) -> Any:
-        """Natural logarithm."""
-        return x.log()
-
-    def log1p(self, x: Any) -> Any:
-        """log(1 + x)."""
-        return x.log1p()
-
     def power(self, x: Any, exponent: Any) -> Any:
         """x^exponent for x >= 0."""
         return self.number(0) if x == 0 else (exponent * x.log()).exp()
-
-    def cos(self, x: Any) -> Any:
-        """Cosine."""
-        return x.cos()
-
-    def sin(self, x: Any) -> Any:
-        """Sine."""
-        return x.sin()
 
     def low(self, x: Any) -> float:
         """A float that is not above x."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from optima.checker.arithmetic import Numbers
-from optima.checker.entropy import entropy
 from optima.checker.instance import loss_strength
+from optima.checker.scalar import entropy
 from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 

@@ -33,24 +33,30 @@ def shares(rival: Array, weight: Array, count: Array, rivals: float) -> Array:
         if not going.size:
             break
         y[going] -= _lengths(d[going], w[going], nu[going], rivals, y[going], step, value, decrement)[:, None] * step
+    return _shares_at(d, rivals, y).reshape(N, C, J)
+
+
+def _powers(d: Array, y: Array) -> tuple[Array, Array]:
+    """e^(d_j . y - top) and top, the largest exponent or zero."""
     exponent = (d @ y[..., None])[..., 0]
     top = np.maximum(exponent.max(axis=1), 0.0)
-    odds = rivals * np.exp(exponent - top[:, None])
-    return (odds / (np.exp(-top) + odds.sum(axis=1))[:, None]).reshape(N, C, J)
+    return np.exp(exponent - top[:, None]), top
+
+
+def _shares_at(d: Array, rivals: float, y: Array) -> Array:
+    powers, top = _powers(d, y)
+    odds = rivals * powers
+    return np.asarray(odds / (np.exp(-top) + odds.sum(axis=1))[:, None])
 
 
 def _value(d: Array, w: Array, nu: Array, rivals: float, y: Array) -> Array:
-    exponent = (d @ y[..., None])[..., 0]
-    top = np.maximum(exponent.max(axis=1), 0.0)
-    total = np.expm1(-top) + rivals * np.exp(exponent - top[:, None]).sum(axis=1)
+    powers, top = _powers(d, y)
+    total = np.expm1(-top) + rivals * powers.sum(axis=1)
     return w * (top + np.log1p(total)) + nu * np.einsum("na,na->n", y, y)
 
 
 def _expansion(d: Array, w: Array, nu: Array, rivals: float, y: Array) -> tuple[Array, Array, Array]:
-    exponent = (d @ y[..., None])[..., 0]
-    top = np.maximum(exponent.max(axis=1), 0.0)
-    odds = rivals * np.exp(exponent - top[:, None])
-    p = odds / (np.exp(-top) + odds.sum(axis=1))[:, None]
+    p = _shares_at(d, rivals, y)
     mean = np.einsum("nj,nja->na", p, d)
     second = np.einsum("nj,nja,njb->nab", p, d, d) - mean[:, :, None] * mean[:, None, :]
     slope = w[:, None] * mean + 2 * nu[:, None] * y

@@ -16,19 +16,19 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.arithmetic import Balls, Numbers
 from optima.checker.instance import Instance
-from optima.checker.invariant_balls import BallBounds
 from optima.checker.upper import loss_of
 from optima.checker.verification import Refuted, Verification
+from optima.checker.verify import judged
 from optima.model import Array, DeepUFM
 
-# Relative rounding by which the claimed bounds may be better than those found here.
-ROUNDING = 1e-12
 # Part of the largest sum of t by which boxes are made larger.
 SLACK = 1e-14
 # Relative distance of entries of logits that are taken to be equal.
@@ -75,18 +75,16 @@ def verify_invariant(
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
     Source: derivations/invariant_bound.py.
     """
-    numbers: Numbers = Balls() if intervals else Floats()
-    found_lower, found_upper, reason = -math.inf, math.inf, ""
-    try:
-        with numbers.arithmetic(), np.errstate(all="ignore"):
-            found_upper = _upper(problem, tuple(group), upper, means, numbers)
-            found_lower = _lower(problem, tuple(group), lower, data, numbers)
-    except Refuted as refuted:
-        reason = str(refuted)
-    return InvariantVerification(not reason, found_lower, found_upper, reason, numbers.rigorous)
+    return judged(
+        InvariantVerification,
+        (lower, upper),
+        intervals,
+        lambda numbers: _upper(problem, tuple(group), means, numbers),
+        lambda numbers, wanted: _lower(problem, tuple(group), data, numbers),
+    )
 
 
-def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array, numbers: Numbers) -> float:
+def _upper(problem: DeepUFM, group: tuple[int, ...], means: Array, numbers: Numbers) -> float:
     if problem.activation != "linear" or problem.loss != "ce" or not problem.balanced:
         raise Refuted("invariant logits are searched for linear cross-entropy with balanced classes only")
     if problem.max_rank < problem.classes - 1:
@@ -101,17 +99,13 @@ def _upper(problem: DeepUFM, group: tuple[int, ...], upper: float, means: Array,
         moved = np.roll(classes, 1, axis=axis).ravel()
         if np.abs(means[np.ix_(moved, moved)] - means).max() > SAME * np.abs(means).max():
             raise Refuted("the logits are not invariant under the group")
-    if not found <= upper * (1 + ROUNDING):
-        raise Refuted(f"the logits have loss {found:.15g}, above the upper bound {upper:.15g}")
     return found
 
 
-def _lower(problem: DeepUFM, group: tuple[int, ...], lower: float, data: dict[str, Array], numbers: Numbers) -> float:
+def _lower(problem: DeepUFM, group: tuple[int, ...], data: dict[str, Array], numbers: Numbers) -> float:
     missing = {"top", "base", "axis", "where", "child", "point"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
-    if not math.isfinite(lower):
-        raise Refuted(f"the lower bound {lower} is not a number")
     top = float(np.asarray(data["top"], dtype=float).max(initial=0.0))
     if not 0 < top < math.inf:
         raise Refuted(f"the box of all singular values ends at {top}")
@@ -119,15 +113,11 @@ def _lower(problem: DeepUFM, group: tuple[int, ...], lower: float, data: dict[st
     low, high, point = _leaves(characters, top, data)
     strength, depth = Instance.of(problem, numbers).strength, problem.depth
     if isinstance(numbers, Balls):
-        balls = BallBounds(characters.group, characters.number, characters.multiplicity, depth, numbers)
-        least = balls.least(strength, low, high, point)
+        least = _least_in_balls(characters, strength, depth, low, high, point, numbers)
     else:
         least = float(_bounds(characters, strength, depth, low, high, point).min(initial=math.inf))
     # Outside the boxes the penalty alone reaches this.
-    found = min(numbers.low(strength * numbers.number(top)), least)
-    if not found >= lower * (1 - ROUNDING):
-        raise Refuted(f"only {found:.15g} is proved, less than the lower bound {lower:.15g}")
-    return found
+    return min(numbers.low(strength * numbers.number(top)), least)
 
 
 @dataclass(frozen=True)
@@ -155,6 +145,26 @@ class _Characters:
         decline = (1 - waves[1:][:, blocks]) / K
         return cls(group, np.concatenate([[-1], number]), counts.astype(float), decline)
 
+    @property
+    def elements(self) -> list[tuple[int, ...]]:
+        """The elements of the group, the classes, in lexicographic order; characters are numbered as they are."""
+        return list(itertools.product(*(range(n) for n in self.group)))
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """Number of the first character of each block, shape (m,)."""
+        return np.array([np.flatnonzero(self.number == b)[0] for b in range(self.multiplicity.size)])
+
+    def declines(self, numbers: Balls) -> list[list[Any]]:
+        """``decline`` in balls."""
+        elements = self.elements
+        return [[self._decline(j, elements[k], numbers) for k in self.blocks] for j in elements[1:]]
+
+    def _decline(self, j: tuple[int, ...], k: tuple[int, ...], numbers: Balls) -> Any:
+        turn = sum((Fraction(a * b, n) for a, b, n in zip(j, k, self.group, strict=True)), Fraction(0)) % 1
+        angle = 2 * numbers.ratio(turn.numerator, turn.denominator) * numbers.flint.arb.pi()
+        return (1 - angle.cos()) / len(self.number)
+
     def larger(self, base: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Pairs (a, b): a is in the base, and b where automorphisms that fix the base before a bring it."""
         maps, pairs = self._automorphisms(), []
@@ -165,8 +175,7 @@ class _Characters:
 
     def _automorphisms(self) -> NDArray[np.int64]:
         """Permutations of the blocks by automorphisms: images of the generators that keep orders and lose nothing."""
-        group, K = self.group, self.number.size
-        elements = list(itertools.product(*(range(n) for n in group)))
+        group, elements = self.group, self.elements
         allowed = [[g for g in elements if all(n * a % N == 0 for a, N in zip(g, group, strict=True))] for n in group]
         if math.prod(len(images) for images in allowed) > MOST_MAPS:
             raise Refuted("the group is too large for its automorphisms to be listed")
@@ -175,9 +184,7 @@ class _Characters:
         to = np.ravel_multi_index(tuple(np.moveaxis(moved, 2, 0)), group)
         # A homomorphism is injective when only zero goes to zero.
         to = to[np.count_nonzero(to == 0, axis=1) == 1]
-        blocks = np.array([np.flatnonzero(self.number == b)[0] for b in range(self.multiplicity.size)])
-        assert to.shape[1] == K
-        return np.asarray(self.number[to[:, blocks]])
+        return np.asarray(self.number[to[:, self.blocks]])
 
 
 def _leaves(characters: _Characters, top: float, data: dict[str, Array]) -> tuple[Array, Array, Array]:
@@ -240,3 +247,33 @@ def _bounds(characters: _Characters, strength: float, depth: int, low: Array, hi
     ends = [strength * t - w * t ** ((depth + 1) / 2) for t in (low, high)]
     tangent = entropy + np.minimum(*ends) @ characters.multiplicity
     return np.maximum(spent, np.where(usable & np.isfinite(tangent), tangent, -np.inf))
+
+
+def _least_in_balls(
+    characters: _Characters, strength: Any, depth: int, low: Array, high: Array, point: Array, numbers: Balls
+) -> float:
+    r"""A float below these bounds in balls, one box at a time, with the margins a_j of a point in place of H(q).
+
+    .. math:: f \ge \sum_j q_j a_j + \log\Bigl(1 + \sum_j e^{-a_j}\Bigr)
+        + \sum_b m_b \min_{t_b} \bigl[c\,t_b - w_b t_b^{(L+1)/2}\bigr]
+    """
+    power, sizes = numbers.ratio(depth + 1, 2), [int(n) for n in characters.multiplicity]
+    decline = characters.declines(numbers)
+
+    def bound_of(low: Array, high: Array, point: Array) -> float:
+        ends = [[numbers.number(float(t)) for t in corner] for corner in (low, high)]
+        spent = sum(size * t for size, t in zip(sizes, ends[0], strict=True)) * strength
+        if not (np.isfinite(point).all() and (point >= 0).all()):
+            return numbers.low(spent)
+        scaled = [size * numbers.number(float(r)) for size, r in zip(sizes, point, strict=True)]
+        margin = [sum(a * b for a, b in zip(row, scaled, strict=True)) for row in decline]
+        odds = [numbers.exp(-a) for a in margin]
+        total = sum(odds)
+        bound = numbers.log1p(total) + sum(q * a for q, a in zip(odds, margin, strict=True)) / (1 + total)
+        for b, size in enumerate(sizes):
+            w = sum(q * row[b] for q, row in zip(odds, decline, strict=True)) / (1 + total)
+            values = [strength * end[b] - w * numbers.power(end[b], power) for end in ends]
+            bound = bound + size * numbers.number(min(numbers.low(value) for value in values))
+        return max(numbers.low(bound), numbers.low(spent))
+
+    return min((bound_of(*box) for box in zip(low, high, point, strict=True)), default=math.inf)

@@ -1,4 +1,4 @@
-r"""Global minima of functions of one variable, a convex decreasing term plus a concave increasing one.
+r"""The fit in one variable: entropies, and global minima of a convex decreasing term plus a concave increasing one.
 
 .. math:: \min_{0 \le x \le X} A(x) + B(x) \ge \min_{x \in \{a, b\}} A(v) + A'(v)(x - v) + B(x)
     \quad\text{on each part } [a, b],\; v \in [a, b]
@@ -20,6 +20,16 @@ from optima.model import DeepUFM
 CLOSE, MOST = 1e-14, 20_000
 
 Function = Callable[[Any], Any]
+
+
+def entropy(share: list[Any], rivals: Any, numbers: Numbers) -> Any:
+    r"""-sum q log(q / mu) - (1 - sum q) log(1 - sum q) of the shares q of the rivals of one class."""
+    total = value = numbers.number(0)
+    for q in share:
+        total = total + q
+        if q != 0:
+            value = value - q * numbers.log(q / rivals)
+    return value - (1 - total) * numbers.log1p(-total)
 
 
 def minimum(convex: Function, slope: Function, concave: Function, end: float, numbers: Numbers) -> float:

@@ -21,7 +21,7 @@ Bounds = Callable[[Boxes, Array], Array]
 # Classes whose boxes are bounded in balls.
 MOST_IN_BALLS = 3
 # Relative rounding of the ends of boxes that a largest sum of t cuts off.
-ROUNDING = 4e-15
+END_ROUNDING = 4e-15
 
 
 def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers) -> float:
@@ -34,7 +34,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     if not 0 < top < np.inf:
         raise Refuted(f"the box of all matrices ends at {top}")
     # Outside the boxes the penalty alone reaches this.
-    outside = numbers.low(instance.strength * numbers.number(top * (1 - ROUNDING)))
+    outside = numbers.low(instance.strength * numbers.number(top * (1 - END_ROUNDING)))
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
     tree = Tree.of(instance, top, thinnest(instance, numbers), data)

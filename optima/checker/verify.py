@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,7 +18,9 @@ from optima.checker.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
 # Relative rounding by which the claimed bounds may be better than those found here.
-ROUNDING = 1e-12
+CLAIM_ROUNDING = 1e-12
+
+V = TypeVar("V", bound=Verification)
 
 
 def verify(
@@ -50,16 +54,36 @@ def verify(
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
     """
+    return judged(
+        Verification,
+        (lower, upper),
+        intervals,
+        lambda numbers: _upper(problem, means, numbers),
+        lambda numbers, wanted: _lower(problem, wanted, method, _numeric(data), numbers),
+    )
+
+
+def judged(
+    kind: type[V],
+    claim: tuple[float, float],
+    intervals: bool,
+    prove_upper: Callable[[Numbers], float],
+    prove_lower: Callable[[Numbers, float], float],
+) -> V:
+    """The answer to a claim (lower, upper) by what proves each bound again; ``prove_lower`` is told which is wanted."""
     numbers: Numbers = Balls() if intervals else Floats()
-    found_lower, found_upper, reason = -math.inf, math.inf, ""
+    (lower, upper), found_lower, found_upper, reason = claim, -math.inf, math.inf, ""
     try:
         # Data that overflow prove nothing, and say so by their bounds.
         with numbers.arithmetic(), np.errstate(all="ignore"):
-            found_upper = _checked_upper(problem, upper, means, numbers)
+            found = prove_upper(numbers)
+            if not found <= upper * (1 + CLAIM_ROUNDING):
+                raise Refuted(f"the logits have loss {found:.15g}, above the upper bound {upper:.15g}")
+            found_upper = found
             if not math.isfinite(lower):
                 raise Refuted(f"the lower bound {lower} is not a number")
-            wanted = lower * (1 - ROUNDING)
-            found_lower = _lower(problem, wanted, method, _numeric(data), numbers)
+            wanted = lower * (1 - CLAIM_ROUNDING)
+            found_lower = prove_lower(numbers, wanted)
             if not found_lower >= wanted:
                 raise Refuted(f"only {found_lower:.15g} is proved, less than the lower bound {lower:.15g}")
     except Refuted as refuted:
@@ -68,16 +92,13 @@ def verify(
         reason = "a multiplier is too close to singular to be used"
     except ArithmeticError:
         reason = "the data are beyond the range of floats"
-    return Verification(not reason, found_lower, found_upper, reason, numbers.rigorous)
+    return kind(not reason, found_lower, found_upper, reason, numbers.rigorous)
 
 
-def _checked_upper(problem: DeepUFM, upper: float, means: Array, numbers: Numbers) -> float:
+def _upper(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
     if problem.activation != "linear":
         raise Refuted("bounds are proved for linear models only")
-    found = loss_of(problem, np.asarray(means, dtype=float), numbers)
-    if not found <= upper * (1 + ROUNDING):
-        raise Refuted(f"the logits have loss {found:.15g}, above the upper bound {upper:.15g}")
-    return found
+    return loss_of(problem, np.asarray(means, dtype=float), numbers)
 
 
 def _numeric(data: dict[str, Array]) -> dict[str, Array]:

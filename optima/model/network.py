@@ -1,17 +1,39 @@
-"""The model on a batch of parameter sets: objective and gradient as one array program."""
+"""The pass through the network and back, for one set of parameters or a batch of them, in any array library."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optima.model.arrays import Backend
-from optima.model.problem import DeepUFM
+if TYPE_CHECKING:
+    from optima.model.arrays import Backend
+    from optima.model.problem import DeepUFM
 
-# W_1, ..., W_L, H, each with a leading axis over the runs.
+# W_1, ..., W_L, H, each alone or with a leading axis over the runs.
 Factors = list[Any]
+
+
+def layers(factors: Factors, relu: Callable[[Any], Any] | None = None) -> Factors:
+    """The features entering each weight matrix, then the logits; ``relu`` is applied between two weight matrices."""
+    seen = [factors[-1]]
+    for weight in factors[:-2]:
+        layer = weight @ seen[-1]
+        seen.append(layer if relu is None else relu(layer))
+    return [*seen, factors[-2] @ seen[-1]]
+
+
+def backpropagated(factors: Factors, layers: Factors, signal: Any, slope: Callable[[Any], Any] | None) -> Factors:
+    """The gradient in every factor from that in the logits; ``slope`` is 1 where relu let a layer through, else 0."""
+    gradients = []
+    for index in range(len(factors) - 2, -1, -1):
+        gradients.append(signal @ layers[index].mT)
+        signal = factors[index].mT @ signal
+        if slope is not None and index > 0:
+            # A product with zeros and ones: a branch for each entry, as in ``where``, costs several times as much.
+            signal *= slope(layers[index])
+    return [*gradients[::-1], signal]
 
 
 class Network:
@@ -30,13 +52,15 @@ class Network:
         self.problem = problem
         self.xp = backend.xp
         self.fit = problem.data_fit(backend)
-        self.zero = backend.put(np.zeros(()))
+        self.relu = self.slope = None
+        if problem.activation == "relu":
+            zero = backend.put(np.zeros(()))
+            self.relu = lambda layer: self.xp.maximum(layer, zero)
+            self.slope = lambda layer: self.xp.astype(layer > 0, layer.dtype)
 
     def logits(self, factors: Factors) -> Any:
         """Z, shape (R, K, N)."""
-        if self.problem.activation == "relu":
-            return self._layers(factors)[-1]
-        return self._heads(factors)[0] @ factors[-1]
+        return layers(factors, self.relu)[-1] if self.relu else self._heads(factors)[0] @ factors[-1]
 
     def data_loss(self, logits: Any) -> Any:
         """g(Z) of each run, shape (R,)."""
@@ -44,8 +68,9 @@ class Network:
 
     def data_gradients(self, factors: Factors, scale: Any = 1.0) -> Factors:
         """``scale`` times the gradient of g(Z) in each factor (relu'(0) = 0)."""
-        if self.problem.activation == "relu":
-            return self._backpropagated(factors, scale)
+        if self.relu:
+            seen = layers(factors, self.relu)
+            return backpropagated(factors, seen, self.fit.slope(seen[-1], scale), self.slope)
         heads = self._heads(factors)
         features = factors[-1]
         signal = self.fit.slope(heads[0] @ features, scale)
@@ -62,25 +87,6 @@ class Network:
         for weight in reversed(factors[:-2]):
             heads.append(heads[-1] @ weight)
         return heads[::-1]
-
-    def _layers(self, factors: Factors) -> Factors:
-        """The features entering each weight matrix of a relu network, then the logits."""
-        layers = [factors[-1]]
-        for weight in factors[:-2]:
-            layers.append(self.xp.maximum(weight @ layers[-1], self.zero))
-        return [*layers, factors[-2] @ layers[-1]]
-
-    def _backpropagated(self, factors: Factors, scale: Any) -> Factors:
-        layers = self._layers(factors)
-        signal = self.fit.slope(layers[-1], scale)
-        gradients = []
-        for index in range(self.problem.depth - 1, -1, -1):
-            gradients.append(signal @ layers[index].mT)
-            signal = factors[index].mT @ signal
-            if index > 0:
-                # A product with zeros and ones: a branch for each entry, as in ``where``, costs several times as much.
-                signal *= self.xp.astype(layers[index] > 0, signal.dtype)
-        return [*gradients[::-1], signal]
 
 
 def squared_norms(xp: Any, factors: Factors) -> list[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from optima import brief
 from optima.model.fit import Array, Fit
 from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
+from optima.model.network import backpropagated, layers
 
 if TYPE_CHECKING:
     from optima.model.arrays import Backend
@@ -177,7 +178,7 @@ class DeepUFM:
 
     def logits(self, factors: Sequence[Array]) -> Array:
         """Z, the output of the network at all samples, shape (K, N)."""
-        return self._forward(factors)[-1]
+        return self.layers(factors)[-1]
 
     def objective(self, factors: Sequence[Array]) -> float:
         """The all-parameter objective g(Z) + sum_l (lam_l / 2) ||W_l||_F^2 + (lam_H / 2) ||H||_F^2.
@@ -191,27 +192,17 @@ class DeepUFM:
 
     def gradient(self, factors: Sequence[Array]) -> list[Array]:
         """Gradient of :meth:`objective` in each factor, by backpropagation (relu'(0) = 0)."""
-        layers = self._forward(factors)
-        weights = factors[:-1]
-        gradients = [reg * np.asarray(factor, dtype=float) for reg, factor in zip(self.regs, factors, strict=True)]
-        signal = self.data_loss_gradient(layers[-1])
-        for index in range(self.depth - 1, -1, -1):
-            gradients[index] = gradients[index] + signal @ layers[index].T
-            signal = np.asarray(weights[index]).T @ signal
-            if self.activation == "relu" and index > 0:
-                signal = signal * (layers[index] > 0)
-        gradients[-1] = gradients[-1] + signal
-        return gradients
+        seen = self.layers(factors)
+        own = [np.asarray(factor, dtype=float) for factor in factors]
+        slope = (lambda layer: layer > 0) if self.activation == "relu" else None
+        pulls = backpropagated(own, seen, self.data_loss_gradient(seen[-1]), slope)
+        return [reg * factor + pull for reg, factor, pull in zip(self.regs, own, pulls, strict=True)]
 
-    def _forward(self, factors: Sequence[Array]) -> list[Array]:
+    def layers(self, factors: Sequence[Array]) -> list[Array]:
         """The features entering each weight matrix, then the logits: L + 1 arrays."""
         self._check_shapes(factors)
-        layers = [np.asarray(factors[-1], dtype=float)]
-        for index, weight in enumerate(factors[:-1]):
-            layer = np.asarray(weight, dtype=float) @ layers[-1]
-            last = index == self.depth - 1
-            layers.append(layer if last or self.activation == "linear" else np.maximum(layer, 0.0))
-        return layers
+        relu = (lambda layer: np.maximum(layer, 0.0)) if self.activation == "relu" else None
+        return layers([np.asarray(factor, dtype=float) for factor in factors], relu)
 
     def _check_shapes(self, factors: Sequence[Array]) -> None:
         if len(factors) != self.depth + 1:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from optima.model import Array, DeepUFM
-from optima.network.layout import Layout, class_means, numbers
+from optima.network.layout import Layout, numbers
+from optima.reduction import class_means
 from optima.training.measures import from_self_dual, from_simplex, variability
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.reduction import class_means
 
 Labels = NDArray[np.int64]
 
@@ -119,11 +120,6 @@ def by_class(columns: Array, labels: Labels, classes: int) -> tuple[Array, Array
         raise ValueError(f"class {missing} of {classes} has no sample; pass samples of every class, or class means")
     order = np.argsort(labels, kind="stable")
     return class_means(columns[:, order], sizes), columns[:, order], sizes, order
-
-
-def class_means(columns: Array, sizes: Labels) -> Array:
-    """Means of columns that are sorted by class, shape (m, K)."""
-    return np.add.reduceat(columns, np.concatenate([[0], np.cumsum(sizes)[:-1]]), axis=1) / sizes
 
 
 def _labelled(array: Array, labels: Labels, transpose: bool | None) -> Layout:

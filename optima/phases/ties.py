@@ -10,12 +10,12 @@ import numpy as np
 
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction, exponent
+from optima.reduction import Reduction, balanced_factors, exponent
 from optima.scales import boundary, boundary_depth
 from optima.scales.scale import best_scales
 from optima.search.rung import Batch, balanced, descend
 from optima.search.rung_objective import RungObjective, gauge
-from optima.search.starts import best_scale, from_products
+from optima.search.starts import best_scale
 from optima.structures import Structure, find, named
 from optima.structures.recognition import recognise
 
@@ -57,7 +57,7 @@ class Branch:
         if structure is not None and structure.rank != record.rank:
             structure = None
         objective = RungObjective.of(problem)
-        factors = from_products([record.means / objective.column], record.rank)
+        factors = balanced_factors([record.means / objective.column], record.rank)
         return cls(record, structure, objective, factors)
 
     def loss(self, depth: float, log_reg: float) -> float:

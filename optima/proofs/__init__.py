@@ -1,7 +1,7 @@
 """Lower bounds on the global minimum, with certificates that can be verified.
 
-`optima.solve` gives every solution a cheap certificate by `cheap_certificate`; `optima.certify` (in `entry`) solves,
-and proves more. Only `entry` imports the search.
+`optima.solve` gives every solution a cheap certificate by `cheap_certificate`; `optima.certify` proves more. Nothing
+here imports the search.
 """
 
 from optima.proofs.certificate import METHODS, Certificate

@@ -20,9 +20,9 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.model.rows import Rows
 
 # A norm that counts with weight w is softened by w^-UNEVEN. At 0 the ascents on narrow caps come to rest too early;
 # at 1 the norms are lost in their softening, and no split of a cap promises anything.
@@ -32,16 +32,12 @@ NARROW = 1e-9
 
 
 @dataclass(frozen=True)
-class Cap:
+class Cap(Rows):
     """Directions within ``angle`` (N,) of axis number ``axis`` of the frame; ``sign`` -1 for the least value."""
 
     axis: int
     sign: int
     angle: Array
-
-    def take(self, rows: NDArray) -> Cap:
-        """Some boxes."""
-        return Cap(self.axis, self.sign, self.angle[rows])
 
     def most(self, D: Array, small: Array) -> Array:
         """sign X(sign D) (N,) of D (N, m, m) in the frame, norms softened by ``small`` (N,)."""
@@ -102,18 +98,13 @@ class Cap:
 
 
 @dataclass(frozen=True)
-class Pieces:
+class BoxBound(Rows):
     """The function of E for N boxes: c sum t (N, v), eigenvalues (N, v, m) at the vertices, R (N, m, m), and caps."""
 
     penalty: Array
     eigenvalues: Array
     turn: Array
     caps: tuple[Cap, ...]
-
-    def take(self, rows: NDArray) -> Pieces:
-        """Some boxes."""
-        caps = tuple(cap.take(rows) for cap in self.caps)
-        return Pieces(self.penalty[rows], self.eigenvalues[rows], self.turn[rows], caps)
 
     def least(self, E: Array) -> Array:
         """The minimum (N,)."""
@@ -187,20 +178,16 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Softened:
-    """Pieces softened by 1 / beta (N,)."""
+class Softened(Rows):
+    """The function softened by 1 / beta (N,)."""
 
-    pieces: Pieces
+    exact: BoxBound
     beta: Array
-
-    def take(self, rows: NDArray) -> Softened:
-        """Some boxes."""
-        return Softened(self.pieces.take(rows), self.beta[rows])
 
     def value(self, E: Array) -> Array:
         """Values (N,)."""
-        return self.pieces.softened(E, self.beta)
+        return self.exact.softened(E, self.beta)
 
     def expansion(self, E: Array) -> tuple[Array, Array]:
         """Gradient (N, k) and negative curvature (N, k, k)."""
-        return self.pieces.expansion(E, self.beta)
+        return self.exact.expansion(E, self.beta)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
-from optima.proofs.box_bound import Cap, Pieces
+from optima.proofs.box_bound import BoxBound, Cap
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave
 from optima.proofs.neighbourhood import Neighbourhood
@@ -35,7 +35,7 @@ ALMOST = 1e-9
 
 
 @dataclass(frozen=True)
-class Flags:
+class MatrixBoxes:
     """The boxes of one form; ``top`` is the largest sum of t that matters, ``near`` where nothing is better."""
 
     form: ConvexConcave
@@ -56,14 +56,11 @@ class Flags:
             raise ValueError("four classes are searched only when all have one size; pass such a problem")
         m = self.dimension
         high = [self.top / (i + 1) if i < self.form.max_rank else 0.0 for i in range(m)]
-        low = [0.0] * m
         if m == 2:
-            low.append(0.0)
             high.append(np.pi / 6 if self.form.balanced else np.pi)
         if m == 3:
-            low += [0.0, 0.0, 0.0, 0.0]
             high += [1.0, 1.0, np.pi, 1.0]
-        return np.array(low), np.array(high)
+        return np.zeros(len(high)), np.array(high)
 
     def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes without ordered t, or outside the directions needed."""
@@ -84,12 +81,7 @@ class Flags:
 
     def _held(self, low: Array, high: Array, near: Neighbourhood) -> NDArray[np.bool_]:
         m = self.dimension
-        turns: tuple[Array, ...] = ()
-        if m == 2:
-            turns = (0.5 * (high[:, 2] - low[:, 2]),)
-        if m == 3:
-            turns = self._turns(low, high)
-        frames = self._frame(self.reference(low, high))
+        frames, turns = self._frame(self.reference(low, high)), self._turns(low, high)
         return near.holds(self.eigenvalues(low[:, :m]), self.eigenvalues(high[:, :m]), frames, turns)
 
     def _in_other_chart(self, low: Array, high: Array) -> NDArray[np.bool_]:
@@ -173,27 +165,23 @@ class Flags:
         m = self.dimension
         point = self.reference(low, high)
         values = np.minimum.accumulate(self.eigenvalues(point[:, :m]), axis=1)
-        if m == 2:
-            values[:, 1] += values[:, 0] * np.sin(0.25 * (high[:, 2] - low[:, 2])) ** 2
+        moved = [np.sin(0.5 * angle) ** 2 for angle in self._turns(low, high)]
         if m == 3:
-            first, third = (np.sin(0.5 * angle) ** 2 for angle in self._turns(low, high))
-            values[:, 2] += values[:, 0] * np.minimum(first, third) + values[:, 1] * third
-            values[:, 1] += values[:, 0] * first
+            values[:, 2] += values[:, 0] * np.minimum(*moved) + values[:, 1] * moved[1]
+        if m > 1:
+            values[:, 1] += values[:, 0] * moved[0]
         values = np.maximum(values, np.maximum(1e-100, FLOOR * values[:, :1]))
         return self._frame(point), np.sqrt(values)
 
-    def pieces(self, low: Array, high: Array, back: Array) -> Pieces:
+    def box_bound(self, low: Array, high: Array, back: Array) -> BoxBound:
         """The least penalty - <D, M> on (reduced) boxes as a function of E, with D = back^T E back, back (N, m, m)."""
         m = self.dimension
         t = np.stack(list(ordered_vertices(low[:, :m], high[:, :m])), axis=1)
-        caps: tuple[Cap, ...] = ()
-        if m == 2:
-            caps = (Cap(0, 1, 0.5 * (high[:, 2] - low[:, 2])),)
-        if m == 3:
-            first, third = self._turns(low, high)
-            caps = (Cap(0, 1, first), Cap(2, -1, third))
+        # The most of u_1, and the least of u_3.
+        ends = zip(((0, 1), (2, -1)), self._turns(low, high), strict=False)
+        caps = tuple(Cap(axis, sign, angle) for (axis, sign), angle in ends)
         turn = back @ self._frame(self.reference(low, high))
-        return Pieces(self.form.strength * t.sum(axis=2), self.eigenvalues(t), turn, caps)
+        return BoxBound(self.form.strength * t.sum(axis=2), self.eigenvalues(t), turn, caps)
 
     @property
     def zero_value(self) -> float:
@@ -270,8 +258,10 @@ class Flags:
         frame = np.stack([first, np.cross(third, first), third], axis=2)
         return np.where(_about_third(point)[:, None, None], frame[:, :, ::-1], frame)
 
-    def _turns(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Largest angles of u_1 and of u_3 from their directions in the middle of a box."""
+    def _turns(self, low: Array, high: Array) -> tuple[Array, ...]:
+        """Largest angles of u_1, in space also of u_3, from their directions in the middle of a box."""
+        if self.dimension < 3:
+            return (0.5 * (high[:, 2] - low[:, 2]),) if self.dimension == 2 else ()
         # Caps are convex in (a, b), so the farthest point is a corner.
         middle = direction(0.5 * (low[:, 3:5] + high[:, 3:5]))
         corners = [np.stack([p[:, 3], q[:, 4]], axis=1) for p in (low, high) for q in (low, high)]

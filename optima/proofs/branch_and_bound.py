@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.files import opened, read_arrays, whole
 from optima.model import Array
-from optima.proofs.box_bound import Pieces, Softened
+from optima.model.rows import Rows
+from optima.proofs.best_first import BestFirst, OpenBoxes
+from optima.proofs.box_bound import BoxBound, Softened
+from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.dual import FitDual, newton_step
-from optima.proofs.neighbourhood import Neighbourhood
-from optima.proofs.tree import Tree, smallest
+from optima.proofs.tree import Tree
 
-# Boxes bounded together.
-BATCH = 4096
 # Newton steps on E for a box at each hardness, from the E of its parent; the first box gets more.
 IMPROVE, FIRST = 8, 60
 # The minimum over vertices is softened by target / hardness, one after another; the last ones are for boxes that lack
@@ -36,164 +34,70 @@ LEAST, SHARPEST = 1e-4, 1e-9
 EVENLY = 0.2
 
 
-class Boxes(Protocol):
-    """What a parametrisation of the matrices M offers to the search; ``low`` and ``high`` have shape (N, d)."""
-
-    @property
-    def top(self) -> float:
-        """Largest sum of t in the first box."""
-
-    @property
-    def near(self) -> Neighbourhood | None:
-        """Where nothing is better than a known minimum, by curvature."""
-
-    def root(self) -> tuple[Array, Array]:
-        """Lower and upper corner of the first box."""
-
-    def empty(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        """Boxes that need not be searched."""
-
-    def known(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        """Reduced boxes in which nothing is better than a known minimum."""
-
-    def least_penalty(self, low: Array) -> Array:
-        """Lower bound of the penalty on boxes."""
-
-    def reduced(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Smaller boxes with the same minimum."""
-
-    def middle(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Frame F (N, m, m) and scale r (N, m): F diag(r^2) F^T is about the matrix in the middle of each box."""
-
-    def pieces(self, low: Array, high: Array, back: Array) -> Pieces:
-        """Lower bound of penalty - <D, M> on boxes as a function of E, with D = back^T E back, back (N, m, m)."""
-
-    @property
-    def chart(self) -> int | None:
-        """Number of a coordinate that is split only where it has to be first, if there is one."""
-
-    def first(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        """Coordinates (N, d) that have to be split before others."""
-
-    def lines(self, high: Array) -> NDArray[np.bool_]:
-        """Boxes of rank one, which :meth:`line_bound` is for."""
-
-    @property
-    def zero_value(self) -> float:
-        """Loss of zero."""
-
-    def points(self, high: Array) -> NDArray[np.bool_]:
-        """Boxes that hold zero only."""
-
-    def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
-        """Bounds (N,), multipliers (N, m, m) and what each coordinate loosens (N, d) of such boxes."""
-
-
 @dataclass
-class Point:
+class Point(Rows):
     """Boxes bounded at E: S (N, m, m) and its inverse, what is added to phi, E, inner points and bounds."""
 
     S: Array
     back: Array
-    pieces: Pieces
+    rest: BoxBound
     E: Array
     x: Array
     bound: Array
-
-    def take(self, rows: NDArray) -> Point:
-        """Some boxes."""
-        arrays = (self.S, self.back, self.E, self.x, self.bound)
-        S, back, E, x, bound = (array[rows] for array in arrays)
-        return Point(S, back, self.pieces.take(rows), E, x, bound)
 
 
 @dataclass
-class Open:
-    """Boxes still to be split: nodes in the tree, corners, E, inner points, lower bounds, and where to split."""
+class Open(OpenBoxes):
+    """Such boxes with E, inner points, and where to split."""
 
-    node: NDArray[np.int64]
-    low: Array
-    high: Array
     E: Array
     x: Array
-    bound: Array
     axis: NDArray[np.int64]
-
-    def take(self, rows: NDArray) -> Open:
-        """Some of them."""
-        return Open(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def fits(self, other: Open, nodes: int) -> bool:
         """Whether the arrays are of the kinds and shapes of others, for boxes of a tree of so many nodes."""
-        pairs = [(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__]
+        pairs = list(zip(vars(self).values(), vars(other).values(), strict=True))
         alike = all(a.dtype == b.dtype and a.shape == (self.node.size, *b.shape[1:]) for a, b in pairs)
         return alike and bool(np.all((self.node >= 0) & (self.node < nodes)))
 
-    def join(self, other: Open) -> Open:
-        """Both."""
-        return Open(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in self.__dataclass_fields__))
 
-
-class BranchAndBound:
+class BranchAndBound(BestFirst):
     """Best-first search for a proof that no matrix is better than ``target``.
 
     A box is closed when it is empty, when it is near a known minimum, or when its bound
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
-    reaches the target; otherwise it is split in the middle of the coordinate that promises most. ``bound`` is the
-    least bound of all boxes, open or closed, capped by the target: valid at any time.
+    reaches the target; otherwise it is split in the middle of the coordinate that promises most.
     """
 
-    def __init__(self, boxes: Boxes, dual: FitDual, target: float) -> None:
+    open: Open
+
+    def __init__(self, boxes: MatrixBoxes, dual: FitDual, target: float) -> None:
         self.boxes, self.dual, self.target = boxes, dual, target
         low, high = (corner[None] for corner in boxes.root())
         C, m = dual.rival.shape[0], dual.rival.shape[2]
         self.tree = Tree(m)
-        self.seconds = 0.0
         node, bound = np.zeros(1, dtype=np.int64), np.full(1, -np.inf)
-        self.open = Open(node, low, high, np.eye(m)[None], np.zeros((1, C, m)), bound, node)
+        self.open = Open(node, low, high, bound, np.eye(m)[None], np.zeros((1, C, m)), node)
         self.open = self._bounded(self.open, FIRST)
-
-    @property
-    def bound(self) -> float:
-        """Lower bound of the minimum, at most the target."""
-        return min(self.target, float(self.open.bound.min(initial=np.inf)))
 
     @property
     def size(self) -> int:
         """Boxes of the tree, split ones and those closed unbounded included: the work done."""
         return len(self.tree)
 
-    @property
-    def done(self) -> bool:
-        """Whether the target has been proved."""
-        return not self.open.node.size
-
-    def run(
-        self,
-        most_boxes: float = np.inf,
-        seconds: float = np.inf,
-        progress: Callable[[BranchAndBound], None] = lambda search: None,
-    ) -> None:
-        """Split boxes until the target is proved, or those of an earlier run included there are ``most_boxes``.
-
-        ``seconds`` of work, likewise in all, end it on request only: what is reached in them depends on the machine.
-        """
-        start = time.perf_counter() - self.seconds
-        while not self.done and self.size < most_boxes and self.seconds < seconds:
-            size, before = self.size, self.open
-            try:
-                self._split(smallest(before.bound, BATCH))
-            except BaseException:
-                # An interrupt leaves the search as it was before the step.
-                if self.open is before:
-                    self.tree.forget(size, before.node)
-                raise
-            self.seconds = time.perf_counter() - start
-            progress(self)
-
     def _split(self, chosen: NDArray[np.bool_]) -> None:
+        size, before = self.size, self.open
+        try:
+            self._replace(chosen)
+        except BaseException:
+            # An interrupt leaves the search as it was before the step.
+            if self.open is before:
+                self.tree.forget(size, before.node)
+            raise
+
+    def _replace(self, chosen: NDArray[np.bool_]) -> None:
         parent = self.open.take(chosen)
         child = self.tree.split(parent.node, parent.axis)
         halves = [parent.take(np.arange(parent.node.size)) for _ in range(2)]
@@ -220,29 +124,29 @@ class BranchAndBound:
         bound[self.boxes.points(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, D)
-        done = Open(boxes.node, boxes.low, boxes.high, point.E, point.x, bound, np.argmax(promise, axis=1))
+        done = Open(boxes.node, boxes.low, boxes.high, bound, point.E, point.x, np.argmax(promise, axis=1))
         return done.take(bound < self.target)
 
     def _raised(self, boxes: Open, steps: int) -> Point:
         """The bounds of boxes, raised by ascents on E until they reach the target or no more is to be had."""
         frame, scale = self.boxes.middle(boxes.low, boxes.high)
         S, back = frame * scale[:, None, :], np.swapaxes(frame / scale[:, None, :], 1, 2)
-        point = self._point(S, back, self.boxes.pieces(boxes.low, boxes.high, back), boxes.E, boxes.x)
+        point = self._point(S, back, self.boxes.box_bound(boxes.low, boxes.high, back), boxes.E, boxes.x)
         self._climb(point, steps)
         # A part of a box has no smaller bound than the whole: where the ascent found one, E = 1 is a better start.
         behind = boxes.bound - point.bound > LEAST * (self.target - boxes.bound)
         stuck = np.flatnonzero(behind & ~self.boxes.lines(boxes.high) & ~self.boxes.points(boxes.high))
         if stuck.size:
             part = point.take(stuck)
-            again = self._point(part.S, part.back, part.pieces, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
+            again = self._point(part.S, part.back, part.rest, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
             self._climb(again, steps)
             self._keep(point, stuck, again.E, again.x, again.bound)
         return point
 
-    def _point(self, S: Array, back: Array, pieces: Pieces, E: Array, x: Array) -> Point:
+    def _point(self, S: Array, back: Array, rest: BoxBound, E: Array, x: Array) -> Point:
         """Boxes bounded at given E."""
         phi, x = self.dual.bound(S, E, x)
-        return Point(S, back, pieces, E.copy(), x, np.nan_to_num(phi + pieces.least(E), nan=-np.inf))
+        return Point(S, back, rest, E.copy(), x, np.nan_to_num(phi + rest.least(E), nan=-np.inf))
 
     def _climb(self, point: Point, steps: int) -> None:
         """Ascents for the boxes below the target: up to zero first, then at one hardness after another."""
@@ -261,9 +165,9 @@ class BranchAndBound:
         if not rows.size:
             return
         part = point.take(rows)
-        E, x = self.dual.improve(part.S, part.E, part.x, steps, Softened(part.pieces, beta))
+        E, x = self.dual.improve(part.S, part.E, part.x, steps, Softened(part.rest, beta))
         phi, x = self.dual.bound(part.S, E, x)
-        self._keep(point, rows, E, x, phi + part.pieces.least(E))
+        self._keep(point, rows, E, x, phi + part.rest.least(E))
 
     def _keep(self, point: Point, rows: NDArray[np.intp], E: Array, x: Array, bound: Array) -> None:
         """Put E and x in place where the bound rises."""
@@ -285,13 +189,13 @@ class BranchAndBound:
         fit = self.dual.expansion(point.S, point.E, point.x)
         root = self.boxes.root()
         whole = np.maximum(root[1] - root[0], 1e-300)
-        here = _foreseen(Softened(point.pieces, beta), point.E, fit)
+        here = _foreseen(Softened(point.rest, beta), point.E, fit)
         for axis in sorted({*range(boxes.low.shape[1])} - {self.boxes.chart}):
             score = np.zeros(rows.size)
             for low, high in _halves(boxes, axis):
                 empty = self.boxes.empty(low, high)
                 low, high = self.boxes.reduced(low, high)
-                half = Softened(self.boxes.pieces(low, high, point.back), beta)
+                half = Softened(self.boxes.box_bound(low, high, point.back), beta)
                 gain = np.nan_to_num((_foreseen(half, point.E, fit) - here) / missing)
                 closed = empty | self.boxes.known(low, high)
                 score += np.log(np.where(closed, 1.0, np.clip(gain, LEAST, 1.0)))
@@ -313,7 +217,7 @@ class BranchAndBound:
 
     def save(self, path: Path, about: str) -> None:
         """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""
-        state: dict[str, Any] = {f"open_{name}": getattr(self.open, name) for name in Open.__dataclass_fields__}
+        state: dict[str, Any] = {f"open_{name}": array for name, array in vars(self.open).items()}
         state |= {"about": np.array(about), "numbers": np.array([self.target, self.seconds])}
         with whole(path) as file:
             np.savez(file, **(state | self.tree.arrays()))

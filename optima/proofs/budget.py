@@ -5,28 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from optima.model.inputs import positive_integer, positive_number
+from optima.proofs.best_first import BestFirst
 
 # Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, about a second.
 BOXES, CHEAP_BOXES = 600_000, 3_000
 # Bytes a box takes, with its tree node.
 BOX_BYTES = 700
-
-
-class Search(Protocol):
-    """What a budget looks at."""
-
-    seconds: float
-
-    @property
-    def size(self) -> int:
-        """Boxes of its tree, split ones and those closed unbounded included."""
-
-    @property
-    def done(self) -> bool:
-        """Whether all boxes are closed."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +36,18 @@ class Budget:
         """A share of the work."""
         return replace(self, boxes=share * self.boxes, seconds=share * self.seconds)
 
-    def less(self, searches: Iterable[Search]) -> Budget:
+    def less(self, searches: Iterable[BestFirst]) -> Budget:
         """What searches have left."""
         left = self
         for search in searches:
             left = replace(left, boxes=left.boxes - search.size, seconds=left.seconds - search.seconds)
         return left
 
-    def spent(self, search: Search) -> float:
+    def spent(self, search: BestFirst) -> float:
         """Part of it that a search has used, 1 or more at its end."""
         return max(search.size / self.most, search.seconds / self.seconds)
 
-    def ended(self, search: Search) -> str:
+    def ended(self, search: BestFirst) -> str:
         """Why a search ended, in words."""
         if search.done:
             return "all boxes are closed"

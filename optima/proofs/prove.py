@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ WEAKEST, LEAST_LOSS = 1e-40, 1e-290
 # Seconds between two copies of a search in its checkpoint.
 SAVE_EVERY = 30.0
 
+Progress = Callable[[BranchAndBound], None]
+
 FLOATING = "in floating point, with a relative rounding of about 1e-12"
 
 
@@ -48,15 +50,10 @@ def cheap_certificate(problem: DeepUFM, means: Array) -> Certificate:
 
 def instant_certificate(problem: DeepUFM, means: Array) -> Certificate:
     """The best lower bound that takes no boxes, but the time of one scalar equation."""
-    if _exact(problem):
+    if problem.loss == "mse" or problem.depth == 1:
         return prove(problem, means, CHEAP_GAP)
     with proving():
-        upper = _upper(problem, means)
-        return _without_boxes(problem, means, upper)
-
-
-def _exact(problem: DeepUFM) -> bool:
-    return problem.loss == "mse" or problem.depth == 1
+        return Claims.of(problem, means).without_boxes()
 
 
 def prove(
@@ -65,7 +62,7 @@ def prove(
     gap: float = 1e-6,
     budget: Budget | None = None,
     checkpoint: Path | None = None,
-    progress: Callable[[BranchAndBound], None] = lambda search: None,
+    progress: Progress = lambda search: None,
     most_classes: int = 4,
 ) -> Certificate:
     r"""Lower bound of the minimum, as close to the loss of ``means`` as its budget allows.
@@ -101,135 +98,169 @@ def prove(
     """
     gap_of_search(gap)
     with proving():
-        upper = _upper(problem, means)
-        claims = _claims(problem, means, upper, gap, budget or Budget(), checkpoint, progress, most_classes)
+        known = Claims.of(problem, means)
+        claims = known.of_all_methods(gap, budget or Budget(), checkpoint, progress, most_classes)
         if max(claim.lower for claim in claims) < LEAST_LOSS:
-            claims = [_trivial(problem, means, upper)]
+            claims = [known.trivial()]
     best = max(claims, key=lambda certificate: certificate.lower)
     return replace(best, ended=f"the gap of {gap:g} is reached" if best.gap <= gap else claims[-1].ended)
 
 
-def _upper(problem: DeepUFM, means: Array) -> float:
-    reduction = Reduction(problem)
-    upper = reduction.value(means)
-    if not np.isfinite(upper):
-        raise ValueError(f"the loss at reg {reduction.reg:g} is beyond the range of floats; pass a smaller reg")
-    return upper
+@dataclass(frozen=True)
+class Claims:
+    """Certificates of one problem by every method: ``means`` (K, K) are the best logits known, ``upper`` their loss."""
 
+    problem: DeepUFM
+    means: Array
+    upper: float
 
-def _claims(
-    problem: DeepUFM,
-    means: Array,
-    upper: float,
-    gap: float,
-    budget: Budget,
-    checkpoint: Path | None,
-    progress: Callable[[BranchAndBound], None],
-    most_classes: int,
-) -> list[Certificate]:
-    """Lower bounds by all methods that apply, the one that gets the most work last."""
-    if problem.loss == "mse":
-        return [_squared_error(problem, means, upper)]
-    if problem.depth == 1:
-        return [_depth_one(problem, means, upper)]
-    form, fewest = ConvexConcave.of(problem), min(PARTS)
-    if form.strength < WEAKEST:
-        return [_without_boxes(problem, means, upper)]
-    if problem.classes <= fewest:
-        proof, _ = _searched(problem, means, upper, form, gap, budget, checkpoint, progress)
-        # Where floats are too short for boxes.
-        rest = [_one_direction(problem, means, upper)] if problem.balanced and proof.gap > gap else []
-        return [*rest, proof]
-    if not problem.balanced:
-        chosen = np.argsort(-problem.class_sizes, kind="stable")[:fewest].astype(np.int64)
-        part = form.restrict(chosen.tolist())
-        return [_searched(problem, means, upper, part, gap, budget, checkpoint, progress, chosen)[0]]
-    found, searches = [_one_direction(problem, means, upper)], list[BranchAndBound]()
-    if found[0].gap <= gap:
+    @classmethod
+    def of(cls, problem: DeepUFM, means: Array) -> Claims:
+        """Raises ValueError where the loss is beyond the range of floats."""
+        reduction = Reduction(problem)
+        upper = reduction.value(means)
+        if not np.isfinite(upper):
+            raise ValueError(f"the loss at reg {reduction.reg:g} is beyond the range of floats; pass a smaller reg")
+        return cls(problem, means, upper)
+
+    def _claim(self, method: str, lower: float, rigour: str, seconds: float, **data: Array) -> Certificate:
+        """A bound that is not free of rounding."""
+        lower = min(lower, self.upper) * (1 - ROUNDING)
+        return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
+
+    def of_all_methods(
+        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Progress, most_classes: int
+    ) -> list[Certificate]:
+        """Lower bounds by all methods that apply, the one that gets the most work last."""
+        problem = self.problem
+        if problem.loss == "mse":
+            return [self.squared_error()]
+        if problem.depth == 1:
+            return [self.depth_one()]
+        form, fewest = ConvexConcave.of(problem), min(PARTS)
+        if form.strength < WEAKEST:
+            return [self.without_boxes()]
+        if problem.classes <= fewest:
+            proof, _ = self.searched(form, gap, budget, checkpoint, progress)
+            # Where floats are too short for boxes.
+            rest = [self.one_direction()] if problem.balanced and proof.gap > gap else []
+            return [*rest, proof]
+        if not problem.balanced:
+            chosen = np.argsort(-problem.class_sizes, kind="stable")[:fewest].astype(np.int64)
+            part = form.restrict(chosen.tolist())
+            return [self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
+        found, searches = [self.one_direction()], list[BranchAndBound]()
+        if found[0].gap <= gap:
+            return found
+        sizes = [classes for classes in PARTS if classes <= most_classes]
+        for classes in sizes:
+            whole, last = classes == problem.classes, classes == sizes[-1]
+            part, aim = (form, gap) if whole else (form.subsample(classes), max(gap, PARTS[classes]))
+            left = budget.less(searches)
+            kept, left = (checkpoint, left) if last else (None, left.part(SMALLER))
+            proof, search = self.searched(part, aim, left, kept, progress)
+            found.append(proof)
+            searches.append(search)
         return found
-    sizes = [classes for classes in PARTS if classes <= most_classes]
-    for classes in sizes:
-        whole, last = classes == problem.classes, classes == sizes[-1]
-        part, aim = (form, gap) if whole else (form.subsample(classes), max(gap, PARTS[classes]))
-        left = budget.less(searches)
-        kept, left = (checkpoint, left) if last else (None, left.part(SMALLER))
-        proof, search = _searched(problem, means, upper, part, aim, left, kept, progress)
-        found.append(proof)
-        searches.append(search)
-    return found
 
+    def squared_error(self) -> Certificate:
+        """The minimum itself."""
+        start = time.perf_counter()
+        lower = Reduction(self.problem).value(squared_error_minimum(self.problem))
+        rigour = "von Neumann's inequality and a scalar equation for each singular value"
+        return self._claim("squared error", lower, rigour, time.perf_counter() - start)
 
-def _squared_error(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    start = time.perf_counter()
-    lower = min(upper, Reduction(problem).value(squared_error_minimum(problem))) * (1 - ROUNDING)
-    rigour = f"von Neumann's inequality and a scalar equation for each singular value, {FLOATING}"
-    return Certificate(problem, lower, upper, means, "squared error", rigour, time.perf_counter() - start)
+    def depth_one(self) -> Certificate:
+        r"""Value of the dual: entropy of the shares, the gradient being scaled to spectral norm lambda.
 
+        .. math:: \min_Z \operatorname{fit}(Z) + \lambda \|Z\|_* \ge -\operatorname{fit}^*(G) = \sum_c w_c H(q_c),
+            \qquad \|G\|_2 \le \lambda
+        """
+        start = time.perf_counter()
+        reduction = Reduction(self.problem)
+        slope = reduction.fit_gradient(self.means)
+        sizes = self.problem.class_sizes.astype(float)
+        norm = np.linalg.norm(slope / np.sqrt(sizes), 2)
+        scale = min(1.0, float(reduction.strength / norm)) if norm else 1.0
+        weight = sizes / sizes.sum()
+        shares = np.eye(self.problem.classes) + scale * slope / weight
+        entropy = -np.sum(np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0), axis=0)
+        lower = float(np.dot(weight, entropy))
+        rigour = "convexity (nuclear norm) and a dual point"
+        return self._claim("depth one", lower, rigour, time.perf_counter() - start, slope=slope)
 
-def _depth_one(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    r"""Value of the dual: entropy of the shares, the gradient being scaled to spectral norm lambda.
+    def without_boxes(self) -> Certificate:
+        """The best bound to be had at once."""
+        proof = self.one_direction() if self.problem.balanced else self.trivial()
+        return proof if proof.lower >= LEAST_LOSS else self.trivial()
 
-    .. math:: \min_Z \operatorname{fit}(Z) + \lambda \|Z\|_* \ge -\operatorname{fit}^*(G) = \sum_c w_c H(q_c),
-        \qquad \|G\|_2 \le \lambda
-    """
-    start = time.perf_counter()
-    reduction = Reduction(problem)
-    slope = reduction.fit_gradient(means)
-    sizes = problem.class_sizes.astype(float)
-    norm = np.linalg.norm(slope / np.sqrt(sizes), 2)
-    scale = min(1.0, float(reduction.strength / norm)) if norm else 1.0
-    weight = sizes / sizes.sum()
-    shares = np.eye(problem.classes) + scale * slope / weight
-    entropy = -np.sum(np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0), axis=0)
-    lower = min(float(np.dot(weight, entropy)), upper) * (1 - ROUNDING)
-    data = {"slope": slope}
-    rigour = f"convexity (nuclear norm) and a dual point, {FLOATING}"
-    return Certificate(problem, lower, upper, means, "depth one", rigour, time.perf_counter() - start, data)
+    def trivial(self) -> Certificate:
+        """The bound zero."""
+        rigour = "fit and penalty are nonnegative"
+        return Certificate(self.problem, 0.0, self.upper, self.means, "nonnegative", rigour, 0.0)
 
+    def one_direction(self) -> Certificate:
+        """Jensen's bound for balanced classes."""
+        start = time.perf_counter()
+        samples = int(self.problem.class_sizes[0])
+        structure = OneDirection(self.problem.classes)
+        least = best_scales(structure, self.problem.depth, Reduction(self.problem).reg, samples).loss
+        rigour = "Jensen's inequality and one singular value"
+        return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-def _without_boxes(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    proof = _one_direction(problem, means, upper) if problem.balanced else _trivial(problem, means, upper)
-    return proof if proof.lower >= LEAST_LOSS else _trivial(problem, means, upper)
+    def searched(
+        self,
+        form: ConvexConcave,
+        gap: float,
+        budget: Budget,
+        checkpoint: Path | None,
+        progress: Progress,
+        chosen: NDArray[np.int64] | None = None,
+    ) -> tuple[Certificate, BranchAndBound]:
+        """The bound of a search of the problem, of means over it, or of its ``chosen`` classes; and the search."""
+        whole = form.classes == self.problem.classes
+        known = min(self.upper, form.zero_fit if whole else upper_bound(form))
+        search = search_of(form, known, gap_of_search(gap), self.means if whole else None)
+        if checkpoint is None:
+            _run(search, budget, progress)
+        else:
+            near = search.boxes.near
+            about = f"{form} {self.upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
+            _run_kept(search, budget, progress, checkpoint, about)
+        return replace(self.of_search(form, search, chosen), ended=budget.ended(search)), search
 
-
-def _trivial(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    return Certificate(problem, 0.0, upper, means, "nonnegative", "fit and penalty are nonnegative", 0.0)
-
-
-def _one_direction(problem: DeepUFM, means: Array, upper: float) -> Certificate:
-    start = time.perf_counter()
-    samples = int(problem.class_sizes[0])
-    least = best_scales(OneDirection(problem.classes), problem.depth, Reduction(problem).reg, samples).loss
-    rigour = f"Jensen's inequality and one singular value, {FLOATING}"
-    lower = min(float(least), upper) * (1 - ROUNDING)
-    return Certificate(problem, lower, upper, means, "one direction", rigour, time.perf_counter() - start)
-
-
-def _searched(
-    problem: DeepUFM,
-    means: Array,
-    upper: float,
-    form: ConvexConcave,
-    gap: float,
-    budget: Budget,
-    checkpoint: Path | None,
-    progress: Callable[[BranchAndBound], None],
-    chosen: NDArray[np.int64] | None = None,
-) -> tuple[Certificate, BranchAndBound]:
-    whole = form.classes == problem.classes
-    known = min(upper, form.zero_fit if whole else upper_bound(form))
-    search = search_of(form, known, gap_of_search(gap), means if whole else None)
-    if checkpoint is None:
-        _run(search, budget, progress)
-    else:
+    def of_search(
+        self, form: ConvexConcave, search: BranchAndBound, chosen: NDArray[np.int64] | None = None
+    ) -> Certificate:
+        """The bound that a search has reached."""
+        few = f"{form.classes} of {self.problem.classes} classes, and "
+        whole = form.classes == self.problem.classes
+        part = "" if whole else f"means over {few}" if chosen is None else f"the largest {few}"
         near = search.boxes.near
-        about = f"{form} {upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
-        _run_kept(search, budget, progress, checkpoint, about)
-    proof = _from_search(problem, means, upper, form, search, chosen)
-    return replace(proof, ended=budget.ended(search)), search
+        known = (
+            "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the logits' Gram matrix"
+        )
+        rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}"
+        data = {
+            "form": form.as_array(),
+            "target": np.array(search.target),
+            "top": np.array(search.boxes.top),
+            **search.tree.arrays(),
+            **({} if near is None else {"centres": near.centres, "limits": near.limits}),
+            **({} if chosen is None else {"classes": chosen}),
+        }
+        return self.checked(self._claim("branch and bound", max(search.bound, 0.0), rigour, search.seconds, **data))
+
+    def checked(self, claim: Certificate) -> Certificate:
+        """The claim no higher than its check: where multipliers are ill-conditioned that may reach a little less."""
+        found = claim.verify()
+        if found:
+            return claim
+        lowered = replace(claim, lower=max(found.lower, 0.0) * (1 - ROUNDING))
+        return lowered if lowered.verify() else self.trivial()
 
 
-def _run(search: BranchAndBound, budget: Budget, progress: Callable[[BranchAndBound], None]) -> None:
+def _run(search: BranchAndBound, budget: Budget, progress: Progress) -> None:
     """Split boxes within the budget; where matrices are singular to rounding the bound so far stays."""
     with suppress(np.linalg.LinAlgError):
         search.run(budget.most, budget.seconds, progress)
@@ -238,7 +269,7 @@ def _run(search: BranchAndBound, budget: Budget, progress: Callable[[BranchAndBo
 def _run_kept(
     search: BranchAndBound,
     budget: Budget,
-    progress: Callable[[BranchAndBound], None],
+    progress: Progress,
     checkpoint: Path,
     about: str,
 ) -> None:
@@ -261,37 +292,3 @@ def _run_kept(
             search.save(checkpoint, about)
     if search.done:
         remove(checkpoint)
-
-
-def _from_search(
-    problem: DeepUFM,
-    means: Array,
-    upper: float,
-    form: ConvexConcave,
-    search: BranchAndBound,
-    chosen: NDArray[np.int64] | None,
-) -> Certificate:
-    few = f"{form.classes} of {problem.classes} classes, and "
-    part = "" if form.classes == problem.classes else f"means over {few}" if chosen is None else f"the largest {few}"
-    near = search.boxes.near
-    known = "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the logits' Gram matrix"
-    rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}, {FLOATING}"
-    data = {
-        "form": form.as_array(),
-        "target": np.array(search.target),
-        "top": np.array(search.boxes.top),
-        **search.tree.arrays(),
-        **({} if near is None else {"centres": near.centres, "limits": near.limits}),
-        **({} if chosen is None else {"classes": chosen}),
-    }
-    lower = max(search.bound, 0.0) * (1 - ROUNDING)
-    return _checked(Certificate(problem, lower, upper, means, "branch and bound", rigour, search.seconds, data))
-
-
-def _checked(claim: Certificate) -> Certificate:
-    """The claim no higher than its check: where multipliers are ill-conditioned that may reach a little less."""
-    found = claim.verify()
-    if found:
-        return claim
-    lowered = replace(claim, lower=max(found.lower, 0.0) * (1 - ROUNDING))
-    return lowered if lowered.verify() else _trivial(claim.problem, claim.means, claim.upper)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from optima.model import Array
-from optima.proofs.boxes import Flags
+from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.dual import FitDual
 from optima.proofs.form import ConvexConcave, centred_basis
@@ -52,7 +52,7 @@ def search_of(form: ConvexConcave, upper: float, gap: float, logits: Array | Non
     # One unit in the last place more, so that rounding cannot cut the box off.
     top = float(np.nextafter(upper / form.strength, np.inf))
     near = None if logits is None else _near(form, logits)
-    boxes = Flags(form, top, near if near is not None and near.bound >= target else None)
+    boxes = MatrixBoxes(form, top, near if near is not None and near.bound >= target else None)
     return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
 
 

@@ -88,12 +88,3 @@ class Tree:
             extra = np.full((room, *self._multiplier.shape[1:]), np.nan, dtype=np.float64)
             self._multiplier = np.concatenate([self._multiplier, extra])
         self._size = size
-
-
-def smallest(bound: Array, most: int) -> NDArray[np.bool_]:
-    """Which of the boxes, ``most`` at the most, have the smallest bounds (N,)."""
-    chosen = np.ones(bound.size, dtype=bool)
-    if chosen.size > most:
-        chosen[:] = False
-        chosen[np.argpartition(bound, most)[:most]] = True
-    return chosen

@@ -11,7 +11,7 @@ from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.reduction import exponent
 from optima.scales.branches import Branches
 from optima.scales.newton import root_between
-from optima.scales.scale import best_scales, branches_of, effective_reg
+from optima.scales.scale import best_scales, branches_of, effective_reg, zero_loss
 from optima.scales.turning_points import bisect
 from optima.structures import Block, Structure, hint, named, structure_itself
 
@@ -64,7 +64,7 @@ def boundary(
         _check_apart(A, B, difference(np.linspace(np.log(min(tops)) - 8, np.log(min(tops)), 17)))
         logs = _roots(difference, lambda e: _log_ratio_bounds(A, B, depth, e, loss), ends, NARROWEST_LOG_REG)
         # Where both become zero at one lambda they tie there, but not below the zero logits.
-        logs = [x for x in logs if best_scales(A, depth, np.exp(x), loss=loss).loss < _zero_loss(A, loss) * (1 - 1e-11)]
+        logs = [x for x in logs if best_scales(A, depth, np.exp(x), loss=loss).loss < zero_loss(A, loss) * (1 - 1e-11)]
     return np.exp(np.array(logs)) / samples ** (1 / (depth + 1))
 
 
@@ -161,10 +161,6 @@ def _check_apart(A: Structure, B: Structure, differences: Array) -> None:
         raise ValueError(f"{A.name} and {B.name} have the same optimal loss at every lambda; pass two that differ")
 
 
-def _zero_loss(structure: Structure, loss: str) -> float:
-    return float(np.log(structure.classes)) if loss == "ce" else 0.5
-
-
 def _log_ratio(A: Structure, B: Structure, depth: float, log_reg: Array, loss: str) -> Array:
     first, second = (best_scales(s, depth, np.exp(log_reg), loss=loss).loss for s in (A, B))
     return np.log(first) - np.log(second)
@@ -193,7 +189,7 @@ def _difference_in_depth(
     """V_A - V_B relative to V_A + V_B, and its derivative in L; nan where both are zero."""
     (V, dV), (U, dU) = (_value_and_slope(s, L, reg, samples, loss) for s in (A, B))
     # The sum over the blocks of a zero structure may be one unit in the last place off.
-    zero = _zero_loss(A, loss) * (1 - 1e-11)
+    zero = zero_loss(A, loss) * (1 - 1e-11)
     both = (zero <= V) & (zero <= U)
     total = V + U
     ratio = np.where(both, np.nan, (V - U) / total)

@@ -8,8 +8,10 @@ the curve only falls and there is one. Source: derivations/structure_losses.py.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from optima.model import Array
@@ -26,6 +28,7 @@ class Branches(ABC):
     lam_eff there: larger regularisations have no nonzero stationary scale.
     """
 
+    terms: CrossEntropyTerms | SquaredErrorTerms
     fold: Array
     peak: Array
 
@@ -33,26 +36,41 @@ class Branches(ABC):
         self.p = p
         self.nu = terms.price(p)
 
-    @abstractmethod
     def outer(self, pairs: Index, log_reg: Array) -> Array:
         """Largest stationary scale, a minimum, for each pair and log lam_eff; nan where there is none."""
+        return _filled(self._outer, pairs, log_reg, log_reg < self.peak[pairs])
 
-    @abstractmethod
     def inner(self, pairs: Index, log_reg: Array) -> Array:
         """Log of the smaller stationary scale, a maximum; nan where there is none."""
+        return _filled(self._inner, pairs, log_reg, (log_reg < self.peak[pairs]) & (self.p[pairs] < 1))
 
     @abstractmethod
+    def _outer(self, which: Index, log_reg: Array) -> Array:
+        """The same for pairs that have one."""
+
+    @abstractmethod
+    def _inner(self, which: Index, log_reg: Array) -> Array:
+        """The same for pairs that have one."""
+
     def fit(self, pairs: Index, scale: Array) -> Array:
         """G(a)."""
+        return self.terms.take(pairs).value(scale)
 
-    @abstractmethod
     def zero_fit(self, pairs: Index) -> Array:
         """G(0)."""
+        return np.broadcast_to(self.terms.zero_value(), self.p.shape)[pairs]
 
     def penalty(self, pairs: Index, log_scale: Array, reg: Array) -> Array:
         """((L+1)/2) lam_eff sum_i m_i (a sigma_i)^p."""
         p = self.p[pairs]
         return reg * (self.nu[pairs] / p) * np.exp(p * log_scale)
+
+
+def _filled(root: Callable[[Index, Array], Array], pairs: Index, log_reg: Array, there: NDArray[np.bool_]) -> Array:
+    """The root where there is one, else nan."""
+    out = np.full(pairs.shape, np.nan)
+    out[there] = root(pairs[there], log_reg[there])
+    return out
 
 
 def branches(terms: Terms, p: Array) -> Branches:
@@ -65,6 +83,8 @@ def branches(terms: Terms, p: Array) -> Branches:
 
 class CrossEntropyBranches(Branches):
     """Safeguarded Newton: in a on the outer branch, in log a on the inner one."""
+
+    terms: CrossEntropyTerms
 
     def __init__(self, terms: CrossEntropyTerms, p: Array) -> None:
         super().__init__(terms, p)
@@ -97,12 +117,9 @@ class CrossEntropyBranches(Branches):
 
         return np.exp(newton(excess, low, high, 0.5 * (low + high)))
 
-    def outer(self, pairs: Index, log_reg: Array) -> Array:
-        out = np.full(pairs.shape, np.nan)
-        there = np.flatnonzero(log_reg < self.peak[pairs])
-        which = pairs[there]
+    def _outer(self, which: Index, log_reg: Array) -> Array:
         terms, flat = self.terms.take(which), 1 - self.p[which]
-        tau = log_reg[there] + np.log(self.nu[which])
+        tau = log_reg + np.log(self.nu[which])
         # With x = a mu_min the curve is at most excess - x + flat log x, negative at x = 2 max(excess, 0) + 2.
         excess = self.log_reach[which] - tau - flat * np.log(self.least[which])
         high = (2 * np.maximum(excess, 0) + 2) / self.least[which]
@@ -114,15 +131,11 @@ class CrossEntropyBranches(Branches):
             with np.errstate(divide="ignore", invalid="ignore"):
                 return log_slope + xlogy(k, a) - tau[index], (k - elasticity) / a
 
-        out[there] = newton(curve, self.fold[which], np.maximum(high, self.fold[which]), start)
-        return out
+        return newton(curve, self.fold[which], np.maximum(high, self.fold[which]), start)
 
-    def inner(self, pairs: Index, log_reg: Array) -> Array:
-        out = np.full(pairs.shape, np.nan)
-        there = np.flatnonzero((log_reg < self.peak[pairs]) & (self.p[pairs] < 1))
-        which = pairs[there]
+    def _inner(self, which: Index, log_reg: Array) -> Array:
         terms, flat = self.terms.take(which), 1 - self.p[which]
-        tau = log_reg[there] + np.log(self.nu[which])
+        tau = log_reg + np.log(self.nu[which])
         # -G' only decreases, so the branch lies above the root for the constant slope -G'(0).
         low = (tau - self.log_slope_at_zero[which]) / flat
         high = np.log(self.fold[which])
@@ -131,14 +144,7 @@ class CrossEntropyBranches(Branches):
             log_slope, elasticity = terms.take(index).log_slope(np.exp(u))
             return tau[index] - log_slope - flat[index] * u, elasticity - flat[index]
 
-        out[there] = newton(curve, np.minimum(low, high), high, low)
-        return out
-
-    def fit(self, pairs: Index, scale: Array) -> Array:
-        return self.terms.take(pairs).value(scale)
-
-    def zero_fit(self, pairs: Index) -> Array:
-        return np.broadcast_to(self.terms.zero_value(), self.p.shape)[pairs]
+        return newton(curve, np.minimum(low, high), high, low)
 
 
 class SquaredErrorBranches(Branches):
@@ -157,28 +163,12 @@ class SquaredErrorBranches(Branches):
         self.fold = self.best * x
         self.peak = xlogy(1 - p, x) + np.log1p(-x) - self.log_rho
 
-    def outer(self, pairs: Index, log_reg: Array) -> Array:
-        out = np.full(pairs.shape, np.nan)
-        there = np.flatnonzero(log_reg < self.peak[pairs])
-        which = pairs[there]
-        shortfall = _log_share(1 - self.p[which], log_reg[there] + self.log_rho[which])
-        out[there] = self.best[which] * -np.expm1(shortfall)
-        return out
+    def _outer(self, which: Index, log_reg: Array) -> Array:
+        return self.best[which] * -np.expm1(_log_share(1 - self.p[which], log_reg + self.log_rho[which]))
 
-    def inner(self, pairs: Index, log_reg: Array) -> Array:
-        out = np.full(pairs.shape, np.nan)
-        there = np.flatnonzero((log_reg < self.peak[pairs]) & (self.p[pairs] < 1))
-        which = pairs[there]
+    def _inner(self, which: Index, log_reg: Array) -> Array:
         flat = 1 - self.p[which]
-        share = _log_share(1 / flat, (log_reg[there] + self.log_rho[which]) / flat)
-        out[there] = share + np.log(self.best[which])
-        return out
-
-    def fit(self, pairs: Index, scale: Array) -> Array:
-        return self.terms.take(pairs).value(scale)
-
-    def zero_fit(self, pairs: Index) -> Array:
-        return np.broadcast_to(self.terms.zero_value(), self.p.shape)[pairs]
+        return _log_share(1 / flat, (log_reg + self.log_rho[which]) / flat) + np.log(self.best[which])
 
 
 def _log_share(r: Array, s: Array) -> Array:

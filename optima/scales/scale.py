@@ -71,6 +71,11 @@ def effective_reg(reg: ArrayLike, samples: ArrayLike, depth: ArrayLike) -> Array
         return np.asarray(reg, dtype=float) * np.asarray(samples, dtype=float) ** (1 / (np.asarray(depth) + 1.0))
 
 
+def zero_loss(structure: Structure, loss: str) -> float:
+    """Loss of the zero logits."""
+    return float(np.log(structure.classes)) if loss == "ce" else 0.5
+
+
 def best_scales(
     structure: Structure, depth: ArrayLike, reg: ArrayLike, samples: ArrayLike = 1, loss: str = "ce"
 ) -> BestScales:
@@ -102,7 +107,7 @@ def best_scales(
     p, pairs = np.unique(exponent(L.ravel()), return_inverse=True)
     parts = [_best_block(block, structure.classes, loss, p, pairs, regs) for block in structure.blocks()]
     if not parts:
-        fit = np.full(L.shape, np.log(structure.classes) if loss == "ce" else 0.5)
+        fit = np.full(L.shape, zero_loss(structure, loss))
         return BestScales(np.zeros((0, *L.shape)), fit, np.zeros(L.shape))
     scale, fit, penalty = (np.stack(part).reshape(len(parts), *L.shape) for part in zip(*parts, strict=True))
     return BestScales(scale, fit.sum(axis=0), penalty.sum(axis=0))
@@ -137,7 +142,7 @@ def stationary_scales(
     p = float(exponent(depth))
     choices = [_block_stationary(block, structure.classes, loss, p, lam) for block in structure.blocks()]
     if not choices:
-        zero = float(np.log(structure.classes)) if loss == "ce" else 0.5
+        zero = zero_loss(structure, loss)
         return (Stationary((), (), zero, zero, 0.0, "minimum"),)
     return tuple(sorted((_combine(points) for points in product(*choices)), key=lambda point: point.loss))
 

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.reduction import balanced_factors
 from optima.search.rung import STATIONARY, RungPoint, balanced, descend, polish
 from optima.search.rung_objective import RungObjective
 
 # Singular values of a nuclear-norm solution below this share of the largest are taken to be zero.
 NEGLIGIBLE = 1e-9
 # A dual certificate that is violated by no more than this has its rounding error only.
-ROUNDING = 1e-12
+DUAL_ROUNDING = 1e-12
 
 
 def depth_one_minimum(
@@ -34,11 +35,10 @@ def depth_one_minimum(
     for guess in guesses:
         value, gradient = objective.value_and_gradient(guess[None])
         norm = float(np.linalg.norm(gradient) * np.linalg.norm(guess) / value[0])
-        if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= ROUNDING:
+        if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= DUAL_ROUNDING:
             return RungPoint(float(value[0]), guess, norm, math.nan, "minimum"), excess
     eye = np.eye(problem.classes) - 1 / problem.classes
-    U, s, V = np.linalg.svd(eye / objective.column)
-    start = np.stack([U[:, :rank] * np.sqrt(s[:rank]), V[:rank].T * np.sqrt(s[:rank])])
+    start = balanced_factors(eye / objective.column, rank)
     end = balanced(descend(objective, start[None], steps=4000, tolerance=1e-10).factors)[0]
     s = np.sum(end[0] ** 2, axis=0)
     kept = s > NEGLIGIBLE * max(1.0, s[0])

@@ -15,15 +15,16 @@ factors; Nocedal and Wright, Numerical Optimization, chapter 19, for the method.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from optima.model import Array
+from optima.model.rows import Rows
 from optima.search.rung import balanced
-from optima.search.rung_objective import divided_differences
+from optima.search.rung_objective import divided_differences, products, rotations
 
 # Barrier parameter times the number of constraints, in units of sum s^p: the relative gap of the central path.
 # Large first gaps forget more of the start, small ones lose rank less often: a batch uses both in turn.
@@ -44,7 +45,7 @@ INTERIOR = 0.995
 # Exponents followed from one down: their ratio, and the least one before p itself.
 FALL, LEAST_POWER = 0.75, 0.02
 # Relative rounding of a value.
-ROUNDING = 1e-13
+VALUE_ROUNDING = 1e-13
 # Armijo's constant of sufficient decrease, and halvings of a step at most.
 DECREASE, HALVINGS = 1e-4, 40
 # A smallest singular value this small, relative to the largest, is on its way to zero.
@@ -54,7 +55,7 @@ SHIFT, GROWTH, SHIFTS = 1e-2, 10.0, 40
 
 
 @dataclass
-class Codes:
+class Codes(Rows):
     """Where a batch of starts ended, each with its smallest margin at exactly one.
 
     ``factors`` (S, 2, K, r) are balanced, ``value`` (S,) is sum_i s_i^p (sum_i log s_i for p = 0), infinite where no
@@ -67,15 +68,6 @@ class Codes:
     multipliers: Array
     residual: Array
     dropped: NDArray[np.bool_]
-
-    def take(self, rows: NDArray[np.intp]) -> Codes:
-        """The codes numbered ``rows``."""
-        return Codes(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    @classmethod
-    def join(cls, parts: list[Codes]) -> Codes:
-        """All codes of several batches of one rank."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 def margins(means: Array) -> Array:
@@ -101,7 +93,7 @@ def at_margin_one(factors: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Balanced and centred factors (S, 2, K, r) scaled to smallest margin one, and which of them have no such scale."""
     factors = factors - np.array([1.0, 0.0])[:, None, None] * factors.mean(axis=2, keepdims=True)
     factors = balanced(factors)
-    smallest = margins(_product(factors)).min(axis=(1, 2))
+    smallest = margins(products(factors)).min(axis=(1, 2))
     largest = spectrum(factors)[:, 0]
     failed = ~(smallest > 1e-12 * largest)
     factors = factors / np.sqrt(np.where(failed, 1.0, smallest))[:, None, None, None]
@@ -129,7 +121,7 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
         path.run()
         ends, lost = at_margin_one(path.factors)
         reached = norm(spectrum(ends), p)
-        better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + ROUNDING))
+        better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + VALUE_ROUNDING))
         rows = alive[better]
         found.factors[rows], found.value[rows] = ends[better], reached[better]
         found.multipliers[rows], found.residual[rows] = path.dual[better], path.residual()[better]
@@ -168,7 +160,7 @@ class _Path:
         self.dropped = np.zeros(len(factors), dtype=bool)
 
     def slack(self) -> Array:
-        return margins(_product(self.factors)) - 1
+        return margins(products(self.factors)) - 1
 
     def _mu(self) -> Array:
         s = spectrum(self.factors)
@@ -201,7 +193,7 @@ class _Path:
 
     def _step(self, rows: NDArray[np.intp], mu: Array) -> None:
         factors, dual = self.factors[rows], self.dual[rows]
-        slack = margins(_product(factors)) - 1
+        slack = margins(products(factors)) - 1
         slope = _slope(factors, self.p) - _pull(factors, mu[:, None, None] / slack)
         step = _newton(_hessian(factors, dual, slack, self.p), slope, _unit(factors, self.p))
         moved, moved_slack = self._search(rows, mu, slope, step)
@@ -219,7 +211,7 @@ class _Path:
     def _search(self, rows: NDArray[np.intp], mu: Array, slope: Array, step: Array) -> tuple[Array, Array]:
         """The longest of the steps 1, 1/2, 1/4, ... that stays inside and lowers the barrier function enough."""
         moved, value = self.factors[rows].copy(), self._barrier(self.factors[rows], mu)
-        slack = margins(_product(moved)) - 1
+        slack = margins(products(moved)) - 1
         fall = np.sum(slope * step, axis=(1, 2, 3))
         # Rounding of the barrier function: near its minimum steps are judged by staying inside alone.
         noise = 1e-13 * (1 + np.abs(value))
@@ -242,11 +234,11 @@ class _Path:
         thin = s[:, -1] < DROPPED * s[:, 0]
         self.dropped[rows] |= thin
         self.done[rows] |= thin
-        return moved, np.where(np.isfinite(slack), margins(_product(moved)) - 1, np.inf)
+        return moved, np.where(np.isfinite(slack), margins(products(moved)) - 1, np.inf)
 
     def _rescaled(self, factors: Array, mu: Array) -> Array:
         """Each point at the scale with the least barrier function, a convex problem in the scale's logarithm."""
-        m = margins(_product(factors))
+        m = margins(products(factors))
         log_s = np.log(np.maximum(spectrum(factors), 1e-300))
         smallest = m.min(axis=(1, 2))
         positive = smallest > 0
@@ -264,17 +256,13 @@ class _Path:
         return factors * np.sqrt(scale)[:, None, None, None]
 
     def _barrier(self, factors: Array, mu: Array) -> Array:
-        slack = margins(_product(factors)) - 1
+        slack = margins(products(factors)) - 1
         inside = slack.min(axis=(1, 2)) > 0
         np.einsum("scc->sc", slack)[...] = 1.0
         log_s = np.log(np.maximum(spectrum(factors), 1e-300))
         size = np.sum(np.expm1(self.p * log_s) / self.p if self.p else log_s, axis=1)
         logs = np.log(np.where(slack > 0, slack, 1.0)).sum(axis=(1, 2))
         return np.where(inside, size - mu * logs, np.inf)
-
-
-def _product(factors: Array) -> Array:
-    return np.asarray(factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2))
 
 
 def _size(points: Array) -> Array:
@@ -338,7 +326,7 @@ def _hessian(factors: Array, dual: Array, slack: Array, p: float) -> Array:
     for i in range(r):
         AB[:, :, i, :, i] -= G
     H[:, 1, :, :, 0] = AB.transpose(0, 3, 4, 1, 2)
-    flat = _rotations(factors)
+    flat = rotations(factors)
     lift = _unit(factors, p) / np.mean(s, axis=1)
     return H.reshape(count, 2 * K * r, 2 * K * r) + lift[:, None, None] * (flat @ np.swapaxes(flat, 1, 2))
 
@@ -362,14 +350,3 @@ def _newton(hessian: Array, slope: Array, unit: Array) -> Array:
             diagonal += larger - shift
             shift = larger
     return step
-
-
-def _rotations(factors: Array) -> Array:
-    """The directions (A Omega, B Omega), Omega antisymmetric, along which nothing changes: (S, 2Kr, r (r-1) / 2)."""
-    count, _, K, r = factors.shape
-    i, j = np.triu_indices(r, 1)
-    turned = np.zeros((count, 2, K, r, i.size))
-    k = np.arange(i.size)
-    turned[..., j, k] = factors[..., i]
-    turned[..., i, k] = -factors[..., j]
-    return turned.reshape(count, -1, i.size)

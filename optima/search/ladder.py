@@ -12,7 +12,7 @@ import numpy as np
 from optima.limits import check_searchable
 from optima.model import Array, DeepUFM
 from optima.model.inputs import one_of, positive_integer, shown
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors
 from optima.scales.batch import best_of_structures
 from optima.scales.squared_error import squared_error_minimum
 from optima.search.chance import chance
@@ -20,7 +20,7 @@ from optima.search.depth_one import depth_one_minimum
 from optima.search.hop import Hopper
 from optima.search.rung import DENSE, STEPS, RungPoint, descend, verified
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import best_scale, centred, from_products, random_codes, split
+from optima.search.starts import best_scale, centred, random_codes, split
 from optima.solution import Minimum, Rung, Solution
 from optima.structures import catalogue
 from optima.structures.block_sums import block_sums
@@ -119,26 +119,10 @@ def search(
     searches met the best minimum, and how often ten times the work improved on such searches where that was measured
     (:mod:`optima.search.chance`).
 
-    Parameters
-    ----------
-    problem
-        The model.
-    seed
-        Seed of the random starts; equal seeds give equal results.
-    effort
-        ``"quick"``, ``"normal"`` or ``"thorough"``.
-    starts
-        Class-mean logits (K, K) to begin from in addition, such as the solutions of neighbouring problems.
-    ranks
-        Only logits of these ranks; None searches as described.
-    progress
-        Called with one line after the named structures and after each batch of descents.
-    many
-        Whether this is one problem of many: then the descents of problems of few classes too run in machine code,
-        which takes seconds to be made, once, and a second to be loaded. Results agree up to rounding error.
+    Parameters and errors are those of :func:`optima.solve`. With ``many`` the descents of problems of few classes too
+    run in machine code, which takes seconds to be made, once, and a second to be loaded; results agree up to rounding.
 
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
-    the ladder of ranks; garrod2025.
+    Source: theory of the ladder of ranks; garrod2025.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
@@ -296,7 +280,7 @@ class _Search:
         """Where classes differ in size: sums of structures on some classes each, and the minima at one size."""
         sums = self._by_rank([shape for _, shape in block_sums(tuple(self.problem.class_sizes.tolist()))])
         for rank, products in sums.items():
-            factors, losses = best_scale(self.objective, from_products(products, rank), 0)
+            factors, losses = best_scale(self.objective, balanced_factors(products, rank), 0)
             best = np.argsort(losses, kind="stable")[:SUMS]
             self.given.setdefault(rank, []).extend(A @ B.T for A, B in factors[best])
         if self.problem.classes <= EVERY_RANK:
@@ -308,7 +292,7 @@ class _Search:
                 self.given.setdefault(rank, []).extend(products)
 
     def depth_one(self) -> tuple[Array, tuple[Rung, ...], str]:
-        guesses = [factors for rank, products in self.given.items() for factors in from_products(products, rank)]
+        guesses = [factors for rank, products in self.given.items() for factors in balanced_factors(products, rank)]
         point, excess = depth_one_minimum(self.problem, guesses, self.objective.interpreted)
         if point is None:
             return np.zeros((self.problem.classes,) * 2), (), "exact: convex, ||G||_2 <= lambda at zero"
@@ -346,7 +330,7 @@ class _Search:
         """On rungs that were not searched, the named structures as they are (at their best scales)."""
         for rank, products in self.given.items():
             if rank not in self.tallies:
-                factors = from_products(products, rank)
+                factors = balanced_factors(products, rank)
                 losses, _ = self.objective.value_and_gradient(factors)
                 for loss, point in zip(losses, factors, strict=True):
                     self._tally(rank).add(float(loss), point, False)
@@ -448,7 +432,7 @@ class _Search:
         self.progress(f"rank {rank}: {found}, {tally.random} random starts")
 
     def _first_starts(self, rank: int, rng: np.random.Generator) -> list[Array]:
-        starts = [from_products(self.given[rank], rank)] if rank in self.given else []
+        starts = [balanced_factors(self.given[rank], rank)] if rank in self.given else []
         below = self.tallies.get(rank - 1)
         if below and below.losses:
             starts.append(split(self.objective, below.factors[int(np.argmin(below.losses))], 2, rng))
@@ -485,7 +469,7 @@ class _Search:
             if new and rank - 1 in self.tallies and not self._hopeless(self.tallies[rank - 1]):
                 self.passed[rank] = tally.best
                 A, B = tally.factors[int(np.argmin(tally.losses))]
-                self._descend_from(rank - 1, from_products([A @ B.T], rank - 1))
+                self._descend_from(rank - 1, balanced_factors([A @ B.T], rank - 1))
 
     def _hop(self) -> None:
         """On the rungs near the best one, from minimum to minimum by exchanges of classes and by kicks."""

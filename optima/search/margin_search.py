@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array
+from optima.reduction import balanced_factors
 from optima.search.interior_point import (
     LEAST_POWER,
     Codes,
@@ -18,7 +19,6 @@ from optima.search.interior_point import (
     solve_margins,
     spectrum,
 )
-from optima.search.starts import from_products
 from optima.structures import catalogue
 
 
@@ -98,13 +98,13 @@ class MarginSearch:
         return min(self.best(rank) for rank in self.rungs)
 
     def _named_value(self, rank: int) -> float:
-        return float(norm(spectrum(at_margin_one(from_products(self.named[rank], rank))[0]), self.p).min())
+        return float(norm(spectrum(at_margin_one(balanced_factors(self.named[rank], rank))[0]), self.p).min())
 
     def _visit(self, rank: int, rounds: int) -> None:
         rng = np.random.default_rng([self.seed, rank])
         count = self._count(rank)
         random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
-        named = from_products(self.named[rank], rank) if rank in self.named else random[:0]
+        named = balanced_factors(self.named[rank], rank) if rank in self.named else random[:0]
         kicked = _kicked(named, np.full(len(named), NOISE), rng)
         others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
         if not len(random) + len(others):
@@ -178,7 +178,7 @@ class MarginSearch:
         if good.any():
             found = found.take(np.flatnonzero(good))
             if rank not in self.makeshift and rank in self.rungs:
-                found = Codes.join([self.rungs[rank], found])
+                found = self.rungs[rank].join(found)
             self.makeshift.discard(rank)
         elif rank in self.rungs:
             return

@@ -13,7 +13,7 @@ from optima.model import Array
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, shown
 from optima.presented import shown_by
-from optima.reduction import exponent
+from optima.reduction import balanced_factors, exponent
 from optima.search.interior_point import margins, norm
 from optima.search.margin_search import EFFORTS, ZERO, Effort, MarginSearch
 from optima.solution.knowledge import Knowledge
@@ -198,14 +198,12 @@ def kkt_residual(means: Array, p: float) -> float:
     """
     from scipy.optimize import nnls
 
-    U, s, Vt = np.linalg.svd(means)
-    rank = _spectrum(means).size
-    root = np.sqrt(s[:rank])
-    A, B = U[:, :rank] * root, Vt[:rank].T * root
-    slope = np.concatenate([A, B]) * s[:rank] ** (p - 1)
+    s = _spectrum(means)
+    A, B = balanced_factors(means, s.size)
+    slope = np.concatenate([A, B]) * s ** (p - 1)
     rivals, own = np.nonzero(margins(means) < 1 + ACTIVE)
     k = np.arange(own.size)
-    pulls = np.zeros((own.size, 2 * len(means), rank))
+    pulls = np.zeros((own.size, 2 * len(means), s.size))
     pulls[k, own] += B[own]
     pulls[k, rivals] -= B[own]
     pulls[k, len(means) + own] += A[own] - A[rivals]

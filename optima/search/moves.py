@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
-from optima.search.rung_objective import RungObjective
+from optima.search.rung_objective import RungObjective, products
 
 Permutations = NDArray[np.intp]
 
@@ -62,7 +62,7 @@ def most_promising(objective: RungObjective, factors: Array, permutations: Permu
 
 
 def _losses(objective: RungObjective, points: Array) -> Array:
-    return objective.fit_value(points[:, 0] @ np.swapaxes(points[:, 1], 1, 2)) + objective.penalty(points)
+    return objective.fit_value(products(points)) + objective.penalty(points)
 
 
 def disjoint(permutations: Permutations) -> Permutations:

@@ -16,7 +16,7 @@ from optima.model import Array
 from optima.model.content import Content
 from optima.search.lbfgs import lbfgs
 from optima.search.machine import say
-from optima.search.rung_objective import RungObjective, gauge
+from optima.search.rung_objective import RungObjective, gauge, products
 
 Verdict = Literal["minimum", "saddle", "not converged", "unverified", "rank dropped"]
 
@@ -151,7 +151,7 @@ def _vanishing(factors: Array) -> NDArray[np.bool_]:
 def _losing_rank(objective: RungObjective, factors: Array) -> NDArray[np.bool_]:
     """Whether the penalty on a small singular value outweighs the gradient of the fit (never for p = 1)."""
     s = np.linalg.norm(balanced(factors)[:, 0], axis=1) ** 2
-    slope = objective.fit(factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2))[1]
+    slope = objective.fit(products(factors))[1]
     low = np.maximum(s.min(axis=1), 1e-300)
     pull = objective.reg * low ** (objective.p - 1)
     pulled = (pull > np.linalg.norm(slope, axis=(1, 2))) & (objective.p < 1)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array, DeepUFM
+from optima.model.fit import Fit
 from optima.reduction import Reduction
 
 
@@ -102,7 +103,7 @@ class RungObjective:
         """F and its gradient at points of shape (S, 2, K, r)."""
         A, B = factors[:, 0], factors[:, 1]
         with np.errstate(invalid="ignore", over="ignore"):
-            fit, slope = self.fit(A @ np.swapaxes(B, 1, 2))
+            fit, slope = self.fit(products(factors))
             powers, spectral = self._powers(factors)
             penalty = 0.5 * self.reg / self.p * powers.sum(axis=1)
             gradient = np.stack([slope @ B, np.swapaxes(slope, 1, 2) @ A], axis=1)
@@ -130,7 +131,9 @@ class RungObjective:
         A, B = point
         dA, dB = directions[:, 0], directions[:, 1]
         slope = self.fit((A @ B.T)[None])[1][0]
-        change = self._fit_curvature((A @ B.T)[None], dA @ B.T + A @ np.swapaxes(dB, 1, 2))
+        moved = (dA @ B.T + A @ np.swapaxes(dB, 1, 2)) * self.column
+        fit = Fit(self.loss, self.classes, np.arange(self.classes), self.weight)
+        change = fit.curvature(A @ B.T * self.column, moved) * self.column
         out = np.empty_like(directions)
         out[:, 0] = change @ B + slope @ dB
         out[:, 1] = np.swapaxes(change, 1, 2) @ A + slope.T @ dA
@@ -139,21 +142,6 @@ class RungObjective:
     def penalty_hessian_product(self, point: Array, directions: Array) -> Array:
         """Hessian of the penalty alone at one point (2, K, r) times directions of shape (D, 2, K, r)."""
         return np.stack([self.reg[0] * self._power_curvature(point[i], directions[:, i]) for i in (0, 1)], axis=1)
-
-    def _fit_curvature(self, product: Array, direction: Array) -> Array:
-        """Derivative of the gradient of the fit along directions (D, K, K) of A B^T."""
-        scale = self.weight * self.column
-        if self.loss == "mse":
-            return direction * self.column * scale
-        odds = self.odds(product * self.column)[0]
-        total = odds.sum(axis=0)
-        share = odds / (1 + total)
-        np.fill_diagonal(share, 1 / (1 + total))
-        moved = direction * self.column
-        # Relative to the own class, so that nothing cancels when the shares of the rivals are tiny.
-        moved = moved - np.einsum("dcc->dc", moved)[:, None, :]
-        mean = np.einsum("jc,djc->dc", share, moved)
-        return share * (moved - mean[:, None, :]) * scale
 
     def _power_curvature(self, A: Array, dA: Array) -> Array:
         """Derivative of A (A^T A)^(p-1) along directions (D, K, r), by divided differences of t^(p-1)."""
@@ -226,15 +214,22 @@ def divided_differences(w: Array, exponent: float) -> Array:
     return np.where(near, exponent, far) * w[..., None, :] ** (exponent - 1)
 
 
-def gauge(point: Array) -> Array:
-    """Orthonormal basis of the rotations (A Omega, B Omega), Omega antisymmetric: flat directions of F.
+def products(factors: Array) -> Array:
+    """A B^T of points (S, 2, K, r), shape (S, K, K)."""
+    return np.asarray(factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2))
 
-    Shape (2Kr, r (r-1) / 2).
-    """
-    rank = point.shape[2]
-    i, j = np.triu_indices(rank, 1)
-    turned = np.zeros((i.size, *point.shape))
+
+def rotations(factors: Array) -> Array:
+    """The directions (A Omega, B Omega), Omega antisymmetric, along which nothing changes: (S, 2Kr, r (r-1) / 2)."""
+    count, _, K, r = factors.shape
+    i, j = np.triu_indices(r, 1)
+    turned = np.zeros((count, 2, K, r, i.size))
     k = np.arange(i.size)
-    turned[k, :, :, j] = point[:, :, i].transpose(2, 0, 1)
-    turned[k, :, :, i] = -point[:, :, j].transpose(2, 0, 1)
-    return np.linalg.qr(turned.reshape(i.size, point.size).T)[0]
+    turned[..., j, k] = factors[..., i]
+    turned[..., i, k] = -factors[..., j]
+    return turned.reshape(count, 2 * K * r, i.size)
+
+
+def gauge(point: Array) -> Array:
+    """Orthonormal basis of the rotations of one point, flat directions of F, shape (2Kr, r (r-1) / 2)."""
+    return np.linalg.qr(rotations(point[None])[0])[0]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from optima.model import Array
-from optima.search.rung_objective import RungObjective
+from optima.search.rung_objective import RungObjective, products
 
 # Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.
 SCALES = np.geomspace(0.05, 5.0, 12)
@@ -22,13 +20,6 @@ def random_codes(objective: RungObjective, rank: int, count: int, rng: np.random
     points /= np.linalg.norm(points, axis=2, keepdims=True)
     noise = rng.standard_normal(points.shape) * (np.arange(count) % 2)[:, None, None] / np.sqrt(rank)
     return scaled(objective, centred(objective, np.stack([points, points + 0.5 * noise], axis=1)))
-
-
-def from_products(products: Sequence[Array], rank: int) -> Array:
-    """Balanced factors (S, 2, K, r) of the best approximations of rank r to matrices A B^T."""
-    U, s, V = np.linalg.svd(np.asarray(products))
-    root = np.sqrt(s[:, None, :rank])
-    return np.stack([U[:, :, :rank] * root, np.swapaxes(V, 1, 2)[:, :, :rank] * root], axis=1)
 
 
 def split(objective: RungObjective, factors: Array, count: int, rng: np.random.Generator) -> Array:
@@ -55,7 +46,7 @@ def scaled(objective: RungObjective, factors: Array) -> Array:
 
 def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tuple[Array, Array]:
     """Each start at the best of a dozen scales, and its loss; each refinement tries half the ratio on both sides."""
-    product = factors[:, 0] @ np.swapaxes(factors[:, 1], 1, 2)
+    product = products(factors)
     penalty = objective.penalty(factors)
     best, least = _typical_scale(objective, product), np.full(len(factors), np.inf)
     trials = list(SCALES[:, None] * best)

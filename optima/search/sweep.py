@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from optima.limits import check_searchable
 from optima.model import DeepUFM
@@ -16,8 +14,8 @@ from optima.reduction import Reduction
 from optima.search.ladder import EFFORTS, search
 from optima.search.sweep_group import Group
 from optima.solution import Solution
-from optima.workers.guard import check_guard
-from optima.workers.threads import one_blas_thread
+from optima.workers.executors import processes
+from optima.workers.work import work
 
 Progress = Callable[[str], None]
 
@@ -42,23 +40,7 @@ def search_all(
     The ladder of a solution lists the rungs within 2 % of the best; only the best minimum has its curvature computed.
     ``seconds`` is the time of the group over its number of cells.
 
-    Parameters
-    ----------
-    problems
-        The models; one alone counts as a list of one.
-    seed
-        Seed of the random starts. The result depends on the set of problems and the seed, not on the order of the
-        problems nor on ``workers``.
-    effort
-        ``"quick"``, ``"normal"`` or ``"thorough"``.
-    progress
-        Called with one line after each group.
-    workers
-        Processes that share the groups, each with one BLAS thread; 1 stays in this process. A script that asks for
-        more makes its calls under ``if __name__ == "__main__":``.
-
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
-    RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
+    Parameters and errors are those of :func:`optima.sweep`. Source: theory of the ladder of ranks.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed, workers = positive_integer("seed", seed, minimum=0), positive_integer("workers", workers)
@@ -69,13 +51,21 @@ def search_all(
         groups.setdefault(_kind(problem), set()).add(problem)
     # The largest first, so that the processes end together.
     tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=_cost, reverse=True)
+    jobs = [_GroupJob(task, seed, effort) for task in tasks]
     found: dict[DeepUFM, Solution] = {}
-    for solutions in _all(tasks, seed, effort, min(workers, len(tasks))):
-        found |= {solution.problem: solution for solution in solutions}
+
+    def take(job: _GroupJob, solutions: list[Solution]) -> None:
+        found.update((solution.problem, solution) for solution in solutions)
         if progress:
             first = solutions[0]
             cells = f"{len(solutions)} cell" + "s" * (len(solutions) > 1)
             progress(f"{first.problem.classes} classes: {cells}, {first.seconds:.3g} s each; {len(found)} cells done")
+
+    if min(workers, len(jobs)) > 1:
+        work(jobs, processes(min(workers, len(jobs))), take)
+    else:
+        for job in jobs:
+            take(job, job.run())
     return [found[problem] for problem in problems]
 
 
@@ -94,29 +84,21 @@ def _cost(group: list[DeepUFM]) -> tuple[int, object]:
     return len(group) * group[0].classes ** 2, str(_kind(group[0]))
 
 
-def _all(tasks: list[list[DeepUFM]], seed: int, effort: str, workers: int) -> Iterator[list[Solution]]:
-    if workers <= 1:
-        yield from (_sweep_group(task, seed, effort) for task in tasks)
-        return
-    check_guard()
-    with one_blas_thread():
-        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            yield from (
-                future.result()
-                for future in as_completed([pool.submit(_sweep_group, task, seed, effort) for task in tasks])
-            )
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _sweep_group(problems: list[DeepUFM], seed: int, effort: str) -> list[Solution]:
+@dataclass(frozen=True)
+class _GroupJob:
     """All problems of one kind."""
-    began = time.perf_counter()
-    exact = [p for p in problems if p.loss == "mse" or (p.depth == 1 and p.max_rank >= p.classes - 1)]
-    rest = [problem for problem in problems if problem not in set(exact)]
-    solutions = [search(problem, seed, effort, many=True) for problem in exact]
-    if rest:
-        solutions += Group(rest, seed, effort).solutions()
-    each = (time.perf_counter() - began) / len(problems)
-    return [replace(solution, seconds=each) for solution in solutions]
+
+    problems: list[DeepUFM]
+    seed: int
+    effort: str
+
+    def run(self) -> list[Solution]:
+        began = time.perf_counter()
+        problems = self.problems
+        exact = [p for p in problems if p.loss == "mse" or (p.depth == 1 and p.max_rank >= p.classes - 1)]
+        rest = [problem for problem in problems if problem not in set(exact)]
+        solutions = [search(problem, self.seed, self.effort, many=True) for problem in exact]
+        if rest:
+            solutions += Group(rest, self.seed, self.effort).solutions()
+        each = (time.perf_counter() - began) / len(problems)
+        return [replace(solution, seconds=each) for solution in solutions]

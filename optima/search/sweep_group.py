@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors
 from optima.scales.batch import best_of_structures
 from optima.search.hop import Hopper
 from optima.search.ladder import (
@@ -24,7 +24,7 @@ from optima.search.ladder import (
 from optima.search.neighbours import neighbours, spread
 from optima.search.rung import RungPoint, descend, verified
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import best_scale, from_products, random_codes
+from optima.search.starts import best_scale, random_codes
 from optima.solution import Minimum, Rung, Solution
 from optima.structures import catalogue
 from optima.structures.recognition import recognise
@@ -134,7 +134,7 @@ class Group:
             for rank in np.unique(ranks[near[i] & (ranks > 0)] if structure.blocks() else []):
                 cells = np.flatnonzero(near[i] & (ranks == rank))
                 means = [structure.shape(tuple(found[i].scales[:, cell])) for cell in cells]
-                self._keep(int(rank), cells, from_products(means, int(rank)), losses[i][cells])
+                self._keep(int(rank), cells, balanced_factors(means, int(rank)), losses[i][cells])
 
     def _pool(self) -> dict[int, list[Array]]:
         """The minima on the ladders of the cells searched from scratch, by rank."""
@@ -143,7 +143,7 @@ class Group:
             solution = search(self.cells[cell], self.seed, self.effort, many=True)
             for rung in solution.ladder:
                 products = [minimum.means / self.objective.column for minimum in rung.minima]
-                codes = from_products(products, rung.rank)
+                codes = balanced_factors(products, rung.rank)
                 here = np.full(len(codes), cell)
                 self._keep(rung.rank, here, codes, np.array([minimum.loss for minimum in rung.minima]))
                 pool.setdefault(rung.rank, []).extend(codes)

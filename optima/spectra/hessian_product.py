@@ -28,26 +28,22 @@ def hessian_product(problem: DeepUFM, factors: Sequence[Array], direction: Seque
     if [np.shape(v) for v in direction] != [np.shape(w) for w in factors]:
         raise ValueError("the direction has other shapes than the factors; pass one array of the shape of each factor")
     # This checks the shapes of the factors too.
-    logits = problem.logits(factors)
+    layers = problem.layers(factors)
     weights, moves = factors[:-1], direction[:-1]
-    layers, shifts, open_ = [factors[-1]], [direction[-1]], []
-    for index, (weight, move) in enumerate(zip(weights, moves, strict=True)):
-        layer = weight @ layers[-1]
-        shift = move @ layers[-1] + weight @ shifts[-1]
-        mask = layer > 0 if problem.activation == "relu" and index < problem.depth - 1 else np.ones_like(layer)
-        layers.append(layer * mask)
-        shifts.append(shift * mask)
-        open_.append(mask)
+    on = [layer > 0 if problem.activation == "relu" else 1.0 for layer in layers[1:-1]]
+    shifts = [direction[-1]]
+    for weight, move, layer, mask in zip(weights, moves, layers[:-1], [*on, 1.0], strict=True):
+        shifts.append((move @ layer + weight @ shifts[-1]) * mask)
     fit = problem.data_fit()
-    signal = fit.slope(logits)
-    change = fit.curvature(logits, shifts[-1])
+    signal = fit.slope(layers[-1])
+    change = fit.curvature(layers[-1], shifts[-1])
     out = [reg * np.asarray(v, dtype=float) for reg, v in zip(problem.regs, direction, strict=True)]
     for index in range(problem.depth - 1, -1, -1):
         out[index] = out[index] + change @ layers[index].T + signal @ shifts[index].T
         change = moves[index].T @ signal + weights[index].T @ change
         signal = weights[index].T @ signal
         if index > 0:
-            change, signal = change * open_[index - 1], signal * open_[index - 1]
+            change, signal = change * on[index - 1], signal * on[index - 1]
     out[-1] = out[-1] + change
     return out
 

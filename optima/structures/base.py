@@ -198,26 +198,25 @@ class Family:
     """A registered kind of structure.
 
     ``members(K)`` lists the members the catalogue contains at K classes (none where it does not exist);
-    ``find(name, K)`` returns the member of that name, in the catalogue or not, or None.
+    ``seek(name, K)``, where there are others, returns the member of that name, in the catalogue or not, or None.
     """
 
     name: str
     summary: str
     members: Callable[[int], Sequence[Structure]]
-    find: Callable[[str, int], Structure | None]
+    seek: Callable[[str, int], Structure | None] | None = None
     losses: tuple[str, ...] = ("ce", "mse")
 
+    def find(self, name: str, classes: int) -> Structure | None:
+        """The member of that name at K classes, or None."""
+        if self.seek is not None:
+            return self.seek(name, classes)
+        return next((member for member in self.members(classes) if member.name == name), None)
 
-def single(structure: type[Structure], summary: str, exists: Callable[[int], bool], **options: Any) -> Family:
+
+def single(structure: type[Structure], summary: str, exists: Callable[[int], bool]) -> Family:
     """A family with one member, of the same name, at each K for which it exists."""
-
-    def members(classes: int) -> list[Structure]:
-        return [structure(classes)] if exists(classes) else []
-
-    def find(name: str, classes: int) -> Structure | None:
-        return structure(classes) if name == structure.name and exists(classes) else None
-
-    return Family(structure.name, summary, members, find, **options)
+    return Family(structure.name, summary, lambda classes: [structure(classes)] if exists(classes) else [])
 
 
 def unit_scales(scales: Sequence[Number] | None, count: int) -> tuple[Number, ...]:

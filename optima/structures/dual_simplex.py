@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -48,9 +47,4 @@ def _members(classes: int) -> list[Structure]:
     return [DualSimplex(classes)] if classes % 2 == 0 and classes >= 10 else []
 
 
-def _find(name: str, classes: int) -> Structure | None:
-    match = re.fullmatch(r"dual-A([1-9]\d*)", name)
-    return next(iter(_members(classes)), None) if match and int(match[1]) == classes // 2 - 1 else None
-
-
-family = Family("dual-simplex", "even K: a simplex and its negative, dual-An with n = K/2 - 1", _members, _find)
+family = Family("dual-simplex", "even K: a simplex and its negative, dual-An with n = K/2 - 1", _members)

@@ -163,11 +163,12 @@ def schlaefli() -> np.ndarray:
 
 
 def hoffman_singleton() -> np.ndarray:
-    """Hoffman-Singleton graph (50, 7, 0, 1)."""
-    # Imported when needed: it takes a good part of the time of `import optima`.
-    import networkx as nx
-
-    return nx.to_numpy_array(nx.hoffman_singleton_graph(), dtype=int)
+    """Hoffman-Singleton graph (50, 7, 0, 1): pentagons P_h and pentagrams Q_i, j of P_h joined to h i + j of Q_i."""
+    j = np.arange(5)
+    steps = np.subtract.outer(j, j) % 5
+    pentagons, pentagrams = (np.kron(np.eye(5, dtype=int), np.isin(steps, ends)) for ends in ((1, 4), (2, 3)))
+    across = np.block([[(steps == -h * i % 5).astype(int) for i in range(5)] for h in range(5)])
+    return np.block([[pentagons, across], [across.T, pentagrams]])
 
 
 def _by_rule(points: list, adjacent: Callable[..., bool]) -> np.ndarray:
@@ -223,10 +224,4 @@ def _members(classes: int) -> list[Structure]:
     return [code for graph, (v, _) in GRAPHS.items() if v == classes for code in _codes(graph)]
 
 
-def _find(name: str, classes: int) -> Structure | None:
-    return next((code for code in _members(classes) if code.name == name), None)
-
-
-family = Family(
-    "srg", "two-distance codes of strongly regular graphs: srg-NAME and srg-NAME-complement", _members, _find
-)
+family = Family("srg", "two-distance codes of strongly regular graphs: srg-NAME and srg-NAME-complement", _members)

@@ -13,8 +13,9 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
 from optima.model.network import Network, penalty, squared_norms
+from optima.reduction import class_means
 from optima.structures.recognition import recognise
-from optima.training.measures import class_means, measure
+from optima.training.measures import measure
 from optima.training.rule import Rule
 from optima.workers.threads import Crew
 
@@ -176,7 +177,7 @@ class Descent:
         total = [gradient + pull for gradient, pull in zip(gradients, pulls, strict=True)]
         norm, pull = (np.sqrt(get(sum(squared_norms(xp, part)))) for part in (total, pulls))
         problem = self.trials[self.active[0]].problem
-        means = np.stack([class_means(block, problem) for block in get(logits)])
+        means = np.stack([class_means(block, problem.class_sizes) for block in get(logits)])
         return {
             "loss": fit + decay,
             "fit": fit,

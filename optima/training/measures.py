@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array, DeepUFM
-
-
-def class_means(columns: Array, problem: DeepUFM) -> Array:
-    """Mean over each class of columns (m, N), shape (m, K)."""
-    starts = np.concatenate([[0], np.cumsum(problem.class_sizes)[:-1]])
-    return np.add.reduceat(columns, starts, axis=1) / problem.class_sizes
+from optima.reduction import class_means
 
 
 def measure(problem: DeepUFM, factors: list[Array]) -> dict[str, Array]:
@@ -32,16 +27,15 @@ def measure(problem: DeepUFM, factors: list[Array]) -> dict[str, Array]:
     factor and feature matrix, zeros after the last; ``margin``: min over samples of z_label - max of the others;
     ``dnc1``, ``dnc2``, ``dnc3`` of shape (L,).
     """
-    layers = _features(problem, factors)
-    weights = factors[:-1]
+    *layers, logits = problem.layers(factors)
     centred = [_centred(layer, problem) for layer in layers]
     return {
         "factor_singular_values": np.stack([_largest(factor, problem.classes + 1) for factor in factors]),
         "feature_singular_values": np.stack([_largest(layer, problem.classes + 1) for layer in layers]),
-        "margin": np.asarray(sample_margin(problem, weights[-1] @ layers[-1])),
+        "margin": np.asarray(sample_margin(problem, logits)),
         "dnc1": np.array([variability(layer, problem) for layer in layers]),
         "dnc2": np.array([from_simplex(means) for means in centred]),
-        "dnc3": np.array([from_self_dual(w, means) for w, means in zip(weights, centred, strict=True)]),
+        "dnc3": np.array([from_self_dual(w, means) for w, means in zip(factors[:-1], centred, strict=True)]),
     }
 
 
@@ -53,27 +47,19 @@ def sample_margin(problem: DeepUFM, logits: Array) -> float:
     return float(np.min(logits[problem.labels, columns] - rivals.max(axis=0)))
 
 
-def _features(problem: DeepUFM, factors: list[Array]) -> list[Array]:
-    layers = [factors[-1]]
-    for weight in factors[:-2]:
-        layer = weight @ layers[-1]
-        layers.append(np.maximum(layer, 0.0) if problem.activation == "relu" else layer)
-    return layers
-
-
 def _largest(matrix: Array, count: int) -> Array:
     values = np.linalg.svd(matrix, compute_uv=False)[:count]
     return np.concatenate([values, np.zeros(count - values.size)])
 
 
 def _centred(layer: Array, problem: DeepUFM) -> Array:
-    means = class_means(layer, problem)
+    means = class_means(layer, problem.class_sizes)
     return means - means.mean(axis=1, keepdims=True)
 
 
 def variability(layer: Array, problem: DeepUFM) -> float:
     """DNC1 of columns (d, N), those of class 0 first."""
-    means = class_means(layer, problem)
+    means = class_means(layer, problem.class_sizes)
     within = np.sum((layer - np.repeat(means, problem.class_sizes, axis=1)) ** 2) / problem.size
     between = np.sum((means - means.mean(axis=1, keepdims=True)) ** 2) / problem.classes
     return float(within / between) if between > 0 else 0.0

@@ -12,13 +12,11 @@ from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
 from optima.model.content import Content
 from optima.model.network import Network, penalty
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors, class_means
 from optima.search.rung import RungPoint
 from optima.search.rung import polish as newton
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import from_products
 from optima.structures.recognition import recognise
-from optima.training.measures import class_means
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.
 STATIONARY = 1e-7
@@ -78,7 +76,7 @@ def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     end = [part[0] for part in surface.unpack(x)]
     gradient = surface.relative_gradient(x)
     logits = problem.logits(end)
-    means = class_means(logits, problem)
+    means = class_means(logits, problem.class_sizes)
     rank = None
     if problem.activation == "linear":
         means, loss, verdict = _refined(problem, means)
@@ -168,7 +166,7 @@ def _on_rung(problem: DeepUFM, product: Array, rank: int) -> tuple[Array, str]:
     """Newton's method from the nearest matrix of a rank, one lower as often as a singular value vanishes on the way."""
     objective = RungObjective.of(problem)
     for lower in range(rank, 0, -1):
-        point = newton(objective, from_products([product], lower)[0])
+        point = newton(objective, balanced_factors(product, lower))
         if point.verdict != "rank dropped":
             return point.product, _verdict(point)
     return 0 * product, "minimum"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -163,12 +163,10 @@ def train(
     for group in groups:
         check_trainable(trials[group[0]].problem, len(group))
     starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
-    session = _Session(
-        command=_command(trials, settings, init, scale, library) if checkpoint else {},
-        path=None if checkpoint is None else _checked_path(checkpoint),
-        total=settings.steps * len(groups),
-        tell=progress,
-    )
+    path = None if checkpoint is None else Path(checkpoint)
+    check_output(path, force=True)
+    command = _command(trials, settings, init, scale, library) if checkpoint else {}
+    session = _Session(command, path, settings.steps * len(groups), progress)
     with crew(threads, library) as hands:
         fresh = lambda k: Descent([trials[i] for i in groups[k]], settings, library, hands)
         session.restore(fresh)
@@ -229,7 +227,7 @@ def _trials(
     if not problems or not all(isinstance(each, DeepUFM) for each in problems):
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, or a list of them")
     sized = [each for one in problems for each in _with_widths(one, width)]
-    rates = [positive_number("lr", rate) for rate in _several(lr)]
+    rates = [positive_number("lr", rate) for rate in several(lr)]
     for each in sized:
         check_trainable(each)
     check_cells(len(sized) * len(rates) * (len(seeds) if is_sequence(seeds) else positive_integer("seeds", seeds)))  # type: ignore[arg-type]
@@ -248,11 +246,7 @@ def _with_widths(problem: DeepUFM, width: int | Sequence[int] | None) -> list[De
         if problem.width is None:
             raise ValueError("the width is not given; pass width=70, or a problem with a width")
         return [problem]
-    return [replace(problem, width=positive_integer("width", each)) for each in _several(width)]
-
-
-def _several(value: Any) -> Iterable[Any]:
-    return value if is_sequence(value) else [value]
+    return [replace(problem, width=positive_integer("width", each)) for each in several(width)]
 
 
 def _groups(trials: list[Trial]) -> list[list[int]]:
@@ -286,12 +280,6 @@ def _command(
         "backend": library.name,
         "device": library.device,
     }
-
-
-def _checked_path(checkpoint: str | Path) -> Path:
-    path = Path(checkpoint)
-    check_output(path, force=True)
-    return path
 
 
 def _training(trials: list[Trial], groups: list[list[int]], descents: list[Descent]) -> Training:

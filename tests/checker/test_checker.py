@@ -16,11 +16,11 @@ from optima.checker.instance import Instance, basis
 from optima.checker.leaves import Leaves, caps, most_on_arc, most_on_cap
 from optima.checker.scalar import minimum, one_direction
 from optima.proofs import Certificate
-from optima.proofs.boxes import Flags
+from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
 from optima.proofs.dual import FitDual
 from optima.proofs.form import ConvexConcave
-from optima.proofs.prove import _from_search, prove
+from optima.proofs.prove import Claims, prove
 from optima.proofs.small_problems import search_of
 from optima.reduction import Reduction
 from optima.search.ladder import search as solve
@@ -91,7 +91,7 @@ def test_a_search_of_four_classes_stopped_early_keeps_its_bound():
     form, upper = ConvexConcave.of(problem), Reduction(problem).value(means)
     search = search_of(form, upper, 1e-2)
     search.run(1000)
-    certificate = _from_search(problem, means, upper, form, search, None)
+    certificate = Claims(problem, means, upper).of_search(form, search)
     assert certificate.gap > 1e-2
     answer = certificate.verify()
     assert answer, answer.reason
@@ -194,15 +194,15 @@ class TestRefusals:
 def test_a_claim_is_no_higher_than_its_check(monkeypatch):
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
-    monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
+    monkeypatch.setattr(MatrixBoxes, "thin", property(lambda self: 2.5))
     assert prove(problem, means, 1e-4, Budget(20_000)).gap > 1e-2
 
 
 def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(Claims, "checked", lambda self, claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
-    monkeypatch.setattr(Flags, "thin", property(lambda self: 2.5))
+    monkeypatch.setattr(MatrixBoxes, "thin", property(lambda self: 2.5))
     wrong = prove(problem, means, 1e-4, Budget(20_000))
     assert wrong.gap < 1.1e-4
     refused(wrong, "is proved")
@@ -210,7 +210,7 @@ def test_a_search_that_drops_singular_values_that_matter_is_refused(monkeypatch)
 
 
 def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(Claims, "checked", lambda self, claim: claim)
     problem = DeepUFM(3, 2, 1e-2)
     means = solve(problem).means
     right = FitDual.bound
@@ -223,17 +223,17 @@ def test_a_search_with_a_wrong_dual_is_refused(monkeypatch):
 
 
 def test_a_search_of_too_few_directions_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["optima.proofs.prove"], "_checked", lambda claim: claim)
+    monkeypatch.setattr(Claims, "checked", lambda self, claim: claim)
     problem = DeepUFM(3, 3, 1e-3, samples=(1, 2, 5))
     means = solve(problem).means
-    right = Flags.root
+    right = MatrixBoxes.root
 
     def narrow(self):
         low, high = right(self)
         high[2] = np.pi / 6
         return low, high
 
-    monkeypatch.setattr(Flags, "root", narrow)
+    monkeypatch.setattr(MatrixBoxes, "root", narrow)
     refused(prove(problem, means, 1e-4, Budget(20_000)), "is proved")
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from optima import DeepUFM
 from optima.model import Array
-from optima.proofs.box_bound import Cap, Pieces
-from optima.proofs.boxes import Flags
+from optima.proofs.box_bound import BoxBound, Cap
+from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.form import ConvexConcave, centred_basis
 
 # Classes and chart.
@@ -19,12 +19,12 @@ CASES = [(2, 0), (3, 0), (4, 0), (4, 1)]
 NORMS = np.sqrt(0.5) + np.sqrt(np.sqrt(2) + 0.5)
 
 
-def flags(K: int) -> Flags:
+def flags(K: int) -> MatrixBoxes:
     form = ConvexConcave.of(DeepUFM(K, 3, 1e-2))
-    return Flags(form, 0.3 / form.strength)
+    return MatrixBoxes(form, 0.3 / form.strength)
 
 
-def random_boxes(boxes: Flags, rng: np.random.Generator, chart: int, width: float = 0.5) -> tuple[Array, Array]:
+def random_boxes(boxes: MatrixBoxes, rng: np.random.Generator, chart: int, width: float = 0.5) -> tuple[Array, Array]:
     """Corners of boxes that are not empty, of up to ``width`` times the first box along each coordinate."""
     root = boxes.root()
     size = (root[1] - root[0]) * width * rng.uniform(size=(1000, 1)) * rng.uniform(size=(1000, root[0].size))
@@ -36,7 +36,7 @@ def random_boxes(boxes: Flags, rng: np.random.Generator, chart: int, width: floa
     return boxes.reduced(low[kept], high[kept])
 
 
-def random_points(boxes: Flags, rng: np.random.Generator, low: Array, high: Array) -> tuple[Array, NDArray]:
+def random_points(boxes: MatrixBoxes, rng: np.random.Generator, low: Array, high: Array) -> tuple[Array, NDArray]:
     """One point of each box that has one with ordered t, and which boxes; many points are at corners."""
     share = np.clip(rng.uniform(-0.5, 1.5, size=low.shape), 0, 1)
     point, m = low + share * (high - low), boxes.dimension
@@ -45,7 +45,7 @@ def random_points(boxes: Flags, rng: np.random.Generator, low: Array, high: Arra
     return point, np.flatnonzero(np.all(np.diff(point[:, :m], axis=1) <= 0, axis=1))
 
 
-def directions(boxes: Flags, points: Array) -> Array:
+def directions(boxes: MatrixBoxes, points: Array) -> Array:
     """u_1, ..., u_m in the columns of (N, m, m), written out once more."""
     m = boxes.dimension
     if m == 1:
@@ -73,7 +73,7 @@ def violation(K: int, chart: int, narrow: tuple[float, ...] = (1.0, 1.0)) -> flo
     low, high = random_boxes(boxes, rng, chart)
     m, worst = boxes.dimension, -np.inf
     back = rng.standard_normal((len(low), m, m))
-    pieces = boxes.pieces(low, high, back)
+    pieces = boxes.box_bound(low, high, back)
     caps = [replace(cap, angle=factor * cap.angle) for cap, factor in zip(pieces.caps, narrow, strict=False)]
     pieces = replace(pieces, caps=tuple(caps))
     for i in range(60):
@@ -103,22 +103,22 @@ def test_half_as_wide_caps_are_not_enough(K: int, chart: int, narrow: tuple[floa
     assert violation(K, chart, narrow) > 1e-3
 
 
-def sample(K: int, chart: int, width: float = 0.5) -> tuple[Pieces, Array, np.random.Generator]:
+def sample(K: int, chart: int, width: float = 0.5) -> tuple[BoxBound, Array, np.random.Generator]:
     """Boxes in random coordinates, and positive definite E."""
     rng, boxes = np.random.default_rng(100 * K + chart), flags(K)
     low, high = random_boxes(boxes, rng, chart, width)
     m = boxes.dimension
-    pieces = boxes.pieces(low, high, rng.standard_normal((len(low), m, m)))
+    pieces = boxes.box_bound(low, high, rng.standard_normal((len(low), m, m)))
     return pieces, random_multipliers(rng, len(low), m), rng
 
 
-def scale(pieces: Pieces, E: Array) -> Array:
+def scale(pieces: BoxBound, E: Array) -> Array:
     """Size (N,) of the numbers among which the minimum is taken."""
     size = np.linalg.norm(pieces.turn, axis=(1, 2)) ** 2 * np.linalg.norm(E, axis=(1, 2))
     return pieces.penalty.max(axis=1) + size * pieces.eigenvalues.max(axis=(1, 2))
 
 
-def concave(pieces: Pieces, E: Array, other: Array, beta: Array | None = None) -> bool:
+def concave(pieces: BoxBound, E: Array, other: Array, beta: Array | None = None) -> bool:
     values = [pieces.least(X) if beta is None else pieces.softened(X, beta) for X in (E, other, 0.3 * E + 0.7 * other)]
     slack = 1e-12 * (scale(pieces, E) + scale(pieces, other))
     return bool(np.all(values[2] >= 0.3 * values[0] + 0.7 * values[1] - slack))
@@ -159,7 +159,7 @@ def entries(m: int) -> Array:
     return basis
 
 
-def at_edges(pieces: Pieces, E: Array) -> Array:
+def at_edges(pieces: BoxBound, E: Array) -> Array:
     """Boxes whose caps attain their extremes, clearly, at the edge: wider ones would attain more."""
     D, none = np.swapaxes(pieces.turn, 1, 2) @ E @ pieces.turn, np.zeros(len(E))
     found = np.ones(len(E), dtype=bool)
@@ -199,7 +199,7 @@ RELABELLINGS = [
 ]
 
 
-def in_chart(boxes: Flags, t: Array, u: Array, chart: int) -> tuple[Array, Array]:
+def in_chart(boxes: MatrixBoxes, t: Array, u: Array, chart: int) -> tuple[Array, Array]:
     """Coordinates of sum t_i^(L+1) u_i u_i^T in a chart, after a relabelling, and the relabelling."""
     own, across = (0, 2) if chart == 0 else (2, 0)
     turned = next(move for move in RELABELLINGS if np.all(np.diff([0, *(move @ u[:, own])[::-1]]) >= 0))
@@ -209,7 +209,7 @@ def in_chart(boxes: Flags, t: Array, u: Array, chart: int) -> tuple[Array, Array
     return np.array([*t, first[1] / first[0], first[2] / first[0], psi, 0.25 + 0.5 * chart]), turned
 
 
-def kept_boxes(boxes: Flags, point: Array, rng: np.random.Generator) -> list[bool]:
+def kept_boxes(boxes: MatrixBoxes, point: Array, rng: np.random.Generator) -> list[bool]:
     """Which boxes about a point, halved at the chart first, then at random, are not empty nor reduced past it."""
     low, high = (corner[None] for corner in boxes.root())
     kept, slack = [], 1e-12 * (1 + high[0])

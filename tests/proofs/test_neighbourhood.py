@@ -14,13 +14,13 @@ from optima.checker.boxes import Boxes
 from optima.checker.instance import Instance
 from optima.checker.neighbourhood import Neighbourhoods
 from optima.model import Array
-from optima.proofs.boxes import Flags
+from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
 from optima.proofs.certificate import Certificate
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave, centred_basis
 from optima.proofs.neighbourhood import Neighbourhood, frame_of, neighbourhood_of
-from optima.proofs.prove import _from_search, prove
+from optima.proofs.prove import Claims, prove
 from optima.proofs.small_problems import search_of
 
 PROBLEMS = {
@@ -167,12 +167,12 @@ def centre(row: Array, depth: int, m: int) -> Array:
 
 
 @cache
-def boxes_of(K: int) -> Flags:
+def boxes_of(K: int) -> MatrixBoxes:
     form = ConvexConcave.of(DeepUFM(K, 3, 1e-2, samples=tuple(range(2, K + 2)) if K < 4 else 1))
-    return Flags(form, 20.0)
+    return MatrixBoxes(form, 20.0)
 
 
-def random_neighbourhood(boxes: Flags, rng: np.random.Generator) -> tuple[Neighbourhood, Array]:
+def random_neighbourhood(boxes: MatrixBoxes, rng: np.random.Generator) -> tuple[Neighbourhood, Array]:
     """A radius about two matrices of these boxes with the same eigenvalues, at times all one, and their coordinates."""
     m, (low, high) = boxes.dimension, boxes.root()
     points = rng.uniform(low, high, (2, low.size))
@@ -187,7 +187,7 @@ def random_neighbourhood(boxes: Flags, rng: np.random.Generator) -> tuple[Neighb
     return Neighbourhood(boxes.form.depth, centres, rng.uniform(0.05, 0.5), 1.0, 0.5, 0.0), points
 
 
-def boxes_near(boxes: Flags, near: Neighbourhood, points: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def boxes_near(boxes: MatrixBoxes, near: Neighbourhood, points: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Corners of boxes about matrices within the radius, as wide as it, more or less."""
     m, N = boxes.dimension, 60
     middle = points[rng.integers(0, 2, N)]
@@ -204,7 +204,7 @@ def boxes_near(boxes: Flags, near: Neighbourhood, points: Array, rng: np.random.
     return boxes.reduced(low[kept], high[kept])
 
 
-def farthest(boxes: Flags, near: Neighbourhood, low: Array, high: Array, rng: np.random.Generator) -> Array:
+def farthest(boxes: MatrixBoxes, near: Neighbourhood, low: Array, high: Array, rng: np.random.Generator) -> Array:
     """Largest distance (N,) from the nearest centre, in parts of rho, of random matrices of each box."""
     m, worst = boxes.dimension, np.zeros(len(low))
     inward = [np.linalg.inv(np.linalg.cholesky(centre(row, boxes.form.depth, m))) for row in near.centres]
@@ -220,7 +220,7 @@ def farthest(boxes: Flags, near: Neighbourhood, low: Array, high: Array, rng: np
     return worst
 
 
-def held(near: Neighbourhood, boxes: Flags, low: Array, high: Array, numbers: Numbers) -> NDArray[np.bool_]:
+def held(near: Neighbourhood, boxes: MatrixBoxes, low: Array, high: Array, numbers: Numbers) -> NDArray[np.bool_]:
     """Which boxes the checker finds inside."""
     m, sizes = boxes.dimension, tuple(range(2, boxes.form.classes + 2))
     problem = DeepUFM(m + 1, boxes.form.depth, 1e-2, samples=sizes if m < 3 else 1)
@@ -230,12 +230,12 @@ def held(near: Neighbourhood, boxes: Flags, low: Array, high: Array, numbers: Nu
         return own._hold(Boxes(low, high, np.zeros(len(low)), np.zeros(len(low), dtype=bool)))
 
 
-def known(boxes: Flags, near: Neighbourhood, low: Array, high: Array, factor: float = 1.0) -> NDArray[np.bool_]:
+def known(boxes: MatrixBoxes, near: Neighbourhood, low: Array, high: Array, factor: float = 1.0) -> NDArray[np.bool_]:
     """Which boxes the search leaves out, the radius times a factor."""
     return replace(boxes, near=replace(near, rho=factor * near.rho)).known(low, high)
 
 
-def known_with_small_turns(boxes: Flags, near: Neighbourhood, low: Array, high: Array) -> NDArray[np.bool_]:
+def known_with_small_turns(boxes: MatrixBoxes, near: Neighbourhood, low: Array, high: Array) -> NDArray[np.bool_]:
     """The same, with directions that turn a tenth as far as they do."""
     m = boxes.dimension
     turns = boxes._turns(low, high) if m == 3 else (0.5 * (high[:, 2] - low[:, 2]),)
@@ -521,7 +521,7 @@ class TestFourClasses:
         value = form.value(logits)
         search = search_of(form, value, 1e-5, logits)
         search.run(100)
-        return _from_search(problem, logits, value, form, search, None)
+        return Claims(problem, logits, value).of_search(form, search)
 
     def test_the_neighbourhood_is_proved(self) -> None:
         certificate = self.begun()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optima import DeepUFM, Reduction, certify, solve, train
-from optima.proofs.boxes import Flags, direction, ordered_vertices
+from optima.proofs.boxes import MatrixBoxes, direction, ordered_vertices
 from optima.proofs.budget import Budget
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave, centred_basis
@@ -186,7 +186,7 @@ def test_the_basis_is_orthonormal_and_centred(K: int) -> None:
     assert np.allclose(basis.sum(axis=0), 0)
 
 
-def random_boxes(boxes: Flags, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def random_boxes(boxes: MatrixBoxes, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
     low, high = boxes.root()
     ends = np.sort(rng.uniform(size=(2, count, low.size)) ** 0.5, axis=0)
     ends[1] = np.minimum(ends[1], ends[0] + 0.2)
@@ -199,7 +199,7 @@ def random_boxes(boxes: Flags, rng: np.random.Generator, count: int) -> tuple[np
     return low[ordered], high[ordered]
 
 
-def matrix_at(boxes: Flags, point: np.ndarray) -> np.ndarray:
+def matrix_at(boxes: MatrixBoxes, point: np.ndarray) -> np.ndarray:
     frame = boxes._frame(point[None])[0]
     return (frame * boxes.eigenvalues(point[: boxes.dimension])) @ frame.T
 
@@ -208,13 +208,13 @@ def matrix_at(boxes: Flags, point: np.ndarray) -> np.ndarray:
 def test_boxes_bound_every_matrix_in_them(K: int) -> None:
     rng = np.random.default_rng(K)
     form = ConvexConcave.of(DeepUFM(K, 3, 1e-2))
-    boxes = Flags(form, 0.3 / form.strength)
+    boxes = MatrixBoxes(form, 0.3 / form.strength)
     low, high = random_boxes(boxes, rng, 60)
     m = K - 1
     for start, end in zip(low, high, strict=True):
         root = rng.standard_normal((m, m))
         D = root @ root.T + 1e-6 * np.eye(m)
-        bound = boxes.pieces(start[None], end[None], np.eye(m)[None]).least(D[None])[0]
+        bound = boxes.box_bound(start[None], end[None], np.eye(m)[None]).least(D[None])[0]
         for _ in range(20):
             point = np.concatenate([rng.uniform(start, end)[:6], start[6:]])
             point[:m] = np.sort(point[:m])[::-1]

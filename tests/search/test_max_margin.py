@@ -130,7 +130,7 @@ def test_hessian_of_the_barrier_method(p):
     curved = float(np.sum(step[0] * (gradient(ends[0]) - gradient(ends[1])))) / (2 * h)
     change = (slopes(ends[0]) - slopes(ends[1])) / (2 * h)
     curved += float(np.sum(dual[0] / slack[0] * change**2))
-    flat = barrier._rotations(factors)[0]
+    flat = barrier.rotations(factors)[0]
     lift = barrier._unit(factors, p)[0] / barrier.spectrum(factors).mean()
     curved += lift * float(np.sum((flat.T @ step.ravel()) ** 2))
     H = barrier._hessian(factors, dual, slack, p)[0]

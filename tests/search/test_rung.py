@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima.model import DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import Reduction, balanced_factors
 from optima.scales import best_scales
 from optima.scales.squared_error import squared_error_minimum
 from optima.search import rung
@@ -12,7 +12,7 @@ from optima.search.depth_one import depth_one_minimum
 from optima.search.lbfgs import lbfgs
 from optima.search.rung import balanced, descend, leave_saddle, polish
 from optima.search.rung_objective import RungObjective, gauge
-from optima.search.starts import from_products, random_codes, split
+from optima.search.starts import random_codes, split
 from optima.structures import named
 
 SIZES = (1, 2, 3, 5)
@@ -249,7 +249,7 @@ def code_point(problem, means):
     """Balanced factors of class-mean logits, and the objective of the problem."""
     objective = RungObjective.of(problem)
     rank = Reduction(problem).singular_values(means).size
-    return objective, from_products([means / objective.column], rank)[0]
+    return objective, balanced_factors(means / objective.column, rank)
 
 
 def best_code(name, problem):
@@ -407,7 +407,7 @@ def test_a_split_point_has_one_more_direction():
 
 def test_products_are_cut_to_their_best_approximation():
     product = np.random.default_rng(0).standard_normal((5, 5))
-    A, B = from_products([product], 2)[0]
+    A, B = balanced_factors(product, 2)
     left_out = np.linalg.svd(product, compute_uv=False)[2:]
     assert np.linalg.norm(product - A @ B.T) == pytest.approx(np.linalg.norm(left_out), rel=1e-12)
 

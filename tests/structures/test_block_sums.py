@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, catalogue
+from optima.reduction import balanced_factors
 from optima.search.rung import descend
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import centred, from_products, scaled
+from optima.search.starts import centred, scaled
 from optima.structures.block_sums import EACH_RANK, MOST, block_sums
 
 SIZES = [
@@ -106,7 +107,7 @@ def test_two_pentagons_of_unequal_scales_descend_below_where_the_search_ended():
     sizes = (1,) * 5 + (10,) * 5
     objective = RungObjective.of(DeepUFM(10, 2, 1e-2, samples=sizes))
     means = dict(block_sums(sizes))["polygon(5)+polygon(5)"]
-    start = scaled(objective, centred(objective, from_products([means / objective.column], 4)))
+    start = scaled(objective, centred(objective, balanced_factors([means / objective.column], 4)))
     assert descend(objective, start, 1000).loss[0] == pytest.approx(0.5807489951, abs=2e-10)
 
 

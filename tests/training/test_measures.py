@@ -5,8 +5,9 @@ import pytest
 from models import random_factors
 
 from optima import DeepUFM
+from optima.reduction import class_means
 from optima.training.initial import Initialisation
-from optima.training.measures import class_means, measure
+from optima.training.measures import measure
 
 PROBLEM = DeepUFM(6, 3, 2**-10, 4, width=9)
 
@@ -45,7 +46,7 @@ def test_by_their_definitions(activation):
     Z = W2 @ X
     margins = [Z[c, i] - max(Z[j, i] for j in range(3) if j != c) for i, c in enumerate(problem.labels)]
     assert found["margin"] == pytest.approx(min(margins))
-    assert class_means(H, problem)[:, 1] == pytest.approx(H[:, 1:3].mean(axis=1))
+    assert class_means(H, problem.class_sizes)[:, 1] == pytest.approx(H[:, 1:3].mean(axis=1))
 
 
 def test_dead_features():

@@ -43,6 +43,28 @@ def objectives(problem, runs, backend=None):
     return backend.get(loss)
 
 
+def plain_objective(problem, factors):
+    """F, one sample after another."""
+    *weights, features = factors
+    fits = []
+    for column, label in zip(features.T, problem.labels, strict=True):
+        for number, weight in enumerate(weights, start=1):
+            column = weight @ column
+            if problem.activation == "relu" and number < problem.depth:
+                column = np.where(column > 0, column, 0.0)
+        miss = np.sum((column - np.eye(problem.classes)[label]) ** 2) / 2
+        fits.append(np.logaddexp.reduce(column) - column[label] if problem.loss == "ce" else miss)
+    return np.mean(fits) + sum(reg / 2 * np.sum(f**2) for reg, f in zip(problem.regs, factors, strict=True))
+
+
+@steady
+@given(problems(), st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0]))
+def test_the_batch_is_the_objective_written_out(problem, seed, scale):
+    rng = np.random.default_rng(seed)
+    runs = [random_factors(problem, rng, scale) for _ in range(RUNS)]
+    assert objectives(problem, runs) == pytest.approx([plain_objective(problem, f) for f in runs], rel=1e-11)
+
+
 @steady
 @given(problems(), st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0, 5.0]))
 def test_the_batch_is_the_model_run_by_run(problem, seed, scale):
@@ -54,7 +76,6 @@ def test_the_batch_is_the_model_run_by_run(problem, seed, scale):
             assert mine == pytest.approx(model, rel=1e-9, abs=1e-12 * np.abs(model).max())
 
 
-@pytest.mark.needs("torch")
 @pytest.mark.parametrize("problem", VARIANTS, ids=lambda p: f"{p.loss}-{p.activation}")
 def test_gradient_by_central_differences(problem):
     rng = np.random.default_rng(5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, agreement
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction, center, geometric_mean
+from optima.reduction import Reduction, balanced_factors, center, geometric_mean
 
 TOLERANCE = 1e-10
 # Relative rounding allowed where a value must not rise.
@@ -171,13 +171,12 @@ def rung_factors(
             for seed in seeds:
                 rng = np.random.default_rng([K, L, seed])
                 A, B = rng.standard_normal((2, K, K))
-                U, s, V = np.linalg.svd(A @ B.T)
-                penalty = float(np.sum(s**p))
+                penalty = float(np.sum(np.linalg.svd(A @ B.T, compute_uv=False) ** p))
                 at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
-                yield Cases(1 - penalty / _factor_mean(A, B, p * share), factors="random", **at)
-                balanced = _factor_mean(U * np.sqrt(s), V.T * np.sqrt(s), p * share)
+                yield Cases(1 - penalty / _factor_mean((A, B), p * share), factors="random", **at)
+                balanced = _factor_mean(balanced_factors(A @ B.T, K), p * share)
                 yield Cases(agreement(abs(balanced / penalty - 1), TOLERANCE), factors="balanced", **at)
 
 
-def _factor_mean(A: Array, B: Array, p: float) -> float:
-    return sum(float(np.sum(np.linalg.svd(X, compute_uv=False) ** (2 * p))) for X in (A, B)) / 2
+def _factor_mean(pair: Iterable[Array], p: float) -> float:
+    return sum(float(np.sum(np.linalg.svd(X, compute_uv=False) ** (2 * p))) for X in pair) / 2

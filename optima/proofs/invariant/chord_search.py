@@ -10,19 +10,17 @@ since F is convex in s and the rest is a sum of functions concave in s_b. Source
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.proofs.best_first import BestFirst, OpenBoxes
 from optima.proofs.invariant.group import InvariantForm
-from optima.proofs.tree import smallest
 
-# Boxes bounded together, and Newton steps towards the best tangent point of each.
-BATCH, STEPS = 4096, 20
+# Newton steps towards the best tangent point of a box.
+STEPS = 20
 # Relative gain of the bound that ends them.
 LITTLE = 1e-4
 # A box is split where its chords fail most, but at least this part of its width away from its ends.
@@ -32,71 +30,40 @@ POOR = 0.01
 
 
 @dataclass
-class Parts:
-    """Boxes to be split: nodes in the tree, corners in t, tangent points in s, and lower bounds."""
+class Parts(OpenBoxes):
+    """Such boxes in t with tangent points in s."""
 
-    node: NDArray[np.int64]
-    low: Array
-    high: Array
     point: Array
-    bound: Array
-
-    def take(self, rows: NDArray) -> Parts:
-        """Some of them."""
-        return Parts(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-    def join(self, other: Parts) -> Parts:
-        """Both."""
-        return Parts(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in self.__dataclass_fields__))
 
 
-class ChordSearch:
+class ChordSearch(BestFirst):
     """Best-first search for a proof that no singular values are better than ``best`` by more than the relative gap.
 
-    ``best`` falls when the search meets a better point, ``best_point``. ``bound`` holds at any time.
+    ``best``, and with it the target, falls when the search meets a better point, ``best_point``.
     """
+
+    open: Parts
 
     def __init__(self, form: InvariantForm, start: Array, gap: float) -> None:
         self.form, self.gap = form, gap
-        self.best_point, self.best = start, float(form.value(start[None])[0])
+        self._improve(float(form.value(start[None])[0]), start)
         self.ordered = form.group.ordered()
         # One unit in the last place more, so that rounding cannot cut the box off.
         self.top = float(np.nextafter(self.best / form.strength, np.inf))
-        self.seconds, self.size = 0.0, 1
         high = (self.top / form.multiplicity)[None]
-        whole = Parts(np.zeros(1, dtype=np.int64), np.zeros_like(high), high, start[None], np.full(1, -np.inf))
+        whole = Parts(np.zeros(1, dtype=np.int64), np.zeros_like(high), high, np.full(1, -np.inf), start[None])
         whole = self._bounded(whole)
         self._splits: list[tuple[NDArray, NDArray, Array, NDArray]] = []
         self._points = [whole.point]
         self.open = self._unproved(whole)
 
     @property
-    def target(self) -> float:
-        """Lower bound at which a box is closed."""
-        return self.best * (1 - self.gap)
+    def size(self) -> int:
+        """Boxes of the tree: the work done."""
+        return sum(map(len, self._points))
 
-    @property
-    def bound(self) -> float:
-        """Lower bound of the loss of all invariant logits."""
-        return min(self.target, float(self.open.bound.min(initial=np.inf)))
-
-    @property
-    def done(self) -> bool:
-        """Whether the gap has been proved."""
-        return not self.open.node.size
-
-    def run(
-        self,
-        most_boxes: float = np.inf,
-        seconds: float = np.inf,
-        progress: Callable[[ChordSearch], None] = lambda search: None,
-    ) -> None:
-        """Split boxes until the gap is proved, there are ``most_boxes``, or on request after ``seconds`` of work."""
-        start = time.perf_counter() - self.seconds
-        while not self.done and self.size < most_boxes and self.seconds < seconds:
-            self._split(smallest(self.open.bound, BATCH))
-            self.seconds = time.perf_counter() - start
-            progress(self)
+    def _improve(self, best: float, point: Array) -> None:
+        self.best, self.best_point, self.target = best, point, best * (1 - self.gap)
 
     def tree(self) -> dict[str, NDArray]:
         """The boxes: ``axis`` of the split of each node (-1: a leaf), ``where`` in t, ``child``, tangent ``point``."""
@@ -121,7 +88,6 @@ class ChordSearch:
         self._splits.append((part.node, axis, where, child))
         self._points.append(point)
         self.open = self._unproved(self.open.take(~chosen).join(both))
-        self.size += 2 * axis.size
 
     def _places(self, part: Parts) -> tuple[NDArray[np.int64], Array]:
         """Where to split: along the block whose chord is farthest below the penalty at the tangent point, there."""
@@ -149,8 +115,8 @@ class ChordSearch:
         point, bound = self._relaxed(low, high, parts.point)
         value = self.form.value(point)
         if value.size and value.min() < self.best:
-            self.best, self.best_point = float(value.min()), point[np.argmin(value)]
-        return Parts(parts.node, low, high, point, np.maximum(parts.bound, bound))
+            self._improve(float(value.min()), point[np.argmin(value)])
+        return Parts(parts.node, low, high, np.maximum(parts.bound, bound), point)
 
     def _cut(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Boxes less what is out of order, or has a penalty above that of ``top``; low > high where nothing stays."""
