@@ -261,7 +261,7 @@ def export(
     force: options.Force = False,
 ) -> None:
     """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
-    from optima.atlas.export import SCHEMA, batches, dataset
+    from optima.atlas.export import CELLS, dataset
 
     check_apart(out, store)
     if trained:
@@ -278,8 +278,8 @@ def export(
             options.check_output(out, force)
             _write_netcdf(dataset(chosen), out)
             return
-        with open_sink(out, format.value, SCHEMA, sys.stdout.buffer, force) as sink:
-            for batch in batches(chosen):
+        with open_sink(out, format.value, CELLS.schema, sys.stdout.buffer, force) as sink:
+            for batch in CELLS.batches(chosen):
                 sink.write(batch)
     print(f"{sink.count} cells written", file=sys.stderr)
 
@@ -416,9 +416,9 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
-    from optima.atlas.export import row
+    from optima.atlas.export import CELLS
 
-    out = {**row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
+    out = {**CELLS.row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
     before = atlas.history(record.problem) if history else []
     return out | ({"history": [vars(past) | {"structure": past.structure} for past in before]} if history else {})
 

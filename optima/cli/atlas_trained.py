@@ -80,10 +80,10 @@ def _as_dict(problem: DeepUFM, settings: Any, runs: Sequence[Any]) -> dict[str, 
 def export_trained(path: Path, place: Place, out: Path | None, form: str, force: bool) -> None:
     """One row for each run."""
     from optima.atlas import Runs, Store
-    from optima.atlas.export_runs import SCHEMA, batches
+    from optima.atlas.export import RUNS
 
-    with Store(path) as atlas, open_sink(out, form, SCHEMA, sys.stdout.buffer, force) as sink:
-        for batch in batches(Runs(atlas).all(*place)):
+    with Store(path) as atlas, open_sink(out, form, RUNS.schema, sys.stdout.buffer, force) as sink:
+        for batch in RUNS.batches(Runs(atlas).all(*place)):
             sink.write(batch)
     print(f"{sink.count} runs written", file=sys.stderr)
 
