@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from optima.cli import options, parse
+from optima.cli.declared import file, word
 from optima.cli.terminal import say, show
 from optima.report.screen import Column
 
@@ -48,23 +49,15 @@ def check(
             autocompletion=_claims,
         ),
     ] = None,
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="K to check on: integers and ranges a:b[:step].")
-    ] = None,
-    depths: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="L to check on: integers and ranges a:b[:step].")
-    ] = None,
-    regs: Annotated[
-        str | None, typer.Option(metavar=options.NUMBERS, help="lambda to check on: numbers and ranges lo:hi:count.")
-    ] = None,
+    classes: Annotated[str | None, word("K to check on: integers and ranges a:b[:step].", metavar="INTEGERS")] = None,
+    depths: Annotated[str | None, word("L to check on: integers and ranges a:b[:step].", metavar="INTEGERS")] = None,
+    regs: Annotated[str | None, word("lambda to check on: numbers and ranges lo:hi:count.", metavar="NUMBERS")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Larger domains, for as long as they take.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the claims and their domains; check nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list with one object for each claim.")] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Write a report, .md (with figures next to it) or .html.")
-    ] = None,
+    report: Annotated[Path | None, file("Write a report, .md (with figures next to it) or .html.")] = None,
     counterexamples: Annotated[
-        Path, typer.Option(metavar=options.FOLDER, help="Folder for the files that reproduce counterexamples.")
+        Path, word("Folder for the files that reproduce counterexamples.", metavar="FOLDER")
     ] = Path("."),
     run_claims: Annotated[
         bool, typer.Option("--run-claims", help="Run the Python file that a counterexample names.")
