@@ -22,10 +22,10 @@ from optima.cli import training_options as training_
 from optima.cli.atlas_trained import Axes, export_trained, show_trained, shown_reg, shown_sizes
 from optima.cli.declared import choice, file, integer, integers, numbers, typed, word
 from optima.cli.menu import App
-from optima.cli.progress import bar, resumable
-from optima.cli.terminal import say
+from optima.cli.terminal import bar, resumable, say
 from optima.cli.terminal import show as show_table
 from optima.files import check_apart, whole
+from optima.progress import Part
 from optima.report.screen import Column
 from optima.tables.export import FORMATS, open_sink
 
@@ -183,8 +183,8 @@ def _solve(
 ) -> None:
     from optima.atlas import build as fill
 
-    with bar("atlas") as tell:
-        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=training_.telling(tell))
+    with bar("atlas", otherwise=training_.say_line) as tell:
+        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=tell)
     print(f"{done.kept} cells solved or improved; {atlas.path} has {len(atlas)}")
 
 
@@ -192,8 +192,8 @@ def _train(atlas: Store, problems: list[DeepUFM], settings: Hyperparameters, see
     from optima.atlas import Runs
     from optima.atlas import train as descend
 
-    with bar("training") as tell:
-        done = descend(atlas, problems, settings, seeds, executors, training_.telling(tell))
+    with bar("training", otherwise=training_.say_line) as tell:
+        done = descend(atlas, problems, settings, seeds, executors, tell)
     print(f"{done.done} runs trained; {atlas.path} has {len(Runs(atlas))}")
 
 
@@ -319,7 +319,7 @@ def verify(store: File) -> None:
             worst = max(worst, result.error)
             if not result.holds:
                 wrong.append(result)
-            tell(done, total, "")
+            tell(Part(done, total))
         lost, listed = atlas.lost(), atlas.has_ledger
     for result in wrong:
         print(f"{result.problem}: stored {result.stored:.12g}, its weights have {result.objective:.12g}")

@@ -13,9 +13,9 @@ import typer
 
 from optima.cli import options, parse
 from optima.cli.declared import file, integer, number, typed
-from optima.cli.progress import bar, from_checkpoint, line, resumable
-from optima.cli.terminal import say
+from optima.cli.terminal import bar, from_checkpoint, resumable, say
 from optima.cli.terminal import width as screen_width
+from optima.progress import Part
 
 if TYPE_CHECKING:
     from optima.checker import Verification
@@ -87,15 +87,13 @@ def certify(
     if invariant is not None:
         unused = {"checkpoint": checkpoint is not None, "memory": memory != 4, "effort": effort != "normal"}
         _check_unused(unused)
-        with line("certifying") as now:
-            found = certify_invariant(
-                model, invariant, gap, minutes, seed, lambda search: now(_progress(search)), boxes
-            )
+        with bar("certifying", known=False) as tell:
+            found = certify_invariant(model, invariant, gap, minutes, seed, lambda at: tell(_progress(at)), boxes)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget = budget_of(boxes, memory, minutes)
-    with line("searching") as now:
-        solution = search(model, seed, effort, progress=now)
+    with bar("searching", known=False) as tell:
+        solution = search(model, seed, effort, progress=tell)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 
@@ -103,7 +101,7 @@ def certify(
             rate = search.size / max(search.seconds, 1e-9)
             reached = relative_gap(search.bound, solution.loss)
             words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.size} boxes, {rate:.0f}/s"
-            tell(min(budget.spent(search), 1.0), 1.0, words)
+            tell(Part(min(budget.spent(search), 1.0), 1.0, words))
 
         solution = prove(solution, gap, minutes, memory, checkpoint, show, intervals, boxes)
     _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from optima.cli import options, parse
 from optima.cli.declared import file, word
-from optima.cli.terminal import say, show
+from optima.cli.terminal import bar, say, show
+from optima.progress import Part
 from optima.report.screen import Column
 
 if TYPE_CHECKING:
@@ -82,10 +80,10 @@ def check(
     if not counterexamples.is_dir():
         raise ValueError(f"{counterexamples} is not a folder; pass an existing one to --counterexamples")
     outcomes = []
-    with _progress(len(claims)) as (tell, advance):
+    with bar("claims") as tell:
         for outcome in run_all(claims, axes, deep, tell):
             outcomes.append(outcome)
-            advance()
+            tell(Part(len(outcomes), len(claims)))
     files = {o.claim.name: write_counterexample(o, counterexamples) for o in outcomes if o.finding.counterexamples}
     if as_json:
         print(json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, default=float))
@@ -186,21 +184,3 @@ def _row(outcome: Outcome) -> list[str]:
         outcome.control_words,
         f"{outcome.seconds:.1f}",
     ]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Any, Any]]:
-    """A progress bar on standard error: a function told of the current claim, and one that advances the bar."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    task = bar.add_task("claims", total=total)
-    with bar:
-        tell = lambda what, count: bar.update(task, description=f"{what}, {count} cases" if count else what)
-        yield tell, lambda: bar.advance(task)

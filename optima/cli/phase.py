@@ -14,8 +14,8 @@ import typer
 from optima.cli import options, parse
 from optima.cli import training_options as training_
 from optima.cli.declared import choice, file, integers, numbers, typed, word
-from optima.cli.progress import bar, resumable
 from optima.cli.spelling import spellings
+from optima.cli.terminal import bar, resumable
 from optima.files import check_apart, write_rows
 from optima.model.inputs import shown
 from optima.structures.names import canonical
@@ -162,9 +162,9 @@ def _training(
     from optima.phases import training_diagram
     from optima.plot.training_phase import plot_training_diagram
 
-    with _atlas(store) as atlas, bar("training") as tell:
+    with _atlas(store) as atlas, bar("training", otherwise=training_.say_line) as tell:
         settings = runs.hyperparameters
-        diagram = training_diagram(*asked, atlas, settings, runs.seeds, **search, progress=training_.telling(tell))
+        diagram = training_diagram(*asked, atlas, settings, runs.seeds, **search, progress=tell)
     rows = diagram.table()
     # Every run ends at some structure, so that there are rows.
     return plot_training_diagram(diagram, structure), [(list(rows[0]), rows)]

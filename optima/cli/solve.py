@@ -10,7 +10,7 @@ import typer
 
 from optima.cli import options
 from optima.cli.declared import file
-from optima.cli.progress import line
+from optima.cli.terminal import bar
 from optima.cli.terminal import width as screen_width
 
 
@@ -30,7 +30,7 @@ def solve(
 
     options.check_picture(plot, force)
     options.check_output(save, force)
-    with line("searching") as tell:
+    with bar("searching", known=False) as tell:
         solution = search(problem.model, seed, effort, progress=tell)
     if plot is not None:
         solution.plot(plot)

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from optima.cli import options
 from optima.cli.declared import choice, file, integers, word
 from optima.cli.menu import Command as AnyCommand
-from optima.cli.terminal import say, show
+from optima.cli.terminal import bar, say, show
 from optima.cli.terminal import width as width_of_screen
+from optima.progress import Part
 from optima.report.screen import Column
 from optima.report.words import KINDS
 from optima.tables.export import FORMATS, Form, chosen, open_sink, short
@@ -98,10 +96,10 @@ def _format(asked: str, out: Path | None) -> str:
 
 def _write(grid: LossTable, form: Form, schema: pa.Schema, out: Path | None, force: bool) -> None:
     start = time.perf_counter()
-    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
+    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, bar("cells") as tell:
         for batch in grid.batches():
             sink.write(batch.select(schema.names))
-            advance(batch.num_rows)
+            tell(Part(sink.count, len(grid)))
     target = f" to {out}" if out else ""
     print(f"{sink.count} cells written{target} in {time.perf_counter() - start:.2f} s", file=sys.stderr)
 
@@ -114,14 +112,14 @@ def _show(grid: LossTable, rows: int | None) -> None:
     head: list[dict] = []
     matrix = Winners(grid) if rows is None else None
     won: Counter[str] = Counter()
-    with _progress(len(grid)) as advance:
+    with bar("cells") as tell:
         for batch in grid.batches():
             won.update(batch.column("winner").to_pylist())
             if matrix is not None:
                 matrix.add(batch)
             missing = max(0, (rows or 0) - len(head))
             head += batch.slice(0, min(missing, batch.num_rows)).to_pylist()
-            advance(batch.num_rows)
+            tell(Part(won.total(), len(grid)))
     title = f"optimal losses ({KINDS[grid.loss]})"
     if matrix is None:
         _list(grid, head, title)
@@ -163,27 +161,3 @@ def _row(cell: dict, with_samples: bool) -> list[str]:
         *(short(cell[key]) for key in ("fit", "penalty", "win_by")),
         cell["runner_up"] or "",
     ]
-
-
-class _progress:
-    """A progress bar on standard error; entering it gives the function that advances it."""
-
-    def __init__(self, total: int) -> None:
-        self.bar = Progress(
-            TextColumn("cells"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self.task = self.bar.add_task("cells", total=total)
-
-    def __enter__(self):  # type: ignore[no-untyped-def]
-        self.bar.start()
-        return lambda count: self.bar.advance(self.task, count)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()

@@ -11,10 +11,10 @@ import typer
 
 from optima.cli import options
 from optima.cli.declared import choice, file, integer, integers, number, numbers, word
-from optima.cli.progress import bar, from_checkpoint, resumable
-from optima.cli.terminal import say, show
+from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
+from optima.progress import Part
 from optima.report.screen import Column
 from optima.report.words import problem_words
 
@@ -93,11 +93,11 @@ def train(
             device=device,
             threads=threads,
             checkpoint=checkpoint,
-            progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
+            progress=lambda now: tell(Part(now.done, now.total, f"loss {now.loss:.6g}")),
         )
     if polish:
         with resumable(way_on), bar("polishing") as tell:
-            training = training.polished(lambda done, total: tell(done, total, ""))
+            training = training.polished(lambda done, total: tell(Part(done, total)))
     cells = training.compare(effort)
     _draw(cells, pictures)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ import typer
 from optima.cli.declared import choice, integer, number, word
 
 if TYPE_CHECKING:
-    from optima.atlas import Hyperparameters, Progress, TrainingProgress
+    from optima.atlas import BuildProgress, Hyperparameters, TrainingProgress
 
 PANEL = "Training"
 
@@ -60,12 +60,6 @@ def refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is given {why}")
 
 
-def telling(tell: Callable[[float, float, str], None]) -> Callable[[Progress | TrainingProgress], None]:
-    """Progress to a bar, or where there is no terminal for one a line at a time."""
-
-    def show(now: Progress | TrainingProgress) -> None:
-        tell(now.fraction, 1.0, str(now))
-        if not sys.stderr.isatty():
-            print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
-
-    return show
+def say_line(now: BuildProgress | TrainingProgress) -> None:
+    """A line on standard error, where there is no terminal for a bar."""
+    print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
