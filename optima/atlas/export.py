@@ -94,8 +94,8 @@ def _of_run(run: Trained) -> dict[str, Any]:
 # One row for each cell: ``reg`` is the geometric mean where the factors differ, ``width`` None where it is free.
 CELLS = Rows.of(
     _of_record,
-    "classes depth reg samples width objective loss structure description rank best_named_loss lower_bound "
-    "regs class_sizes kind known_by version seed effort",
+    "classes depth reg samples width objective loss structure description rank best_named_loss lower_bound regs "
+    "class_sizes kind known_by version seed effort",
     missing="samples width best_named_loss lower_bound regs class_sizes",
 )
 # One row for each run of gradient descent.
@@ -104,8 +104,8 @@ RUNS = Rows.of(
     "classes depth reg samples width objective activation lr steps init scale momentum nesterov decay tolerance seed "
     "ending steps_taken loss relative_gradient structure rank polished_loss polished_structure polished_rank "
     "polished_verdict regs class_sizes version",
-    missing="samples scale loss relative_gradient rank polished_loss polished_structure polished_rank "
-    "polished_verdict regs class_sizes",
+    missing="samples scale loss relative_gradient rank polished_loss polished_structure polished_rank polished_verdict "
+    "regs class_sizes",
 )
 
 # Width of a cell whose rank nothing bounds, in arrays.

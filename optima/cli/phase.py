@@ -183,8 +183,8 @@ def _check_structure(name: str | None, classes: Sequence[int], activation: str) 
         return
     if name != "global":
         raise ValueError(
-            f"structure is {name!r}, which does not exist at {classes[0]} classes; "
-            f"pass global, or the name of a structure ({hint(name, classes)})"
+            f"structure is {name!r}, which does not exist at {classes[0]} classes; pass global, or the name of a "
+            f"structure ({hint(name, classes)})"
         )
     if activation != "linear":
         raise ValueError("the global minimum of a relu model is not known; pass the name of a structure")

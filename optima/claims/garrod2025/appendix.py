@@ -22,11 +22,9 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
 @claim(
     "garrod2025.theoremA1",
     statement="Theorem 2 under step imbalance: for M diagonally superior of smaller rank than X there is a depth "
-    "beyond "
-    "which min_beta f(beta M) <= min_alpha f(alpha X) for every lambda.",
-    latex=r"n_c\in\{Rn_{\min},n_{\min}\}:\ \operatorname{rank}M<\operatorname{rank}X\Rightarrow\exists L_0\ \forall "
-    r"L\ge L_0:"
-    r"\ \min_\beta f(\beta M)\le\min_\alpha f(\alpha X)",
+    "beyond which min_beta f(beta M) <= min_alpha f(alpha X) for every lambda.",
+    latex=r"n_c\in\{Rn_{\min},n_{\min}\}:\ \operatorname{rank}M<\operatorname{rank}X\Rightarrow\exists L_0\ "
+    r"\forall L\ge L_0:\ \min_\beta f(\beta M)\le\min_\alpha f(\alpha X)",
     source="garrod2025, Theorem A1; derivations/depth_limit.py (any class sizes)",
     how="symbolic proof given C; C and the losses from the explicit L_0 on, computed",
     axes={"classes": (4, 6, 8), **IMBALANCE, "multiples": (1, 3), "regs": tuple(log_grid(1e-12, 1, 13))},
@@ -88,10 +86,9 @@ def theoremA2(
 @claim(
     "garrod2025.theoremA3",
     statement="Theorem 1 under step imbalance: for K >= 4 and large depth the SEL structure (columns of the simplex "
-    "repeated "
-    "for every sample of a class) is not a global minimum.",
-    latex=r"K\ge4:\ \exists L_0(K,R,\rho)\ \forall L\ge L_0:\ \min_\alpha f(\alpha S)>\min_\beta "
-    r"f(\beta\,\text{pairs})",
+    "repeated for every sample of a class) is not a global minimum.",
+    latex=r"K\ge4:\ \exists L_0(K,R,\rho)\ \forall L\ge L_0:\ \min_\alpha f(\alpha S)>"
+    r"\min_\beta f(\beta\,\text{pairs})",
     source="garrod2025, Theorem A3; derivations/depth_limit.py",
     how="symbolic proof of the comparison at equal scale; L_0 and the losses computed on a grid",
     axes={"classes": range(4, 13), **IMBALANCE, "multiples": (1, 2, 10), "regs": tuple(log_grid(1e-12, 1, 13))},

@@ -31,12 +31,10 @@ SEARCHED = 40
     "garrod2025.theorem3",
     statement="(i) If 1/lam_L = o(L), all singular values of Z*_L vanish faster than exponentially. (ii) If lam_L = "
     "o(1/L), Z*_L is diagonally superior for large L, and all but at most q_K singular values of Z*_L/||Z*_L|| are "
-    "zero "
-    "or decay at least exponentially.",
-    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log "
-    r"K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};\qquad"
-    r"\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1"
-    r"\Bigr)",
+    "zero or decay at least exponentially.",
+    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};"
+    r"\qquad\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le"
+    r"\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1\Bigr)",
     source="garrod2025, Theorem 3; derivations/depth_limit.py, derivations/minimal_rank.py",
     how="symbolic proof of the bounds; the bounds evaluated along three sequences up to L = 10^6; the minima searched "
     "where the bounds apply and L <= 40",

@@ -106,10 +106,9 @@ def _paper(kind: str) -> Iterator[Evidence]:
 
 def _sharper(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
     yield Remark(
-        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 "
-        "up to "
-        f"lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, the "
-        "simplex is a minimum along its scale but a saddle",
+        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 up "
+        f"to lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, "
+        "the simplex is a minimum along its scale but a saddle",
         sharper=True,
     )
     curves = {f"L = {L}": (list(classes), [largest_reg(K, L) for K in classes]) for L in depths if L in (2, 3, 5, 10)}

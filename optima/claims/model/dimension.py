@@ -18,8 +18,7 @@ from optima.structures import catalogue
     "model.solution_dimension",
     statement="The balanced parameters with logits of rank r form a set of dimension L (r d - r(r+1)/2), whatever the "
     "multiplicities of the singular values; it is the number of zero eigenvalues of the Hessian at a nondegenerate "
-    "minimum, "
-    "and the simplex's dimension is at least that of any smaller rank from d = K - 1 on.",
+    "minimum, and the simplex's dimension is at least that of any smaller rank from d = K - 1 on.",
     latex=r"D=L\bigl(rd-\tfrac{r(r+1)}2\bigr),\qquad\frac{D_{\rm simplex}}{D}=\frac{(K-1)(2d-K)}{r(2d-r-1)}\ge1",
     source="corrects the restatement of garrod2025, Theorem 5; derivations/solution_dimension.py",
     how="symbolic proof; rank of the tangent map, and zeros of the exact spectrum at named structures",
@@ -48,8 +47,7 @@ def solution_dimension(
                 yield from _zeros(K, L, max(widths), corrected)
     yield Remark(
         "differs from the published count by L (K-1)(K-2)/2 at the simplex; there the published ratio starts below "
-        "one, "
-        "the true one never is: the conclusion that deep neural collapse is the more prevalent solution is "
+        "one, the true one never is: the conclusion that deep neural collapse is the more prevalent solution is "
         "strengthened",
         sharper=True,
     )

@@ -43,10 +43,9 @@ def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> f
 @claim(
     "model.small_reg",
     statement="As lambda -> 0 the loss of a structure is c nu_1 log(1/lambda)^p (1 + (p / log(1/lambda)) [(1-p) log "
-    "log(1/lambda) "
-    "+ kappa + 1] + smaller), nu_1 the Schatten sum at margin one: its ordering decides.",
-    latex=r"V=c\,\nu_1\ell^p\Bigl(1+\tfrac "
-    r"p\ell\bigl[(1-p)\log\ell+\kappa+1\bigr]+O\bigl(\tfrac{\log^2\ell}{\ell^2}\bigr)\Bigr)",
+    "log(1/lambda) + kappa + 1] + smaller), nu_1 the Schatten sum at margin one: its ordering decides.",
+    latex=r"V=c\,\nu_1\ell^p\Bigl(1+"
+    r"\tfrac p\ell\bigl[(1-p)\log\ell+\kappa+1\bigr]+O\bigl(\tfrac{\log^2\ell}{\ell^2}\bigr)\Bigr)",
     source="theory section 3; derivations/small_regularisation.py",
     how="symbolic proof; the remainder at lambda down to 1e-300 for named structures",
     axes={"classes": range(3, 13), "depths": (1, 2, 3, 5), "regs": (1e-50, 1e-100, 1e-200, 1e-300)},

@@ -22,8 +22,7 @@ ROUNDING = 1e-13
 @claim(
     "model.reduction",
     statement="The least regulariser of factors with logits Z is ((L+1)/2) lam sum_i s_i(Z)^(2/(L+1)), lam the "
-    "geometric "
-    "mean of the regularisations, attained by balanced factors.",
+    "geometric mean of the regularisations, attained by balanced factors.",
     latex=r"\min_{W_L\cdots W_1H=Z}\sum_l\tfrac{\lambda_l}2\|W_l\|_F^2=\tfrac{L+1}2\lambda\sum_is_i(Z)^{2/(L+1)}",
     source="theory section 2; garrod2025; derivations/schatten_reduction.py",
     how="symbolic proof; lifted and random factors on a grid",
@@ -73,10 +72,9 @@ def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
 @claim(
     "model.averaging",
     statement="Replacing the columns of a class by their mean never raises f, and for cross-entropy neither does "
-    "centring "
-    "the columns.",
-    latex=r"f(MR)\le f(Z),\quad M=ZR^\top(RR^\top)^{-1};\qquad f\bigl((I-\tfrac1K\mathbf 1\mathbf 1^\top)Z\bigr)\le "
-    r"f(Z)",
+    "centring the columns.",
+    latex=r"f(MR)\le f(Z),\quad M=ZR^\top(RR^\top)^{-1};\qquad "
+    r"f\bigl((I-\tfrac1K\mathbf 1\mathbf 1^\top)Z\bigr)\le f(Z)",
     source="theory section 2; derivations/schatten_reduction.py, section 7",
     how="symbolic proof; random logits on a grid",
     axes={"classes": range(2, 7), "depths": (1, 2, 3, 5), "seeds": range(10)},
@@ -150,8 +148,7 @@ def samples_(
 @claim(
     "model.rung_factors",
     statement="For Z = A B^T the Schatten penalty is the least mean of tr (A^T A)^p and tr (B^T B)^p, attained by "
-    "balanced "
-    "factors.",
+    "balanced factors.",
     latex=r"\sum_is_i(AB^\top)^p\le\tfrac12\operatorname{tr}(A^\top A)^p+\tfrac12\operatorname{tr}(B^\top B)^p",
     source="theory section 4; derivations/rung_factors.py",
     how="symbolic proof; random and balanced factors on a grid",

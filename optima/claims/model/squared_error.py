@@ -20,14 +20,12 @@ TOLERANCE = 1e-8
 @claim(
     "model.squared_error",
     statement="The global minimum of the balanced squared-error model has min(K, d) equal singular values sqrt(n) "
-    "gamma with "
-    "gamma^(L-1) (1-gamma)^(L+1) = lam_W^L lam_H K^(L+1) n, gamma the larger root; it is nonzero iff the right-hand "
-    "side is "
-    "below (L-1)^(L-1) / L^(2L), where gamma = (L-1)/L.",
+    "gamma with gamma^(L-1) (1-gamma)^(L+1) = lam_W^L lam_H K^(L+1) n, gamma the larger root; it is nonzero iff the "
+    "right-hand side is below (L-1)^(L-1) / L^(2L), where gamma = (L-1)/L.",
     latex=r"\gamma^{L-1}(1-\gamma)^{L+1}=\lambda_W^L\lambda_HK^{L+1}n<\frac{(L-1)^{L-1}}{L^{2L}}",
     source="theory section 3; garrod2026spectra; derivations/squared_error.py",
-    how="symbolic proof; losses from gradient descent on the factors are never lower, and the threshold and root on "
-    "a grid",
+    how="symbolic proof; losses from gradient descent on the factors are never lower, and the threshold and root on a "
+    "grid",
     axes={"classes": (2, 4), "depths": (2, 3, 5), "samples": (1, 3), "shares": (1e-3, 0.3, 0.999, 1.001, 1.5)},
     deep={
         "classes": range(2, 11),

@@ -21,8 +21,8 @@ TOLERANCE = 1e-10
 @claim(
     "model.structures",
     statement="The closed forms of all named structures (singular values, margins, fit) are those of their matrices.",
-    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad g(\alpha "
-    r"X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
+    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad "
+    r"g(\alpha X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
     source="theory section 3; derivations/structure_losses.py, sections 0 to 6",
     how="symbolic proof; every structure of the catalogue against its matrix",
     axes={"classes": range(2, 21), "depths": (1, 3)},
@@ -50,8 +50,7 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
 @claim(
     "model.odd_pairs",
     statement="For odd K >= 3 the published pairs are not optimal among their kind: centring and freeing the last "
-    "class's scale "
-    "lowers the loss.",
+    "class's scale lowers the loss.",
     latex=r"V_{\text{pairs-free}}(\lambda)<V_{\text{pairs}}(\lambda)",
     source="theory section 3",
     how="exhaustive on a grid of lambda at which pairs are better than zero",
@@ -84,8 +83,7 @@ REFERENCE = (
 @claim(
     "model.scale",
     statement="The simplex is stationary at scale a iff lam_eff = a^((L-1)/(L+1)) / (e^a + K - 1); of the two roots "
-    "the larger "
-    "one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
+    "the larger one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
     latex=r"\lambda_{\rm eff}=\frac{a^{(L-1)/(L+1)}}{e^a+K-1}",
     source="theory section 3; derivations/structure_losses.py, sections 7 to 11; reference values of theory section 3",
     how="symbolic proof; the equation inverted on a grid of scales beyond the fold, and 20-digit reference values",
