@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,11 @@ def theoremA1(
 ) -> Iterator[Evidence]:
     """Margin: relative gain of M over X."""
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on, any class sizes")
-    for K in classes:
-        for R in ratios:
-            for rho in shares:
-                for name, X, other, M in matrix_pairs(K, step_sizes(K, R, rho)):
-                    high, low = (M, X) if swapped else (X, M)
-                    at: dict[str, Any] = {"classes": K, "ratios": R, "shares": rho, "X": name, "M": other}
-                    yield from compare(high, low, multiples, np.array(regs), at, swapped)
+    for K, R, rho in product(classes, ratios, shares):
+        for name, X, other, M in matrix_pairs(K, step_sizes(K, R, rho)):
+            high, low = (M, X) if swapped else (X, M)
+            at: dict[str, Any] = {"classes": K, "ratios": R, "shares": rho, "X": name, "M": other}
+            yield from compare(high, low, multiples, np.array(regs), at, swapped)
 
 
 @claim(
@@ -74,13 +73,11 @@ def theoremA2(
 ) -> Iterator[Evidence]:
     """Margins as in Theorem 3."""
     yield step("depth_limit", "check_zero", "zero is the global minimum from (L+1) lambda = 2 log K on")
-    for K in classes:
-        for R in ratios:
-            for rho in shares:
-                sizes = step_sizes(K, R, rho)
-                for L in depths:
-                    yield from zero_cases(sizes, L)
-                yield from deep_cases(sizes, depths, kept)
+    for K, R, rho in product(classes, ratios, shares):
+        sizes = step_sizes(K, R, rho)
+        for L in depths:
+            yield from zero_cases(sizes, L)
+        yield from deep_cases(sizes, depths, kept)
 
 
 @claim(
@@ -108,12 +105,11 @@ def theoremA3(
     yield step("depth_limit", "check_sel", "rank of pairs below K - 1 exactly for K >= 4", classes=least)
     rows = []
     for K in (K for K in classes if least <= K):
-        for R in ratios:
-            for rho in shares:
-                first = sel_depth(K, R, rho)
-                rows.append([K, R, rho, first])
-                for multiple in multiples:
-                    yield _gain(K, R, rho, first * multiple, np.array(regs))
+        for R, rho in product(ratios, shares):
+            first = sel_depth(K, R, rho)
+            rows.append([K, R, rho, first])
+            for multiple in multiples:
+                yield _gain(K, R, rho, first * multiple, np.array(regs))
     yield Table(
         "Depth from which pairs cost less than SEL at equal scale",
         ["K", "R", "rho", "L_0"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.optimize import root
@@ -40,10 +40,8 @@ def lemma1(
     """Imbalance at random factors (against the gradients) and at critical points, at rational-looking sizes."""
     yield step("schatten_reduction", "check_balanced", "gradients and weights commute up to the imbalance, all shapes")
     yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=_bracket)
-    for K in classes:
-        for L in depths:
-            for seed in seeds:
-                yield from _cases(K, L, seed, weighted)
+    for K, L, seed in product(classes, depths, seeds):
+        yield from _cases(K, L, seed, weighted)
 
 
 def _bracket(names: dict) -> tuple:

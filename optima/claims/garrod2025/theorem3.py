@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -46,9 +47,8 @@ def theorem3(classes: Sequence[int], depths: Sequence[int], *, kept: int | None 
     """Margins: distance of the searched loss from log K in (i); of the bounds from their limits in (ii)."""
     yield whole("depth_limit")
     yield step("minimal_rank", "check_rank_one", "q_K = 2 for K >= 3", classes=3)
-    for K in classes:
-        for L in depths:
-            yield from zero_cases((1,) * K, L)
+    for K, L in product(classes, depths):
+        yield from zero_cases((1,) * K, L)
     for K in classes:
         yield from deep_cases((1,) * K, depths, kept)
     yield Remark(

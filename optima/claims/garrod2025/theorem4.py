@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -57,9 +57,8 @@ def theorem4(
     """Margin: smallest nonzero eigenvalue over lambda, at shares ``regs`` of the largest lambda."""
     yield whole("simplex_hessian")
     yield step("simplex_hessian", "check_semidefinite", "semidefinite exactly from a = K (L-1)/(L+1) on")
-    for K in classes:
-        for L in depths:
-            yield from _spectra(K, L, regs, kind)
+    for K, L in product(classes, depths):
+        yield from _spectra(K, L, regs, kind)
     yield from _paper(kind)
     if len(classes) > 1:
         yield from _sharper(classes, depths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -54,11 +55,10 @@ def theorem7(
     yield whole("relu_pairs")
     yield step("relu_pairs", "check_corner", "the inequality for all even K >= 14, L >= 4", classes=14, depth=4)
     yield step("relu_pairs", "check_corner", "the inequality for all even K >= 10, L >= 5", classes=10, depth=5)
-    for K in classes:
-        for L in depths:
-            if domain(K, L):
-                for reg in regs:
-                    yield from _gain(K, L, reg)
+    for K, L in product(classes, depths):
+        if domain(K, L):
+            for reg in regs:
+                yield from _gain(K, L, reg)
     if mapped:
         yield from _map(classes, depths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,10 @@ def jensen_bound(
             fit = Reduction(DeepUFM(K, 1, 1.0)).fit(M)
             bound = float(np.log1p(rivals(K) * np.exp(-np.sum(S * M) / (K - 1))))
             yield Cases(1 - bound / fit, classes=K, logits=f"random {seed}")
-        for L in depths:
-            for reg in regs:
-                problem = DeepUFM(K, L, reg)
-                loss = search(problem, effort="quick", many=True).loss
-                yield Cases(
-                    1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found"
-                )
+        for L, reg in product(depths, regs):
+            problem = DeepUFM(K, L, reg)
+            loss = search(problem, effort="quick", many=True).loss
+            yield Cases(1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found")
 
 
 @claim(

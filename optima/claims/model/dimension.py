@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
@@ -33,18 +34,17 @@ def solution_dimension(
     """Margin: minus the difference of the counts; the excess of the ratio over one."""
     yield whole("solution_dimension")
     yield step("solution_dimension", "check_ratio", "the ratio grows, tends to (K-1)/r and starts at one or above")
-    for K in classes:
-        for L in depths:
-            for d in widths:
-                for name, singular in spectra(K):
-                    found = measured_dimension(singular, K, L, d)
-                    formula = published_dimension(singular, L, d, corrected)
-                    yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
-                for r in range(1, K - 1):
-                    ratio = orbit_dimension(K - 1, L, d) / orbit_dimension(r, L, d)
-                    yield Cases(ratio - 1, classes=K, depths=L, widths=d, rank=r)
-            if L > 1:
-                yield from _zeros(K, L, max(widths), corrected)
+    for K, L in product(classes, depths):
+        for d in widths:
+            for name, singular in spectra(K):
+                found = measured_dimension(singular, K, L, d)
+                formula = published_dimension(singular, L, d, corrected)
+                yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
+            for r in range(1, K - 1):
+                ratio = orbit_dimension(K - 1, L, d) / orbit_dimension(r, L, d)
+                yield Cases(ratio - 1, classes=K, depths=L, widths=d, rank=r)
+        if L > 1:
+            yield from _zeros(K, L, max(widths), corrected)
     yield Remark(
         "differs from the published count by L (K-1)(K-2)/2 at the simplex; there the published ratio starts below "
         "one, the true one never is: the conclusion that deep neural collapse is the more prevalent solution is "

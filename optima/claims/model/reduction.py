@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -41,18 +42,16 @@ def reduction(
     """Margins: agreement for balanced factors, relative excess for random ones."""
     yield whole("schatten_reduction")
     yield step("schatten_reduction", "check_attainment", "balanced factors attain the bound", depth=3)
-    for K in classes:
-        for L in depths:
-            for seed in seeds:
-                rng = np.random.default_rng([K, L, seed])
-                problem = DeepUFM(K, L, tuple(10 ** rng.uniform(-4, -1, L + 1)), samples=2, width=K + 1)
-                at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
-                lifted = Reduction(problem).lift(rng.standard_normal((K, K)), rng=rng)
-                error = abs(_regulariser(problem, lifted) / _schatten(problem, lifted, power) - 1)
-                yield Cases(agreement(error, TOLERANCE), factors="balanced", **at)
-                others = _random_factors(problem, rng)
-                excess = 1 - _schatten(problem, others, power) / _regulariser(problem, others)
-                yield Cases(excess, factors="random", **at)
+    for K, L, seed in product(classes, depths, seeds):
+        rng = np.random.default_rng([K, L, seed])
+        problem = DeepUFM(K, L, tuple(10 ** rng.uniform(-4, -1, L + 1)), samples=2, width=K + 1)
+        at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
+        lifted = Reduction(problem).lift(rng.standard_normal((K, K)), rng=rng)
+        error = abs(_regulariser(problem, lifted) / _schatten(problem, lifted, power) - 1)
+        yield Cases(agreement(error, TOLERANCE), factors="balanced", **at)
+        others = _random_factors(problem, rng)
+        excess = 1 - _schatten(problem, others, power) / _regulariser(problem, others)
+        yield Cases(excess, factors="random", **at)
 
 
 def _regulariser(problem: DeepUFM, factors: Sequence[Array]) -> float:
@@ -93,20 +92,18 @@ def averaging(
         matrix=lambda names: names["rational_matrix"](3, 6),
         projection=lambda names: names["averaging"],
     )
-    for K in classes:
-        for L in depths:
-            for seed in seeds:
-                rng = np.random.default_rng([K, L, seed])
-                sizes = tuple(int(n) for n in rng.integers(2, 5, K))
-                reduced = Reduction(DeepUFM(K, L, 1e-2, samples=sizes))
-                # Logits of some quality: near the classes' own structure, as at the end of training.
-                labels = reduced.problem.labels
-                Z = 4 * np.equal.outer(np.arange(K), labels) + rng.standard_normal((K, labels.size))
-                before = reduced.value_at_logits(Z)
-                at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
-                averaged = _averaged(Z, labels if over == "class" else np.zeros_like(labels))
-                yield Cases(1 - reduced.value_at_logits(averaged) / before + ROUNDING, step="averaging", **at)
-                yield Cases(1 - reduced.value_at_logits(center(Z)) / before + ROUNDING, step="centring", **at)
+    for K, L, seed in product(classes, depths, seeds):
+        rng = np.random.default_rng([K, L, seed])
+        sizes = tuple(int(n) for n in rng.integers(2, 5, K))
+        reduced = Reduction(DeepUFM(K, L, 1e-2, samples=sizes))
+        # Logits of some quality: near the classes' own structure, as at the end of training.
+        labels = reduced.problem.labels
+        Z = 4 * np.equal.outer(np.arange(K), labels) + rng.standard_normal((K, labels.size))
+        before = reduced.value_at_logits(Z)
+        at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
+        averaged = _averaged(Z, labels if over == "class" else np.zeros_like(labels))
+        yield Cases(1 - reduced.value_at_logits(averaged) / before + ROUNDING, step="averaging", **at)
+        yield Cases(1 - reduced.value_at_logits(center(Z)) / before + ROUNDING, step="centring", **at)
 
 
 def _averaged(Z: Array, groups: NDArray[np.int64]) -> Array:
@@ -138,11 +135,10 @@ def samples_(
     yield step("schatten_reduction", "check_samples", "n enters as n^(1/(L+1))")
     for K in classes:
         M = np.random.default_rng(K).standard_normal((K, K))
-        for L in depths:
-            for n in samples:
-                many = Reduction(DeepUFM(K, L, 1e-3, samples=n)).value(M)
-                one = Reduction(DeepUFM(K, L, 1e-3 * n ** power(L))).value(M)
-                yield Cases(agreement(abs(many / one - 1), TOLERANCE), classes=K, depths=L, samples=n)
+        for L, n in product(depths, samples):
+            many = Reduction(DeepUFM(K, L, 1e-3, samples=n)).value(M)
+            one = Reduction(DeepUFM(K, L, 1e-3 * n ** power(L))).value(M)
+            yield Cases(agreement(abs(many / one - 1), TOLERANCE), classes=K, depths=L, samples=n)
 
 
 @claim(
@@ -162,18 +158,17 @@ def rung_factors(
 ) -> Iterator[Evidence]:
     """Margins: relative excess for random factors, agreement for balanced ones."""
     yield whole("rung_factors")
-    for K in classes:
-        for L in depths:
-            p = 2 / (L + 1)
-            for seed in seeds:
-                rng = np.random.default_rng([K, L, seed])
-                A, B = rng.standard_normal((2, K, K))
-                U, s, V = np.linalg.svd(A @ B.T)
-                penalty = float(np.sum(s**p))
-                at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
-                yield Cases(1 - penalty / _factor_mean(A, B, p * share), factors="random", **at)
-                balanced = _factor_mean(U * np.sqrt(s), V.T * np.sqrt(s), p * share)
-                yield Cases(agreement(abs(balanced / penalty - 1), TOLERANCE), factors="balanced", **at)
+    for K, L in product(classes, depths):
+        p = 2 / (L + 1)
+        for seed in seeds:
+            rng = np.random.default_rng([K, L, seed])
+            A, B = rng.standard_normal((2, K, K))
+            U, s, V = np.linalg.svd(A @ B.T)
+            penalty = float(np.sum(s**p))
+            at: dict[str, Any] = {"classes": K, "depths": L, "seeds": seed}
+            yield Cases(1 - penalty / _factor_mean(A, B, p * share), factors="random", **at)
+            balanced = _factor_mean(U * np.sqrt(s), V.T * np.sqrt(s), p * share)
+            yield Cases(agreement(abs(balanced / penalty - 1), TOLERANCE), factors="balanced", **at)
 
 
 def _factor_mean(A: Array, B: Array, p: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,8 @@ def squared_error(
     """Margins: agreement of gamma and of the threshold; relative excess of descents on the factors."""
     yield whole("squared_error")
     yield step("squared_error", "check_threshold", "zero wins exactly from (L-1)^(L-1) / L^(2L) on")
-    for K in classes:
-        for L in depths:
-            for n in samples:
-                for share in shares:
-                    yield from _cases(K, L, n, share, side)
+    for K, L, n, share in product(classes, depths, samples, shares):
+        yield from _cases(K, L, n, share, side)
 
 
 def _cases(K: int, L: int, n: int, share: float, side: str) -> Iterator[Evidence]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -99,13 +100,12 @@ def scale(
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:
         simplex = named("simplex", K)
-        for L in depths:
-            for a in scales:
-                reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
-                found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
-                top = max(found, key=lambda point: point.scales[0])
-                error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
-                yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
+        for L, a in product(depths, scales):
+            reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
+            found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
+            top = max(found, key=lambda point: point.scales[0])
+            error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
+            yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
     for name, L, reg, size, loss in REFERENCE:
         structure = named(name, 10)
         best = best_scales(structure, L, reg, 5)
