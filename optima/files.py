@@ -52,7 +52,7 @@ def beside(path: Path) -> Iterator[BinaryIO]:
     """A new file in the folder of ``path``, unbuffered; it takes the place of ``path`` unless the block raises."""
     target = Path(os.path.realpath(path))
     partial = target.with_name(f".optima-{secrets.token_hex(8)}")
-    stream = _created(partial, path)
+    stream = created(partial, path)
     try:
         with stream:
             yield stream
@@ -77,9 +77,10 @@ class _Whole(io.FileIO):
         return len(view)
 
 
-def _created(partial: Path, path: Path) -> BinaryIO:
+def created(target: Path, path: Path) -> BinaryIO:
+    """A new file, unbuffered, on the way to ``path``. Raises ValueError where it cannot be made."""
     try:
-        return _Whole(partial, "x+")
+        return _Whole(target, "x+")
     except OSError as error:
         raise cannot_be_written(path, error) from None
 

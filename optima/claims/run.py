@@ -16,8 +16,8 @@ from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
 from optima.files import read_json, whole
 from optima.model.inputs import LARGEST
+from optima.progress import Tell, Words, silent
 
-Progress = Callable[[str, int], None]
 FORMAT = "optima counterexample 1"
 
 
@@ -69,18 +69,18 @@ def run(
     axes: Mapping[str, Sequence[Any]] = NOTHING,
     deep: bool = False,
     control: bool = True,
-    progress: Progress | None = None,
+    progress: Tell = silent,
 ) -> Outcome:
     """Check one claim on its axes, with those given in ``axes`` instead of its own, and then its control.
 
-    Axes that the claim does not have are ignored. ``progress`` is called with what is being checked and the
-    number of cases so far.
+    Axes that the claim does not have are ignored. ``progress`` is told what is being checked and the number of cases
+    so far.
     """
     began = time.perf_counter()
     own = {**claim.axes, **(claim.deep if deep else {})}
     own |= {name: tuple(values) for name, values in axes.items() if name in own}
-    tell = progress or (lambda what, count: None)
-    finding = _find(claim, own, {}, lambda count: tell(claim.name, count))
+    tell = lambda what: lambda count: progress(Words(f"{what}, {count} cases" if count else what))
+    finding = _find(claim, own, {}, tell(claim.name))
     refuted = None
     if control:
         false = claim.control
@@ -89,7 +89,7 @@ def run(
             claim,
             {**claim.axes, **false.axes},
             false.options,
-            lambda count: tell(f"control of {claim.name}", count),
+            tell(f"control of {claim.name}"),
             stop=True,
         )
     return Outcome(claim, own, finding, refuted, time.perf_counter() - began)
@@ -99,7 +99,7 @@ def run_all(
     claims: Iterable[Claim],
     axes: Mapping[str, Sequence[Any]] = NOTHING,
     deep: bool = False,
-    progress: Progress | None = None,
+    progress: Tell = silent,
 ) -> Iterator[Outcome]:
     """:func:`run` for several claims, one after another."""
     for claim in claims:

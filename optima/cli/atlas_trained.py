@@ -16,7 +16,7 @@ from optima.report.screen import Column
 from optima.tables.export import open_sink, short
 
 # Classes, depths and the ends of a range of lambda; None is all.
-Place = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
+Axes = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
 COLUMNS = (
     *(Column(head) for head in ("K", "L", "reg", "n", "d")),
     Column("lr", 5),
@@ -31,7 +31,7 @@ COLUMNS = (
 FEW = 5
 
 
-def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
+def show_trained(path: Path, place: Axes, rows: int, as_json: bool) -> None:
     """One line for each problem and setting of the hyperparameters: how many runs ended at which structure."""
     from optima.atlas import Runs, Store
 
@@ -77,13 +77,13 @@ def _as_dict(problem: DeepUFM, settings: Any, runs: Sequence[Any]) -> dict[str, 
     }
 
 
-def export_trained(path: Path, place: Place, out: Path | None, form: str, force: bool) -> None:
+def export_trained(path: Path, place: Axes, out: Path | None, form: str, force: bool) -> None:
     """One row for each run."""
     from optima.atlas import Runs, Store
-    from optima.atlas.export_runs import SCHEMA, batches
+    from optima.atlas.export import RUNS
 
-    with Store(path) as atlas, open_sink(out, form, SCHEMA, sys.stdout.buffer, force) as sink:
-        for batch in batches(Runs(atlas).all(*place)):
+    with Store(path) as atlas, open_sink(out, form, RUNS.schema, sys.stdout.buffer, force) as sink:
+        for batch in RUNS.batches(Runs(atlas).all(*place)):
             sink.write(batch)
     print(f"{sink.count} runs written", file=sys.stderr)
 

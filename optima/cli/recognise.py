@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-import typer
-
 from optima.cli import options, parse
 from optima.cli.compare import ArrayName, File, LabelFile, Transpose, network
+from optima.cli.declared import typed
+
+
+def _real(text: str, name: str) -> float:
+    return parse.real(text)
 
 
 def recognise(
@@ -17,9 +20,9 @@ def recognise(
     array: ArrayName = None,
     transpose: Transpose = None,
     tolerance: Annotated[
-        str, typer.Option(metavar="NUMBER", help="Relative distance up to which a structure gives its name.")
-    ] = "0.02",
-    loss: options.LossOption = options.Loss.ce,
+        float, typed("NUMBER", _real, "Relative distance up to which a structure gives its name.")
+    ] = 0.02,
+    loss: options.Loss = "ce",
     as_json: options.AsJson = False,
 ) -> None:
     """Name the class-mean logits in a file, up to relabelling and scale, with the nearest structures."""
@@ -29,7 +32,7 @@ def recognise(
 
     data = network(file, labels, array)
     layout = laid_out(data["logits"], data.get("labels"), None, transpose)
-    found = named(layout.means, parse.real(tolerance), loss.value)
+    found = named(layout.means, tolerance, loss)
     if as_json:
         facts = {
             "name": found.name,

@@ -6,9 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from optima.cli import options, parse
+from optima.cli import options
+from optima.cli.declared import integer
 
 if TYPE_CHECKING:
     from optima.structures import Structure
@@ -18,17 +17,15 @@ FEW_TERMS = 6
 
 
 def structures(
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; without it, all families.")
-    ] = None,
-    loss: options.LossOption = options.Loss.ce,
+    classes: Annotated[int | None, integer("Number of classes K; without it, all families.", least=2)] = None,
+    loss: options.Loss = "ce",
     as_json: options.AsJson = False,
 ) -> None:
     """Named structures: words for them, rank, what a class sees of its rivals, and the loss at scale a.
 
     In the loss, p = 2/(L+1) and c = lambda n^(p/2)/p for depth L and n samples of each class.
     """
-    found = _families() if classes is None else _members(parse.integer(classes, "classes", 2), loss.value)
+    found = _families() if classes is None else _members(classes, loss)
     if as_json:
         print(json.dumps({"structures": found}, allow_nan=False))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from optima.model import DeepUFM
 from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction
 from optima.search.ladder import search
 from optima.workers.executors import Executors
@@ -155,7 +156,7 @@ def phase_diagram(
     effort: str = "normal",
     certify: bool = True,
     executors: Executors | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Tell = silent,
 ) -> Diagram:
     r"""The global structure over two numbers of the model, with the boundaries solved.
 
@@ -186,7 +187,6 @@ def phase_diagram(
     if x == y:
         raise ValueError(f"both axes are {shown(x)}; pass two that differ")
     check_cells(len(axes[x]) * len(axes[y]))
-    tell = progress or (lambda line: None)
     along = next((name for name in ("reg", "depth") if name in (x, y)), None)
     across = y if (along or x) == x else x
     steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
@@ -199,7 +199,7 @@ def phase_diagram(
         effort,
         certify,
         executors=executors,
-        progress=lambda now: tell(str(now)),
+        progress=progress,
     )
     lines = [[_stored(store, problem) for problem in line] for line in grid]
     ties: list[list[Tie]] = [[] for _ in rows]
@@ -208,10 +208,10 @@ def phase_diagram(
             lines[i], ties[i] = _refined(line, seed)
         elif along == "depth":
             ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if label(a) != label(b)]
-        tell(f"{across} {rows[i]}: {len(ties[i])} boundaries")
+        progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
     strips = [_phases(i, line, ties[i], along) for i, line in enumerate(lines)]
     if along == "reg" and across == "depth":
-        strips = _with_real_depths(strips, rows, tell)
+        strips = _with_real_depths(strips, rows, progress)
     cells = tuple(map(tuple, lines))
     return Diagram(x, y, along, across, rows, steps, cells, tuple(map(tuple, ties)), tuple(map(tuple, strips)), rest)
 
@@ -275,15 +275,13 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
     return [Phase(row, low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
-def _with_real_depths(
-    strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Callable[[str], None]
-) -> list[list[Phase]]:
+def _with_real_depths(strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Tell) -> list[list[Phase]]:
     """The strips, with those of real depths between neighbouring integers."""
     out = [strips[0]]
     for low, high in pairwise(strips):
         depth = rows[round(low[0].row)]
         if rows[round(high[0].row)] == depth + 1:
-            tell(f"between depths {depth} and {depth + 1}")
+            tell(Words(f"between depths {depth} and {depth + 1}"))
             candidates = _candidates([*low, *high])
             known = [low, *(_strip(candidates, low, depth, i / STRIPS) for i in range(1, STRIPS)), high]
             for before, after in pairwise(known):

@@ -103,8 +103,8 @@ def _bound(solution: Solution) -> str:
         return "none was worked for; optima.certify works for one"
     ended = f"; {proof.ended}" if proof.ended else ""
     return (
-        f"no loss is below {proof.lower:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): "
-        f"{proof.method}, {proof.rigour}{ended}"
+        f"no loss is below {proof.lower:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): {proof.method}, "
+        f"{proof.rigour}{ended}"
     )
 
 

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure as Picture
 
 from optima.files import remove
 from optima.plot.picture import write_picture
+from optima.progress import Part, Tell, silent
 from optima.reproduce.table import Row, write
 from optima.training import Progress
-
-Tell = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Workplace:
     folder: Path
     name: str
     quick: bool
-    tell: Tell | None = None
+    tell: Tell = silent
     written: list[Path] = field(default_factory=list)
     stored: list[Path] = field(default_factory=list)
 
@@ -39,6 +38,10 @@ class Workplace:
         path = self.folder / f".{part}{'.quick' if self.quick else ''}.checkpoint.npz"
         self.stored.append(path)
         return path
+
+    def descending(self, now: Progress) -> None:
+        """Tell of the progress of gradient descent."""
+        self.tell(Part(now.done, now.total, f"loss {now.loss:.6g}"))
 
     def table(self, rows: Sequence[Row], path: Path | None = None) -> None:
         """Write rows as CSV, to the file of this figure or to another one."""
@@ -62,7 +65,7 @@ class Reproduction:
     make: Callable[[Workplace], None]
 
 
-def reproduce(reproduction: Reproduction, folder: Path, quick: bool = False, tell: Tell | None = None) -> list[Path]:
+def reproduce(reproduction: Reproduction, folder: Path, quick: bool = False, tell: Tell = silent) -> list[Path]:
     """Make the figure and its data in a folder; the files written.
 
     An interrupted reproduction goes on from its checkpoints when it is asked for again in the same folder; they

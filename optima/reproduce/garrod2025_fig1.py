@@ -11,8 +11,8 @@ from optima.plot.figure import Figure, defaults
 from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
 from optima.plot.training import by_structure, draw_losses, draw_means
-from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
+from optima.reproduce.table import curve_rows
 from optima.scales.losses import structure_losses
 from optima.training import Run, train
 
@@ -33,7 +33,7 @@ def _make(place: Workplace) -> None:
         seeds=seeds,
         scale=SCALE,
         checkpoint=place.checkpoint(place.name),
-        progress=place.tell,
+        progress=place.descending,
     )
     firsts = {run.structure: run for run in reversed(training.runs)}
     shown = [firsts[name] for name in ENDS if name in firsts]

@@ -17,8 +17,8 @@ from optima.plot.figure import Figure, defaults
 from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
 from optima.plot.training import draw_losses, draw_means
-from optima.reproduce.curves import curve_rows
 from optima.reproduce.figure import Reproduction, Workplace
+from optima.reproduce.table import curve_rows
 from optima.training import Run, predict, train
 
 FULL = DeepUFM(10, 3, 2.0**-9, 5, width=70, activation="relu")
@@ -39,7 +39,7 @@ def _make(place: Workplace) -> None:
             seeds=seeds,
             scale=scale,
             checkpoint=place.checkpoint(f"{place.name}.{scale}"),
-            progress=place.tell,
+            progress=place.descending,
         )
         runs[scale] = training.runs
     place.table([{"scale": scale, **row} for scale, found in runs.items() for row in curve_rows(found)])

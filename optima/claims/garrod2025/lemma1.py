@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.optimize import root
@@ -21,14 +21,14 @@ CRITICAL = 1e-10
 
 @claim(
     "garrod2025.lemma1",
-    statement="At every critical point of the linear model the factors are balanced, "
-    "lam_{l+1} W_{l+1}^T W_{l+1} = lam_l W_l W_l^T, and all sqrt(lam_l) s_i(W_l) agree; with one lambda all factors "
-    "share their nonzero singular values.",
+    statement="At every critical point of the linear model the factors are balanced, lam_{l+1} W_{l+1}^T W_{l+1} = "
+    "lam_l W_l W_l^T, and all sqrt(lam_l) s_i(W_l) agree; with one lambda all factors share their nonzero singular "
+    "values.",
     latex=r"\nabla=0\ \Rightarrow\ \lambda_{l+1}W_{l+1}^\top W_{l+1}=\lambda_lW_lW_l^\top,\qquad"
     r"\lambda_l\,s_i(W_l)^2=\lambda\,s_i(Z)^{2/(L+1)}",
     source="garrod2025, Lemma 1; one lambda per factor: derivations/schatten_reduction.py, sections 5 and 6",
-    how="symbolic proof for every data loss; critical points found by Newton's method on the gradient, "
-    "and the identity behind the proof at random factors",
+    how="symbolic proof for every data loss; critical points found by Newton's method on the gradient, and the "
+    "identity behind the proof at random factors",
     axes={"classes": range(2, 5), "depths": range(1, 5), "seeds": range(3)},
     deep={"classes": range(2, 6), "depths": range(1, 7), "seeds": range(20)},
     control=Control("balancedness without the weights lam_l, where they differ", {"weighted": False}),
@@ -40,10 +40,8 @@ def lemma1(
     """Imbalance at random factors (against the gradients) and at critical points, at rational-looking sizes."""
     yield step("schatten_reduction", "check_balanced", "gradients and weights commute up to the imbalance, all shapes")
     yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=_bracket)
-    for K in classes:
-        for L in depths:
-            for seed in seeds:
-                yield from _cases(K, L, seed, weighted)
+    for K, L, seed in product(classes, depths, seeds):
+        yield from _cases(K, L, seed, weighted)
 
 
 def _bracket(names: dict) -> tuple:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -37,13 +38,12 @@ def proposition1(
     yield step("collapse", "check_collapse", "DNC1-3 by telescoping products", basis=lambda names: names[basis])
     for K in classes:
         shape = named(structure, K)
-        for L in depths:
-            for n in samples:
-                problem = DeepUFM(K, L, 1e-3, samples=n, width=K + 2)
-                rng = np.random.default_rng([K, L, n])
-                factors = Reduction(problem).lift(3.0 * shape.shape(), rng=rng)
-                for name, error in zip(("DNC1", "DNC2", "DNC3"), _distances(problem, factors), strict=True):
-                    yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, samples=n, property=name)
+        for L, n in product(depths, samples):
+            problem = DeepUFM(K, L, 1e-3, samples=n, width=K + 2)
+            rng = np.random.default_rng([K, L, n])
+            factors = Reduction(problem).lift(3.0 * shape.shape(), rng=rng)
+            for name, error in zip(("DNC1", "DNC2", "DNC3"), _distances(problem, factors), strict=True):
+                yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, samples=n, property=name)
 
 
 def _distances(problem: DeepUFM, factors: Sequence[Array]) -> tuple[float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -49,10 +50,9 @@ def theorem1(
     yield whole("pairs_beat_simplex")
     yield step("pairs_beat_simplex", "check_corner", "the inequality at the corner K = 4, L = 3", pairs=2, depth=3)
     yield step("pairs_beat_simplex", "check_corner", "the inequality at the corner K = 6, L = 2", pairs=3, depth=2)
-    for K in classes:
-        for L in depths:
-            if domain(K, L):
-                yield _gains(K, L, np.array(regs))
+    for K, L in product(classes, depths):
+        if domain(K, L):
+            yield _gains(K, L, np.array(regs))
     if mapped:
         yield from _map(classes, depths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -31,12 +32,10 @@ SEARCHED = 40
     "garrod2025.theorem3",
     statement="(i) If 1/lam_L = o(L), all singular values of Z*_L vanish faster than exponentially. (ii) If lam_L = "
     "o(1/L), Z*_L is diagonally superior for large L, and all but at most q_K singular values of Z*_L/||Z*_L|| are "
-    "zero "
-    "or decay at least exponentially.",
-    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log "
-    r"K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};\qquad"
-    r"\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1"
-    r"\Bigr)",
+    "zero or decay at least exponentially.",
+    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};"
+    r"\qquad\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le"
+    r"\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1\Bigr)",
     source="garrod2025, Theorem 3; derivations/depth_limit.py, derivations/minimal_rank.py",
     how="symbolic proof of the bounds; the bounds evaluated along three sequences up to L = 10^6; the minima searched "
     "where the bounds apply and L <= 40",
@@ -48,9 +47,8 @@ def theorem3(classes: Sequence[int], depths: Sequence[int], *, kept: int | None 
     """Margins: distance of the searched loss from log K in (i); of the bounds from their limits in (ii)."""
     yield whole("depth_limit")
     yield step("minimal_rank", "check_rank_one", "q_K = 2 for K >= 3", classes=3)
-    for K in classes:
-        for L in depths:
-            yield from zero_cases((1,) * K, L)
+    for K, L in product(classes, depths):
+        yield from zero_cases((1,) * K, L)
     for K in classes:
         yield from deep_cases((1,) * K, depths, kept)
     yield Remark(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -57,9 +57,8 @@ def theorem4(
     """Margin: smallest nonzero eigenvalue over lambda, at shares ``regs`` of the largest lambda."""
     yield whole("simplex_hessian")
     yield step("simplex_hessian", "check_semidefinite", "semidefinite exactly from a = K (L-1)/(L+1) on")
-    for K in classes:
-        for L in depths:
-            yield from _spectra(K, L, regs, kind)
+    for K, L in product(classes, depths):
+        yield from _spectra(K, L, regs, kind)
     yield from _paper(kind)
     if len(classes) > 1:
         yield from _sharper(classes, depths)
@@ -106,10 +105,9 @@ def _paper(kind: str) -> Iterator[Evidence]:
 
 def _sharper(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
     yield Remark(
-        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 "
-        "up to "
-        f"lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, the "
-        "simplex is a minimum along its scale but a saddle",
+        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 up "
+        f"to lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, "
+        "the simplex is a minimum along its scale but a saddle",
         sharper=True,
     )
     curves = {f"L = {L}": (list(classes), [largest_reg(K, L) for K in classes]) for L in depths if L in (2, 3, 5, 10)}

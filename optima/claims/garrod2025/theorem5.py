@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -43,13 +44,11 @@ def theorem5(
     classes: Sequence[int], depths: Sequence[int], widths: Sequence[int], *, shift: int = 0
 ) -> Iterator[Evidence]:
     """Margin: minus the difference between the formula and the dimension of the set."""
-    for K in classes:
-        for L in depths:
-            for d in widths:
-                for name, singular in spectra(K):
-                    found = measured_dimension(singular, K, L, d)
-                    formula = published_dimension(singular, L, d) + L * shift * len(singular)
-                    yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
+    for K, L, d in product(classes, depths, widths):
+        for name, singular in spectra(K):
+            found = measured_dimension(singular, K, L, d)
+            formula = published_dimension(singular, L, d) + L * shift * len(singular)
+            yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
     yield Remark(
         "as we read it, the count takes off m(m-1)/2 for repeated singular values; where they repeat, as at the "
         "simplex, that is too much: the count without it is model.solution_dimension, and favours deep neural collapse "

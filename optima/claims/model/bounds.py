@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,7 @@ def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
 @claim(
     "model.jensen_bound",
     statement="Every logits have fit at least log(1 + (K-1) e^(-m)), m = tr(SM)/(K-1) <= sum s_i/(K-1), and loss at "
-    "least the "
-    "minimum over x of log(1 + (K-1) e^(-x/(K-1))) + c x^p.",
+    "least the minimum over x of log(1 + (K-1) e^(-x/(K-1))) + c x^p.",
     latex=r"f(M)\ge\min_{x\ge0}\ \log\bigl(1+(K-1)e^{-x/(K-1)}\bigr)+c\,x^p",
     source="theory section 5; derivations/lower_bounds.py",
     how="symbolic proof; random logits and searched minima on a grid",
@@ -62,20 +62,16 @@ def jensen_bound(
             fit = Reduction(DeepUFM(K, 1, 1.0)).fit(M)
             bound = float(np.log1p(rivals(K) * np.exp(-np.sum(S * M) / (K - 1))))
             yield Cases(1 - bound / fit, classes=K, logits=f"random {seed}")
-        for L in depths:
-            for reg in regs:
-                problem = DeepUFM(K, L, reg)
-                loss = search(problem, effort="quick", many=True).loss
-                yield Cases(
-                    1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found"
-                )
+        for L, reg in product(depths, regs):
+            problem = DeepUFM(K, L, reg)
+            loss = search(problem, effort="quick", many=True).loss
+            yield Cases(1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found")
 
 
 @claim(
     "model.tangent_bound",
-    statement="For positive definite D, g(Z) >= phi(D) - <D, M> whenever Z Z^T <= M, phi(D) = min_Z g(Z) + <D, Z "
-    "Z^T>; and "
-    "Z Z^T <= M implies s_i(Z)^2 <= lambda_i(M).",
+    statement="For positive definite D, g(Z) >= phi(D) - <D, M> whenever Z Z^T <= M, phi(D) = min_Z g(Z) + <D, Z Z^T>; "
+    "and Z Z^T <= M implies s_i(Z)^2 <= lambda_i(M).",
     latex=r"ZZ^\top\preceq M:\quad g(Z)\ge\varphi(D)-\langle D,M\rangle,\qquad s_i(Z)^2\le\lambda_i(M)",
     source="theory section 5; derivations/lower_bounds.py",
     how="symbolic proof; random Z, M and D on a grid, phi from a descent with its error bound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,17 +32,15 @@ DIRECTIONS = 30
 )
 def ladder(classes: Sequence[int], depths: Sequence[int], regs: Sequence[float]) -> Iterator[Evidence]:
     """Margin: least relative rise of f over random directions within the radius."""
-    for K in classes:
-        for L in depths:
-            for reg in regs:
-                problem = DeepUFM(K, L, reg)
-                at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
-                yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
-                for rung in search(problem, effort="quick", many=True).ladder:
-                    for found in rung.minima:
-                        if found.verdict == "minimum":
-                            rise = least_rise(problem, found.means)
-                            yield Cases(rise, {"means": found.means}, minimum=f"rank {rung.rank}", **at)
+    for K, L, reg in product(classes, depths, regs):
+        problem = DeepUFM(K, L, reg)
+        at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
+        yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
+        for rung in search(problem, effort="quick", many=True).ladder:
+            for found in rung.minima:
+                if found.verdict == "minimum":
+                    rise = least_rise(problem, found.means)
+                    yield Cases(rise, {"means": found.means}, minimum=f"rank {rung.rank}", **at)
 
 
 def least_rise(problem: DeepUFM, means: Array) -> float:

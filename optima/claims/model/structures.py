@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -21,8 +22,8 @@ TOLERANCE = 1e-10
 @claim(
     "model.structures",
     statement="The closed forms of all named structures (singular values, margins, fit) are those of their matrices.",
-    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad g(\alpha "
-    r"X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
+    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad "
+    r"g(\alpha X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
     source="theory section 3; derivations/structure_losses.py, sections 0 to 6",
     how="symbolic proof; every structure of the catalogue against its matrix",
     axes={"classes": range(2, 21), "depths": (1, 3)},
@@ -50,8 +51,7 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
 @claim(
     "model.odd_pairs",
     statement="For odd K >= 3 the published pairs are not optimal among their kind: centring and freeing the last "
-    "class's scale "
-    "lowers the loss.",
+    "class's scale lowers the loss.",
     latex=r"V_{\text{pairs-free}}(\lambda)<V_{\text{pairs}}(\lambda)",
     source="theory section 3",
     how="exhaustive on a grid of lambda at which pairs are better than zero",
@@ -84,8 +84,7 @@ REFERENCE = (
 @claim(
     "model.scale",
     statement="The simplex is stationary at scale a iff lam_eff = a^((L-1)/(L+1)) / (e^a + K - 1); of the two roots "
-    "the larger "
-    "one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
+    "the larger one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
     latex=r"\lambda_{\rm eff}=\frac{a^{(L-1)/(L+1)}}{e^a+K-1}",
     source="theory section 3; derivations/structure_losses.py, sections 7 to 11; reference values of theory section 3",
     how="symbolic proof; the equation inverted on a grid of scales beyond the fold, and 20-digit reference values",
@@ -101,13 +100,12 @@ def scale(
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:
         simplex = named("simplex", K)
-        for L in depths:
-            for a in scales:
-                reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
-                found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
-                top = max(found, key=lambda point: point.scales[0])
-                error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
-                yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
+        for L, a in product(depths, scales):
+            reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
+            found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
+            top = max(found, key=lambda point: point.scales[0])
+            error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
+            yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
     for name, L, reg, size, loss in REFERENCE:
         structure = named(name, 10)
         best = best_scales(structure, L, reg, 5)
