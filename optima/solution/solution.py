@@ -147,8 +147,9 @@ class Solution(Content):
         return str(shown_by("report.solution:solution_html", self))
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """Heat map of the logits, and the code itself where its rank is 2 or 3; a matplotlib figure."""
-        return drawn_by("plot.solution:plot_solution", self, path)
+        """Heat map of the logits, and the code itself where its rank is 2 or 3; for relu the layers of the network."""
+        place = "plot.solution:plot_solution" if self.network is None else "plot.network:plot_network"
+        return drawn_by(place, self, path)
 
     def as_dict(self, logits: bool = False) -> dict[str, Any]:
         """For JSON: the object that ``optima solve --json`` prints."""
