@@ -55,14 +55,6 @@ class Branches(ABC):
         return reg * (self.nu[pairs] / p) * np.exp(p * log_scale)
 
 
-def branches(terms: Terms, p: Array) -> Branches:
-    """The branches of stacked blocks, for either loss."""
-    if isinstance(terms, CrossEntropyTerms):
-        return CrossEntropyBranches(terms, p)
-    assert isinstance(terms, SquaredErrorTerms)
-    return SquaredErrorBranches(terms, p)
-
-
 class CrossEntropyBranches(Branches):
     """Safeguarded Newton: in a on the outer branch, in log a on the inner one."""
 
