@@ -10,10 +10,9 @@ import numpy as np
 
 from optima.model import Array
 from optima.reduction import exponent
-from optima.scales.branches import branches
+from optima.scales.kinds import branches, turns_once
 from optima.scales.scale import BestScales, best_on_branches, best_scales, effective_reg
 from optima.scales.terms import CHUNK, stack
-from optima.scales.turning_points import single_humped
 from optima.structures import Block, Structure
 
 # Blocks with more margins than this are solved one by one: stacking copies their margins for every problem.
@@ -33,7 +32,13 @@ class _Slot:
 def best_of_structures(
     structures: Sequence[Structure], depth: Array, reg: Array, samples: Array, loss: str = "ce"
 ) -> list[BestScales]:
-    """:func:`best_scales` of each structure at the same problems (1-D arrays), with blocks of one form together."""
+    """:func:`best_scales` of each structure at the same problems (1-D arrays), with blocks of one form together.
+
+    At depths where a structure does not exist its scales are zero and its loss infinite.
+    """
+    least = max((structure.least_depth for structure in structures), default=1)
+    if depth.size and depth.min() < least:
+        return _where_they_exist(structures, depth, reg, samples, loss)
     simple, others = [], {}
     for number, structure in enumerate(structures):
         blocks = structure.blocks()
@@ -45,10 +50,29 @@ def best_of_structures(
     return [others[i] if i in others else _assemble(solved[i]) for i in range(len(structures))]
 
 
+def _where_they_exist(
+    structures: Sequence[Structure], depth: Array, reg: Array, samples: Array, loss: str
+) -> list[BestScales]:
+    """Those of one least depth together, at the problems that are as deep."""
+    out = {
+        i: BestScales(
+            np.zeros((len(structure.blocks()), depth.size)), np.full(depth.size, np.inf), np.zeros(depth.size)
+        )
+        for i, structure in enumerate(structures)
+    }
+    for least in {structure.least_depth for structure in structures}:
+        numbers = [i for i, structure in enumerate(structures) if structure.least_depth == least]
+        there = depth >= least
+        L, lam, n = depth[there], reg[there], samples[there]
+        found = best_of_structures([structures[i] for i in numbers], L, lam, n, loss) if L.size else []
+        for i, best in zip(numbers, found, strict=False):
+            out[i].scales[:, there], out[i].fit[there], out[i].penalty[there] = best.scales, best.fit, best.penalty
+    return list(out.values())
+
+
 def _simple(block: Block, classes: int, loss: str) -> bool:
-    return loss == "mse" or (
-        max(len(orbit.margins) for orbit in block.orbits) <= FEW_MARGINS and single_humped(block, classes)
-    )
+    few = loss == "mse" or max(len(orbit.margins) for orbit in block.orbits) <= FEW_MARGINS
+    return few and turns_once(block, classes, loss)
 
 
 def _solve_slots(
@@ -69,11 +93,16 @@ def _solve_slots(
 
 
 def _batches(slots: Sequence[_Slot], problems: int) -> Iterator[list[_Slot]]:
-    """Slots whose blocks have the same numbers of orbits, margins and singular values, few enough for memory."""
+    """Slots whose blocks have the same numbers of orbits, margins and singular values, few enough for memory.
+
+    Those of relu networks with a ridge are apart from others.
+    """
     forms: dict[object, list[_Slot]] = defaultdict(list)
     for slot in slots:
         margins = max(len(orbit.margins) for orbit in slot.block.orbits)
-        forms[(len(slot.block.orbits), margins, len(slot.block.singular))].append(slot)
+        ridge = slot.block.ridge
+        modes = 0 if ridge is None else len(ridge.spectrum)
+        forms[(len(slot.block.orbits), margins, len(slot.block.singular), modes)].append(slot)
     for same in forms.values():
         step = max(1, CHUNK // (16 * problems))
         yield from (same[i : i + step] for i in range(0, len(same), step))

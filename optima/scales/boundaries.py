@@ -52,8 +52,9 @@ def boundary(
     Source: derivations/phase_boundaries.py.
     """
     A, B = _pair(first, second, classes, loss)
-    if not (np.isfinite(depth) and depth >= 1):
-        raise ValueError(f"depth is {depth!r}; pass a finite number of at least 1")
+    least = max(A.least_depth, B.least_depth)
+    if not (np.isfinite(depth) and depth >= least):
+        raise ValueError(f"depth is {depth!r}; pass a finite number of at least {least}")
     positive_number("samples", samples)
     tops = [zero_boundary(structure, depth, loss) for structure in (A, B) if structure.blocks()]
     if len(tops) == 1:
@@ -103,6 +104,10 @@ def boundary_depth(
     low, high = depths
     if not 1 <= low < high < np.inf:
         raise ValueError(f"depths is {depths!r}; pass (lowest, highest) with 1 <= lowest < highest, both finite")
+    # Below their least depths networks do not exist, and tie with nothing.
+    low = max(low, A.least_depth, B.least_depth)
+    if low >= high:
+        return np.array([])
     start = np.linspace(low, high, 1 + max(1, int(np.ceil(np.log(high / low) * 16))))
     ends = np.stack([start[:-1], start[1:]])
     if A.blocks() and B.blocks():
@@ -202,7 +207,8 @@ def _value_and_slope(structure: Structure, L: Array, reg: float, samples: float,
     for scale, block in zip(best.scales, structure.blocks(), strict=True):
         alive = scale > 0
         if block.network_price is not None:
-            slope += np.where(alive, _penalty_slope(block, np.where(alive, scale, 1.0), L, reg, samples), 0.0)
+            where = np.where(alive, scale, 1.0)
+            slope += np.where(alive, _penalty_slope(block, where, L, reg, samples, structure.classes, loss), 0.0)
             continue
         for sigma, multiplicity in block.singular:
             z = 2 / (L + 1) * np.log(np.where(alive, np.sqrt(samples) * scale * float(sigma), 1.0))
@@ -210,16 +216,20 @@ def _value_and_slope(structure: Structure, L: Array, reg: float, samples: float,
     return best.loss, slope
 
 
-def _penalty_slope(block: Block, scale: Array, L: Array, reg: float, samples: float) -> Array:
-    """d/dL of ((L+1)/2) lambda n^(1/(L+1)) rho_p a^p at a fixed scale, by central differences."""
-
-    def penalty(depth: Array) -> Array:
-        p = 2 / (depth + 1)
-        price = np.array([float(block.price(float(each))) for each in p.ravel()]).reshape(p.shape)
-        return reg / p * samples ** (p / 2) * price * scale**p
-
+def _penalty_slope(block: Block, scale: Array, L: Array, reg: float, samples: float, classes: int, loss: str) -> Array:
+    """d/dL of :func:`_penalty` at a fixed scale, by central differences."""
+    penalty = lambda depth: _penalty(block, scale, depth, reg, samples, classes, loss)
     step = 1e-5 * L
     return (penalty(L + step) - penalty(L - step)) / (2 * step)
+
+
+def _penalty(block: Block, scale: Array, depth: Array, reg: float, samples: float, classes: int, loss: str) -> Array:
+    """((L+1)/2) lambda n^(1/(L+1)) rho a^p, or with a ridge (L/2) lambda^((L+1)/L) (n K)^(1/L) q u^(1/L)."""
+    p = 2 / (depth + 1)
+    each = lambda price: np.array([float(price(float(x))) for x in p.ravel()]).reshape(p.shape)
+    if loss == "mse" and block.ridge is not None:
+        return depth / 2 * reg ** (1 + 1 / depth) * (samples * classes * scale) ** (1 / depth) * each(block.ridge.price)
+    return reg / p * samples ** (p / 2) * each(block.price) * scale**p
 
 
 def _log_distance_to_zero(structure: Structure, L: Array, reg: float, samples: float, loss: str) -> tuple[Array, Array]:
@@ -230,9 +240,8 @@ def _log_distance_to_zero(structure: Structure, L: Array, reg: float, samples: f
         return np.log(effective_reg(reg, samples, depths)) - np.log(tops)
 
     step = 1e-5 * L
-    return distance(L), (distance(L + step) - distance(np.maximum(L - step, 1.0))) / (
-        L + step - np.maximum(L - step, 1.0)
-    )
+    below = np.maximum(L - step, structure.least_depth)
+    return distance(L), (distance(L + step) - distance(below)) / (L + step - below)
 
 
 def _safe_bounds(value: Callable[[Array], tuple[Array, Array]], ends: Array) -> tuple[Array, Array, Array]:

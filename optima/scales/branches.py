@@ -16,7 +16,7 @@ from scipy.special import xlogy
 
 from optima.model import Array
 from optima.scales.newton import Index, newton
-from optima.scales.terms import CrossEntropyTerms, SquaredErrorTerms, Terms
+from optima.scales.terms import CrossEntropyTerms, RidgeTerms, SquaredErrorTerms, Terms
 from optima.scales.turning_points import search_range
 
 
@@ -28,7 +28,7 @@ class Branches(ABC):
     lam_eff there: larger regularisations have no nonzero stationary scale.
     """
 
-    terms: CrossEntropyTerms | SquaredErrorTerms
+    terms: CrossEntropyTerms | SquaredErrorTerms | RidgeTerms
     fold: Array
     peak: Array
 
@@ -71,14 +71,6 @@ def _filled(root: Callable[[Index, Array], Array], pairs: Index, log_reg: Array,
     out = np.full(pairs.shape, np.nan)
     out[there] = root(pairs[there], log_reg[there])
     return out
-
-
-def branches(terms: Terms, p: Array) -> Branches:
-    """The branches of stacked blocks, for either loss."""
-    if isinstance(terms, CrossEntropyTerms):
-        return CrossEntropyBranches(terms, p)
-    assert isinstance(terms, SquaredErrorTerms)
-    return SquaredErrorBranches(terms, p)
 
 
 class CrossEntropyBranches(Branches):

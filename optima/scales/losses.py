@@ -12,7 +12,7 @@ from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.model.arguments import several, takes_model
 from optima.model.content import Content
-from optima.reduction import Reduction
+from optima.reduction import UNREGULARISED, geometric_mean
 from optima.scales.scale import Stationary, stationary_scales
 from optima.structures import Structure, catalogue, check_names
 
@@ -29,6 +29,7 @@ class StructureLoss(Content):
     structure: Structure
     stationary: tuple[Stationary, ...]
     root_samples: float
+    kind: str = "ce"
 
     def __repr__(self) -> str:
         return f"<StructureLoss {self.structure.name}: loss {self.loss:.6g}, rank {self.rank}>"
@@ -52,10 +53,10 @@ class StructureLoss(Content):
     def singular_values(self) -> tuple[tuple[float, int], ...]:
         """Nonzero singular values of Z with multiplicities, descending."""
         values = [
-            (self.root_samples * scale * float(sigma), int(multiplicity))
+            (self.root_samples * value, int(multiplicity))
             for scale, block in zip(self.best.scales, self.structure.blocks(), strict=True)
-            for sigma, multiplicity in block.singular
             if scale > 0
+            for value, multiplicity in block.singular_values(scale, self.kind)
         ]
         return tuple(sorted(values, reverse=True))
 
@@ -80,24 +81,31 @@ class StructureLoss(Content):
 def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
     """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
 
-    Raises ValueError for relu models, more than a million classes, classes of different sizes, which have no closed
-    form, and for an unknown name.
+    In a relu model the structures are the named networks that exist at its depth, and the zero logits.
+
+    Raises ValueError for more than a million classes, classes of different sizes, which have no closed form, a model
+    without regularisation, and for an unknown name.
     """
     if not problem.balanced:
         raise ValueError("named structures need classes of equal size; pass one number of samples")
     check_named(problem.classes)
     if names is not None:
         names = several(names)
-        check_names(names, [problem.classes])
-    reduction = Reduction(problem)
+        check_names(names, [problem.classes], problem.activation)
+    if not problem.regularised:
+        raise ValueError(UNREGULARISED)
+    reg = geometric_mean(problem.regs)
     samples = int(problem.class_sizes[0])
+    most = problem.width if problem.activation == "relu" else problem.max_rank
     found = [
         StructureLoss(
             structure,
-            stationary_scales(structure, problem.depth, reduction.reg, samples, problem.loss),
+            stationary_scales(structure, problem.depth, reg, samples, problem.loss),
             math.sqrt(samples),
+            problem.loss,
         )
-        for structure in catalogue(problem.classes, names, problem.loss, problem.max_rank)
+        for structure in catalogue(problem.classes, names, problem.loss, most, problem.activation)
+        if structure.least_depth <= problem.depth
     ]
     return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}
 

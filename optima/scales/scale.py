@@ -15,10 +15,12 @@ from optima.model import Array
 from optima.model.content import Content
 from optima.model.inputs import one_of
 from optima.reduction import exponent
-from optima.scales.branches import Branches, CrossEntropyBranches, branches
+from optima.scales.branches import Branches, CrossEntropyBranches
+from optima.scales.kinds import branches, turns_once
 from optima.scales.newton import Index, newton
+from optima.scales.ridge import RidgeBranches
 from optima.scales.terms import stack
-from optima.scales.turning_points import single_humped, turning_points
+from optima.scales.turning_points import turning_points
 from optima.structures import Block, Structure, structure_itself
 
 
@@ -93,7 +95,8 @@ def best_scales(
     structure
         One such as ``named("pairs", 10)``.
     depth, reg, samples
-        L >= 1 (real numbers are allowed), lambda > 0 and n >= 1, broadcast against each other.
+        L >= 1, or the least depth of a relu network (real numbers are allowed), lambda > 0 and n >= 1, broadcast
+        against each other.
     loss
         ``"ce"`` or ``"mse"``.
 
@@ -102,7 +105,8 @@ def best_scales(
     """
     structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
-    L, lam, n = np.broadcast_arrays(*map(_checked, ("depth", "reg", "samples"), (depth, reg, samples), (1, 0, 1)))
+    least = (structure.least_depth, 0, 1)
+    L, lam, n = np.broadcast_arrays(*map(_checked, ("depth", "reg", "samples"), (depth, reg, samples), least))
     regs = effective_reg(lam, n, L).ravel()
     p, pairs = np.unique(exponent(L.ravel()), return_inverse=True)
     parts = [_best_block(block, structure.classes, loss, p, pairs, regs) for block in structure.blocks()]
@@ -127,7 +131,7 @@ def stationary_scales(
     structure
         One such as ``named("pairs", 10)``.
     depth, reg, samples
-        L >= 1 (a real number is allowed), lambda > 0 and n >= 1.
+        L >= 1, or the least depth of a relu network (a real number is allowed), lambda > 0 and n >= 1.
     loss
         ``"ce"`` or ``"mse"``.
 
@@ -136,7 +140,7 @@ def stationary_scales(
     """
     structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
-    for name, value, least in (("depth", depth, 1), ("reg", reg, 0), ("samples", samples, 1)):
+    for name, value, least in (("depth", depth, structure.least_depth), ("reg", reg, 0), ("samples", samples, 1)):
         _checked(name, value, least)
     lam = float(effective_reg(reg, samples, depth))
     p = float(exponent(depth))
@@ -169,8 +173,8 @@ def _block_stationary(block: Block, classes: int, loss: str, p: float, reg: floa
     branch = branches_of(block, classes, loss, (p,))
     log_reg = np.log([reg])
     first = np.zeros(1, dtype=np.intp)
-    if loss == "ce" and not single_humped(block, classes):
-        logs = _log_scales_between(branch, turning_points(block, classes, p), float(log_reg[0]))
+    if not turns_once(block, classes, loss):
+        logs = _log_scales_between(branch, block, classes, float(log_reg[0]))
     else:
         inner, outer = branch.inner(first, log_reg), branch.outer(first, log_reg)
         logs = [(float(inner[0]), "maximum"), (float(np.log(outer[0])), "minimum")]
@@ -185,9 +189,12 @@ def _block_stationary(block: Block, classes: int, loss: str, p: float, reg: floa
     return points
 
 
-def _log_scales_between(branch: Branches, turns: list[float], log_reg: float) -> list[tuple[float, str]]:
+def _log_scales_between(branch: Branches, block: Block, classes: int, log_reg: float) -> list[tuple[float, str]]:
     """Stationary scales of a block whose curve turns more than once: one in each monotone stretch."""
+    if isinstance(branch, RidgeBranches):
+        return branch.stationary(block, classes, log_reg)
     assert isinstance(branch, CrossEntropyBranches)
+    turns = turning_points(block, classes, float(branch.p[0]))
     tau = log_reg + float(np.log(branch.nu[0]))
     flat = 1 - float(branch.p[0])
 
@@ -225,7 +232,7 @@ def _best_block(
     block: Block, classes: int, loss: str, p: Array, pairs: Index, regs: Array
 ) -> tuple[Array, Array, Array]:
     """Best scale, fit and penalty of one block for exponents ``p[pairs]`` and effective ``regs``."""
-    if loss == "ce" and not single_humped(block, classes):
+    if not turns_once(block, classes, loss):
         return _best_of_many(block, classes, loss, p[pairs], regs)
     return best_on_branches(branches_of(block, classes, loss, tuple(p.tolist())), pairs, regs)
 

@@ -149,8 +149,82 @@ class SquaredErrorTerms(Terms):
         return (residual + self.square * (a - best) ** 2) / (2 * self.classes)
 
 
-def stack(blocks: Sequence[Block], classes: Sequence[int], loss: str) -> CrossEntropyTerms | SquaredErrorTerms:
-    """Stack blocks of structures on ``classes[b]`` classes, padding orbits and margins to the longest."""
+@dataclass(frozen=True)
+class RidgeTerms(Terms):
+    r"""The last hidden layer under the best last weight matrix, squared error: a function of u = s^2 / (lam_L K).
+
+    .. math:: G(u) = \frac{1}{2K} \sum_i \frac{m_i}{1 + u \mu_i^2}, \qquad
+        E(u) = 2 \langle x \rangle, \quad x_i = \frac{u \mu_i^2}{1 + u \mu_i^2}
+
+    with the mean over weights m_i x_i (1 - x_i). ``sigma`` are the mu_i; ``size`` (B,) counts the classes, so that
+    those without a mode add 1 / (2K) each; ``classes`` (B,) is K. The price is K^(1/L) q / 2, the exponent of u is
+    1/L and the regularisation lam_eff^((L+1)/L). Source: derivations/network_price.py.
+    """
+
+    size: Array
+    classes: Array
+
+    def price(self, p: Array) -> Array:
+        """K^(1/L) q / 2 at p = 2/(L+1), so that the penalty is that of any other block with the exponent 1/L."""
+        each, classes = np.broadcast_to(self.network_price, p.shape), np.broadcast_to(self.classes, p.shape)
+        prices = np.array([float(q(float(power))) for q, power in zip(each, p, strict=True)])
+        return classes ** (p / (2 - p)) * prices / 2
+
+    def shares(self, u: Array) -> Array:
+        """x_i, shape (B, S)."""
+        return -np.expm1(-np.log1p(u[:, None] * self.sigma**2))
+
+    def zero_value(self) -> Array:
+        """G(0)."""
+        return self.size / (2 * self.classes)
+
+    def residual(self, u: Array) -> Array:
+        """The data loss alone: sum_i m_i (1 - x_i)^2 / (2K), and 1 / (2K) for each class without a mode."""
+        missing = self.size - np.sum(self.multiplicity, axis=1)
+        kept = 1 / (1 + u[:, None] * self.sigma**2)
+        return (np.sum(self.multiplicity * kept**2, axis=1) + missing) / (2 * self.classes)
+
+    def last_penalty(self, u: Array) -> Array:
+        """(lam_L / 2) ||W_L||_F^2: sum_i m_i x_i (1 - x_i) / (2K)."""
+        kept = 1 / (1 + u[:, None] * self.sigma**2)
+        return np.sum(self.multiplicity * self.shares(u) * kept, axis=1) / (2 * self.classes)
+
+    def log_slope(self, u: Array) -> tuple[Array, Array]:
+        """log(-G'(u)) and the elasticity E(u), without underflow."""
+        logs = np.log(self.sigma**2) - 2 * np.log1p(u[:, None] * self.sigma**2)
+        shift = np.max(np.where(self.multiplicity > 0, logs, -np.inf), axis=1)
+        weights = self.multiplicity * np.exp(np.minimum(logs - shift[:, None], 0.0))
+        total = np.sum(weights, axis=1)
+        elasticity = 2 * np.sum(weights * self.shares(u), axis=1) / total
+        return np.log(total) + shift - np.log(2 * self.classes), elasticity
+
+    def moments(self, u: Array) -> tuple[Array, Array]:
+        """<x> and its variance, under the weights of the slope."""
+        logs = np.log(self.sigma**2) - 2 * np.log1p(u[:, None] * self.sigma**2)
+        weights = self.multiplicity * np.exp(logs - np.max(logs, axis=1, keepdims=True))
+        weights = weights / np.sum(weights, axis=1, keepdims=True)
+        x = self.shares(u)
+        mean = np.sum(weights * x, axis=1)
+        return mean, np.sum(weights * (x - mean[:, None]) ** 2, axis=1)
+
+    def log_slope_at_zero(self) -> Array:
+        """log(-G'(0))."""
+        return np.log(np.sum(self.multiplicity * self.sigma**2, axis=1) / (2 * self.classes))
+
+    def log_reach(self) -> Array:
+        """log R, with -G'(u) <= R / u^2."""
+        return np.log(np.sum(self.multiplicity / self.sigma**2, axis=1) / (2 * self.classes))
+
+
+def stack(
+    blocks: Sequence[Block], classes: Sequence[int], loss: str
+) -> CrossEntropyTerms | SquaredErrorTerms | RidgeTerms:
+    """Stack blocks of structures on ``classes[b]`` classes, padding orbits and margins to the longest.
+
+    With squared error blocks with a ridge go together, and others.
+    """
+    if loss == "mse" and all(block.ridge is not None for block in blocks):
+        return _stack_ridges(blocks, classes)
     sigma, multiplicity = (
         _padded([[s for s, _ in b.singular] for b in blocks], 1.0),
         _padded([[m for _, m in b.singular] for b in blocks], 0.0),
@@ -183,6 +257,20 @@ def _stack_cross_entropy(
     margins = np.where(ties, 1.0, margins)
     least = np.min(np.where(counts > 0, margins, np.inf), axis=(1, 2))
     return CrossEntropyTerms(sigma, multiplicity, weight, prices, base, margins, counts, least)
+
+
+def _stack_ridges(blocks: Sequence[Block], classes: Sequence[int]) -> RidgeTerms:
+    ridges = [block.ridge for block in blocks if block.ridge is not None]
+    sizes = np.array([[float(block.classes)] for block in blocks])
+    K = np.array(classes, dtype=float)
+    return RidgeTerms(
+        sigma=_padded([[mu for mu, _ in ridge.spectrum] for ridge in ridges], 1.0),
+        multiplicity=_padded([[m for _, m in ridge.spectrum] for ridge in ridges], 0.0),
+        weight=sizes / K[:, None],
+        network_price=np.array([ridge.price for ridge in ridges], dtype=object),
+        size=sizes[:, 0],
+        classes=K,
+    )
 
 
 def _padded(rows: Sequence[Sequence], fill: float) -> Array:

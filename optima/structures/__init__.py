@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from optima.model.arguments import several
-from optima.model.inputs import positive_integer, shown
+from optima.model.inputs import one_of, positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,
@@ -24,7 +24,7 @@ from optima.structures import (
     strongly_regular,
     zero,
 )
-from optima.structures.base import Block, Family, Orbit, Structure
+from optima.structures.base import Block, Family, Orbit, Ridge, Structure
 from optima.structures.names import WORDS, canonical
 
 __all__ = [
@@ -34,12 +34,15 @@ __all__ = [
     "Block",
     "Family",
     "Orbit",
+    "Ridge",
     "Structure",
+    "all_families",
     "canonical",
     "catalogue",
     "families",
     "find",
     "hint",
+    "known_as",
     "known_names",
     "named",
 ]
@@ -61,35 +64,56 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
-def families(loss: str = "ce") -> tuple[Family, ...]:
+def all_families(activation: str = "linear") -> tuple[Family, ...]:
+    """The families of linear structures, or those of named relu networks."""
+    if activation == "linear":
+        return FAMILIES
+    from optima.structures import networks
+
+    return (zero.family, *networks.FAMILIES)
+
+
+def families(loss: str = "ce", activation: str = "linear") -> tuple[Family, ...]:
     """The families of the catalogue for a loss."""
-    return tuple(family for family in FAMILIES if loss in family.losses)
+    return tuple(family for family in all_families(activation) if loss in family.losses)
 
 
-def find(name: str, classes: int) -> Structure | None:
+def known_as(name: str, activation: str = "linear") -> str:
+    """The name of a structure for a word of papers; in relu networks the simplex is ``collapse``."""
+    name = canonical(name)
+    return "collapse" if activation == "relu" and name == "simplex" else name
+
+
+def find(name: str, classes: int, activation: str = "linear") -> Structure | None:
     """The structure of that name at K classes, or None where it does not exist at this K.
 
-    Words of papers are names too: ``dnc``, ``etf``, ``nc`` and ``neural-collapse`` are ``simplex``.
+    Words of papers are names too: ``dnc``, ``etf``, ``nc`` and ``neural-collapse`` are ``simplex``. With the
+    activation ``relu`` it is a named network.
     """
-    name = canonical(name)
-    found = (family.find(name, classes) for family in FAMILIES)
+    name = known_as(name, activation)
+    found = (family.find(name, classes) for family in all_families(activation))
     return next((structure for structure in found if structure is not None), None)
 
 
-def named(name: str, classes: int) -> Structure:
+def named(name: str, classes: int, activation: str = "linear") -> Structure:
     """The structure of that name at K classes, in the catalogue or not: ``named("pairs", 10)``, or ``(10, "pairs")``.
+
+    ``named("srg", 10, activation="relu")`` is a network (:class:`optima.structures.networks.NamedNetwork`).
 
     Raises ValueError, with the names nearest to it, where there is none of this ``name`` at so many ``classes``.
     """
+    one_of("activation", activation, ("linear", "relu"))
     if isinstance(classes, str) and not isinstance(name, str):
         name, classes = classes, name
     if not isinstance(name, str):
         raise TypeError(f"name is {shown(name)}; pass a name and a number of classes, such as named('pairs', 10)")
     classes = positive_integer("classes", classes, minimum=2)
-    structure = find(name, classes)
+    structure = find(name, classes, activation)
     if structure is None:
-        near = " or ".join(near_names(name, [classes], among=[])) or f"a name that catalogue({classes}) lists"
-        raise ValueError(f"there is no structure {shown(name)} at {classes} classes; pass {near}")
+        listed = f"catalogue({classes})" if activation == "linear" else f"catalogue({classes}, activation='relu')"
+        near = " or ".join(near_names(name, [classes], [], activation)) or f"a name that {listed} lists"
+        kind = "structure" if activation == "linear" else "network"
+        raise ValueError(f"there is no {kind} {shown(name)} at {classes} classes; pass {near}")
     return structure
 
 
@@ -102,32 +126,39 @@ def structure_itself(structure: Any) -> Structure:
 
 
 def catalogue(
-    classes: int, names: str | Sequence[str] | None = None, loss: str = "ce", max_rank: int | None = None
+    classes: int,
+    names: str | Sequence[str] | None = None,
+    loss: str = "ce",
+    max_rank: int | None = None,
+    activation: str = "linear",
 ) -> list[Structure]:
     """All structures of the catalogue at K classes, or those selected by ``names``.
 
     A name in ``names`` is that of a family (``srg``, ``mixed``) or of a structure (``srg-petersen``,
     ``simplex(8)+pairs(1)``), those of ``classes`` without one are passed over; without ``names`` they are those of a
     ``loss``. Structures of rank above ``max_rank`` are left out, except that the frame is
-    cut to that rank.
+    cut to that rank. With the activation ``relu`` they are the zero logits and the named networks of a loss, of at
+    most ``max_rank`` neurons a layer.
     """
     if names is None:
-        chosen = [member for family in families(loss) for member in family.members(classes)]
+        chosen = [member for family in families(loss, activation) for member in family.members(classes)]
     else:
-        chosen = [member for name in several(names) for member in select(name, classes)]
+        chosen = [member for name in several(names) for member in select(name, classes, activation)]
     if max_rank is None:
         return chosen
+    if activation == "relu":
+        return [structure for structure in chosen if structure.width <= max_rank]
     cut = [frame.Frame(classes, max_rank) if s.name == "frame" and max_rank < classes else s for s in chosen]
     return [structure for structure in cut if structure.rank <= max_rank]
 
 
-def select(name: str, classes: int) -> list[Structure]:
+def select(name: str, classes: int, activation: str = "linear") -> list[Structure]:
     """Members at K classes of the family of that name, or the one structure of that name, if any."""
-    name = canonical(name)
-    for family in FAMILIES:
+    name = known_as(name, activation)
+    for family in all_families(activation):
         if family.name == name:
             return list(family.members(classes))
-    structure = find(name, classes)
+    structure = find(name, classes, activation)
     return [] if structure is None else [structure]
 
 
@@ -135,31 +166,35 @@ def select(name: str, classes: int) -> list[Structure]:
 HINTED = 20
 
 
-def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
+def check_names(names: Sequence[str], classes: Sequence[int], activation: str = "linear") -> None:
     """Raise ValueError unless each name is a family or a structure at one of the numbers of classes."""
-    known = [family.name for family in FAMILIES]
+    known = [family.name for family in all_families(activation)]
     if not names:
         raise ValueError(f"structures is empty; pass at least one name, such as {', '.join(known)}")
-    for name in map(canonical, names):
-        if name in known or any(find(name, K) is not None for K in classes):
+    for given in names:
+        name = known_as(given, activation)
+        if name in known or any(find(name, K, activation) is not None for K in classes):
             continue
-        raise ValueError(f"unknown structure {name!r} for this number of classes; {hint(name, classes)}")
+        raise ValueError(f"unknown structure {name!r} for this number of classes; {hint(name, classes, activation)}")
 
 
-def hint(name: str, classes: Sequence[int]) -> str:
+def hint(name: str, classes: Sequence[int], activation: str = "linear") -> str:
     """What to pass instead of a name that is not known: the nearest ones, or the families."""
-    near = near_names(name, classes, known_names())
-    known = [family.name for family in FAMILIES]
+    near = near_names(name, classes, known_names(activation), activation)
+    known = [family.name for family in all_families(activation)]
     return f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
 
 
-def near_names(name: str, classes: Sequence[int], among: Sequence[str]) -> list[str]:
+def near_names(name: str, classes: Sequence[int], among: Sequence[str], activation: str = "linear") -> list[str]:
     """Names like this one: of the structures at these numbers of classes, and ``among`` others."""
-    members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
-    return list(dict.fromkeys(map(canonical, get_close_matches(name, sorted({*among, *members}), n=3))))
+    everything = all_families(activation)
+    members = {member.name for K in classes[:HINTED] for family in everything for member in family.members(K)}
+    near = get_close_matches(name, sorted({*among, *members}), n=3)
+    return list(dict.fromkeys(known_as(word, activation) for word in near))
 
 
-def known_names() -> list[str]:
+def known_names(activation: str = "linear") -> list[str]:
     """The names of families, and the words of papers for them."""
-    families = [family.name for family in FAMILIES]
-    return [*families, *(word for name in families for word in WORDS.get(name, ()))]
+    families = [family.name for family in all_families(activation)]
+    words = (word for name in families for word in WORDS.get("simplex" if name == "collapse" else name, ()))
+    return [*families, *(word for word in words if word not in families)]

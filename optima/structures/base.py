@@ -35,6 +35,29 @@ class Orbit:
 
 
 @dataclass(frozen=True)
+class Ridge:
+    r"""The last hidden layer X_L of a relu network with squared error, whose last weight matrix is the best one.
+
+    With u = s^2 / (lam_L K), s the scale of X_L, and n = 1 its part of the loss with K classes is
+
+    .. math:: \frac{1}{2K} \sum_i \frac{1}{1 + u \mu_i^2} + \frac{L}{2} \lambda^{(L+1)/L} K^{1/L} q\, u^{1/L}
+
+    Attributes
+    ----------
+    spectrum
+        Pairs (mu_i, m_i): nonzero singular values of X_L at unit scale, with multiplicities; the sum has a term 1
+        for each class more.
+    price
+        q as a function of p = 2/(L+1): the least sum of squared norms of the other L factors over L, at unit scale.
+
+    Source: derivations/network_price.py.
+    """
+
+    spectrum: tuple[tuple[Number, Number], ...]
+    price: Callable[[Number], Number]
+
+
+@dataclass(frozen=True)
 class Block:
     r"""Columns of the logits that share one scale a and separate from all others.
 
@@ -55,18 +78,31 @@ class Block:
         t, the sum of the diagonal entries of these columns per unit scale.
     network_price
         rho as a function of p, where singular values do not tell it (relu).
+    ridge
+        What takes the place of all this with squared error, where the last weight matrix is free (relu).
     """
 
     orbits: tuple[Orbit, ...]
     singular: tuple[tuple[Number, Number], ...]
     trace: Number
     network_price: Callable[[Number], Number] | None = None
+    ridge: Ridge | None = None
 
     def price(self, p: Number) -> Number:
         """rho_p: the least sum of squared norms of the L + 1 factors over L + 1, p = 2 / (L + 1), per unit scale."""
         if self.network_price is not None:
             return self.network_price(p)
         return sum(multiplicity * sigma**p for sigma, multiplicity in self.singular)
+
+    def singular_values(self, scale: Number, loss: str = "ce") -> list[tuple[Number, Number]]:
+        """Nonzero singular values of the logits at a scale above zero, with multiplicities; scales may be an array.
+
+        They are a sigma_i, or u mu_i^2 / (1 + u mu_i^2) under the best last weight matrix.
+        """
+        if loss == "mse" and self.ridge is not None:
+            shares = ((scale * float(mu) ** 2, m) for mu, m in self.ridge.spectrum)
+            return [(share / (1 + share), m) for share, m in shares]
+        return [(scale * float(sigma), m) for sigma, m in self.singular]
 
     @property
     def classes(self) -> Number:
@@ -82,10 +118,12 @@ class Block:
 class Structure(ABC):
     """A named family of class-mean logits on K classes, one free scale for each of its blocks.
 
-    A subclass sets ``name``, takes the number of classes, and fills in :meth:`blocks` and :meth:`shape`.
+    A subclass sets ``name``, takes the number of classes, and fills in :meth:`blocks` and :meth:`shape`. There is
+    none at depths L below ``least_depth``.
     """
 
     name: str
+    least_depth: int = 1
 
     def __init__(self, classes: int) -> None:
         self.classes = classes
@@ -105,6 +143,11 @@ class Structure(ABC):
     def rank(self) -> int:
         """Number of nonzero singular values when no scale is zero."""
         return sum(block.rank for block in self.blocks())
+
+    @property
+    def width(self) -> int:
+        """Least hidden width of a model that can have it."""
+        return self.rank
 
     @cached_property
     def fingerprint(self) -> tuple[object, ...]:
@@ -182,7 +225,17 @@ def _block_fingerprint(block: Block) -> tuple[object, ...]:
     singular = sorted(_merged((rounded(s) for s, _ in block.singular), (m for _, m in block.singular)).items())
     priced = block.network_price is not None
     prices = tuple(float(f"{float(block.price(p)) / unit**p:.12g}") for p in (0.25, 0.5)) if priced else ()
-    return (tuple(orbits), tuple(singular), rounded(block.trace), prices)
+    ridge = () if block.ridge is None else _ridge_fingerprint(block.ridge)
+    return (tuple(orbits), tuple(singular), rounded(block.trace), prices, *ridge)
+
+
+def _ridge_fingerprint(ridge: Ridge) -> tuple[object, ...]:
+    unit = max(float(mu) for mu, _ in ridge.spectrum)
+    keys = (float(f"{float(mu) / unit:.12g}") for mu, _ in ridge.spectrum)
+    spectrum = sorted(_merged(keys, (m for _, m in ridge.spectrum)).items())
+    # A factor t of the layer is one of t^(2/L) of the price, L = 2/p - 1.
+    prices = (float(f"{float(ridge.price(p)) / unit ** (2 * p / (2 - p)):.12g}") for p in (0.25, 0.5))
+    return (tuple(spectrum), *prices)
 
 
 def _merged(keys: Iterator[float], counts: Sequence[Number] | Iterator[Number]) -> dict[float, int]:

@@ -259,9 +259,10 @@ def test_classes_of_different_sizes_are_refused():
         structure_losses(DeepUFM(3, 2, 1e-3, samples=(1, 2, 3)))
 
 
-def test_relu_is_refused():
-    with pytest.raises(ValueError, match="linear"):
-        structure_losses(DeepUFM(3, 2, 1e-3, activation="relu"))
+def test_relu_models_have_their_own_structures():
+    found = structure_losses(DeepUFM(3, 2, 1e-3, activation="relu"))
+    assert set(found) == {"zero", "collapse"}
+    assert set(structure_losses(DeepUFM(3, 3, 1e-3, loss="mse", activation="relu"))) == {"zero", "collapse", "triangle"}
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])

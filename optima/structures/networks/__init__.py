@@ -1,0 +1,56 @@
+"""Named relu networks, with closed-form prices.
+
+To add one, write a file with a ``Family`` in it and list the family in ``FAMILIES``.
+"""
+
+from __future__ import annotations
+
+from optima.structures.base import Family
+from optima.structures.networks import (
+    collapse,
+    grid,
+    lifted_codes,
+    lifted_pairs,
+    strongly_regular,
+    subsets,
+    triangle,
+)
+from optima.structures.networks.base import NamedNetwork
+from optima.structures.networks.chain import ChainPrice, chain_price
+from optima.structures.networks.factors import class_factors, for_samples, network_factors
+
+__all__ = [
+    "FAMILIES",
+    "ChainPrice",
+    "NamedNetwork",
+    "chain_price",
+    "class_factors",
+    "for_samples",
+    "network_catalogue",
+    "network_factors",
+]
+
+# In the order of the catalogue; where two networks coincide the first one gives the name.
+FAMILIES: tuple[Family, ...] = (
+    collapse.family,
+    strongly_regular.family,
+    subsets.family,
+    grid.family,
+    lifted_pairs.family,
+    lifted_codes.family,
+    triangle.family,
+)
+
+
+def network_catalogue(classes: int, loss: str | None = None, depth: float | None = None) -> list[NamedNetwork]:
+    """The named networks at K classes: all, or those meant for a loss, and those that exist at a depth.
+
+    By name they are ``optima.named(name, K, activation="relu")``.
+    """
+    chosen = [member for family in FAMILIES for member in family.members(classes)]
+    networks = [network for network in chosen if isinstance(network, NamedNetwork)]
+    return [
+        network
+        for network in networks
+        if (loss is None or loss in network.losses) and (depth is None or depth >= network.least_depth)
+    ]

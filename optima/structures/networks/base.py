@@ -1,0 +1,164 @@
+"""What a named relu network is: a stem that is copied from layer to layer, a few last layers, and its logits."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from optima.model import Array
+from optima.structures.base import Block, Number, Orbit, Ridge, Structure, unit_scales
+
+
+@dataclass(frozen=True)
+class Power:
+    """p -> c b^(p/2), or with ``ridge`` c b^(p/(2-p)), which is c b^(1/L); p may be a symbol."""
+
+    constant: Number
+    base: Number
+    ridge: bool = False
+
+    def __call__(self, p: Number) -> Number:
+        """The value at p = 2/(L+1)."""
+        return self.constant * self.base ** (p / (2 - p) if self.ridge else p / 2)
+
+
+@dataclass(frozen=True)
+class Costs:
+    r"""Squared norms of the factors of a network of least depth l, at unit scale.
+
+    .. math:: \rho^{L+1} = N^2\, r^{L-l}\, A\, B, \qquad q^L = N^2\, r^{L-l}\, A
+
+    Attributes
+    ----------
+    nuclear
+        N, the nuclear norm of M_2.
+    rank
+        r of X_2: what each layer more costs, which copies the one before.
+    later
+        A, the product of the squared norms of the weights that make the last layers.
+    output
+        B, the squared norm of the last weight matrix.
+    spectrum
+        Nonzero singular values of X_L with multiplicities.
+    """
+
+    nuclear: Number
+    rank: Number
+    later: Number
+    output: Number
+    spectrum: tuple[tuple[Number, Number], ...]
+
+    def price(self, least_depth: int) -> Power:
+        """rho as a function of p: r (N^2 A B / r^(l+1))^(p/2)."""
+        return Power(self.rank, self.nuclear**2 * self.later * self.output / self.rank ** (least_depth + 1))
+
+    def ridge(self, least_depth: int) -> Ridge:
+        """q as a function of p, r (N^2 A / r^l)^(1/L), with the spectrum of X_L."""
+        price = Power(self.rank, self.nuclear**2 * self.later / self.rank**least_depth, ridge=True)
+        return Ridge(self.spectrum, price)
+
+
+class NamedNetwork(Structure):
+    """A named relu network at every depth from ``least_depth`` on; each block of classes has neurons of its own.
+
+    As a structure its scales are those a of :meth:`direction` under cross-entropy, and those u of
+    :class:`optima.structures.base.Ridge` with squared error. ``losses`` are those it is meant for.
+    """
+
+    least_depth: int
+    losses: ClassVar[tuple[str, ...]] = ("mse",)
+
+    @abstractmethod
+    def chains(self, depth: int) -> tuple[tuple[Array, ...], ...]:
+        """For each block its layers M_2, ..., M_L at unit scale before the activation, on the block's own classes."""
+
+    @abstractmethod
+    def directions(self, exact: bool = False) -> tuple[np.ndarray, ...]:
+        """The logits of each block at unit scale, on the block's own classes."""
+
+    def preactivations(self, depth: int) -> tuple[Array, ...]:
+        """M_2, ..., M_L at unit scale, of shapes (d_l, K).
+
+        Raises ValueError at a depth below ``least_depth``.
+        """
+        return tuple(map(direct_sum, zip(*self.chains(depth), strict=True)))
+
+    @property
+    def width(self) -> int:
+        """Neurons of the widest layer."""
+        return max(len(M) for M in self.preactivations(self.least_depth))
+
+    def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
+        """Class-mean logits of shape (K, K) under cross-entropy, at the given scales of the blocks."""
+        parts = self.directions(exact)
+        given = unit_scales(scales, len(parts))
+        return direct_sum([scale * part for scale, part in zip(given, parts, strict=True)])
+
+    def check_depth(self, depth: int) -> None:
+        """Raise ValueError below the least depth."""
+        if depth < self.least_depth:
+            raise ValueError(f"{self.name} needs a depth of at least {self.least_depth}; got {depth}")
+
+    def __repr__(self) -> str:
+        return f"<network {self.name}, {self.classes} classes, depth {self.least_depth} or more>"
+
+
+class OneBlock(NamedNetwork):
+    """A network whose classes share one scale.
+
+    A subclass fills in :meth:`stem`, :meth:`stages` where there are any, :meth:`costs`, and the logits: Y, the
+    targets of squared error, unless it overrides :meth:`direction` and :meth:`logits`.
+    """
+
+    @abstractmethod
+    def stem(self) -> Array:
+        """M_2, whose rectified copies the layers up to the stages are."""
+
+    def stages(self) -> tuple[Array, ...]:
+        """The last layers, after the copies."""
+        return ()
+
+    @abstractmethod
+    def costs(self, exact: bool = False) -> Costs:
+        """Squared norms of the factors, in closed form."""
+
+    def logits(self, exact: bool = False) -> Block:
+        """Orbits, singular values and trace of the direction."""
+        K = self.classes
+        return Block((Orbit(K, (1,), (K - 1,)),), ((1, K),), K)
+
+    def direction(self, exact: bool = False) -> np.ndarray:
+        """The logits at unit scale, of shape (K, K)."""
+        return np.eye(self.classes, dtype=object if exact else float)
+
+    def blocks(self, exact: bool = False) -> tuple[Block, ...]:
+        """One block: logits of the direction at the price of the network."""
+        logits, costs = self.logits(exact), self.costs(exact)
+        priced = costs.price(self.least_depth), costs.ridge(self.least_depth)
+        return (Block(logits.orbits, logits.singular, logits.trace, *priced),)
+
+    def chains(self, depth: int) -> tuple[tuple[Array, ...], ...]:
+        """One chain: the stem, its rectified copies, and the stages."""
+        self.check_depth(depth)
+        stem = self.stem()
+        copies = (np.maximum(stem, 0.0),) * (depth - self.least_depth)
+        return ((stem, *copies, *self.stages()),)
+
+    def directions(self, exact: bool = False) -> tuple[np.ndarray, ...]:
+        """The one direction."""
+        return (self.direction(exact),)
+
+
+def direct_sum(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The block-diagonal matrix of the parts."""
+    rows, columns = (sum(part.shape[axis] for part in parts) for axis in (0, 1))
+    whole = np.zeros((rows, columns), dtype=parts[0].dtype)
+    row = column = 0
+    for part in parts:
+        whole[row : row + part.shape[0], column : column + part.shape[1]] = part
+        row, column = row + part.shape[0], column + part.shape[1]
+    return whole

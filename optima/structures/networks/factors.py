@@ -1,0 +1,111 @@
+"""Factors of a named network at a scale, as the model takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.structures.networks.base import NamedNetwork, direct_sum
+from optima.structures.networks.chain import NOISE, weight, weights
+
+
+def network_factors(
+    problem: DeepUFM, preactivations: Sequence[Array], scale: float, direction: Array | None = None
+) -> list[Array]:
+    r"""Balanced factors (W_1, ..., W_L, H) of the given layers, with one column of H for each class.
+
+    .. math:: \lambda_1 \|W_1\|_F^2 = \dots = \lambda_L \|W_L\|_F^2 = n \lambda_H \|H\|_F^2
+
+    and the logits ``scale`` times the direction; without one W_L is the best for squared error,
+    (X_L^T X_L + lam_L K)^{-1} X_L^T, the others are balanced, and X_L is sqrt(scale lam_L K) times what is given: for
+    both losses ``scale`` is that of :func:`optima.best_scales`.
+
+    Parameters
+    ----------
+    problem
+        A relu model with classes of one size n; the chain may carry fewer classes, as a block of it.
+    preactivations
+        M_2, ..., M_L, of shapes (d_l, k).
+    direction
+        Logits of shape (k, k), or None.
+
+    W_1 is of shape (d_2, r), H of shape (r, k) with r the rank of M_2: :func:`padded` makes all widths one.
+
+    Raises ValueError where a layer is not an image of the one before, the model is not balanced or of another depth.
+    Source: derivations/network_price.py.
+    """
+    if len(preactivations) != problem.depth - 1:
+        raise ValueError(f"got {len(preactivations)} layers for depth {problem.depth}; pass {problem.depth - 1}")
+    if not problem.balanced:
+        raise ValueError("named networks need classes of equal size; pass one number of samples")
+    parts = [*_first_two(preactivations[0]), *weights(preactivations)]
+    last = np.maximum(preactivations[-1], 0.0)
+    *regs, reg_of_features = problem.regs
+    regs = [regs[0], int(problem.class_sizes[0]) * reg_of_features, *regs[1:]]
+    if direction is None:
+        s = math.sqrt(scale * problem.regs[problem.depth - 1] * problem.classes)
+        first, features, *middle = _balanced(parts, regs[:-1], s)
+        return [first, *middle, _ridge(s * last, problem), features]
+    first, features, *later = _balanced([*parts, weight(direction, last)], regs, scale)
+    return [first, *later, features]
+
+
+def _first_two(first: Array) -> tuple[Array, Array]:
+    """W_1 and H, the halves of M_2 that its nuclear norm is the cost of."""
+    U, s, V = np.linalg.svd(first, full_matrices=False)
+    rank = int(np.sum(s > NOISE * s[0]))
+    root = np.sqrt(s[:rank])
+    return U[:, :rank] * root, root[:, None] * V[:rank]
+
+
+def _balanced(factors: Sequence[Array], regs: Sequence[float], scale: float) -> list[Array]:
+    """The factors times numbers whose product is the scale, so that regularisation times squared norm is the same."""
+    if scale == 0:
+        return [0.0 * factor for factor in factors]
+    costs = [reg * float(np.sum(factor**2)) for reg, factor in zip(regs, factors, strict=True)]
+    log_cost = (2 * math.log(scale) + math.fsum(map(math.log, costs))) / len(costs)
+    return [math.exp((log_cost - math.log(c)) / 2) * factor for c, factor in zip(costs, factors, strict=True)]
+
+
+def _ridge(last: Array, problem: DeepUFM) -> Array:
+    """The best W_L for the last hidden layer, shape (k, d)."""
+    reg = problem.regs[problem.depth - 1] * problem.classes
+    U, s, V = np.linalg.svd(last, full_matrices=False)
+    return np.asarray((V.T * (s / (s**2 + reg))) @ U.T)
+
+
+def class_factors(problem: DeepUFM, network: NamedNetwork, scales: Sequence[float]) -> list[Array]:
+    """Factors (W_1, ..., W_L, H) of a network at the scales of its blocks, with one column of H for each class.
+
+    Their objective, with the columns of H repeated by :func:`for_samples`, is the loss of
+    :func:`optima.best_scales` at its scales. Raises ValueError below the least depth and for a narrower model.
+    """
+    directions: Sequence[Array | None] = network.directions() if problem.loss == "ce" else [None] * len(scales)
+    chains = network.chains(problem.depth)
+    blocks = [
+        network_factors(problem, chain, scale, direction)
+        for chain, scale, direction in zip(chains, scales, directions, strict=True)
+    ]
+    return padded(problem, [direct_sum(parts) for parts in zip(*blocks, strict=True)])
+
+
+def padded(problem: DeepUFM, factors: Sequence[Array]) -> list[Array]:
+    """The factors with zeros up to the width of the model, or to that of their widest layer."""
+    inner = [len(factors[-1]), *(len(factor) for factor in factors[: problem.depth - 1])]
+    width = problem.width or max(inner)
+    if max(inner) > width:
+        raise ValueError(f"width {width} cannot carry a layer of {max(inner)} neurons; pass a width of at least that")
+    shapes = [*[(width, width)] * (problem.depth - 1), (len(factors[-2]), width), (width, factors[-1].shape[1])]
+    return [
+        np.pad(factor, [(0, full - size) for full, size in zip(shape, factor.shape, strict=True)])
+        for shape, factor in zip(shapes, factors, strict=True)
+    ]
+
+
+def for_samples(problem: DeepUFM, factors: Sequence[Array]) -> list[Array]:
+    """The factors with each class's column of H once for each of its samples: what ``DeepUFM.objective`` takes."""
+    *weights, features = factors
+    return [*weights, np.repeat(features, problem.class_sizes, axis=1)]
