@@ -10,6 +10,7 @@ from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
+from optima.progress import silent
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
@@ -73,7 +74,7 @@ def _network(
 ) -> Solution:
     if len(starts) or ranks is not None:
         raise ValueError("logits do not tell a relu network: starts and ranks are for linear models; leave them out")
-    return search_networks(problem, seed, effort, progress=progress)
+    return search_networks(problem, seed, effort, progress=progress or silent)
 
 
 def sweep(

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import svdvals
 
 from optima.model.content import Content
 from optima.model.fit import Array, Fit
@@ -96,13 +97,13 @@ class ClassNetwork(Content):
     @cached_property
     def singular_values(self) -> Array:
         """Nonzero singular values of the logits of all samples, descending."""
-        singular = np.linalg.svd(self.logits * np.sqrt(self.problem.class_sizes), compute_uv=False)
+        singular = svdvals(self.logits * np.sqrt(self.problem.class_sizes))
         return np.asarray(singular[: _count(singular)])
 
     @cached_property
     def ranks(self) -> tuple[int, ...]:
         """Numerical ranks of M_2, ..., M_L and Z."""
-        return tuple(_count(np.linalg.svd(layer, compute_uv=False)) for layer in self.layers)
+        return tuple(_count(svdvals(layer)) for layer in self.layers)
 
     @property
     def middle_rank(self) -> int:

@@ -34,8 +34,11 @@ def plot_network(solution: Solution) -> Figure:
         raise ValueError("the solution has no network; plot_solution draws its logits")
     hidden = network.layers[:-1]
     figure = Figure(figsize=(2.3 * (len(hidden) + 1) + 1.2, 5.4), layout="constrained")
-    figure.suptitle(f"Best network known: {_name(solution)}, loss {solution.loss:.8g}{_below(solution)}\n"
-                    f"{settings(solution.problem)}", fontsize=10)
+    figure.suptitle(
+        f"Best network known: {_name(solution)}, loss {solution.loss:.8g}{_below(solution)}\n"
+        f"{settings(solution.problem)}",
+        fontsize=10,
+    )
     axes = figure.subplots(2, len(hidden) + 1, squeeze=False)
     classes = _class_order(network)
     for number, layer in enumerate(hidden):

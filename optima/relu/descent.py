@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.relu.objective import Gate, Objective
-from optima.search.lbfgs import lbfgs
+from optima.search.lbfgs import BatchFunction, lbfgs
 
 # Widths of the smoothed kink, in units of the typical pre-activation, and steps of descent at each.
 WIDTHS = tuple(np.geomspace(0.3, 1e-3, 6).tolist())
@@ -36,9 +36,13 @@ def descend(objective: Objective, starts: Array, widths: tuple[float, ...] = WID
     """Minima of log f with the last smoothing, from starts (S, D) through all of ``widths``; rows that fail are nan."""
     points = starts
     for width in widths:
-        gate = smooth(objective, width)
-        points = lbfgs(lambda x, _, gate=gate: objective.log_value(x, gate), points, steps, TOLERANCE).x
+        points = lbfgs(_smoothed(objective, width), points, steps, TOLERANCE).x
     return points
+
+
+def _smoothed(objective: Objective, width: float) -> BatchFunction:
+    gate = smooth(objective, width)
+    return lambda points, _: objective.log_value(points, gate)
 
 
 def rescaled(objective: Objective, points: Array) -> Array:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from optima.model import Array
 from optima.model.class_network import ClassNetwork
-from optima.relu.descent import WIDTHS, descend, smooth
+from optima.relu.descent import WIDTHS, descend, rescaled, smooth
 from optima.relu.kinks import NEAR, Pattern, Rest, settle, trimmed
 from optima.relu.objective import Objective
+from optima.relu.starts import chain_start
 
 STEPS = 300
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
@@ -26,6 +25,15 @@ class Finished:
     verdict: str
     residual: float
     curvature: float
+
+
+def finish_network(network: ClassNetwork) -> Finished:
+    """The minimum near a given network, of whatever widths."""
+    chain = network.layers[:-1]
+    K = network.problem.classes
+    objective = Objective(network.problem, (min(K, len(chain[0])), *(len(layer) for layer in chain)))
+    start = rescaled(objective, chain_start(objective, chain)[None])
+    return finish(objective, descend(objective, start, WIDTHS[-2:], STEPS)[0])
 
 
 def finish(objective: Objective, point: Array) -> Finished:

@@ -181,7 +181,8 @@ def _newton(objective: Objective, point: Array, pattern: Pattern) -> _Newton:
     multipliers = np.zeros(count)
     system = _system(objective, point, pattern, multipliers)
     # The system at multipliers zero has the slope of f; what they are is then a least-squares problem.
-    multipliers = np.linalg.lstsq(system.jacobian.T, -system.slope, rcond=1e-12)[0] if count else multipliers
+    if count:
+        multipliers = np.asarray(np.linalg.lstsq(system.jacobian.T, -system.slope, rcond=1e-12)[0])
     limit = STATIONARY * objective.reg * float(np.linalg.norm(point))
     system = _system(objective, point, pattern, multipliers)
     for _ in range(STEPS):

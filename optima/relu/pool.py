@@ -32,11 +32,11 @@ class Pool:
         """The least smoothed loss; infinite before there is one."""
         return float(self.values[0]) if self.values.size else float("inf")
 
-    def with_descents(self, objective: Objective, starts: Array, most: int) -> Pool:
+    def with_descents(self, objective: Objective, starts: Array, most: int, widths: tuple[float, ...] = WIDTHS) -> Pool:
         """The pool after descents from ``starts``, at most ``most`` different minima."""
         if not len(starts):
             return self
-        points = descend(objective, rescaled(objective, starts))
+        points = descend(objective, rescaled(objective, starts), widths)
         values = objective.evaluate(points, smooth(objective, WIDTHS[-1]))[0]
         fine = np.isfinite(values)
         points = np.concatenate([self.points, points[fine]])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.progress import Tell, Words, silent
+from optima.reduction import geometric_mean
+from optima.relu.descent import WIDTHS
 from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
 from optima.relu.pool import Pool
-from optima.reduction import geometric_mean
 from optima.relu.starts import chain_start, random_starts
 
 # Networks of each neighbouring problem that starts are made of.
@@ -46,7 +48,7 @@ EFFORTS = {
 def widths(problem: DeepUFM) -> tuple[int, ...]:
     """Widths of H and of the hidden layers that are searched: K and half of it more, or the width of the model."""
     K = problem.classes
-    room = K + K // 2 + 1
+    room = K + K // 2 + 2
     most = room if problem.width is None else min(room, problem.width)
     return (min(K, most), *[most] * (problem.depth - 1))
 
@@ -70,32 +72,35 @@ def look(
     seed: int,
     effort: Effort,
     chains: Sequence[Chain] = (),
-    progress: Callable[[str], None] | None = None,
+    progress: Tell = silent,
 ) -> Looked:
     """The minima met by descents from named networks, neighbouring problems, random starts, and hops from the best."""
     objective = Objective(problem, widths(problem))
     rng = np.random.default_rng([seed, problem.classes, problem.depth])
     beside = list(_beside(problem, seed)) if effort.neighbours else []
-    given = [chain_start(objective, chain) for chain in [*chains, *beside] if _fits(objective, chain)]
-    pool = Pool.empty(objective)
-    starts = np.concatenate([np.reshape(given, (-1, objective.size)), random_starts(objective, effort.batch, rng)])
+    given, near = _points(objective, chains), _points(objective, beside)
+    # A wide kink would carry networks away that are minima as they are.
+    pool = Pool.empty(objective).with_descents(objective, given, effort.batch, WIDTHS[-2:])
+    starts = np.concatenate([near, random_starts(objective, effort.batch, rng)])
     pool = pool.with_descents(objective, starts, effort.batch)
-    quiet, descents = 0, len(starts)
+    quiet, descents = 0, len(given) + len(starts)
     for number in range(effort.most):
         before = pool.best
         made = hops(objective, pool.points[:HOPPED], effort.batch, rng)
         pool = pool.with_descents(objective, made, effort.batch)
         descents += effort.batch
         quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1
-        if progress is not None:
-            progress(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}")
+        progress(Words(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}"))
         if quiet >= effort.patience:
             break
     return Looked(objective, pool, descents, effort.batch)
 
 
-def _fits(objective: Objective, chain: Chain) -> bool:
-    return all(len(layer) <= width for layer, width in zip(chain, objective.widths[1:], strict=True))
+def _points(objective: Objective, chains: Sequence[Chain]) -> Array:
+    """The points (S, D) of the networks that are not too wide."""
+    room = objective.widths[1:]
+    fitting = [chain for chain in chains if all(len(M) <= width for M, width in zip(chain, room, strict=True))]
+    return np.reshape([chain_start(objective, chain) for chain in fitting], (-1, objective.size))
 
 
 def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from optima.limits import check_networks
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.inputs import one_of, positive_integer
+from optima.progress import Tell, silent
 from optima.reduction import geometric_mean
-from optima.relu.finish import Finished, finish
+from optima.relu.finish import Finished, finish, finish_network
 from optima.relu.names import recognise_network
 from optima.relu.objective import Objective
 from optima.relu.search import EFFORTS, Looked, look, widths
@@ -24,6 +25,8 @@ from optima.workers.threads import single_threaded
 
 # Minima that are finished by Newton's method, by effort.
 FINISHED = {"quick": 4, "normal": 8, "thorough": 16}
+# Named networks that are finished too, the best ones.
+NAMED = 3
 # Relative difference up to which two finished networks are the same minimum.
 SAME = 1e-9
 
@@ -33,7 +36,7 @@ def search_networks(
     seed: int = 0,
     effort: str = "normal",
     starts: Sequence[ClassNetwork] = (),
-    progress: Callable[[str], None] | None = None,
+    progress: Tell = silent,
 ) -> Solution:
     r"""Best relu network known, over networks of every rank.
 
@@ -53,7 +56,7 @@ def search_networks(
     starts
         Networks of the same problem to begin from in addition.
     progress
-        Called with one line after each batch of descents.
+        Told of each batch of descents.
 
     Raises ValueError for an unknown effort, and for problems beyond :mod:`optima.limits`.
     Source: derivations/relu_price.py; sukenik2024; garrod2025, Theorem 7.
@@ -67,7 +70,7 @@ def search_networks(
     with single_threaded():
         chains = [network.layers[:-1] for _, network in [*named.values(), *((None, each) for each in starts)]]
         looked = look(problem, seed, EFFORTS[effort], chains, progress)
-        ends = _finished(looked, FINISHED[effort], [network for _, network in named.values()])
+        ends = _finished(looked, FINISHED[effort], [network for _, network in list(named.values())[:NAMED]])
     best, hits = ends[0]
     catalogue = _catalogue(problem)
     return Solution(
@@ -96,8 +99,8 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
     for each in _catalogue(problem):
         if problem.width is not None and each.width > problem.width:
             continue
-        scales = best_scales(each, problem.depth, geometric_mean(problem.regs), problem.class_sizes[0], problem.loss).scales
-        network = ClassNetwork(problem, tuple(class_factors(problem, each, scales.ravel().tolist())))
+        best = best_scales(each, problem.depth, geometric_mean(problem.regs), problem.class_sizes[0], problem.loss)
+        network = ClassNetwork(problem, tuple(class_factors(problem, each, best.scales.ravel().tolist())))
         found[each.name] = (network.loss, network)
     return dict(sorted(found.items(), key=lambda item: item[1][0]))
 
@@ -107,6 +110,7 @@ def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list
     ends = [(finish(looked.objective, point), int(hits)) for point, hits in looked.best(count)]
     problem = looked.objective.problem
     zero = ClassNetwork(problem, tuple(np.zeros(shape) for shape in _zero_shapes(problem)))
+    ends += [(finish_network(network), 0) for network in named]
     ends += [(Finished(network, "unverified", float("nan"), float("nan")), 0) for network in [*named[:1], zero]]
     ends.sort(key=lambda end: end[0].network.loss)
     distinct: list[tuple[Finished, int]] = []
@@ -131,9 +135,7 @@ def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[NamedNetwo
         network = end.network
         name = recognise_network(network, catalogue).name
         rank = network.middle_rank
-        minimum = Minimum(
-            network.loss, end.verdict, end.residual, end.curvature, hits, network.logits, rank, name
-        )
+        minimum = Minimum(network.loss, end.verdict, end.residual, end.curvature, hits, network.logits, rank, name)
         rungs[rank].append(minimum)
     nan = float("nan")
     return tuple(

@@ -18,7 +18,8 @@ NOISE = 0.05
 
 def random_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
     """Points (count, D): every other one with a symmetry; else gaussian, or through sparse, 0/1 or skewed features."""
-    return np.array([_symmetric(objective, rng) if i % 2 else _random(objective, i // 2 % 4, rng) for i in range(count)])
+    drawn = (_symmetric(objective, rng) if i % 2 else _random(objective, i // 2 % 4, rng) for i in range(count))
+    return np.array(list(drawn))
 
 
 def _symmetric(objective: Objective, rng: np.random.Generator) -> Array:
@@ -53,7 +54,7 @@ def chain_start(objective: Objective, chain: Sequence[Array]) -> Array:
 
 
 def _parts_of_chain(objective: Objective, chain: Sequence[Array], dependent: float = DEPENDENT) -> list[Array]:
-    """H, W_1, ... of least norm through the given pre-activations; the logits of cross-entropy are those of collapse."""
+    """H, W_1, ... of least norm through the given layers; the logits of cross-entropy are those of collapse."""
     root = np.sqrt(objective.problem.class_sizes)
     left, s, right = np.linalg.svd(chain[0] * root, full_matrices=False)
     rank = min(len(s), objective.widths[0])

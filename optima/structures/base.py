@@ -267,9 +267,9 @@ class Family:
         return next((member for member in self.members(classes) if member.name == name), None)
 
 
-def single(structure: type[Structure], summary: str, exists: Callable[[int], bool]) -> Family:
+def single(structure: type[Structure], summary: str, exists: Callable[[int], bool], **options: Any) -> Family:
     """A family with one member, of the same name, at each K for which it exists."""
-    return Family(structure.name, summary, lambda classes: [structure(classes)] if exists(classes) else [])
+    return Family(structure.name, summary, lambda classes: [structure(classes)] if exists(classes) else [], **options)
 
 
 def unit_scales(scales: Sequence[Number] | None, count: int) -> tuple[Number, ...]:
