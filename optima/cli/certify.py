@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +18,16 @@ from optima.cli.terminal import width as screen_width
 
 if TYPE_CHECKING:
     from optima.checker import Verification
+    from optima.proofs.convex.comparison import Comparison
     from optima.proofs.invariant.certificate import InvariantCertificate
     from optima.proofs.invariant.chord_search import ChordSearch
     from optima.solution import Solution
+
+
+class CheckWith(StrEnum):
+    """Solvers of others."""
+
+    cvxpy = "cvxpy"
 
 
 def certify(
@@ -60,6 +68,12 @@ def certify(
             "nothing is proved of other logits.",
         ),
     ] = None,
+    check_with: Annotated[
+        CheckWith | None,
+        typer.Option(
+            help="Hold it against an independent convex solver: the minimum at depth 1, else boxes of the proof."
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar=options.FILE, help="Keep an interrupted proof here; the same command goes on from it."),
@@ -74,6 +88,7 @@ def certify(
     from optima.certification import certify as prove
     from optima.proofs.branch_and_bound import BranchAndBound
     from optima.proofs.budget import budget_of
+    from optima.proofs.convex.comparison import check_comparable, compare
     from optima.proofs.gap import gap_of_search, relative_gap
     from optima.proofs.invariant.certificate import certify_invariant
     from optima.report.solution import solution_text
@@ -92,13 +107,21 @@ def certify(
     gap_of_search(aim)
     start = parse.integer(seed, "seed", 0)
     if group is not None:
-        unused = {"checkpoint": checkpoint is not None, "memory": memory != "4", "effort": effort.value != "normal"}
-        _check_unused(unused)
+        _check_unused(
+            {
+                "checkpoint": checkpoint is not None,
+                "memory": memory != "4",
+                "effort": effort.value != "normal",
+                "check-with": check_with is not None,
+            }
+        )
         with line("certifying") as now:
             found = certify_invariant(problem, group, aim, limit, start, lambda search: now(_progress(search)), most)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget = budget_of(most, room, limit)
+    if check_with is not None:
+        check_comparable(problem)
     with line("searching") as now:
         solution = search(problem, start, effort.value, progress=now)
     way_on = from_checkpoint(checkpoint)
@@ -111,7 +134,11 @@ def certify(
             tell(min(budget.spent(search), 1.0), 1.0, words)
 
         solution = prove(solution, aim, limit, room, checkpoint, show, intervals, most)
-    _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save)
+    compared = None
+    if check_with is not None:
+        with line("comparing"):
+            compared = compare(solution.certificate)
+    _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save, compared)
 
 
 def _answer(
@@ -121,20 +148,24 @@ def _answer(
     intervals: bool,
     as_json: bool,
     save: Path | None,
+    compared: Comparison | None = None,
 ) -> None:
-    """Check, save and print what was found; exit code 1 where the check refuses it."""
+    """Check, save and print what was found; exit code 1 where a check refuses it."""
     certificate = found.certificate if hasattr(found, "certificate") else found
     checked = certificate.verify(intervals) if verify or intervals else None
     if save is not None:
         found.save(save)
     verdict = {} if checked is None else {"verified": bool(checked), "verification": _words(checked)}
+    verdict |= {} if compared is None else {"check_with": compared.as_dict()}
     if as_json:
         print(json.dumps(found.as_dict() | verdict, allow_nan=False))
     else:
         print(text(screen_width()))
         if checked is not None:
             say(f"{'verified' if checked else 'refuted':<10}{verdict['verification']}", 10)
-    if checked is not None and not checked:
+        if compared is not None:
+            say(f"{'compared':<10}{compared}", 10)
+    if (checked is not None and not checked) or not (compared is None or compared.agrees):
         raise typer.Exit(1)
 
 
