@@ -69,7 +69,8 @@ def test_any_dual_point_bounds_any_logits(loss):
     slopes = [scale * rng.standard_normal((4, 4)) for scale in (1e-3, 1e-2, 0.1, 1.0, 10.0) for _ in range(20)]
     bounds = [dual_bound(problem, slope) for slope in slopes]
     assert max(bounds) <= least
-    near = [dual_bound(problem, minimum(problem).slope + 1e-4 * slope) for slope in slopes[20:40]]
+    best = minimum(problem).slope
+    near = [dual_bound(problem, best + 1e-4 * slope) for slope in slopes[20:40]]
     assert 0.9 * least < max(near) <= least
 
 
@@ -93,8 +94,8 @@ BOXES = [
     DeepUFM(3, 4, 1e-3),
     DeepUFM(3, 3, 1e-3, samples=(1, 2, 3)),
     DeepUFM(5, 2, 1e-2, samples=(1, 2, 3, 4, 5)),
-    pytest.param(DeepUFM(3, 10, 1e-3), marks=pytest.mark.slow),
     pytest.param(DeepUFM(3, 2, 1e-5), marks=pytest.mark.slow),
+    pytest.param(DeepUFM(10, 3, 1e-3), marks=pytest.mark.slow),
 ]
 
 
@@ -109,7 +110,7 @@ def test_bounds_of_boxes_are_the_values_of_convex_programs(problem, proved):
     for box in found.boxes:
         assert box.bound <= box.value
         assert box.dual <= box.value
-        assert box.dual == pytest.approx(box.value, abs=1e-3 * certificate.upper)
+        assert box.dual == pytest.approx(box.value, abs=1e-5 * certificate.upper)
     assert any(box.bound > 0.9 * sampled(certificate).target for box in found.boxes)
 
 
@@ -121,6 +122,14 @@ def test_bounds_of_four_classes(problem, proved):
     assert all(box.best <= box.value for box in found.boxes)
 
 
+def test_nearly_singular_multipliers_are_no_disagreement(proved):
+    certificate = proved(DeepUFM(3, 10, 1e-3))
+    boxes = compare(certificate).boxes
+    # Where the search stopped short of the least value, the solver's multiplier reaches it.
+    assert any(box.bound < box.value - 0.1 * certificate.upper for box in boxes)
+    assert all(box.dual > box.value - 1e-5 * certificate.upper for box in boxes)
+
+
 def test_a_bound_by_one_direction_has_boxes_of_two_classes():
     certificate = solve(DeepUFM(6, 3, 1e-3), effort="quick").certificate
     assert certificate.method == "one direction"
@@ -128,7 +137,7 @@ def test_a_bound_by_one_direction_has_boxes_of_two_classes():
     assert compare(certificate).agrees
 
 
-@pytest.mark.parametrize("part", [1e-3, -1e-2])
+@pytest.mark.parametrize("part", [1e-3, -1e-3])
 def test_a_wrong_bound_is_noticed(part, proved, monkeypatch):
     certificate = proved(BOXES[1])
     least = Pieces.least

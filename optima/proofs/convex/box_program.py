@@ -59,9 +59,9 @@ class _Box:
         back = np.swapaxes(frame / scale[:, None, :], 1, 2)
         return cls(boxes, dual, frame * scale[:, None, :], boxes.pieces(low[None], high[None], back))
 
-    def bound(self, E: Array) -> float:
-        """Our bound at a multiplier E (m, m); -inf where it is of no use."""
-        start = np.zeros((1, self.boxes.form.classes, self.boxes.dimension))
+    def bound(self, E: Array, x: Array | None = None) -> float:
+        """Our bound at a multiplier E (m, m), from inner points x (K, m) or zero; -inf where it is of no use."""
+        start = np.zeros((1, self.boxes.form.classes, self.boxes.dimension)) if x is None else x[None]
         try:
             phi, _ = self.dual.bound(self.S, E[None], start)
         except np.linalg.LinAlgError:
@@ -109,7 +109,7 @@ def least_on_box(boxes: Flags, dual: FitDual, low: Array, high: Array) -> BoxMin
     value = (_fit(cp, box, x) + box.pieces.penalty[0] @ share) / scale
     ended = run(cp.Problem(cp.Minimize(value), [*rules, below]))
     reached = _feasible_value(box, share.value, [hull.value for hull in hulls], unit, x.value)
-    return BoxMinimum(reached, _best_bound(box, scale * below.dual_value), ended.solver, ended.status)
+    return BoxMinimum(reached, _best_bound(box, scale * below.dual_value, x.value), ended.solver, ended.status)
 
 
 def _fit(cp: Any, box: _Box, x: Any) -> Any:
@@ -176,9 +176,10 @@ def _below(matrix: Array, x: Array, root: Array) -> Array:
     return (vectors @ (values[:, None] * cut)).T / root[:, None]
 
 
-def _best_bound(box: _Box, multiplier: Array) -> float:
+def _best_bound(box: _Box, multiplier: Array, x: Array) -> float:
     """Our bound at the solver's multiplier of the order of M, moved away from singular ones by a little."""
     m = box.boxes.dimension
     E = 0.5 * (multiplier[:m, :m] + multiplier[:m, :m].T)
     largest = float(np.linalg.eigvalsh(E)[-1])
-    return max(box.bound(E + ridge * largest * np.eye(m)) for ridge in RIDGES)
+    # The solver's x are good starts: from zero the inner minimum of a nearly singular multiplier may be far.
+    return max(box.bound(E + ridge * largest * np.eye(m), start) for ridge in RIDGES for start in (x, None))
