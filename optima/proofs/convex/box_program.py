@@ -35,11 +35,13 @@ class BoxMinimum:
     """What the solver found on one box.
 
     ``value`` is that of its point, made feasible here, so no less than the minimum of the program; ``dual`` is our
-    bound at its multipliers, so no more. ``solver`` and ``status`` are its name and its own word.
+    bound at its multipliers, so no more; ``points`` (K, m) are its y. ``solver`` and ``status`` are its name and its
+    own word.
     """
 
     value: float
     dual: float
+    points: Array
     solver: str
     status: str
 
@@ -59,24 +61,30 @@ class _Box:
         back = np.swapaxes(frame / scale[:, None, :], 1, 2)
         return cls(boxes, dual, frame * scale[:, None, :], boxes.pieces(low[None], high[None], back))
 
-    def bound(self, E: Array, x: Array | None = None) -> float:
-        """Our bound at a multiplier E (m, m), from inner points x (K, m) or zero; -inf where it is of no use."""
-        start = np.zeros((1, self.boxes.form.classes, self.boxes.dimension)) if x is None else x[None]
+    def bound(self, E: Array, x: Array) -> float:
+        """Our bound at a multiplier E (m, m), the better one from inner points x (K, m) and from zero; or -inf.
+
+        From zero the inner minimum of a nearly singular multiplier may be too far.
+        """
+        return max(self._bound(E, x), self._bound(E, 0 * x))
+
+    def _bound(self, E: Array, x: Array) -> float:
         try:
-            phi, _ = self.dual.bound(self.S, E[None], start)
+            phi, _ = self.dual.bound(self.S, E[None], x[None])
         except np.linalg.LinAlgError:
             return -np.inf
         found = float((phi + self.pieces.least(E[None]))[0])
         return found if np.isfinite(found) and np.linalg.eigvalsh(E)[0] > 0 else -np.inf
 
 
-def bound_at(boxes: Flags, dual: FitDual, low: Array, high: Array, multiplier: Array) -> float:
+def bound_at(boxes: Flags, dual: FitDual, low: Array, high: Array, multiplier: Array, points: Array) -> float:
     r"""Our bound of one box at a multiplier D, phi(D) + min over the box of [penalty - <D, M>].
 
-    Corners ``low``, ``high`` (d,), multiplier (m, m). Source: derivations/convex_concave.py.
+    Corners ``low``, ``high`` (d,), multiplier (m, m), ``points`` (K, m) y from which phi is sought.
+    Source: derivations/convex_concave.py.
     """
     box = _Box.of(boxes, dual, low, high)
-    return box.bound(box.S[0].T @ multiplier @ box.S[0])
+    return box.bound(box.S[0].T @ multiplier @ box.S[0], np.linalg.solve(box.S[0], points.T).T)
 
 
 def least_on_box(boxes: Flags, dual: FitDual, low: Array, high: Array) -> BoxMinimum:
@@ -109,7 +117,8 @@ def least_on_box(boxes: Flags, dual: FitDual, low: Array, high: Array) -> BoxMin
     value = (_fit(cp, box, x) + box.pieces.penalty[0] @ share) / scale
     ended = run(cp.Problem(cp.Minimize(value), [*rules, below]))
     reached = _feasible_value(box, share.value, [hull.value for hull in hulls], unit, x.value)
-    return BoxMinimum(reached, _best_bound(box, scale * below.dual_value, x.value), ended.solver, ended.status)
+    best = _best_bound(box, scale * below.dual_value, x.value)
+    return BoxMinimum(reached, best, x.value @ box.S[0].T, ended.solver, ended.status)
 
 
 def _fit(cp: Any, box: _Box, x: Any) -> Any:
@@ -181,5 +190,4 @@ def _best_bound(box: _Box, multiplier: Array, x: Array) -> float:
     m = box.boxes.dimension
     E = 0.5 * (multiplier[:m, :m] + multiplier[:m, :m].T)
     largest = float(np.linalg.eigvalsh(E)[-1])
-    # The solver's x are good starts: from zero the inner minimum of a nearly singular multiplier may be far.
-    return max(box.bound(E + ridge * largest * np.eye(m), start) for ridge in RIDGES for start in (x, None))
+    return max(box.bound(E + ridge * largest * np.eye(m), x) for ridge in RIDGES)

@@ -179,7 +179,7 @@ def _box(taken: Sampled, row: int) -> tuple[str, BoxComparison]:
     """The solver's name, and what was compared."""
     corners = taken.low[row], taken.high[row]
     least = least_on_box(taken.boxes, taken.dual, *corners)
-    bound = bound_at(taken.boxes, taken.dual, *corners, taken.multiplier[row])
+    bound = bound_at(taken.boxes, taken.dual, *corners, taken.multiplier[row], least.points)
     return least.solver, BoxComparison(int(taken.node[row]), bound, least.dual, least.value, least.status)
 
 
