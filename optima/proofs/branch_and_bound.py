@@ -121,7 +121,7 @@ class BranchAndBound(BestFirst):
         D = np.swapaxes(point.back, 1, 2) @ point.E @ point.back
         bound = point.bound
         self._bound_lines(boxes, D, bound, promise)
-        bound[self.boxes.points(boxes.high)] = self.boxes.zero_value
+        bound[self.boxes.only_zero(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, D)
         done = Open(boxes.node, boxes.low, boxes.high, bound, point.E, point.x, np.argmax(promise, axis=1))
@@ -135,7 +135,7 @@ class BranchAndBound(BestFirst):
         self._climb(point, steps)
         # A part of a box has no smaller bound than the whole: where the ascent found one, E = 1 is a better start.
         behind = boxes.bound - point.bound > LEAST * (self.target - boxes.bound)
-        stuck = np.flatnonzero(behind & ~self.boxes.lines(boxes.high) & ~self.boxes.points(boxes.high))
+        stuck = np.flatnonzero(behind & ~self.boxes.rank_one(boxes.high) & ~self.boxes.only_zero(boxes.high))
         if stuck.size:
             part = point.take(stuck)
             again = self._point(part.S, part.back, part.rest, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
@@ -202,12 +202,12 @@ class BranchAndBound(BestFirst):
             width = boxes.high[:, axis] - boxes.low[:, axis]
             score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])
             out[rows, axis] = np.where(width > 0, score, -np.inf)
-        out[rows] = np.where(self.boxes.first(boxes.low, boxes.high), np.inf, out[rows])
+        out[rows] = np.where(self.boxes.urgent(boxes.low, boxes.high), np.inf, out[rows])
         return out
 
     def _bound_lines(self, boxes: Open, D: Array, bound: Array, promise: Array) -> None:
         """Put in place the better bounds of boxes of rank one, with their D; the loosest coordinate promises most."""
-        lines = self.boxes.lines(boxes.high)
+        lines = self.boxes.rank_one(boxes.high)
         if lines.any():
             better, multiplier, loose = self.boxes.line_bound(boxes.low[lines], boxes.high[lines])
             raised = better > bound[lines]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.proofs.best_first import BestFirst, OpenBoxes
+from optima.proofs.dual import damped
 from optima.proofs.invariant.group import InvariantForm
 
 # Newton steps towards the best tangent point of a box.
@@ -175,13 +176,10 @@ class ChordSearch(BestFirst):
         tried = [x - length * away for length in (1.0, 0.25, 0.0625)]
         # The second where the box holds the step up, the first elsewhere.
         tried += [np.clip(x - self._damped(step), *box), x - self._damped(away)]
-        reached = [
-            np.log1p(np.exp(-y @ self.form.margin.T) @ self.form.rivals) + np.sum(chord * y, axis=1) for y in tried
-        ]
+        reached = [self.form.fit_value(y) + np.sum(chord * y, axis=1) for y in tried]
         return np.asarray(np.stack(tried)[np.argmin(reached, axis=0), np.arange(len(x))])
 
     def _damped(self, step: Array) -> Array:
-        """The step, shorter where it changes exponents much: log(1 + reach) / reach of it descends."""
+        """The step, shorter where it changes exponents much."""
         reach = np.abs(step @ self.form.margin.T).max(axis=1)
-        length = np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
-        return np.asarray(length[:, None] * step)
+        return np.asarray(damped(reach)[:, None] * step)
