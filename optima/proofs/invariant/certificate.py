@@ -179,7 +179,7 @@ def certify_invariant(
         best = min(ends, key=lambda s: float(form.value(s[None])[0]))
         upper = float(form.value(best[None])[0])
     lower = max(min(search.bound, upper), 0.0) * (1 - BOUND_ROUNDING)
-    data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree()}
+    data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree.arrays()}
     ended = f"the gap of {gap:g} is reached" if relative_gap(lower, upper) <= gap else budget.ended(search)
     means = form.logits(best)
     return InvariantCertificate(problem, form.group.orders, lower, upper, means, search.seconds, data, ended)
