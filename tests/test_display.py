@@ -24,6 +24,7 @@ from optima import (
 )
 from optima.atlas.record import Record
 from optima.atlas.trained import Hyperparameters, Trained
+from optima.proofs.prove import Claims
 from optima.solution import Knowledge, Minimum, Rung, Solution
 from optima.structures.recognition import Recognition
 from optima.training import Training
@@ -96,8 +97,7 @@ def test_a_solution_is_one_line(solution):
 def test_solutions_are_data(problem, monkeypatch):
     """Whatever is asked of one, nothing is proved; without a proof it says so."""
     found = solve(problem, effort="quick")
-    for name in ("_claims", "_upper"):
-        monkeypatch.setattr(import_module("optima.proofs.prove"), name, lambda *given: pytest.fail("a proof was begun"))
+    monkeypatch.setattr(Claims, "of", lambda *given: pytest.fail("a proof was begun"))
     assert 0 <= found.gap == 1 - found.lower_bound / found.loss
     assert "gap" in repr(found)
     assert "gap" in found._repr_html_()

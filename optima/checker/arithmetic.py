@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import methodcaller
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from optima.extras import needed
 
@@ -14,47 +14,13 @@ from optima.extras import needed
 PRECISION = 160
 
 
-class Numbers(Protocol):
-    """Arithmetic beyond the operators, and the ends of what a number stands for."""
-
-    rigorous: bool
-
-    def number(self, value: float) -> Any:
-        """A float or integer, exactly."""
-
-    def ratio(self, above: int, below: int) -> Any:
-        """A rational number."""
-
-    def exp(self, x: Any) -> Any:
-        """e^x."""
-
-    def log(self, x: Any) -> Any:
-        """Natural logarithm."""
-
-    def log1p(self, x: Any) -> Any:
-        """log(1 + x)."""
-
-    def power(self, x: Any, exponent: Any) -> Any:
-        """x^exponent for x >= 0."""
-
-    def cos(self, x: Any) -> Any:
-        """Cosine."""
-
-    def sin(self, x: Any) -> Any:
-        """Sine."""
-
-    def low(self, x: Any) -> float:
-        """A float that is not above x."""
-
-    def high(self, x: Any) -> float:
-        """A float that is not below x."""
-
-    def arithmetic(self) -> Any:
-        """Context in which to compute."""
-
-
 class Floats:
-    """IEEE doubles: rounding is left out of account."""
+    """IEEE doubles: rounding is left out of account.
+
+    Beyond operators and functions both kinds have ``number`` (a float or integer, exactly), the ``ratio`` of integers,
+    the ``power`` of x >= 0, floats ``low`` and ``high`` not above and not below what a number stands for, and
+    ``arithmetic``, the context in which to compute.
+    """
 
     rigorous = False
     number = staticmethod(float)
@@ -118,3 +84,6 @@ class Balls:
     def arithmetic(self) -> Any:
         """Context with the precision of the balls."""
         return self.flint.ctx.workprec(PRECISION)
+
+
+Numbers: TypeAlias = Floats | Balls

@@ -70,7 +70,7 @@ class Instance:
             True,
         )
 
-    def restrict(self, classes: Sequence[int], numbers: Numbers) -> Instance:
+    def restrict(self, classes: Sequence[int]) -> Instance:
         """The problem of some of the classes alone: without the others fit and singular values are no larger."""
         if len(set(classes)) != len(classes) or not all(0 <= c < len(self.weight) for c in classes) or len(classes) < 2:
             raise Refuted("the classes chosen are not at least two different ones of the problem")

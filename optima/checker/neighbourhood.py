@@ -70,8 +70,10 @@ class Neighbourhoods:
         t, frame = centres[:, :m], centres[:, m:]
         if not (t > 0).all() or ((t.max(axis=1) / t.min(axis=1)) ** (instance.depth + 1) > MOST_RATIO).any():
             raise Refuted("a neighbourhood is around a matrix of lower rank")
-        if m == 3 and not np.allclose(*_squares(frame.reshape(-1, 3, 3)), rtol=0, atol=1e-12):
-            raise Refuted("the frame of a neighbourhood is no rotation")
+        if m == 3:
+            turns = frame.reshape(-1, 3, 3)
+            if not np.allclose(turns @ np.swapaxes(turns, 1, 2), np.eye(3), rtol=0, atol=1e-12):
+                raise Refuted("the frame of a neighbourhood is no rotation")
         bounds = [_bound(instance, numbers, row, turn, *limits.tolist()) for row, turn in zip(t, frame, strict=True)]
         return cls(instance, numbers, t, frame, float(limits[0]), min(bounds, default=math.inf))
 
@@ -136,10 +138,6 @@ class Neighbourhoods:
         off = [x / value - 1 for x, value in zip(X, values, strict=True)]
         away = sum(x * x for x in off) + 2 * across * across / (values[0] * values[-1])
         return numbers.high(numbers.power(away, root) + spread / min(values, key=float)) <= self.rho
-
-
-def _squares(frame: Array) -> tuple[Array, Array]:
-    return frame @ np.swapaxes(frame, 1, 2), np.broadcast_to(np.eye(3), frame.shape)
 
 
 def _frame(turn: Array, m: int) -> Array:

@@ -48,7 +48,7 @@ def _instance(problem: DeepUFM, form: Array, chosen: Array | None, numbers: Numb
         raise Refuted(f"the search is over {classes} classes instead of 2 to {MOST_CLASSES}")
     own = Instance.of(problem, numbers)
     if chosen is not None:
-        own = own.restrict([int(c) for c in np.ravel(chosen)], numbers)
+        own = own.restrict([int(c) for c in np.ravel(chosen)])
     instance = own if classes == own.classes else own.subsample(classes, numbers)
     if not instance.matches(form):
         raise Refuted("the form searched is not that of the problem")

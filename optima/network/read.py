@@ -86,10 +86,6 @@ def _npz(content: bytes) -> dict[str, Any]:
     return arrays
 
 
-def _npy(content: bytes) -> dict[str, Any]:
-    return {ONLY: np.load(io.BytesIO(content), allow_pickle=False)}
-
-
 def _torch(content: bytes) -> dict[str, Any]:
     import torch
 
@@ -126,7 +122,7 @@ def _safetensors(content: bytes) -> dict[str, Any]:
 
 READERS: dict[str, Callable[[bytes], dict[str, Any]]] = {
     ".npz": _npz,
-    ".npy": _npy,
+    ".npy": lambda content: {ONLY: np.load(io.BytesIO(content), allow_pickle=False)},
     ".csv": read_text,
     ".tsv": read_text,
     ".txt": read_text,

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+
+from optima.workers.threads import single_threaded
 
 
 @contextmanager
 def proving() -> Iterator[None]:
     """One BLAS thread, so that no sum depends on their number; what overflows bounds nothing, and is no warning."""
-    with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
+    with single_threaded(), np.errstate(all="ignore"):
         yield

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.model.rows import Rows
+from optima.proofs.tree import Tree
 
 # Boxes bounded together.
 BATCH = 4096
@@ -36,6 +37,7 @@ class BestFirst(ABC):
 
     target: float
     open: OpenBoxes
+    tree: Tree
     seconds = 0.0
 
     @property
@@ -49,9 +51,9 @@ class BestFirst(ABC):
         return not self.open.node.size
 
     @property
-    @abstractmethod
     def size(self) -> int:
         """Boxes of the tree, split ones and those closed unbounded included: the work done."""
+        return len(self.tree)
 
     @abstractmethod
     def _split(self, chosen: NDArray[np.bool_]) -> None:
@@ -69,7 +71,14 @@ class BestFirst(ABC):
         """
         start = time.perf_counter() - self.seconds
         while not self.done and self.size < most_boxes and self.seconds < seconds:
-            self._split(_smallest(self.open.bound, BATCH))
+            size, before = self.size, self.open
+            try:
+                self._split(_smallest(before.bound, BATCH))
+            except BaseException:
+                # An interrupt leaves the search as it was before the step.
+                if self.open is before:
+                    self.tree.forget(size, before.node)
+                raise
             self.seconds = time.perf_counter() - start
             progress(self)
 

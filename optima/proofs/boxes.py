@@ -76,13 +76,10 @@ class MatrixBoxes:
         width = self.eigenvalues(high[:, :m]) - self.eigenvalues(low[:, :m])
         # Wider ones are in no neighbourhood.
         out = np.asarray(0.5 * np.linalg.norm(width, axis=1) <= self.near.rho * self.near.least)
-        out[out] = self._held(low[out], high[out], self.near)
-        return out
-
-    def _held(self, low: Array, high: Array, near: Neighbourhood) -> NDArray[np.bool_]:
-        m = self.dimension
+        low, high = low[out], high[out]
         frames, turns = self._frame(self.reference(low, high)), self._turns(low, high)
-        return near.holds(self.eigenvalues(low[:, :m]), self.eigenvalues(high[:, :m]), frames, turns)
+        out[out] = self.near.holds(self.eigenvalues(low[:, :m]), self.eigenvalues(high[:, :m]), frames, turns)
+        return out
 
     def _in_other_chart(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Boxes whose matrices, beyond rounding, all belong into the other chart."""
@@ -101,7 +98,7 @@ class MatrixBoxes:
         """Number of the coordinate that tells the charts."""
         return 6 if self.dimension == 3 else None
 
-    def first(self, low: Array, high: Array) -> NDArray[np.bool_]:
+    def urgent(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Coordinates (N, d) to be split before others: the chart, and angles of the plane wider than balanced ones.
 
         On wide arcs the best D is a multiple of 1, at which no split of the arc promises anything.
@@ -188,11 +185,11 @@ class MatrixBoxes:
         """Loss of zero logits."""
         return self.form.zero_fit
 
-    def points(self, high: Array) -> NDArray[np.bool_]:
+    def only_zero(self, high: Array) -> NDArray[np.bool_]:
         """Boxes that hold zero only."""
         return np.asarray(high[:, 0] == 0)
 
-    def lines(self, high: Array) -> NDArray[np.bool_]:
+    def rank_one(self, high: Array) -> NDArray[np.bool_]:
         """Boxes of the plane with t_2 = 0 < t_1, which :meth:`line_bound` is for."""
         if self.dimension != 2:
             return np.zeros(len(high), dtype=bool)

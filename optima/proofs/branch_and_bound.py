@@ -77,27 +77,13 @@ class BranchAndBound(BestFirst):
         self.boxes, self.dual, self.target = boxes, dual, target
         low, high = (corner[None] for corner in boxes.root())
         C, m = dual.rival.shape[0], dual.rival.shape[2]
-        self.tree = Tree(m)
+        # Of each node its D, nan where it was closed without one.
+        self.tree = Tree(np.int8, multiplier=np.full((1, m, m), np.nan))
         node, bound = np.zeros(1, dtype=np.int64), np.full(1, -np.inf)
         self.open = Open(node, low, high, bound, np.eye(m)[None], np.zeros((1, C, m)), node)
         self.open = self._bounded(self.open, FIRST)
 
-    @property
-    def size(self) -> int:
-        """Boxes of the tree, split ones and those closed unbounded included: the work done."""
-        return len(self.tree)
-
     def _split(self, chosen: NDArray[np.bool_]) -> None:
-        size, before = self.size, self.open
-        try:
-            self._replace(chosen)
-        except BaseException:
-            # An interrupt leaves the search as it was before the step.
-            if self.open is before:
-                self.tree.forget(size, before.node)
-            raise
-
-    def _replace(self, chosen: NDArray[np.bool_]) -> None:
         parent = self.open.take(chosen)
         child = self.tree.split(parent.node, parent.axis)
         halves = [parent.take(np.arange(parent.node.size)) for _ in range(2)]
@@ -121,9 +107,9 @@ class BranchAndBound(BestFirst):
         D = np.swapaxes(point.back, 1, 2) @ point.E @ point.back
         bound = point.bound
         self._bound_lines(boxes, D, bound, promise)
-        bound[self.boxes.points(boxes.high)] = self.boxes.zero_value
+        bound[self.boxes.only_zero(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
-        self.tree.record(boxes.node, D)
+        self.tree.record(boxes.node, multiplier=D)
         done = Open(boxes.node, boxes.low, boxes.high, bound, point.E, point.x, np.argmax(promise, axis=1))
         return done.take(bound < self.target)
 
@@ -135,7 +121,7 @@ class BranchAndBound(BestFirst):
         self._climb(point, steps)
         # A part of a box has no smaller bound than the whole: where the ascent found one, E = 1 is a better start.
         behind = boxes.bound - point.bound > LEAST * (self.target - boxes.bound)
-        stuck = np.flatnonzero(behind & ~self.boxes.lines(boxes.high) & ~self.boxes.points(boxes.high))
+        stuck = np.flatnonzero(behind & ~self.boxes.rank_one(boxes.high) & ~self.boxes.only_zero(boxes.high))
         if stuck.size:
             part = point.take(stuck)
             again = self._point(part.S, part.back, part.rest, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
@@ -202,12 +188,12 @@ class BranchAndBound(BestFirst):
             width = boxes.high[:, axis] - boxes.low[:, axis]
             score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])
             out[rows, axis] = np.where(width > 0, score, -np.inf)
-        out[rows] = np.where(self.boxes.first(boxes.low, boxes.high), np.inf, out[rows])
+        out[rows] = np.where(self.boxes.urgent(boxes.low, boxes.high), np.inf, out[rows])
         return out
 
     def _bound_lines(self, boxes: Open, D: Array, bound: Array, promise: Array) -> None:
         """Put in place the better bounds of boxes of rank one, with their D; the loosest coordinate promises most."""
-        lines = self.boxes.lines(boxes.high)
+        lines = self.boxes.rank_one(boxes.high)
         if lines.any():
             better, multiplier, loose = self.boxes.line_bound(boxes.low[lines], boxes.high[lines])
             raised = better > bound[lines]
@@ -228,15 +214,17 @@ class BranchAndBound(BestFirst):
             with opened(path) as file:
                 state: dict[str, Any] = read_arrays(file)
             owner, (target, seconds) = str(state["about"]), state["numbers"].astype(float)
-            boxes, tree = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__)), Tree.from_arrays(state)
+            boxes = Open(*(state[f"open_{name}"] for name in Open.__dataclass_fields__))
             mine = owner == about and target == self.target
-            if mine and not (boxes.fits(self.open, len(tree)) and tree.fits(self.tree)):
+            if mine and not boxes.fits(self.open, len(state["axis"])):
                 raise ValueError("arrays of another search")
+            if mine:
+                self.tree.restore(state)
         except (KeyError, ValueError, IndexError, TypeError):
             raise ValueError(f"{path} holds no interrupted proof; pass another file or remove it") from None
         if not mine:
             raise ValueError(f"{path} belongs to another problem or gap; pass another file or remove it")
-        self.open, self.tree, self.seconds = boxes, tree, float(seconds)
+        self.open, self.seconds = boxes, float(seconds)
 
 
 def _halves(boxes: Open, axis: int | NDArray[np.int64]) -> list[tuple[Array, Array]]:

@@ -11,12 +11,13 @@ so the bounds hold for any E > 0 and any x. Source: derivations/convex_concave.p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.proofs.box_bound import Softened
 from optima.proofs.form import ConvexConcave, centred_basis
 
 # Newton steps of the inner minimisation, and the loss (relative to phi) at which it ends.
@@ -29,22 +30,9 @@ SINGULAR = 1e-5
 LITTLE = 1e-4
 
 
-class Rest(Protocol):
-    """A smooth concave function of E (N, m, m), to be added to phi."""
-
-    def take(self, rows: NDArray) -> Rest:
-        """The function of some boxes."""
-
-    def value(self, E: Array) -> Array:
-        """Values (N,)."""
-
-    def expansion(self, E: Array) -> tuple[Array, Array]:
-        """Gradient (N, k) and negative curvature (N, k, k) in the coordinates of the basis."""
-
-
 @dataclass(frozen=True)
 class Trace:
-    """- tr E, so that h is linearised at M = 1."""
+    """- tr E, so that h is linearised at M = 1; expansions are in the coordinates of the basis."""
 
     basis: Array
 
@@ -60,6 +48,10 @@ class Trace:
         """Gradient, and no curvature."""
         k = len(self.basis)
         return np.broadcast_to(-np.einsum("kaa->k", self.basis), (len(E), k)), np.zeros((len(E), k, k))
+
+
+# A smooth concave function of E (N, m, m), to be added to phi.
+Rest: TypeAlias = Trace | Softened
 
 
 @dataclass(frozen=True)
@@ -170,9 +162,7 @@ class FitDual:
             value, gradient, hessian = self._inner(rival, E, x[going])
             step = np.linalg.solve(_invertible(hessian), gradient[..., None])[..., 0]
             reach = np.abs(rival @ step[..., None])[..., 0].max(axis=2)
-            # The logarithm is self-concordant in this sense: log(1 + reach) / reach of the step descends.
-            length = np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
-            x[going] -= length[..., None] * step
+            x[going] -= damped(reach)[..., None] * step
             more = np.max(self._lost(E, gradient), axis=1) > CLOSE * value.sum(axis=1)
             going, rival, E = going[more], rival[more], E[more]
             if not going.size:
@@ -221,6 +211,14 @@ def _invertible(hessian: Array) -> Array:
     """Hessians (N, C, m, m) never singular, also where E is lost in rounding beside the curvature of the fit."""
     size = np.maximum(np.einsum("ncaa->nc", hessian), 1e-300)
     return hessian + 1e-15 * size[..., None, None] * np.eye(hessian.shape[2])
+
+
+def damped(reach: Array) -> Array:
+    """Share of a Newton step that descends where it changes exponents by ``reach``: log(1 + reach) / reach.
+
+    The logarithm of a sum of exponentials is self-concordant in this sense.
+    """
+    return np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
 
 
 def newton_step(slope: Array, curvature: Array) -> Array:

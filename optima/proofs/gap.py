@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Relative rounding of closed forms and bounds.
-ROUNDING = 1e-12
+BOUND_ROUNDING = 1e-12
 # Part of the gap asked for that a search leaves to rounding and to the checker.
 MARGIN = 1e-3
 # The least gap for which floats have room.
@@ -22,4 +22,4 @@ def gap_of_search(gap: float) -> float:
     """
     if not LEAST <= gap < 1:
         raise ValueError(f"gap is {gap}; pass a relative gap between 0 and 1, such as 1e-6, and at least {LEAST:g}")
-    return gap * (1 - MARGIN) - ROUNDING
+    return gap * (1 - MARGIN) - BOUND_ROUNDING

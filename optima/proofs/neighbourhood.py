@@ -28,7 +28,7 @@ from optima.proofs.form import ConvexConcave, centred_basis
 TAUS = (0.03, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)
 SHARES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7)
 # What is left of rho, and how much more Q counts, for the roundings of a check.
-KEPT, ROUNDING = 0.999, 2.0**-10
+KEPT, ROOM = 0.999, 2.0**-10
 # Singular values below this part of the largest are not of full rank.
 SINGULAR = 1e-6
 # Relative difference up to which two matrices are one; what boxes stay away from the edge.
@@ -152,7 +152,7 @@ class _Expansion:
         basis = np.zeros((i.size, self.E.size, self.E.size))
         basis[np.arange(i.size), i, j] = basis[np.arange(i.size), j, i] = 1.0
         pull = count[:, None, None] * np.einsum("cab,kbd,cd->cak", root, basis, self.x)
-        Q = 2 * (1 + ROUNDING) * np.einsum("cak,cal->kl", pull, pull)
+        Q = 2 * (1 + ROOM) * np.einsum("cak,cal->kl", pull, pull)
         steep = np.sqrt(self.kappa / g)
         most = np.linalg.eigvalsh(steep[:, None] * Q * steep)[-1]
         if most >= 1:
@@ -171,7 +171,7 @@ class _Expansion:
     def _slack(self, A: Array, answer: Array, g: Array, rho: float) -> float:
         """What the inner gradients and sum nu x x^T - 1, both at rounding, may cost."""
         i, j = np.triu_indices(self.E.size)
-        inner = np.einsum("ca,cab,cb->", self.slope, np.linalg.inv(A), self.slope) * (1 + 1 / ROUNDING) / 4
+        inner = np.einsum("ca,cab,cb->", self.slope, np.linalg.inv(A), self.slope) * (1 + 1 / ROOM) / 4
         moment = np.einsum("c,ca,cb->ab", np.asarray(self.form.count), self.x, self.x) - np.eye(self.E.size)
         return float(inner + rho * np.linalg.norm(answer.T @ (g * moment[i, j])))
 

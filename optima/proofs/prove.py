@@ -18,7 +18,7 @@ from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import CHEAP_BOXES, Budget
 from optima.proofs.certificate import Certificate
 from optima.proofs.form import ConvexConcave
-from optima.proofs.gap import ROUNDING, gap_of_search
+from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
@@ -81,14 +81,10 @@ def prove(
     ----------
     means
         The best class-mean logits known, shape (K, K).
-    gap
-        The search ends when ``Certificate.gap`` is no larger.
+    gap, checkpoint, progress
+        As of :func:`optima.certify`.
     budget
-        Or after so many boxes; by default 600,000 and 4 GiB.
-    checkpoint
-        File in which an interrupted search is kept, and from which it goes on, to the same certificate.
-    progress
-        Called with the search after each batch of boxes.
+        Of boxes; by default 600,000 and 4 GiB.
     most_classes
         The largest problem searched, 3 or 4; those of 3 can be checked in interval arithmetic.
 
@@ -125,7 +121,7 @@ class Claims:
 
     def _claim(self, method: str, lower: float, rigour: str, seconds: float, **data: Array) -> Certificate:
         """A bound that is not free of rounding."""
-        lower = min(lower, self.upper) * (1 - ROUNDING)
+        lower = min(lower, self.upper) * (1 - BOUND_ROUNDING)
         return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
 
     def of_all_methods(
@@ -256,7 +252,7 @@ class Claims:
         found = claim.verify()
         if found:
             return claim
-        lowered = replace(claim, lower=max(found.lower, 0.0) * (1 - ROUNDING))
+        lowered = replace(claim, lower=max(found.lower, 0.0) * (1 - BOUND_ROUNDING))
         return lowered if lowered.verify() else self.trivial()
 
 

@@ -11,6 +11,7 @@ from optima.model import Array, DeepUFM
 from optima.reduction import balanced_factors
 from optima.search.rung import STATIONARY, RungPoint, balanced, descend, polish
 from optima.search.rung_objective import RungObjective
+from optima.structures.simplex import centred_identity
 
 # Singular values of a nuclear-norm solution below this share of the largest are taken to be zero.
 NEGLIGIBLE = 1e-9
@@ -37,8 +38,7 @@ def depth_one_minimum(
         norm = float(np.linalg.norm(gradient) * np.linalg.norm(guess) / value[0])
         if norm <= STATIONARY and (excess := _excess(objective, guess[0] @ guess[1].T)) <= DUAL_ROUNDING:
             return RungPoint(float(value[0]), guess, norm, math.nan, "minimum"), excess
-    eye = np.eye(problem.classes) - 1 / problem.classes
-    start = balanced_factors(eye / objective.column, rank)
+    start = balanced_factors(centred_identity(problem.classes) / objective.column, rank)
     end = balanced(descend(objective, start[None], steps=4000, tolerance=1e-10).factors)[0]
     s = np.sum(end[0] ** 2, axis=0)
     kept = s > NEGLIGIBLE * max(1.0, s[0])

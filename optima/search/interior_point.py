@@ -59,15 +59,12 @@ class Codes(Rows):
     """Where a batch of starts ended, each with its smallest margin at exactly one.
 
     ``factors`` (S, 2, K, r) are balanced, ``value`` (S,) is sum_i s_i^p (sum_i log s_i for p = 0), infinite where no
-    margin was positive, ``multipliers`` (S, K, K) those of the margins in the objective of phi, ``residual`` (S,) the
-    gradient of the Lagrangian relative to that of the norm, and ``dropped`` (S,) says which were losing rank.
+    margin was positive, and ``residual`` (S,) the gradient of the Lagrangian relative to that of the norm.
     """
 
     factors: Array
     value: Array
-    multipliers: Array
     residual: Array
-    dropped: NDArray[np.bool_]
 
 
 def margins(means: Array) -> Array:
@@ -111,10 +108,8 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
     None has a value above that of its start. A start without positive margins comes back with an infinite value.
     """
     first, failed = at_margin_one(starts)
-    count, _, classes, _ = first.shape
     value = np.where(failed, np.inf, norm(spectrum(first), p))
-    none = np.zeros((count, classes, classes))
-    found = Codes(first, value, none, np.full(count, np.inf), np.zeros(count, dtype=bool))
+    found = Codes(first, value, np.full(len(first), np.inf))
     alive = np.flatnonzero(~failed)
     if alive.size:
         path = _Path(first[alive], p, gap[alive], np.full(alive.size, LAST_GAP))
@@ -124,8 +119,7 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
         better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + VALUE_ROUNDING))
         rows = alive[better]
         found.factors[rows], found.value[rows] = ends[better], reached[better]
-        found.multipliers[rows], found.residual[rows] = path.dual[better], path.residual()[better]
-        found.dropped[alive] = path.dropped
+        found.residual[rows] = path.residual()[better]
     return found
 
 

@@ -22,7 +22,7 @@ REACH = 2.0
 
 
 @dataclass
-class Descent:
+class Ends:
     """Where a batch of descents ended: points (S, D), values (S,), gradients (S, D), steps taken (S,)."""
 
     x: Array
@@ -31,7 +31,7 @@ class Descent:
     steps: NDArray[np.int64]
 
 
-def lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) -> Descent:
+def lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) -> Ends:
     """Minimise each row of a batch until its gradient norm is at most ``tolerance`` or ``steps`` are done.
 
     ``function(x, rows)`` returns values (P,) and gradients (P, D) at the points x (P, D) of the problems
@@ -41,7 +41,7 @@ def lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) -
         return _lbfgs(function, start, steps, tolerance)
 
 
-def _lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) -> Descent:
+def _lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) -> Ends:
     x = start.copy()
     value, gradient = function(x, np.arange(len(x)))
     taken = np.zeros(len(x), dtype=np.int64)
@@ -74,7 +74,7 @@ def _lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) 
         alive = going | again
         rows = rows[alive]
         history.keep(alive)
-    return Descent(x, value, gradient, taken)
+    return Ends(x, value, gradient, taken)
 
 
 def _search(

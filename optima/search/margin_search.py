@@ -35,7 +35,7 @@ EFFORTS = {"quick": Effort(12, 6), "normal": Effort(24, 8), "thorough": Effort(6
 STATIONARY = 1e-7
 # Values this close (relative) are taken for one code.
 SAME = 1e-9
-# Noise on the named structures, in units of the size of their entries, and how many of the best codes are kicked.
+# Noise on the named structures, in units of the root mean square of their entries, and how many best codes are kicked.
 NOISE, KICKED = 0.02, 3
 # Most classes that a kick moves, and the share of the coordinates it leaves at zero in every other kick.
 MOVED, SPARSE = 3, 0.5
@@ -105,7 +105,8 @@ class MarginSearch:
         count = self._count(rank)
         random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
         named = balanced_factors(self.named[rank], rank) if rank in self.named else random[:0]
-        kicked = _kicked(named, np.full(len(named), NOISE), rng)
+        size = NOISE * np.sqrt(np.mean(named**2, axis=(1, 2, 3), keepdims=True))
+        kicked = named + size * rng.standard_normal(named.shape)
         others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
         if not len(random) + len(others):
             others = self._random(rank, count, rng)
@@ -188,12 +189,6 @@ class MarginSearch:
         values = found.value[order]
         new = np.concatenate([[True], np.diff(values) > SAME * np.abs(values[1:])])
         self.rungs[rank] = found.take(order[new & np.isfinite(values)])
-
-
-def _kicked(factors: Array, sizes: Array, rng: np.random.Generator) -> Array:
-    """Codes (S, 2, K, r) moved at random by ``sizes`` (S,) times the root mean square of their entries."""
-    unit = np.sqrt(np.mean(factors**2, axis=(1, 2, 3)))
-    return factors + (sizes * unit)[:, None, None, None] * rng.standard_normal(factors.shape)
 
 
 def _named(classes: int) -> dict[int, list[Array]]:

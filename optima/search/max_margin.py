@@ -18,6 +18,7 @@ from optima.search.interior_point import margins, norm
 from optima.search.margin_search import EFFORTS, ZERO, Effort, MarginSearch
 from optima.solution.knowledge import Knowledge
 from optima.structures.recognition import Recognition, recognise
+from optima.structures.simplex import centred_identity
 from optima.workers.threads import single_threaded
 
 # Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
@@ -135,7 +136,7 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     p = float(exponent(depth)) if math.isfinite(depth) else 0.0
     with single_threaded():
         if exact:
-            codes = [_simplex(classes)]
+            codes = [centred_identity(classes)]
             known = "exact: one singular value" if classes == 2 else "exact: the problem is convex"
         else:
             codes, starts = _searched(classes, p, rank, seed, EFFORTS[effort])
@@ -166,10 +167,6 @@ def _checked_rank(classes: int, depth: float, rank: int | None) -> int | None:
             raise ValueError(f"at infinite depth codes of rank {rank} fall to rank {least}; pass rank {least} or none")
         return least
     return rank
-
-
-def _simplex(classes: int) -> Array:
-    return np.eye(classes) - 1 / classes
 
 
 def _searched(classes: int, p: float, rank: int | None, seed: int, effort: Effort) -> tuple[list[Array], int]:

@@ -30,7 +30,8 @@ STATIONARY = 1e-9
 FLAT = 1e-7
 # Largest number of unknowns for which the Hessian is formed.
 DENSE = 900
-NEWTON_STEPS = 25
+# Newton steps up to so many unknowns, and beyond.
+NEWTON_STEPS, KRYLOV_STEPS = 25, 4
 # Beyond it: most iterations of a Newton step's linear solve, and Lanczos vectors and restarts for the curvature.
 KRYLOV = 2000
 LANCZOS, RESTARTS = 64, 100
@@ -202,22 +203,18 @@ def polish(objective: RungObjective, factors: Array) -> RungPoint:
         point = balanced(factors[None])[0]
         if _dropping(point):
             return _point(objective, point, np.nan, "rank dropped")
-        return (_polish_krylov if point.size > DENSE else _polish_dense)(objective, point)
-
-
-def _polish_dense(objective: RungObjective, point: Array) -> RungPoint:
-    second = _SecondOrder(objective, point)
-    for _ in range(NEWTON_STEPS):
-        if second.gradient_norm < 1e-2 * STATIONARY:
-            break
-        moved = _step_down(objective, point, second.newton_step())
-        if moved is None:
-            break
-        point = balanced(moved[None])[0]
-        if _dropping(point):
-            return _point(objective, point, np.nan, "rank dropped")
         second = _SecondOrder(objective, point)
-    return _point(objective, point, second.lowest()[0], None)
+        for _ in range(NEWTON_STEPS if second.dense else KRYLOV_STEPS):
+            if second.gradient_norm < 1e-2 * STATIONARY:
+                break
+            moved = _step_down(objective, point, second.newton_step())
+            if moved is None:
+                break
+            point = balanced(moved[None])[0]
+            if second.dense and _dropping(point):
+                return _point(objective, point, np.nan, "rank dropped")
+            second = _SecondOrder(objective, point)
+        return _point(objective, point, second.lowest()[0], None)
 
 
 def verified(objective: RungObjective, factors: Array) -> RungPoint:
@@ -238,9 +235,7 @@ def verified(objective: RungObjective, factors: Array) -> RungPoint:
 
 def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
     """Descend from both sides of a saddle along its direction of most negative curvature; the better end."""
-    dense = saddle.factors.size <= DENSE
-    lowest = _SecondOrder(objective, saddle.factors).lowest() if dense else _lowest_krylov(objective, saddle.factors)
-    direction = lowest[1] * np.linalg.norm(saddle.factors)
+    direction = _SecondOrder(objective, saddle.factors).lowest()[1] * np.linalg.norm(saddle.factors)
     starts = np.stack([saddle.factors + sign * 1e-2 * direction for sign in (1, -1)])
     ends = descend(objective, starts)
     return polish(objective, ends.factors[np.argmin(ends.loss)])
@@ -277,14 +272,17 @@ def _step_down(objective: RungObjective, point: Array, step: Array) -> Array | N
 
 
 class _SecondOrder:
-    """Gradient and Hessian of F at a point, the latter without the rotations."""
+    """Gradient and Hessian of F at a point, the latter without the rotations; where it is large its products only."""
 
     def __init__(self, objective: RungObjective, point: Array) -> None:
         value, gradient = objective.value_and_gradient(point[None])
-        self.shape = point.shape
+        self.shape, self.dense = point.shape, point.size <= DENSE
         self.gradient = gradient.ravel()
         self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
         self.unit = float(value[0]) / np.linalg.norm(point) ** 2
+        if not self.dense:
+            self.H = _hessian_operator(objective, point)
+            return
         self.H = objective.hessian(point)
         flat = gauge(point)
         # Rotations are exactly flat at a stationary point: lift them out of the way of the smallest eigenvalue.
@@ -292,6 +290,9 @@ class _SecondOrder:
 
     def newton_step(self) -> Array:
         """-|H|^{-1} gradient, with eigenvalues kept away from zero; no step where the Hessian overflows."""
+        if not self.dense:
+            # The tolerance is in units of the largest curvature: the soft modes need a tiny one.
+            return -minres(self.H, self.gradient, rtol=1e-10, maxiter=KRYLOV)[0].reshape(self.shape)
         if not np.isfinite(self.H).all():
             return np.zeros(self.shape)
         try:
@@ -302,42 +303,22 @@ class _SecondOrder:
         return -step.reshape(self.shape)
 
     def lowest(self) -> tuple[float, Array]:
-        """The smallest eigenvalue, in units of 2 r F / size^2, and its unit direction; nan where it overflows."""
+        """The smallest eigenvalue, in units of 2 r F / size^2, and its unit direction; nan where it is not found."""
+        if not self.dense:
+            return self._lowest_of_products()
         if not np.isfinite(self.H).all():
             return np.nan, np.zeros(self.shape)
         value, direction = eigh(self.H, subset_by_index=[0, 0])
         return float(value[0] / self.unit / (2 * self.shape[2])), direction[:, 0].reshape(self.shape)
 
-
-def _polish_krylov(objective: RungObjective, point: Array) -> RungPoint:
-    """Newton steps by Krylov solves where the Hessian is too large to form."""
-    for _ in range(4):
-        value, gradient = objective.value_and_gradient(point[None])
-        norm = np.linalg.norm(gradient) * np.linalg.norm(point) / value[0]
-        if norm < 1e-2 * STATIONARY:
-            break
-        # The tolerance is in units of the largest curvature: the soft modes need a tiny one.
-        operator = _hessian_operator(objective, point)
-        step = -minres(operator, gradient.ravel(), rtol=1e-10, maxiter=KRYLOV)[0]
-        moved = _step_down(objective, point, step.reshape(point.shape))
-        if moved is None:
-            break
-        point = balanced(moved[None])[0]
-    return _point(objective, point, _lowest_krylov(objective, point)[0], None)
-
-
-def _lowest_krylov(objective: RungObjective, point: Array) -> tuple[float, Array]:
-    """As :meth:`_SecondOrder.lowest` by Lanczos iterations; nan and zeros when they do not converge."""
-    value = float(objective.value_and_gradient(point[None])[0][0])
-    unit = value / np.linalg.norm(point) ** 2 * 2 * point.shape[2]
-    # A symmetric start would not see the directions that break the symmetry of the code.
-    start = np.random.default_rng(0).standard_normal(point.size)
-    operator = _hessian_operator(objective, point)
-    try:
-        values, vectors = eigsh(operator, k=1, which="SA", tol=1e-2, ncv=LANCZOS, maxiter=RESTARTS, v0=start)
-    except ArpackError:
-        return np.nan, np.zeros_like(point)
-    return float(values[0] / unit), vectors[:, 0].reshape(point.shape)
+    def _lowest_of_products(self) -> tuple[float, Array]:
+        # A symmetric start would not see the directions that break the symmetry of the code.
+        start = np.random.default_rng(0).standard_normal(self.gradient.size)
+        try:
+            values, vectors = eigsh(self.H, k=1, which="SA", tol=1e-2, ncv=LANCZOS, maxiter=RESTARTS, v0=start)
+        except ArpackError:
+            return np.nan, np.zeros(self.shape)
+        return float(values[0] / (self.unit * 2 * self.shape[2])), vectors[:, 0].reshape(self.shape)
 
 
 def _hessian_operator(objective: RungObjective, point: Array) -> LinearOperator:

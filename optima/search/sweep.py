@@ -50,7 +50,8 @@ def search_all(
         check_searchable(model_itself(problem))
         groups.setdefault(_kind(problem), set()).add(problem)
     # The largest first, so that the processes end together.
-    tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=_cost, reverse=True)
+    cost = lambda group: (len(group) * group[0].classes ** 2, str(_kind(group[0])))
+    tasks = sorted((sorted(group, key=_place) for group in groups.values()), key=cost, reverse=True)
     jobs = [_GroupJob(task, seed, effort) for task in tasks]
     found: dict[DeepUFM, Solution] = {}
 
@@ -78,10 +79,6 @@ def _place(problem: DeepUFM) -> tuple[object, ...]:
     """What sorts the problems of a group, with a place of its own for each."""
     regs, width = problem.regs, problem.width or 0
     return problem.depth, Reduction(problem).reg, str(problem.samples), regs, width
-
-
-def _cost(group: list[DeepUFM]) -> tuple[int, object]:
-    return len(group) * group[0].classes ** 2, str(_kind(group[0]))
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,7 @@ def _pair_block(a: float, K: int) -> Array:
     block = np.eye(4)
     # Curvature couples H at (d_b, p_b), which moves column b along d_b, with W_L at (p, d_b).
     order = [1, 2, 0]
-    for i, place in enumerate((0, 1, 2)):
-        for j, other in enumerate((0, 1, 2)):
-            block[place, other] += x * curve[order[i], order[j]]
+    block[:3, :3] += x * curve[np.ix_(order, order)]
     block[3, 3] += x
     # Gradient of the fit outside the range, 2 rho (J - h I), between W_L at (p, d_b) and H at (d_b, p').
     outside = 2 / kappa * np.array([[1 - h, math.sqrt(h - 1)], [math.sqrt(h - 1), -1]])

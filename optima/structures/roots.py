@@ -64,7 +64,7 @@ def e6_dual() -> np.ndarray:
     return np.vstack([projected, -projected])
 
 
-def lines(roots: np.ndarray) -> np.ndarray:
+def line_graph(roots: np.ndarray) -> np.ndarray:
     """Graph of the lines through the roots of a root system, adjacent when orthogonal."""
     # Of a root and its negative the one whose first nonzero entry is positive.
     leading = roots[np.arange(len(roots)), (roots != 0).argmax(axis=1)]

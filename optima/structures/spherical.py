@@ -70,7 +70,7 @@ def verify(gram: Gram, classes: int, rank: int) -> None:
         raise ValueError("the inner products are not symmetric; pass those of points")
     values, number = gram.kinds
     own = number[0, 0]
-    if not (np.diagonal(number) == own).all() or float(_as_floats(values, gram.radicand)[own]) <= 0:
+    if not (np.diagonal(number) == own).all() or values[own, 0] + values[own, 1] * sqrt(gram.radicand) <= 0:
         raise ValueError("the points have different lengths; pass points on a sphere")
     if np.count_nonzero(number == own) != classes:
         raise ValueError("two points are the same; pass different points")
@@ -133,10 +133,6 @@ class Spherical(Structure):
 
             return sympy.Rational(whole) + sympy.Rational(root) * sympy.sqrt(self._radicand)
         return whole if root == 0 else float(whole) + float(root) * sqrt(self._radicand)
-
-
-def _as_floats(values: np.ndarray, radicand: int) -> np.ndarray:
-    return values[:, 0] + values[:, 1] * sqrt(radicand)
 
 
 def _over(values: np.ndarray, unit: np.ndarray, radicand: int) -> list[tuple[Fraction, Fraction]]:

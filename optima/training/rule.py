@@ -49,32 +49,17 @@ class Rule:
 
     def step(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
         """One step, in place; ``lr`` and every one of ``regs`` have shape (R, 1, 1)."""
-        if self.momentum == 0:
-            self._plain(network, factors, lr, regs)
-        elif self.decay == "coupled":
-            self._coupled(network, factors, velocity, lr, regs)
-        else:
-            self._decoupled(network, factors, velocity, lr, regs)
-
-    def _plain(self, network: Network, factors: Factors, lr: Any, regs: Sequence[Any]) -> None:
-        changes = network.data_gradients(factors, lr)
-        for index, (change, reg) in enumerate(zip(changes, regs, strict=True)):
-            factors[index] *= 1 - lr * reg
-            factors[index] -= change
-
-    def _coupled(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
-        gradients = network.data_gradients(factors)
-        for index, (gradient, reg) in enumerate(zip(gradients, regs, strict=True)):
-            gradient += reg * factors[index]
-            velocity[index] *= self.momentum
-            velocity[index] += gradient
-            way = gradient + self.momentum * velocity[index] if self.nesterov else velocity[index]
-            factors[index] -= lr * way
-
-    def _decoupled(self, network: Network, factors: Factors, velocity: Factors, lr: Any, regs: Sequence[Any]) -> None:
-        gradients = network.data_gradients(factors, 1 - self.momentum)
-        for index, (gradient, reg) in enumerate(zip(gradients, regs, strict=True)):
-            velocity[index] *= self.momentum
-            velocity[index] += gradient
-            factors[index] *= 1 - lr * reg
-            factors[index] -= lr * velocity[index]
+        mu, coupled = self.momentum, self.decay == "coupled"
+        scale = lr if mu == 0 else 1.0 if coupled else 1 - mu
+        for index, (change, reg) in enumerate(zip(network.data_gradients(factors, scale), regs, strict=True)):
+            if mu == 0:
+                factors[index] *= 1 - lr * reg
+                factors[index] -= change
+                continue
+            if coupled:
+                change += reg * factors[index]
+            velocity[index] *= mu
+            velocity[index] += change
+            if not coupled:
+                factors[index] *= 1 - lr * reg
+            factors[index] -= lr * (change + mu * velocity[index] if self.nesterov else velocity[index])

@@ -295,7 +295,7 @@ def test_an_interrupted_search_ends_at_the_same_bound(tmp_path) -> None:
     run(60, tmp_path / "state.npz")
     parts = run(300, tmp_path / "state.npz", resume=True)
     assert parts.bound == whole.bound
-    assert np.array_equal(parts.tree.axis, whole.tree.axis)
+    assert np.array_equal(parts.tree.arrays()["axis"], whole.tree.arrays()["axis"])
     with pytest.raises(ValueError, match="another problem"):
         search_of(form, solution.loss, 0.05).restore(tmp_path / "state.npz", "that")
     (tmp_path / "bad.npz").write_bytes(b"no file of ours")
@@ -318,7 +318,7 @@ def test_an_interrupt_leaves_the_search_whole() -> None:
         search.run(10**6)
     object.__setattr__(search.boxes, "reduced", reduced)
     assert (len(search.tree), search.bound) == (size, bound)
-    assert np.all(search.tree.axis[search.open.node] == -1)
+    assert np.all(search.tree.arrays()["axis"][search.open.node] == -1)
 
 
 # Ctrl-C may be ignored by the parent, and so by its children; the state is saved often so that it is there early.

@@ -13,7 +13,7 @@ from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
 from optima.proofs.convex.solver import cvxpy, run
-from optima.proofs.gap import ROUNDING
+from optima.proofs.gap import BOUND_ROUNDING
 from optima.reduction import Reduction
 
 # Classes whose cones the solver holds in about 1 GiB, and solves in half a minute: a semidefinite one of order 2 K, and
@@ -101,12 +101,12 @@ def dual_bound(problem: DeepUFM, slope: Array) -> float:
     """The lower bound of any point G (K, K) of the dual of :func:`minimum`, put into its domain, less rounding."""
     slope = np.asarray(slope, dtype=float)
     if problem.loss == "ce":
-        return depth_one(problem, slope, Floats()) * (1 - ROUNDING)
+        return depth_one(problem, slope, Floats()) * (1 - BOUND_ROUNDING)
     sizes = problem.class_sizes.astype(float)
     norm, strength = float(np.linalg.norm(slope / np.sqrt(sizes), 2)), Reduction(problem).strength
-    slope = slope * min(1.0, strength * (1 - ROUNDING) / norm) if norm else slope
+    slope = slope * min(1.0, strength * (1 - BOUND_ROUNDING) / norm) if norm else slope
     linear, square = np.diag(slope), sizes.sum() / (2 * sizes) * np.sum(slope**2, axis=0)
-    return float(-np.sum(linear + square) - ROUNDING * np.sum(np.abs(linear) + square))
+    return float(-np.sum(linear + square) - BOUND_ROUNDING * np.sum(np.abs(linear) + square))
 
 
 def _fit(cp: Any, means: Any, loss: str, weight: Array) -> Any:

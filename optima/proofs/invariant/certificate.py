@@ -20,7 +20,7 @@ from optima.model.foreign import check_fields, check_matrix, check_numbers
 from optima.model.key import problem_dict, problem_from
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
-from optima.proofs.gap import ROUNDING, gap_of_search, relative_gap
+from optima.proofs.gap import BOUND_ROUNDING, gap_of_search, relative_gap
 from optima.proofs.invariant.chord_search import ChordSearch
 from optima.proofs.invariant.group import Group, InvariantForm
 
@@ -178,8 +178,8 @@ def certify_invariant(
         ends = _descended(form, search.best_point), search.best_point
         best = min(ends, key=lambda s: float(form.value(s[None])[0]))
         upper = float(form.value(best[None])[0])
-    lower = max(min(search.bound, upper), 0.0) * (1 - ROUNDING)
-    data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree()}
+    lower = max(min(search.bound, upper), 0.0) * (1 - BOUND_ROUNDING)
+    data = {"top": np.array(search.top), "base": np.array(form.group.base(), dtype=np.int64), **search.tree.arrays()}
     ended = f"the gap of {gap:g} is reached" if relative_gap(lower, upper) <= gap else budget.ended(search)
     means = form.logits(best)
     return InvariantCertificate(problem, form.group.orders, lower, upper, means, search.seconds, data, ended)

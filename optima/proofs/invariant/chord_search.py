@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.proofs.best_first import BestFirst, OpenBoxes
+from optima.proofs.dual import damped
 from optima.proofs.invariant.group import InvariantForm
+from optima.proofs.tree import Tree
 
 # Newton steps towards the best tangent point of a box.
 STEPS = 20
@@ -52,41 +54,24 @@ class ChordSearch(BestFirst):
         self.top = float(np.nextafter(self.best / form.strength, np.inf))
         high = (self.top / form.multiplicity)[None]
         whole = Parts(np.zeros(1, dtype=np.int64), np.zeros_like(high), high, np.full(1, -np.inf), start[None])
-        whole = self._bounded(whole)
-        self._splits: list[tuple[NDArray, NDArray, Array, NDArray]] = []
-        self._points = [whole.point]
-        self.open = self._unproved(whole)
-
-    @property
-    def size(self) -> int:
-        """Boxes of the tree: the work done."""
-        return sum(map(len, self._points))
+        # Of each node where in t it was split, and its tangent point.
+        self.tree = Tree(np.int64, where=np.full(1, np.nan), point=np.full((1, start.size), np.nan))
+        self.open = self._unproved(self._bounded(whole))
 
     def _improve(self, best: float, point: Array) -> None:
         self.best, self.best_point, self.target = best, point, best * (1 - self.gap)
-
-    def tree(self) -> dict[str, NDArray]:
-        """The boxes: ``axis`` of the split of each node (-1: a leaf), ``where`` in t, ``child``, tangent ``point``."""
-        axis, child = np.full(self.size, -1, dtype=np.int64), np.full(self.size, -1, dtype=np.int64)
-        where = np.full(self.size, np.nan)
-        for node, along, at, first in self._splits:
-            axis[node], where[node], child[node] = along, at, first
-        return {"axis": axis, "child": child, "where": where, "point": np.concatenate(self._points)}
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         part = self.open.take(chosen)
         axis, where = self._places(part)
         rows = np.arange(axis.size)
-        child = self.size + 2 * rows
+        child = self.tree.split(part.node, axis)
+        self.tree.record(part.node, where=where)
         lower, upper = part.take(rows), part.take(rows)
         lower.node, upper.node = child, child + 1
         lower.high[rows, axis] = where
         upper.low[rows, axis] = where
         both = self._bounded(lower.join(upper))
-        point = np.full((2 * axis.size, part.low.shape[1]), np.nan)
-        point[both.node - self.size] = both.point
-        self._splits.append((part.node, axis, where, child))
-        self._points.append(point)
         self.open = self._unproved(self.open.take(~chosen).join(both))
 
     def _places(self, part: Parts) -> tuple[NDArray[np.int64], Array]:
@@ -116,6 +101,7 @@ class ChordSearch(BestFirst):
         value = self.form.value(point)
         if value.size and value.min() < self.best:
             self._improve(float(value.min()), point[np.argmin(value)])
+        self.tree.record(parts.node, point=point)
         return Parts(parts.node, low, high, np.maximum(parts.bound, bound), point)
 
     def _cut(self, low: Array, high: Array) -> tuple[Array, Array]:
@@ -175,13 +161,10 @@ class ChordSearch(BestFirst):
         tried = [x - length * away for length in (1.0, 0.25, 0.0625)]
         # The second where the box holds the step up, the first elsewhere.
         tried += [np.clip(x - self._damped(step), *box), x - self._damped(away)]
-        reached = [
-            np.log1p(np.exp(-y @ self.form.margin.T) @ self.form.rivals) + np.sum(chord * y, axis=1) for y in tried
-        ]
+        reached = [self.form.fit_value(y) + np.sum(chord * y, axis=1) for y in tried]
         return np.asarray(np.stack(tried)[np.argmin(reached, axis=0), np.arange(len(x))])
 
     def _damped(self, step: Array) -> Array:
-        """The step, shorter where it changes exponents much: log(1 + reach) / reach of it descends."""
+        """The step, shorter where it changes exponents much."""
         reach = np.abs(step @ self.form.margin.T).max(axis=1)
-        length = np.where(reach > 1e-3, np.log1p(reach) / np.maximum(reach, 1e-3), 1.0)
-        return np.asarray(length[:, None] * step)
+        return np.asarray(damped(reach)[:, None] * step)

@@ -168,6 +168,10 @@ class InvariantForm:
         hessian = np.einsum("nj,ja,jb->nab", share, self.margin, self.margin, optimize=True)
         return np.log1p(total), -mean, hessian - mean[:, :, None] * mean[:, None, :]
 
+    def fit_value(self, s: Array) -> Array:
+        """Fit alone."""
+        return np.asarray(np.log1p(np.exp(-s @ self.margin.T) @ self.rivals))
+
     def penalty(self, t: Array) -> Array:
         """c sum_b mu_b t_b with t_b = s_b^p, shape (N,)."""
         return self.strength * (t @ self.multiplicity)

@@ -16,7 +16,7 @@ from optima.structures.recognition.symmetry import relative_distance
 from optima.structures.recognition.view import Order, View
 
 # Relative size to which the entries of ideal logits are known.
-ROUNDING = 1e-9
+IDEAL_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def match_by_ideal(name: str, ideal: Array, view: View, order: int) -> Match:
     singular, distance = svdvals(ideal), relative_distance(view.means, ideal)
     noise = view.tolerance
     if view.exact_rank is not None:
-        noise = ROUNDING + distance * float(np.linalg.norm(view.means)) / singular[0]
+        noise = IDEAL_ROUNDING + distance * float(np.linalg.norm(view.means)) / singular[0]
     groups = multiplicities(singular, view.tolerance, numerical_rank(singular, noise))
     return Match(name, ideal, distance, groups, distinct_margins(ideal, view.tolerance), order)
 

@@ -15,7 +15,7 @@ from optima.structures.mixed import Mixed
 from optima.structures.pairs import Pairs
 from optima.structures.pairs_free import PairsFree
 from optima.structures.recognition.facts import count_distinct, multiplicities
-from optima.structures.recognition.match import ROUNDING, Fit, Match, fit_in_order, match_by_ideal
+from optima.structures.recognition.match import IDEAL_ROUNDING, Fit, Match, fit_in_order, match_by_ideal
 from optima.structures.recognition.polyhedra import polyhedron
 from optima.structures.recognition.relabel import template
 from optima.structures.recognition.symmetry import relative_distance, symmetry_order
@@ -92,8 +92,8 @@ def _match(fit: Fit) -> Match:
     blocks = list(zip(fit.scales, fit.structure.blocks(), strict=True))
     singular = [a * float(sigma) for a, block in blocks for sigma, m in block.singular for _ in range(m)]
     margins = [a * float(margin) for a, block in blocks for orbit in block.orbits for margin in orbit.margins]
-    groups = multiplicities(np.sort(singular)[::-1], ROUNDING)
-    count = count_distinct(np.array(margins), ROUNDING)
+    groups = multiplicities(np.sort(singular)[::-1], IDEAL_ROUNDING)
+    count = count_distinct(np.array(margins), IDEAL_ROUNDING)
     return Match(fit.structure.name, fit.ideal, fit.distance, groups, count, _symmetry_order(fit.structure))
 
 
