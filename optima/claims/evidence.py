@@ -39,10 +39,6 @@ class Cases:
         """The named values of one case, as Python numbers and strings."""
         return {name: values[index].item() for name, values in self.at.items()}
 
-    def worst(self) -> int:
-        """Index of the smallest margin (nan counts as smallest)."""
-        return int(np.argmin(np.where(np.isnan(self.margin), -np.inf, self.margin)))
-
 
 def agreement(error: float | Array, tolerance: float) -> float | Array:
     """Margin of a claim of equality: 1 - error / tolerance, one where both sides agree and negative beyond it."""

@@ -14,7 +14,7 @@ from typing import Any
 from optima.claims.claim import NOTHING, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
-from optima.files import read_json, whole
+from optima.files import read_json, write
 from optima.model.inputs import LARGEST
 from optima.progress import Tell, Words, silent
 
@@ -151,8 +151,7 @@ def write_counterexample(outcome: Outcome, folder: Path) -> Path:
         "margin": finding.margin,
         "witness": {name: array.tolist() for name, array in finding.witness.items()},
     }
-    with whole(path) as stream:
-        stream.write((json.dumps(data, indent=1, default=float) + "\n").encode())
+    write(path, (json.dumps(data, indent=1, default=float) + "\n").encode())
     return path
 
 

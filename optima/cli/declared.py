@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from copy import copy
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -80,7 +81,7 @@ def file(help: str, *flags: str, **more: Any) -> Any:
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
     """The function with options as they are typed: as text, and one by one those of its groups.
 
-    A group is a parameter whose type is a dataclass; its fields are options.
+    A group is a parameter whose type is a dataclass; its fields are options, in the ``panel`` of the help that it has.
     """
     options: dict[str, Parameter] = {}
     groups: dict[str, type] = {}
@@ -91,7 +92,8 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
         if isinstance(kind, type) and is_dataclass(kind):
             groups[parameter.name] = kind
             inner = get_type_hints(kind, include_extras=True)
-            declared = [(each.name, inner[each.name], each.default) for each in fields(kind)]
+            panel = getattr(kind, "panel", None)
+            declared = [(each.name, _in_panel(inner[each.name], panel), each.default) for each in fields(kind)]
         else:
             declared = [(parameter.name, kind, parameter.default)]
         for name, hint, default in declared:
@@ -111,6 +113,14 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = Signature(list(options.values()))  # type: ignore[attr-defined]
     command.__annotations__ = {name: option.annotation for name, option in options.items()}
     return command
+
+
+def _in_panel(hint: Any, panel: str | None) -> Any:
+    """An option of a group."""
+    kind, declared = get_args(hint)
+    option = copy(declared.option if isinstance(declared, Typed) else declared)
+    option.rich_help_panel = panel
+    return Annotated[kind, replace(declared, option=option) if isinstance(declared, Typed) else option]
 
 
 def _text_of(hint: Any) -> Any:

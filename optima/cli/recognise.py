@@ -10,17 +10,13 @@ from optima.cli.compare import ArrayName, File, LabelFile, Transpose, network
 from optima.cli.declared import typed
 
 
-def _real(text: str, name: str) -> float:
-    return parse.real(text)
-
-
 def recognise(
     file: File,
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
     tolerance: Annotated[
-        float, typed("NUMBER", _real, "Relative distance up to which a structure gives its name.")
+        float, typed("NUMBER", parse.real, "Relative distance up to which a structure gives its name.")
     ] = 0.02,
     loss: options.Loss = "ce",
     as_json: options.AsJson = False,

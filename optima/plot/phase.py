@@ -18,7 +18,7 @@ from optima.model import Array, DeepUFM
 from optima.phases.ties import BETWEEN, BIFURCATION
 from optima.plot.figure import Figure, defaults
 from optima.plot.names import short
-from optima.plot.numbers import number
+from optima.plot.numbers import NAMES, fixed_words
 from optima.plot.ranks import rank_colour
 from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
@@ -51,9 +51,6 @@ LINES = {BIFURCATION: "bifurcation: one minimum\nloses its symmetry", BETWEEN: "
 
 Pair = tuple[float, float]
 Pairing = tuple[str, str]
-
-NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
-NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
 
 
 @defaults
@@ -330,14 +327,10 @@ def theorem1(problem: DeepUFM) -> bool:
 
 def _title(diagram: Diagram) -> str:
     """Which minimum is drawn: the best one known, unless every cell is proved."""
-    symbols = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
-    fixed = [
-        f"${symbols[name]} = {number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
-    ]
     squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
     proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
     minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
-    return f"{minimum}: {', '.join([*fixed, *squared])}"
+    return f"{minimum}: {', '.join([*fixed_words(diagram.fixed), *squared])}"
 
 
 def _marks(theorem: bool, proved: bool, lines: Mapping[str, float]) -> list[Any]:

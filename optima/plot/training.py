@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -128,12 +129,8 @@ def _draw_levels(axes: Axes, predicted: dict[str, float], height: float) -> None
         lowest = place
 
 
-def _ends(runs: Sequence[Run]) -> list[str]:
-    return [run.structure for run in runs]
-
-
 def _commonest(runs: Sequence[Run], count: int) -> list[Run]:
     """The run of least loss of each of the commonest structures."""
     ends = [run for run in runs if not run.diverged]
-    names = sorted(dict.fromkeys(_ends(ends)), key=lambda name: -_ends(ends).count(name))[:count]
+    names = [name for name, _ in Counter(run.structure for run in ends).most_common(count)]
     return [min((run for run in ends if run.structure == name), key=lambda run: run.loss) for name in names]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Picture
 from optima.files import remove
 from optima.plot.picture import write_picture
 from optima.progress import Part, Tell, silent
-from optima.reproduce.table import Row, write
+from optima.reproduce.rows import Row, write
 from optima.training import Progress
 
 

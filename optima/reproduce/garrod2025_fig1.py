@@ -12,7 +12,7 @@ from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
 from optima.plot.training import by_structure, draw_losses, draw_means
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.table import curve_rows
+from optima.reproduce.rows import curve_rows
 from optima.scales.losses import structure_losses
 from optima.training import Run, train
 

@@ -18,7 +18,7 @@ from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
 from optima.plot.training import draw_losses, draw_means
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.table import curve_rows
+from optima.reproduce.rows import curve_rows
 from optima.training import Run, predict, train
 
 FULL = DeepUFM(10, 3, 2.0**-9, 5, width=70, activation="relu")

@@ -11,7 +11,7 @@ from optima.model import DeepUFM
 from optima.plot.figure import Figure
 from optima.plot.numbers import number
 from optima.reproduce.figure import Workplace
-from optima.reproduce.table import Row, read, run_row
+from optima.reproduce.rows import Row, read, run_row
 from optima.training import train
 
 LR, SAMPLES, DEPTH = 0.5, 5, 2

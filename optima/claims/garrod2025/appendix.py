@@ -11,7 +11,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
 from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, step_sizes
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
 from optima.model.log_grid import log_grid
@@ -109,7 +109,8 @@ def theoremA3(
             first = sel_depth(K, R, rho)
             rows.append([K, R, rho, first])
             for multiple in multiples:
-                yield _gain(K, R, rho, first * multiple, np.array(regs))
+                gain, here = gains(*sel_lines(K, R, rho), first * multiple, np.array(regs))
+                yield Cases(gain, classes=K, ratios=R, shares=rho, depths=first * multiple, regs=here)
     yield Table(
         "Depth from which pairs cost less than SEL at equal scale",
         ["K", "R", "rho", "L_0"],
@@ -136,11 +137,3 @@ def sel_depth(K: int, R: int, rho: float, most: int = 400) -> int:
     last = min(comparison_depth(pairs, sel, 1.0), most)
     losing = [L for L in range(1, last + 1) if pairs.penalty(L) >= sel.penalty(L)]
     return (losing[-1] if losing else 0) + 1
-
-
-def _gain(K: int, R: int, rho: float, L: int, regs: np.ndarray) -> Cases:
-    sel, pairs = sel_lines(K, R, rho)
-    here = regs * 2 * np.log(K) / (L + 1)
-    (V, scale), (U, _) = sel.minimum(L, here), pairs.minimum(L, here)
-    alive = scale > 0
-    return Cases(((V - U) / V)[alive], classes=K, ratios=R, shares=rho, depths=L, regs=here[alive])

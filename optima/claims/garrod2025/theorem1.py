@@ -118,11 +118,10 @@ def _sharper(found: dict[tuple[int, int], Region]) -> Iterator[Remark]:
     beaten = {at: entry for at, entry in found.items() if not published_domain(*at) and entry.kind != "best everywhere"}
     for K in dict.fromkeys(K for K, _ in beaten):
         rows = {L: entry for (k, L), entry in beaten.items() if k == K}
-        parts = [f"L = {L}: {_above(entry)} to {entry.rival}" for L, entry in rows.items()]
+        above = {
+            L: f"lambda > {entry.boundary[0]:.6g}" if entry.boundary else "every lambda" for L, entry in rows.items()
+        }
+        parts = [f"L = {L}: {above[L]} to {entry.rival}" for L, entry in rows.items()]
         yield Remark(
             f"at K = {K} the simplex loses too ({'; '.join(parts)}); the table says how it is known", sharper=True
         )
-
-
-def _above(entry: Region) -> str:
-    return f"lambda > {entry.boundary[0]:.6g}" if entry.boundary else "every lambda"

@@ -10,7 +10,7 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, scale_ratio
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, scale_ratio
 from optima.model import Array
 from optima.model.log_grid import log_grid
 from optima.structures import catalogue
@@ -75,12 +75,8 @@ def compare(
     first = 2 if swapped else comparison_depth(low, high, scale_ratio(low, high))
     for multiple in multiples:
         L = first * multiple
-        # Shares of 2 log K / (L + 1), from which on all is zero.
-        here = regs * 2 * np.log(len(low.matrix)) / (L + 1)
-        (V, scale), (U, _) = high.minimum(L, here), low.minimum(L, here)
-        # Where X is best at zero there is nothing to show: M is never above the zero logits.
-        alive = scale > 0
-        yield Cases(((V - U) / V)[alive] - STRICT, depths=L, regs=here[alive], **at)
+        gain, here = gains(high, low, L, regs)
+        yield Cases(gain - STRICT, depths=L, regs=here, **at)
 
 
 def depths_of(high: Line, low: Line, regs: Array) -> tuple[int, int]:

@@ -49,7 +49,7 @@ def reduction(
         lifted = Reduction(problem).lift(rng.standard_normal((K, K)), rng=rng)
         error = abs(_regulariser(problem, lifted) / _schatten(problem, lifted, power) - 1)
         yield Cases(agreement(error, TOLERANCE), factors="balanced", **at)
-        others = _random_factors(problem, rng)
+        others = [rng.standard_normal(shape) for shape in problem.factor_shapes()]
         excess = 1 - _schatten(problem, others, power) / _regulariser(problem, others)
         yield Cases(excess, factors="random", **at)
 
@@ -62,10 +62,6 @@ def _schatten(problem: DeepUFM, factors: Sequence[Array], power: Callable[[int],
     s = np.linalg.svd(problem.logits(factors), compute_uv=False)
     L = problem.depth
     return (L + 1) / 2 * geometric_mean(problem.regs) * float(np.sum(s[s > 1e-9 * s[0]] ** power(L)))
-
-
-def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
 
 
 @claim(
