@@ -10,6 +10,10 @@ import numpy as np
 
 from optima.model import Array
 
+# The values of an axis.
+Ints = Sequence[int]
+Reals = Sequence[float]
+
 
 class Cases:
     r"""Instances of a claim with the margin by which it holds there.

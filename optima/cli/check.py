@@ -169,11 +169,5 @@ def _row(outcome: Outcome) -> list[str]:
     from optima.claims.report import shown_at, shown_number
 
     finding = outcome.finding
-    return [
-        outcome.claim.name,
-        finding.verdict,
-        shown_number(finding.margin),
-        shown_at(finding.at),
-        outcome.control_words,
-        f"{outcome.seconds:.1f}",
-    ]
+    margin, at, seconds = shown_number(finding.margin), shown_at(finding.at), f"{outcome.seconds:.1f}"
+    return [outcome.claim.name, finding.verdict, margin, at, outcome.control_words, seconds]

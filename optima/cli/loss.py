@@ -97,15 +97,8 @@ def _cells(entry: StructureLoss) -> list[str]:
     best, *others = entry.stationary
     singular = ", ".join(f"{value:.6g} x{count}" for value, count in entry.singular_values)
     stationary = "; ".join(f"{_scales(point.scales)} ({point.loss:.6g}, {point.kind})" for point in others)
-    return [
-        f"{best.loss:.12g}",
-        _scales(best.scales),
-        str(entry.rank),
-        singular,
-        f"{best.fit:.6g}",
-        f"{best.penalty:.6g}",
-        stationary,
-    ]
+    head = [f"{best.loss:.12g}", _scales(best.scales), str(entry.rank), singular]
+    return [*head, f"{best.fit:.6g}", f"{best.penalty:.6g}", stationary]
 
 
 def _scales(scales: tuple[float, ...]) -> str:

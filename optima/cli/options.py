@@ -103,14 +103,8 @@ class Problem:
     @property
     def model(self) -> DeepUFM:
         """The model that the options describe. Raises ValueError on bad input."""
-        return DeepUFM(
-            self.classes,
-            self.depth,
-            regularisation(self.reg, self.reg_per_factor),
-            self.samples,
-            self.width,
-            self.loss,
-        )
+        reg = regularisation(self.reg, self.reg_per_factor)
+        return DeepUFM(self.classes, self.depth, reg, self.samples, self.width, self.loss)
 
 
 def regularisation(reg: float | None, per_factor: tuple[float, ...] | None) -> float | tuple[float, ...]:

@@ -141,13 +141,6 @@ def _row(cell: dict, with_samples: bool) -> list[str]:
         for end in ("", "_2")
         if cell["singular_value" + end] is not None
     ]
-    return [
-        *(short(cell[key]) for key in keys),
-        short(cell["loss"]),
-        cell["winner"] or "",
-        ", ".join(map(short, scales)),
-        short(cell["rank"]),
-        ", ".join(singular),
-        *(short(cell[key]) for key in ("fit", "penalty", "win_by")),
-        cell["runner_up"] or "",
-    ]
+    head = [*(short(cell[key]) for key in (*keys, "loss")), cell["winner"] or "", ", ".join(map(short, scales))]
+    tail = [short(cell[key]) for key in ("fit", "penalty", "win_by")]
+    return [*head, short(cell["rank"]), ", ".join(singular), *tail, cell["runner_up"] or ""]

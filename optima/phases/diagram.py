@@ -177,15 +177,8 @@ def phase_diagram(
     steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
     rest = {name: value for name, value in fixed.items() if name not in (x, y)}
     grid = [[DeepUFM(**{**rest, across: row, along or x: step}) for step in steps] for row in rows]
-    build(
-        store,
-        [problem for line in grid for problem in line],
-        seed,
-        effort,
-        certify,
-        executors=executors,
-        progress=progress,
-    )
+    flat = [problem for line in grid for problem in line]
+    build(store, flat, seed, effort, certify, executors=executors, progress=progress)
     lines = [[_stored(store, problem) for problem in line] for line in grid]
     ties: list[list[Tie]] = [[] for _ in rows]
     for i, line in enumerate(lines):

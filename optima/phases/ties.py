@@ -110,14 +110,9 @@ class Branch:
         factors[1] *= self.objective.column[:, None]
         means = factors[0] @ factors[1].T
         description = recognise(means, loss=problem.loss, rank=reduction.rank(means)).description
-        return replace(
-            self.record,
-            problem=problem,
-            factors=factors,
-            loss=reduction.value(means),
-            description=description,
-            certificate=None,
-        )
+        loss = reduction.value(means)
+        found = replace(self.record, problem=problem, factors=factors, loss=loss, description=description)
+        return replace(found, certificate=None)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, Remark, Table
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark, Table
 from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
@@ -33,13 +33,7 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
 def theoremA1(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    swapped: bool = False,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, swapped: bool = False
 ) -> Iterator[Evidence]:
     """Margin: relative gain of M over X."""
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on, any class sizes")
@@ -64,12 +58,7 @@ def theoremA1(
     ),
 )
 def theoremA2(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    depths: Sequence[int],
-    *,
-    kept: int | None = None,
+    classes: Ints, ratios: Ints, shares: Reals, depths: Ints, *, kept: int | None = None
 ) -> Iterator[Evidence]:
     """Margins as in Theorem 3."""
     yield step("depth_limit", "check_zero", "zero is the global minimum from (L+1) lambda = 2 log K on")
@@ -93,13 +82,7 @@ def theoremA2(
     control=Control("the same at K = 3", {"least": 3}, {"classes": (3,)}),
 )
 def theoremA3(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    least: int = 4,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, least: int = 4
 ) -> Iterator[Evidence]:
     """Margin: relative gain of pairs over SEL, where the scale of SEL is positive."""
     yield step("depth_limit", "check_sel", "rank of pairs below K - 1 exactly for K >= 4", classes=least)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Remark, Table
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark, Table
 from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, scale_ratio
 from optima.model import Array
 from optima.model.log_grid import log_grid
@@ -33,9 +33,7 @@ STRICT = 1e-12
     deep={"classes": range(4, 17), "multiples": (1, 2, 3, 5, 10, 100), "regs": tuple(log_grid(1e-30, 1, 91))},
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
-def theorem2(
-    classes: Sequence[int], multiples: Sequence[int], regs: Sequence[float], *, swapped: bool = False
-) -> Iterator[Evidence]:
+def theorem2(classes: Ints, multiples: Ints, regs: Reals, *, swapped: bool = False) -> Iterator[Evidence]:
     """Margin: relative gain of M over X, at ``multiples`` of L_0, where the scale of X is positive."""
     yield whole("depth_limit")
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on")
@@ -69,7 +67,7 @@ def matrix_pairs(K: int, sizes: tuple[int, ...]) -> Iterator[tuple[str, Line, st
 
 
 def compare(
-    high: Line, low: Line, multiples: Sequence[int], regs: Array, at: dict[str, Any], swapped: bool = False
+    high: Line, low: Line, multiples: Ints, regs: Array, at: dict[str, Any], swapped: bool = False
 ) -> Iterator[Evidence]:
     """Gain of ``low`` over ``high`` from the explicit depth on, where the scale of ``high`` is positive."""
     first = 2 if swapped else comparison_depth(low, high, scale_ratio(low, high))

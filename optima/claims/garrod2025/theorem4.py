@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise, product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Lines, Reals, Remark, agreement
 from optima.claims.garrod2025.simplex_rivals import simplex_of
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
@@ -52,9 +52,7 @@ def largest_reg(classes: int, depth: int) -> float:
     ),
     proves=True,
 )
-def theorem4(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, kind: str = "minimum"
-) -> Iterator[Evidence]:
+def theorem4(classes: Ints, depths: Ints, regs: Reals, *, kind: str = "minimum") -> Iterator[Evidence]:
     """Margin: smallest nonzero eigenvalue over lambda, at shares ``regs`` of the largest lambda."""
     yield whole("simplex_hessian")
     yield step("simplex_hessian", "check_semidefinite", "semidefinite exactly from a = K (L-1)/(L+1) on")
@@ -71,7 +69,7 @@ def _scale(K: int, L: int, reg: float, samples: int, kind: str) -> float | None:
     return next((point.scales[0] for point in found if point.kind == kind and point.scales[0] > 0), None)
 
 
-def _spectra(K: int, L: int, regs: Sequence[float], kind: str) -> Iterator[Evidence]:
+def _spectra(K: int, L: int, regs: Reals, kind: str) -> Iterator[Evidence]:
     scales = []
     for share in regs:
         reg = share * largest_reg(K, L)
@@ -108,7 +106,7 @@ def distance(closed: Spectrum, found: Spectrum, reg: float) -> float:
     return float(np.max(np.abs(closed.all() - found.all() / reg)) / closed.spectral)
 
 
-def _sharper(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+def _sharper(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     yield Remark(
         "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 up "
         f"to lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, "

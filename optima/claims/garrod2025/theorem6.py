@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Lines, Remark, Table, agreement
 from optima.claims.garrod2025.theorem4 import PAPER_REGS, distance
 from optima.model import DeepUFM
 from optima.scales import best_scales
@@ -59,11 +59,7 @@ def limits(classes: int, depth: int, samples: int) -> tuple[float, float, float]
     proves=True,
 )
 def theorem6(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    samples: Sequence[int],
-    *,
-    unit: Callable[[int], float] = lambda classes: 1.0,
+    classes: Ints, depths: Ints, samples: Ints, *, unit: Callable[[int], float] = lambda classes: 1.0
 ) -> Iterator[Evidence]:
     """Margin: tolerance minus the relative distance of the ratio at scale 1e8 from the constant."""
     yield whole("hessian_norms")
@@ -110,13 +106,8 @@ def _paper() -> Iterator[Evidence]:
             a = float(best_scales(structure, L, reg, 5).scales[0])
             found = lifted_spectrum(DeepUFM(10, L, reg, samples=5, width=WIDTH), structure.shape([a]))
             error = distance(closed(10, L, a, 5, WIDTH), found, reg)
-            yield Cases(
-                agreement(error, 1e-9),
-                classes=10,
-                depths=L,
-                samples=5,
-                norm=f"all eigenvalues at {name}, lambda = {reg:g}",
-            )
+            words = f"all eigenvalues at {name}, lambda = {reg:g}"
+            yield Cases(agreement(error, 1e-9), classes=10, depths=L, samples=5, norm=words)
 
 
 def _exhibits() -> Iterator[Evidence]:
