@@ -84,19 +84,11 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     A group is a parameter whose type is a dataclass; its fields are options, in the ``panel`` of the help that it has.
     """
     options: dict[str, Parameter] = {}
-    groups: dict[str, type] = {}
     readers: dict[str, Reader] = {}
     hints = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
     for parameter in signature(function).parameters.values():
-        kind = hints[parameter.name]
-        if isinstance(kind, type) and is_dataclass(kind):
-            groups[parameter.name] = kind
-            inner = get_type_hints(kind, include_extras=True)
-            panel = getattr(kind, "panel", None)
-            declared = [(each.name, _in_panel(inner[each.name], panel), each.default) for each in fields(kind)]
-        else:
-            declared = [(parameter.name, kind, parameter.default)]
-        for name, hint, default in declared:
+        for name, hint, default in _declared(parameter, hints[parameter.name], parameter.name in groups):
             if get_origin(hint) is Annotated and isinstance(kind := get_args(hint)[1], Typed):
                 readers[name], hint, default = kind.read, _text_of(hint), _typed_default(default)
             default = Parameter.empty if default is MISSING else default
@@ -115,8 +107,16 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _declared(parameter: Parameter, kind: Any, group: bool) -> list[tuple[str, Any, Any]]:
+    """Names, types and defaults of the options that a parameter stands for: one, or those of a group."""
+    if not group:
+        return [(parameter.name, kind, parameter.default)]
+    hints, panel = get_type_hints(kind, include_extras=True), getattr(kind, "panel", None)
+    return [(each.name, _in_panel(hints[each.name], panel), each.default) for each in fields(kind)]
+
+
 def _in_panel(hint: Any, panel: str | None) -> Any:
-    """An option of a group."""
+    """An option under the heading of its group."""
     kind, declared = get_args(hint)
     option = copy(declared.option if isinstance(declared, Typed) else declared)
     option.rich_help_panel = panel
