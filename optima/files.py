@@ -177,14 +177,19 @@ def check_apart(path: Path | None, source: Path | None) -> None:
         raise ValueError(f"{path} is {source} itself; pass another name")
 
 
+def write(path: Path, data: bytes | memoryview) -> None:
+    """Bytes as a file, whole or not at all."""
+    with whole(path) as stream:
+        stream.write(data)
+
+
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Rows as CSV under a header, also where there are none; no number is an empty field."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with whole(path) as stream:
-        stream.write(text.getvalue().encode())
+    write(path, text.getvalue().encode())
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,7 @@ from optima.atlas.runs import Runs
 from optima.atlas.store import Past, Store
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.atlas.training import TrainingProgress, train
-from optima.atlas.verify import Check, TrainedCheck, add, check, check_trained
+from optima.atlas.verify import Check, add, check, check_trained
 from optima.workers.executors import dask, processes
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Runs",
     "Store",
     "Trained",
-    "TrainedCheck",
     "TrainingProgress",
     "add",
     "build",

@@ -44,18 +44,8 @@ class TrainingJob:
     def run(self) -> list[Trained]:
         """Train, and find the critical points."""
         settings = self.hyperparameters
-        training = descend(
-            self.problems,
-            lr=settings.lr,
-            steps=settings.steps,
-            seeds=self.seeds,
-            init=settings.init,
-            scale=settings.scale,
-            rule=settings.rule,
-            tolerance=settings.tolerance,
-            record=False,
-            threads=1,
-        )
+        kept = {name: getattr(settings, name) for name in ("lr", "steps", "init", "scale", "rule", "tolerance")}
+        training = descend(self.problems, seeds=self.seeds, record=False, threads=1, **kept)
         if settings.polish:
             training = training.polished()
         return [Trained.of(run, settings) for run in training.runs]

@@ -24,13 +24,13 @@ from optima.cli.declared import choice, file, integer, integers, numbers, typed,
 from optima.cli.menu import App
 from optima.cli.terminal import bar, resumable, say
 from optima.cli.terminal import show as show_table
-from optima.files import check_apart, whole
+from optima.files import check_apart, whole, write
 from optima.progress import Part
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.tables.export import FORMATS, open_sink
 
 if TYPE_CHECKING:
-    from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
+    from optima.atlas import Check, Hyperparameters, Record, Store
     from optima.model import DeepUFM
     from optima.workers.executors import Executors
 
@@ -86,16 +86,7 @@ class Cells(Place):
 
 
 NETCDF = "netcdf"
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n")),
-    Column("d", 3),
-    Column("objective", 5),
-    Column("loss"),
-    Column("rank", 1),
-    Column("structure", right=False),
-    Column("gap", 2),
-    Column("below catalogue", 4),
-)
+COLUMNS = columns_of("K L reg n d:3 objective:5 loss rank:1 <structure gap:2 below_catalogue:4")
 
 
 def _sizes(text: str, name: str) -> list[options.Sizes]:
@@ -297,8 +288,7 @@ def page(
     check_apart(out, store)
     with Store(store) as atlas:
         text = html(place.records(atlas)).encode()
-    with whole(out) as stream:
-        stream.write(text)
+    write(out, text)
     print(f"{out}: {len(text) / 1e6:.2f} MB")
 
 
@@ -313,7 +303,7 @@ def verify(store: File) -> None:
     with Store(store) as atlas, bar("verifying") as tell:
         total, done, worst, wrong = len(atlas) + len(Runs(atlas)), 0, 0.0, []
         again = (each for run in Runs(atlas).all() if (each := check_trained(run)) is not None)
-        results: Iterator[Check | TrainedCheck] = chain(map(check, atlas.records()), again)
+        results: Iterator[Check] = chain(map(check, atlas.records()), again)
         for result in results:
             done += 1
             worst = max(worst, result.error)

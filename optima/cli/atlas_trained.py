@@ -12,21 +12,12 @@ from typing import Any
 
 from optima.cli.terminal import show
 from optima.model import DeepUFM
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.tables.export import open_sink, short
 
 # Classes, depths and the ends of a range of lambda; None is all.
 Axes = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n", "d")),
-    Column("lr", 5),
-    Column("steps", 4),
-    Column("runs", 1),
-    Column("settled", 3),
-    Column("diverged", 3),
-    Column("ended at", right=False),
-    Column("best minimum known", 2, right=False),
-)
+COLUMNS = columns_of("K L reg n d lr:5 steps:4 runs:1 settled:3 diverged:3 <ended_at <best_minimum_known:2")
 # Class sizes are written out up to this many classes.
 FEW = 5
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from optima.checker import Verification
     from optima.proofs.convex.comparison import Comparison
     from optima.proofs.invariant.certificate import InvariantCertificate
-    from optima.proofs.invariant.chord_search import ChordSearch
     from optima.solution import Solution
 
 
@@ -93,9 +92,11 @@ def certify(
     if invariant is not None:
         unused = {"checkpoint": checkpoint is not None, "memory": memory != 4, "effort": effort != "normal"}
         unused["check-with"] = check_with is not None
-        _check_unused(unused)
+        for name in (name for name, given in unused.items() if given):
+            raise ValueError(f"--{name} is not used with --invariant; leave it out")
         with bar("certifying", known=False) as tell:
-            found = certify_invariant(model, invariant, gap, minutes, seed, lambda at: tell(_progress(at)), boxes)
+            said = lambda at: tell(f"bound {at.bound:.8g}, best {at.best:.8g}, {at.size} boxes")
+            found = certify_invariant(model, invariant, gap, minutes, seed, said, boxes)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget = budget_of(boxes, memory, minutes)
@@ -148,34 +149,23 @@ def _answer(
         raise typer.Exit(1)
 
 
-def _check_unused(given: dict[str, bool]) -> None:
-    for name, there in given.items():
-        if there:
-            raise ValueError(f"--{name} is not used with --invariant; leave it out")
-
-
-def _progress(search: ChordSearch) -> str:
-    return f"bound {search.bound:.8g}, best {search.best:.8g}, {search.size} boxes"
-
-
 def _invariant_text(found: InvariantCertificate, limit: int | None) -> str:
     """What is proved, among which logits."""
-    from optima.report.screen import paragraph
+    from optima.report.screen import labelled, paragraph
     from optima.report.words import problem_words
 
     among = f"logits invariant under {found.group_name}"
-    details = {
-        "problem": problem_words(found.problem),
-        "bound": f"{found.lower:.12g} (gap {found.gap:.2g} = 1 - bound / loss); {found.ended}",
-        "time": f"{found.seconds:.2f} s",
-    }
+    facts = [
+        ("problem", problem_words(found.problem)),
+        ("bound", f"{found.lower:.12g} (gap {found.gap:.2g} = 1 - bound / loss); {found.ended}"),
+        ("time", f"{found.seconds:.2f} s"),
+    ]
     lines = [
         f"best known among {among}: loss {found.upper:.12g}",
         f"proved only among {among}: none has a loss below {found.lower:.12g}",
         "nothing is proved of other logits: their loss may be lower",
     ]
-    rows = [paragraph(f"{label:<10}{words}", limit, 10) for label, words in details.items()]
-    return "\n".join([*(paragraph(line, limit) for line in lines), "", *rows])
+    return "\n".join([*(paragraph(line, limit) for line in lines), "", *labelled(facts, limit)])
 
 
 def _words(checked: Verification) -> str:

@@ -14,20 +14,13 @@ from optima.cli import options, parse
 from optima.cli.declared import file, word
 from optima.cli.terminal import bar, say, show
 from optima.progress import Part
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 
 if TYPE_CHECKING:
     from optima.claims import Claim, Outcome
 
 
-COLUMNS = (
-    Column("claim", right=False),
-    Column("verdict", right=False),
-    Column("worst margin", 2),
-    Column("at", 4, right=False),
-    Column("control", 1, right=False),
-    Column("s", 3),
-)
+COLUMNS = columns_of("<claim <verdict worst_margin:2 <at:4 <control:1 s:3")
 
 
 def _claims(incomplete: str) -> list[str]:
@@ -176,11 +169,5 @@ def _row(outcome: Outcome) -> list[str]:
     from optima.claims.report import shown_at, shown_number
 
     finding = outcome.finding
-    return [
-        outcome.claim.name,
-        finding.verdict,
-        shown_number(finding.margin),
-        shown_at(finding.at),
-        outcome.control_words,
-        f"{outcome.seconds:.1f}",
-    ]
+    margin, at, seconds = shown_number(finding.margin), shown_at(finding.at), f"{outcome.seconds:.1f}"
+    return [outcome.claim.name, finding.verdict, margin, at, outcome.control_words, seconds]

@@ -72,16 +72,8 @@ def compare(
         raise ValueError(f"the logits are of {found} classes, not {count}; leave --classes out, or pass other logits")
     model = replace(problem, classes=found, samples=1 if sizes is None else sizes).model
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
-    comparison = compared(
-        data["logits"],
-        model,
-        data.get("labels"),
-        features=data.get("features"),
-        weights=data.get("weights"),
-        transpose=transpose,
-        effort=effort,
-        progress=tell,
-    )
+    more = {name: data.get(name) for name in ("labels", "features", "weights")}
+    comparison = compared(data["logits"], model, **more, transpose=transpose, effort=effort, progress=tell)
     if plot is not None:
         comparison.plot(plot)
     print(json.dumps(comparison.as_dict(), allow_nan=False) if as_json else comparison)

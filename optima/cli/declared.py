@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from copy import copy
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -80,21 +81,14 @@ def file(help: str, *flags: str, **more: Any) -> Any:
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
     """The function with options as they are typed: as text, and one by one those of its groups.
 
-    A group is a parameter whose type is a dataclass; its fields are options.
+    A group is a parameter whose type is a dataclass; its fields are options, in the ``panel`` of the help that it has.
     """
     options: dict[str, Parameter] = {}
-    groups: dict[str, type] = {}
     readers: dict[str, Reader] = {}
     hints = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
     for parameter in signature(function).parameters.values():
-        kind = hints[parameter.name]
-        if isinstance(kind, type) and is_dataclass(kind):
-            groups[parameter.name] = kind
-            inner = get_type_hints(kind, include_extras=True)
-            declared = [(each.name, inner[each.name], each.default) for each in fields(kind)]
-        else:
-            declared = [(parameter.name, kind, parameter.default)]
-        for name, hint, default in declared:
+        for name, hint, default in _declared(parameter, hints[parameter.name], parameter.name in groups):
             if get_origin(hint) is Annotated and isinstance(kind := get_args(hint)[1], Typed):
                 readers[name], hint, default = kind.read, _text_of(hint), _typed_default(default)
             default = Parameter.empty if default is MISSING else default
@@ -111,6 +105,22 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = Signature(list(options.values()))  # type: ignore[attr-defined]
     command.__annotations__ = {name: option.annotation for name, option in options.items()}
     return command
+
+
+def _declared(parameter: Parameter, kind: Any, group: bool) -> list[tuple[str, Any, Any]]:
+    """Names, types and defaults of the options that a parameter stands for: one, or those of a group."""
+    if not group:
+        return [(parameter.name, kind, parameter.default)]
+    hints, panel = get_type_hints(kind, include_extras=True), getattr(kind, "panel", None)
+    return [(each.name, _in_panel(hints[each.name], panel), each.default) for each in fields(kind)]
+
+
+def _in_panel(hint: Any, panel: str | None) -> Any:
+    """An option under the heading of its group."""
+    kind, declared = get_args(hint)
+    option = copy(declared.option if isinstance(declared, Typed) else declared)
+    option.rich_help_panel = panel
+    return Annotated[kind, replace(declared, option=option) if isinstance(declared, Typed) else option]
 
 
 def _text_of(hint: Any) -> Any:

@@ -11,23 +11,14 @@ from optima.cli import options
 from optima.cli.declared import choice, integer
 from optima.cli.terminal import say, show
 from optima.model import DeepUFM
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.report.words import problem_words
 from optima.tables.export import Form, chosen, open_sink
 
 if TYPE_CHECKING:
     from optima.scales.losses import StructureLoss
 
-COLUMNS = (
-    Column("structure", right=False),
-    Column("loss"),
-    Column("scale", 2),
-    Column("rank", 1),
-    Column("singular values of Z", 3, right=False),
-    Column("fit", 4),
-    Column("penalty", 4),
-    Column("other scales", 5, right=False),
-)
+COLUMNS = columns_of("<structure loss scale:2 rank:1 <singular_values_of_Z:3 fit:4 penalty:4 <other_scales:5")
 
 
 TERMINAL = "terminal"
@@ -64,7 +55,8 @@ def loss(
     elif as_json:
         from optima.model.key import problem_dict
 
-        print(json.dumps({"problem": problem_dict(model), "structures": _as_dicts(found)}, allow_nan=False))
+        entries = {name: entry.as_dict() for name, entry in found.items()}
+        print(json.dumps({"problem": problem_dict(model), "structures": entries}, allow_nan=False))
     else:
         _print(model, found)
 
@@ -93,10 +85,6 @@ def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
     return row | {"fit": best.fit, "penalty": best.penalty}
 
 
-def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
-    return {name: entry.as_dict() for name, entry in found.items()}
-
-
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
     say(
@@ -109,15 +97,8 @@ def _cells(entry: StructureLoss) -> list[str]:
     best, *others = entry.stationary
     singular = ", ".join(f"{value:.6g} x{count}" for value, count in entry.singular_values)
     stationary = "; ".join(f"{_scales(point.scales)} ({point.loss:.6g}, {point.kind})" for point in others)
-    return [
-        f"{best.loss:.12g}",
-        _scales(best.scales),
-        str(entry.rank),
-        singular,
-        f"{best.fit:.6g}",
-        f"{best.penalty:.6g}",
-        stationary,
-    ]
+    head = [f"{best.loss:.12g}", _scales(best.scales), str(entry.rank), singular]
+    return [*head, f"{best.fit:.6g}", f"{best.penalty:.6g}", stationary]
 
 
 def _scales(scales: tuple[float, ...]) -> str:

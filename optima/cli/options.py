@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -103,14 +103,8 @@ class Problem:
     @property
     def model(self) -> DeepUFM:
         """The model that the options describe. Raises ValueError on bad input."""
-        return DeepUFM(
-            self.classes,
-            self.depth,
-            regularisation(self.reg, self.reg_per_factor),
-            self.samples,
-            self.width,
-            self.loss,
-        )
+        reg = regularisation(self.reg, self.reg_per_factor)
+        return DeepUFM(self.classes, self.depth, reg, self.samples, self.width, self.loss)
 
 
 def regularisation(reg: float | None, per_factor: tuple[float, ...] | None) -> float | tuple[float, ...]:
@@ -126,13 +120,15 @@ def regularisation(reg: float | None, per_factor: tuple[float, ...] | None) -> f
 class Columns:
     """What a file of rows holds, and how LaTeX sets it."""
 
+    panel: ClassVar[str] = "Files"
+
     columns: Annotated[
         list[str] | None,
-        names("Columns with commas, such as K,L,lambda,winner,loss; default all.", rich_help_panel="Files"),
+        names("Columns with commas, such as K,L,lambda,winner,loss; default all."),
     ] = None
-    digits: Annotated[int | None, integer("LaTeX: significant digits; default 6.", rich_help_panel="Files")] = None
-    caption: Annotated[str | None, word("LaTeX: the caption.", metavar="TEXT", rich_help_panel="Files")] = None
-    label: Annotated[str | None, word("LaTeX: the label.", rich_help_panel="Files")] = None
+    digits: Annotated[int | None, integer("LaTeX: significant digits; default 6.")] = None
+    caption: Annotated[str | None, word("LaTeX: the caption.", metavar="TEXT")] = None
+    label: Annotated[str | None, word("LaTeX: the label.")] = None
 
     def typeset(self, form: str) -> Form:
         """The format with what is asked of its LaTeX. Raises ValueError when that is asked of another format."""

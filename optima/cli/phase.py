@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 AXES = ("classes", "depth", "reg", "width", "samples")
 # Options of one kind of diagram only.
 _MINIMA = ("colour", "certify")
-_TRAINING = ("structure", "activation", *training_.NAMES)
 # What is drawn where nothing is said, without training and with it.
 _DRAWN = {False: ("reg", "depth"), True: ("width", "reg")}
 _VALUES: dict[bool, dict[str, Any]] = {
@@ -43,6 +43,17 @@ def _axis(text: str, name: str) -> str:
     if named is None:
         raise ValueError(f"there is no axis {shown(text)}; pass one of {', '.join(AXES)}")
     return named
+
+
+@dataclass(frozen=True)
+class Runs(training_.Training):
+    """The runs of a diagram, and what is drawn of them."""
+
+    structure: Annotated[
+        str | None,
+        word("Whose probability: a name, or global for the optimal one; default simplex, if any run ends there."),
+    ] = None
+    activation: options.Activation = "linear"
 
 
 def phase(
@@ -80,16 +91,8 @@ def phase(
     training: Annotated[
         bool, typer.Option("--training", help="Where gradient descent ends instead: P(structure) over many seeds.")
     ] = False,
-    structure: Annotated[
-        str | None,
-        word(
-            "Whose probability: a name, or global for the optimal one; default simplex, if any run ends there.",
-            rich_help_panel=training_.PANEL,
-        ),
-    ] = None,
-    activation: Annotated[str, choice("Linear or relu.", "linear", "relu", rich_help_panel=training_.PANEL)] = "linear",
     *,
-    runs: training_.Training,
+    runs: Runs,
 ) -> None:
     """Draw a phase diagram with solved boundaries; the data go to CSV files beside the first picture.
 
@@ -98,7 +101,7 @@ def phase(
     if training:
         training_.refuse(context, _MINIMA, "with --training, where it says nothing; leave it out")
     else:
-        training_.refuse(context, _TRAINING, "but nothing is trained; add --training")
+        training_.refuse(context, [each.name for each in fields(Runs)], "but nothing is trained; add --training")
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
     from optima.atlas import processes
     from optima.plot.picture import check_pictures, write_picture
@@ -124,9 +127,9 @@ def phase(
     asked = (first, second, axes, fixed)
     search = {"seed": seed, "effort": effort, "executors": processes(workers)}
     if training:
-        structure = None if structure is None else canonical(structure)
-        _check_structure(structure, classes, activation)
-        fixed["activation"] = activation
+        structure = None if runs.structure is None else canonical(runs.structure)
+        _check_structure(structure, classes, runs.activation)
+        fixed["activation"] = runs.activation
         figure, tables = _training(asked, store, search, runs, structure)
     else:
         figure, tables = _minima(asked, store, search, certify, colour)

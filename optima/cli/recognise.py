@@ -10,17 +10,13 @@ from optima.cli.compare import ArrayName, File, LabelFile, Transpose, network
 from optima.cli.declared import typed
 
 
-def _real(text: str, name: str) -> float:
-    return parse.real(text)
-
-
 def recognise(
     file: File,
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
     tolerance: Annotated[
-        float, typed("NUMBER", _real, "Relative distance up to which a structure gives its name.")
+        float, typed("NUMBER", parse.real, "Relative distance up to which a structure gives its name.")
     ] = 0.02,
     loss: options.Loss = "ce",
     as_json: options.AsJson = False,
@@ -34,17 +30,9 @@ def recognise(
     layout = laid_out(data["logits"], data.get("labels"), None, transpose)
     found = named(layout.means, tolerance, loss)
     if as_json:
-        facts = {
-            "name": found.name,
-            "distance": found.distance,
-            "nearest": [near._asdict() for near in found.nearest],
-            "rank": found.rank,
-            "multiplicities": list(found.multiplicities),
-            "distinct_margins": found.distinct_margins,
-            "symmetry_order": found.symmetry_order,
-            "tolerance": found.tolerance,
-            "notes": list(layout.notes),
-        }
+        names = "name distance rank multiplicities distinct_margins symmetry_order tolerance"
+        facts = {name: getattr(found, name) for name in names.split()}
+        facts |= {"nearest": [near._asdict() for near in found.nearest], "notes": list(layout.notes)}
         print(json.dumps(facts, allow_nan=False))
         return
     first, *others = found.nearest

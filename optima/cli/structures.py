@@ -58,20 +58,17 @@ def _as_dict(structure: Structure, summary: str, loss: str) -> dict[str, Any]:
     from optima.structures import WORDS
     from optima.structures.formula import Formula, terms
 
-    few = terms(structure) <= FEW_TERMS
+    blocks = structure.blocks()
+    values = [f"{float(sigma):.6g} x{count}" for block in blocks for sigma, count in block.singular]
+    command = f"optima formula '{structure.name}' --classes {structure.classes}"
     return {
         "name": structure.name,
         "also": list(WORDS.get(structure.name, ())),
         "what": summary,
         "rank": structure.rank,
-        "a class sees": "; or ".join(_sees(orbit) for block in structure.blocks() for orbit in block.orbits) or "zero",
-        "singular values": ", ".join(
-            f"{float(sigma):.6g} x{count}" for block in structure.blocks() for sigma, count in block.singular
-        )
-        or "none",
-        "loss": str(Formula(structure, loss).loss)
-        if few
-        else f"optima formula '{structure.name}' --classes {structure.classes}",
+        "a class sees": "; or ".join(_sees(orbit) for block in blocks for orbit in block.orbits) or "zero",
+        "singular values": ", ".join(values) or "none",
+        "loss": str(Formula(structure, loss).loss) if terms(structure) <= FEW_TERMS else command,
     }
 
 

@@ -15,7 +15,7 @@ from optima.cli.menu import Command as AnyCommand
 from optima.cli.terminal import bar, say, show
 from optima.cli.terminal import width as width_of_screen
 from optima.progress import Part
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.report.words import KINDS
 from optima.tables.export import FORMATS, Form, chosen, open_sink, short
 
@@ -28,17 +28,7 @@ if TYPE_CHECKING:
 TERMINAL = "terminal"
 # Rows of the list where no number is given.
 LISTED = "60"
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n", "loss")),
-    Column("winner", right=False),
-    Column("scale", 4),
-    Column("rank", 3),
-    Column("singular values", 7, right=False),
-    Column("fit", 6),
-    Column("penalty", 5),
-    Column("wins by", 1),
-    Column("over", 2, right=False),
-)
+COLUMNS = columns_of("K L reg n loss <winner scale:4 rank:3 <singular_values:7 fit:6 penalty:5 wins_by:1 <over:2")
 
 
 class Command(AnyCommand):
@@ -151,13 +141,6 @@ def _row(cell: dict, with_samples: bool) -> list[str]:
         for end in ("", "_2")
         if cell["singular_value" + end] is not None
     ]
-    return [
-        *(short(cell[key]) for key in keys),
-        short(cell["loss"]),
-        cell["winner"] or "",
-        ", ".join(map(short, scales)),
-        short(cell["rank"]),
-        ", ".join(singular),
-        *(short(cell[key]) for key in ("fit", "penalty", "win_by")),
-        cell["runner_up"] or "",
-    ]
+    head = [*(short(cell[key]) for key in (*keys, "loss")), cell["winner"] or "", ", ".join(map(short, scales))]
+    tail = [short(cell[key]) for key in ("fit", "penalty", "win_by")]
+    return [*head, short(cell["rank"]), ", ".join(singular), *tail, cell["runner_up"] or ""]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from optima.cli import options
-from optima.cli.declared import choice, file, integer, integers, number, numbers, word
+from optima.cli import training_options as training_
+from optima.cli.declared import file, integer, integers, numbers, word
 from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.progress import Part
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:
@@ -24,17 +24,14 @@ if TYPE_CHECKING:
 
 # Words for predictions that are not of a structure.
 SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
-COLUMNS = (
-    Column("seed"),
-    Column("loss"),
-    Column("rank", 2),
-    Column("structure", right=False),
-    Column("distance", 5),
-    Column("gradient", 4),
-    Column("steps", 4),
-    Column("ended", 3, right=False),
-    Column("heading for", 1, right=False),
-)
+COLUMNS = columns_of("seed loss rank:2 <structure distance:5 gradient:4 steps:4 <ended:3 <heading_for:1")
+
+
+@dataclass(frozen=True)
+class Runs(training_.Training):
+    """How runs are trained, at several learning rates."""
+
+    lr: Annotated[Any, numbers("Learning rate: numbers and ranges lo:hi:count.")] = 0.5
 
 
 def train(
@@ -44,20 +41,8 @@ def train(
     reg: Annotated[list[float] | None, numbers("Regularisation lambda of every factor: numbers, lo:hi:count.")] = None,
     reg_per_factor: options.RegPerFactor = None,
     samples: options.ClassSizes = 1,
-    lr: Annotated[Sequence[float], numbers("Learning rate: numbers and ranges lo:hi:count.")] = (0.5,),
-    steps: Annotated[int, integer("Largest number of steps.")] = 20_000,
-    seeds: Annotated[int, integer("Number of seeds: 10 stands for the seeds 0 to 9.")] = 10,
     loss: options.Loss = "ce",
     activation: options.Activation = "linear",
-    init: Annotated[
-        str, word("gaussian, spectral, hadamard, or a structure to begin near, such as pairs.")
-    ] = "gaussian",
-    scale: Annotated[float | None, number("Size of the initialisation; default 1, near a structure 1e-3.")] = None,
-    momentum: Annotated[float, word("Momentum, from 0 to below 1.", metavar="NUMBER")] = 0.0,
-    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False,
-    decay: Annotated[str, choice("Weight decay inside the velocity or outside.", "coupled", "decoupled")] = "coupled",
-    tolerance: Annotated[float, number("Relative gradient norm below which a run has settled.")] = 1e-5,
-    polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True,
     effort: options.Effort = "quick",
     backend: Annotated[str, word("Array library: numpy, torch, cupy or jax.")] = "numpy",
     device: Annotated[str | None, word("Its device, such as cuda.")] = None,
@@ -66,6 +51,8 @@ def train(
     plot: Annotated[Path | None, file("Draw loss curves and mean logits to this file.")] = None,
     as_json: options.AsJson = False,
     force: options.Force = False,
+    *,
+    runs: Runs,
 ) -> None:
     """Full-batch gradient descent from many seeds: where it ends, against every predicted loss."""
     from optima.training import Rule
@@ -73,21 +60,22 @@ def train(
 
     given: Sequence[float | None] = reg or [None]
     regs = [options.regularisation(value, reg_per_factor) for value in given]
-    check_cells(len(regs) * len(width) * len(lr))
+    cells = len(regs) * len(width) * len(runs.lr)
+    check_cells(cells)
     problems = [DeepUFM(classes, depth, value, samples, loss=loss, activation=activation) for value in regs]
-    pictures = _pictures(plot, len(problems) * len(width) * len(lr), force)
+    pictures = _pictures(plot, cells, force)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("training") as tell:
         training = descend(
             problems,
             width,
-            lr,
-            steps,
-            seeds,
-            init=init,
-            scale=scale,
-            rule=Rule(momentum, nesterov, decay),
-            tolerance=tolerance,
+            runs.lr,
+            runs.steps,
+            runs.seeds,
+            init=runs.init,
+            scale=runs.scale,
+            rule=Rule(runs.momentum, runs.nesterov, runs.decay),
+            tolerance=runs.tolerance,
             record=False,
             backend=backend,
             device=device,
@@ -95,16 +83,16 @@ def train(
             checkpoint=checkpoint,
             progress=lambda now: tell(Part(now.done, now.total, f"loss {now.loss:.6g}")),
         )
-    if polish:
+    if runs.polish:
         with resumable(way_on), bar("polishing") as tell:
             training = training.polished(lambda done, total: tell(Part(done, total)))
-    cells = training.compare(effort)
-    _draw(cells, pictures)
+    compared = training.compare(effort)
+    _draw(compared, pictures)
     if as_json:
-        found = [_as_dict(cell) for cell in cells]
+        found = [_as_dict(cell) for cell in compared]
         print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
     else:
-        for cell in cells:
+        for cell in compared:
             _print(cell)
 
 

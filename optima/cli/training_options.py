@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -14,31 +14,25 @@ from optima.cli.declared import choice, integer, number, word
 if TYPE_CHECKING:
     from optima.atlas import BuildProgress, Hyperparameters, TrainingProgress
 
-PANEL = "Training"
-
 
 @dataclass(frozen=True)
 class Training:
     """How runs are trained, and from which seeds."""
 
-    seeds: Annotated[int, integer("Number of seeds: 10 stands for the seeds 0 to 9.", rich_help_panel=PANEL)] = 10
-    steps: Annotated[int, integer("Largest number of steps.", rich_help_panel=PANEL)] = 20_000
-    lr: Annotated[float, number("Learning rate.", rich_help_panel=PANEL)] = 0.5
-    init: Annotated[str, word("gaussian, spectral, hadamard, or a structure to begin near.", rich_help_panel=PANEL)] = (
+    panel: ClassVar[str] = "Training"
+
+    seeds: Annotated[int, integer("Number of seeds: 10 stands for the seeds 0 to 9.")] = 10
+    steps: Annotated[int, integer("Largest number of steps.")] = 20_000
+    lr: Annotated[float, number("Learning rate.")] = 0.5
+    init: Annotated[str, word("gaussian, spectral, hadamard, or a structure to begin near, such as pairs.")] = (
         "gaussian"
     )
-    scale: Annotated[float | None, number("Size of the initialisation.", rich_help_panel=PANEL)] = None
-    momentum: Annotated[float, word("Momentum, from 0 to below 1.", metavar="NUMBER", rich_help_panel=PANEL)] = 0.0
-    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step.", rich_help_panel=PANEL)] = False
-    decay: Annotated[
-        str, choice("Weight decay inside the velocity or outside.", "coupled", "decoupled", rich_help_panel=PANEL)
-    ] = "coupled"
-    tolerance: Annotated[
-        float, number("Relative gradient norm below which a run has settled.", rich_help_panel=PANEL)
-    ] = 1e-5
-    polish: Annotated[
-        bool, typer.Option(help="Find the critical point each run was heading for.", rich_help_panel=PANEL)
-    ] = True
+    scale: Annotated[float | None, number("Size of the initialisation; default 1, near a structure 1e-3.")] = None
+    momentum: Annotated[float, word("Momentum, from 0 to below 1.", metavar="NUMBER")] = 0.0
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False
+    decay: Annotated[str, choice("Weight decay inside the velocity or outside.", "coupled", "decoupled")] = "coupled"
+    tolerance: Annotated[float, number("Relative gradient norm below which a run has settled.")] = 1e-5
+    polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True
 
     @property
     def hyperparameters(self) -> Hyperparameters:

@@ -56,7 +56,7 @@ class Phase:
     @property
     def label(self) -> str:
         """What the phase is called."""
-        return label(self.record)
+        return self.record.label
 
 
 @dataclass(frozen=True)
@@ -112,38 +112,23 @@ class Diagram:
 
     def table(self) -> list[dict[str, Any]]:
         """The solved cells, for a file of data."""
-        return [
-            {
-                self.across: row,
-                self.along or self.x: _value(record.problem, self.along or self.x),
-                "loss": record.loss,
-                "structure": record.structure,
-                "rank": record.rank,
-                "gap": None if math.isnan(record.gap) else record.gap,
-                "known_by": record.known_by,
-            }
+        at = lambda problem: problem.regs[0] if self.along == "reg" else getattr(problem, self.along or self.x)
+        rows = [
+            (row, at(r.problem), r.loss, r.structure, r.rank, None if math.isnan(r.gap) else r.gap, r.known_by)
             for row, records in zip(self.rows, self.cells, strict=True)
-            for record in records
+            for r in records
         ]
+        return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def boundaries(self) -> list[dict[str, Any]]:
         """The ties, for a file of data."""
-        return [
-            {
-                self.across: row,
-                self.along or self.x: math.exp(tie.at) if self.along == "reg" else tie.at,
-                "first": label(tie.first),
-                "second": label(tie.second),
-                "known_by": tie.known_by,
-            }
+        at = lambda place: math.exp(place) if self.along == "reg" else place
+        rows = [
+            (row, at(tie.at), tie.first.label, tie.second.label, tie.known_by)
             for row, ties in zip(self.rows, self.ties, strict=True)
             for tie in ties
         ]
-
-
-def label(record: Record) -> str:
-    """The name of a structure; codes without one are told apart by their rank."""
-    return record.label
+        return [dict(zip(self.boundary_columns, row, strict=True)) for row in rows]
 
 
 def phase_diagram(
@@ -192,22 +177,15 @@ def phase_diagram(
     steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
     rest = {name: value for name, value in fixed.items() if name not in (x, y)}
     grid = [[DeepUFM(**{**rest, across: row, along or x: step}) for step in steps] for row in rows]
-    build(
-        store,
-        [problem for line in grid for problem in line],
-        seed,
-        effort,
-        certify,
-        executors=executors,
-        progress=progress,
-    )
+    flat = [problem for line in grid for problem in line]
+    build(store, flat, seed, effort, certify, executors=executors, progress=progress)
     lines = [[_stored(store, problem) for problem in line] for line in grid]
     ties: list[list[Tie]] = [[] for _ in rows]
     for i, line in enumerate(lines):
         if along == "reg":
             lines[i], ties[i] = _refined(line, seed)
         elif along == "depth":
-            ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if label(a) != label(b)]
+            ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if a.label != b.label]
         progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
     strips = [_phases(i, line, ties[i], along) for i, line in enumerate(lines)]
     if along == "reg" and across == "depth":
@@ -234,7 +212,7 @@ def _refined(line: list[Record], seed: int) -> tuple[list[Record], list[Tie]]:
 
 def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[Record], list[Tie]]:
     """The cells solved between two neighbours that differ, and the ties there."""
-    if label(first) == label(second):
+    if first.label == second.label:
         return [], []
     low, high = (math.log(Reduction(record.problem).reg) for record in (first, second))
     tie = tie_in_reg(first, second, low, high)
@@ -250,7 +228,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
         return [], [tie]
     # A code that was followed to the tie may have become another on its way.
     near = [Branch.of(record).at(problem) for record in (first, second)]
-    if [label(record) for record in near] == [label(first), label(second)]:
+    if [record.label for record in near] == [first.label, second.label]:
         return [], [tie]
     there = dataclasses.replace(tie, first=near[0], second=near[1])
     return [], [*_parted(first, near[0]), there, *_parted(near[1], second)]
@@ -258,7 +236,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
 
 def _parted(first: Record, second: Record) -> list[Tie]:
     """The bifurcation between two names of one code that was followed."""
-    if label(first) == label(second):
+    if first.label == second.label:
         return []
     ends = (math.log(Reduction(record.problem).reg) for record in (first, second))
     return [tie_in_reg(first, second, *ends)]
@@ -335,8 +313,3 @@ def _smooth(before: Sequence[Phase], after: Sequence[Phase]) -> bool:
     """Whether straight lines between the ends of two strips are good enough."""
     alike = [phase.label for phase in before] == [phase.label for phase in after]
     return alike and all(abs(a.high - b.high) < FAR for a, b in zip(before, after, strict=True))
-
-
-def _value(problem: DeepUFM, axis: str) -> Any:
-    """The number of a problem on an axis."""
-    return problem.regs[0] if axis == "reg" else getattr(problem, axis)

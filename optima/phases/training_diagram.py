@@ -139,11 +139,8 @@ class TrainingDiagram:
         }
         names = self.structures(polished) + ([] if minimum is None else [GLOBAL])
         for name in names:
-            yield {**place, "counted": COUNTED[polished], **_row(cell.share(name, polished)), **facts}
-
-
-def _row(share: Share) -> dict[str, Any]:
-    return {"structure": share.structure, **share.as_dict()}
+            share = cell.share(name, polished)
+            yield {**place, "counted": COUNTED[polished], "structure": name, **share.as_dict(), **facts}
 
 
 def training_diagram(

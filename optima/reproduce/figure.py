@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
 from optima.files import remove
+from optima.model import DeepUFM
 from optima.plot.picture import write_picture
 from optima.progress import Part, Tell, silent
-from optima.reproduce.table import Row, write
-from optima.training import Progress
+from optima.reproduce.rows import Row, write
+from optima.training import Training, train
+
+LR = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,11 @@ class Workplace:
         self.stored.append(path)
         return path
 
-    def descending(self, now: Progress) -> None:
-        """Tell of the progress of gradient descent."""
-        self.tell(Part(now.done, now.total, f"loss {now.loss:.6g}"))
+    def train(self, problems: DeepUFM | Sequence[DeepUFM], part: str, steps: int, seeds: int, **more: Any) -> Training:
+        """Gradient descent at the learning rate of the figures, from its checkpoint where there is one."""
+        tell = lambda now: self.tell(Part(now.done, now.total, f"loss {now.loss:.6g}"))
+        checkpoint = self.checkpoint(part)
+        return train(problems, lr=LR, steps=steps, seeds=seeds, checkpoint=checkpoint, progress=tell, **more)
 
     def table(self, rows: Sequence[Row], path: Path | None = None) -> None:
         """Write rows as CSV, to the file of this figure or to another one."""

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
+from optima.reproduce.rows import Row
 from optima.reproduce.sweep import REG, WIDTH, cells, panels, settings, sweeps
-from optima.reproduce.table import Row
 from optima.training import Share
 
 COLLAPSE = "simplex"

@@ -11,10 +11,9 @@ from optima.model import DeepUFM
 from optima.plot.figure import Figure
 from optima.plot.numbers import number
 from optima.reproduce.figure import Workplace
-from optima.reproduce.table import Row, read, run_row
-from optima.training import train
+from optima.reproduce.rows import Row, read, run_row
 
-LR, SAMPLES, DEPTH = 0.5, 5, 2
+SAMPLES, DEPTH = 5, 2
 WIDTH, REG = "width", "reg"
 # The problems of each sweep.
 Problems = dict[str, list[DeepUFM]]
@@ -60,15 +59,8 @@ def _make(place: Workplace, wanted: Problems, steps: int, seeds: int) -> list[Ro
     """
     found: dict[DeepUFM, list[Row]] = {}
     for name, problems in wanted.items():
-        training = train(
-            [problem for problem in problems if problem not in found],
-            lr=LR,
-            steps=steps,
-            seeds=seeds,
-            record=False,
-            checkpoint=place.checkpoint(f"sweeps.{name}"),
-            progress=place.descending,
-        )
+        new = [problem for problem in problems if problem not in found]
+        training = place.train(new, f"sweeps.{name}", steps, seeds, record=False)
         for run in training.polished().runs:
             found.setdefault(run.problem, []).append(run_row(run))
     return [

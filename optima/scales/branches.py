@@ -53,7 +53,7 @@ class Branches(ABC):
         """The same for pairs that have one."""
 
     def fit(self, pairs: Index, scale: Array) -> Array:
-        """G(a)."""
+        """The data loss, G(a)."""
         return self.terms.take(pairs).value(scale)
 
     def zero_fit(self, pairs: Index) -> Array:

@@ -93,10 +93,6 @@ class RidgeBranches(Branches):
         low = np.minimum(self.ends(which, tau)[0], high)
         return newton(self._curve(which, tau, -1.0), low, high, low)
 
-    def fit(self, pairs: Index, scale: Array) -> Array:
-        """The data loss."""
-        return self.terms.take(pairs).residual(scale)
-
     def penalty(self, pairs: Index, log_scale: Array, reg: Array) -> Array:
         """(L/2) lam_eff^((L+1)/L) K^(1/L) q u^(1/L), and that of the last weight matrix."""
         q = 1 - self.flat[pairs]

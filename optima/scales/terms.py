@@ -178,7 +178,7 @@ class RidgeTerms(Terms):
         """G(0)."""
         return self.size / (2 * self.classes)
 
-    def residual(self, u: Array) -> Array:
+    def value(self, u: Array) -> Array:
         """The data loss alone: sum_i m_i (1 - x_i)^2 / (2K), and 1 / (2K) for each class without a mode."""
         missing = self.size - np.sum(self.multiplicity, axis=1)
         kept = 1 / (1 + u[:, None] * self.sigma**2)

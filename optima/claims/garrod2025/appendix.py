@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, step_sizes
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark, Table
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
 from optima.model.log_grid import log_grid
@@ -33,13 +33,7 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
 def theoremA1(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    swapped: bool = False,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, swapped: bool = False
 ) -> Iterator[Evidence]:
     """Margin: relative gain of M over X."""
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on, any class sizes")
@@ -64,12 +58,7 @@ def theoremA1(
     ),
 )
 def theoremA2(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    depths: Sequence[int],
-    *,
-    kept: int | None = None,
+    classes: Ints, ratios: Ints, shares: Reals, depths: Ints, *, kept: int | None = None
 ) -> Iterator[Evidence]:
     """Margins as in Theorem 3."""
     yield step("depth_limit", "check_zero", "zero is the global minimum from (L+1) lambda = 2 log K on")
@@ -93,13 +82,7 @@ def theoremA2(
     control=Control("the same at K = 3", {"least": 3}, {"classes": (3,)}),
 )
 def theoremA3(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    least: int = 4,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, least: int = 4
 ) -> Iterator[Evidence]:
     """Margin: relative gain of pairs over SEL, where the scale of SEL is positive."""
     yield step("depth_limit", "check_sel", "rank of pairs below K - 1 exactly for K >= 4", classes=least)
@@ -109,7 +92,8 @@ def theoremA3(
             first = sel_depth(K, R, rho)
             rows.append([K, R, rho, first])
             for multiple in multiples:
-                yield _gain(K, R, rho, first * multiple, np.array(regs))
+                gain, here = gains(*sel_lines(K, R, rho), first * multiple, np.array(regs))
+                yield Cases(gain, classes=K, ratios=R, shares=rho, depths=first * multiple, regs=here)
     yield Table(
         "Depth from which pairs cost less than SEL at equal scale",
         ["K", "R", "rho", "L_0"],
@@ -136,11 +120,3 @@ def sel_depth(K: int, R: int, rho: float, most: int = 400) -> int:
     last = min(comparison_depth(pairs, sel, 1.0), most)
     losing = [L for L in range(1, last + 1) if pairs.penalty(L) >= sel.penalty(L)]
     return (losing[-1] if losing else 0) + 1
-
-
-def _gain(K: int, R: int, rho: float, L: int, regs: np.ndarray) -> Cases:
-    sel, pairs = sel_lines(K, R, rho)
-    here = regs * 2 * np.log(K) / (L + 1)
-    (V, scale), (U, _) = sel.minimum(L, here), pairs.minimum(L, here)
-    alive = scale > 0
-    return Cases(((V - U) / V)[alive], classes=K, ratios=R, shares=rho, depths=L, regs=here[alive])

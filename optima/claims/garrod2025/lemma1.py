@@ -10,7 +10,7 @@ from scipy.optimize import root
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import geometric_mean
 
@@ -34,18 +34,13 @@ CRITICAL = 1e-10
     control=Control("balancedness without the weights lam_l, where they differ", {"weighted": False}),
     proves=True,
 )
-def lemma1(
-    classes: Sequence[int], depths: Sequence[int], seeds: Sequence[int], *, weighted: bool = True
-) -> Iterator[Evidence]:
+def lemma1(classes: Ints, depths: Ints, seeds: Ints, *, weighted: bool = True) -> Iterator[Evidence]:
     """Imbalance at random factors (against the gradients) and at critical points, at rational-looking sizes."""
     yield step("schatten_reduction", "check_balanced", "gradients and weights commute up to the imbalance, all shapes")
-    yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=_bracket)
+    bracket = lambda names: (names["mp"].mpf(1), names["mp"].mpf(5))
+    yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=bracket)
     for K, L, seed in product(classes, depths, seeds):
         yield from _cases(K, L, seed, weighted)
-
-
-def _bracket(names: dict) -> tuple:
-    return names["mp"].mpf(1), names["mp"].mpf(5)
 
 
 def _cases(K: int, L: int, seed: int, weighted: bool) -> Iterator[Evidence]:
@@ -53,30 +48,16 @@ def _cases(K: int, L: int, seed: int, weighted: bool) -> Iterator[Evidence]:
     for loss in ("ce", "mse"):
         regs = tuple(10 ** rng.uniform(-3, -2, L + 1))
         problem = DeepUFM(K, L, regs, width=3, loss=loss)
-        factors = _random(problem, rng)
+        factors = [rng.standard_normal(shape) for shape in problem.factor_shapes()]
         error = max(_identity_errors(problem, factors, weighted))
         yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, seeds=seed, point=f"random, {loss}")
         found = _critical(problem, factors)
         if found is not None:
             error = max([*_imbalances(problem, found, weighted), *_singular_errors(problem, found, weighted)])
-            yield Cases(
-                agreement(error, TOLERANCE),
-                dict(_named(found)),
-                classes=K,
-                depths=L,
-                seeds=seed,
-                point=f"critical, {loss}",
-            )
-
-
-def _named(factors: Sequence[Array]) -> Iterator[tuple[str, Array]]:
-    for index, factor in enumerate(factors[:-1], start=1):
-        yield f"W_{index}", factor
-    yield "H", factors[-1]
-
-
-def _random(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
+            names = (*(f"W_{index}" for index in range(1, L + 1)), "H")
+            witness = dict(zip(names, found, strict=True))
+            point = f"critical, {loss}"
+            yield Cases(agreement(error, TOLERANCE), witness, classes=K, depths=L, seeds=seed, point=point)
 
 
 def _chain(factors: Sequence[Array], values: Sequence) -> Iterator[tuple]:

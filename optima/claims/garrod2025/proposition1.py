@@ -9,7 +9,7 @@ import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.structures import named
@@ -30,9 +30,7 @@ TOLERANCE = 1e-10
     control=Control("pairs instead of the simplex", {"structure": "pairs"}, {"classes": (4,)}),
     proves=True,
 )
-def proposition1(
-    classes: Sequence[int], depths: Sequence[int], samples: Sequence[int], *, structure: str = "simplex"
-) -> Iterator[Evidence]:
+def proposition1(classes: Ints, depths: Ints, samples: Ints, *, structure: str = "simplex") -> Iterator[Evidence]:
     """Distances from the three properties, each relative to the size of its terms."""
     basis = "BASIS" if structure == "simplex" else "PAIR_BASIS"
     yield step("collapse", "check_collapse", "DNC1-3 by telescoping products", basis=lambda names: names[basis])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Grid, Ints, Reals, Remark, agreement
 from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -44,9 +44,9 @@ def published_domain(classes: int, depth: int) -> bool:
     proves=True,
 )
 def theorem7(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    regs: Sequence[float],
+    classes: Ints,
+    depths: Ints,
+    regs: Reals,
     *,
     domain: Callable[[int, int], bool] = published_domain,
     mapped: bool = True,
@@ -124,7 +124,7 @@ def _sum(main: Array, last: Array, rows: int, columns: int) -> Array:
     return out
 
 
-def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+def _map(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     wins = np.array([[relu_cost(K, L) < K - 1 for K in classes] for L in depths])
     published = np.array([[published_domain(K, L) for K in classes] for L in depths])
     labels = ["construction does not win", "wins, beyond the published domain", "wins, published"]

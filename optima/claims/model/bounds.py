@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import whole
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, Ints, Reals
 from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -46,11 +46,7 @@ def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
     proves=True,
 )
 def jensen_bound(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    regs: Sequence[float],
-    *,
-    rivals: Callable[[int], int] = lambda K: K - 1,
+    classes: Ints, depths: Ints, regs: Reals, *, rivals: Callable[[int], int] = lambda K: K - 1
 ) -> Iterator[Evidence]:
     """Margins: relative excess of fits and of the best losses over the bounds."""
     yield whole("lower_bounds")
@@ -80,7 +76,7 @@ def jensen_bound(
     control=Control("the sign of <D, M> reversed", {"sign": 1}, {"classes": (3,)}),
     proves=True,
 )
-def tangent_bound(classes: Sequence[int], seeds: Sequence[int], *, sign: int = -1) -> Iterator[Evidence]:
+def tangent_bound(classes: Ints, seeds: Ints, *, sign: int = -1) -> Iterator[Evidence]:
     """Margins: excess of the fit over the bound, and of the eigenvalues over the squared singular values."""
     yield whole("lower_bounds")
     for K in classes:

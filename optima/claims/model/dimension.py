@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Remark
+from optima.claims.evidence import Cases, Evidence, Ints, Remark
 from optima.claims.garrod2025.theorem5 import measured_dimension, published_dimension, spectra
 from optima.model import DeepUFM
 from optima.scales import best_scales
@@ -28,9 +28,7 @@ from optima.structures import catalogue
     control=Control("the count with mu(mu-1)/2 taken off for repeated values", {"corrected": True}, {"classes": (4,)}),
     proves=True,
 )
-def solution_dimension(
-    classes: Sequence[int], depths: Sequence[int], widths: Sequence[int], *, corrected: bool = False
-) -> Iterator[Evidence]:
+def solution_dimension(classes: Ints, depths: Ints, widths: Ints, *, corrected: bool = False) -> Iterator[Evidence]:
     """Margin: minus the difference of the counts; the excess of the ratio over one."""
     yield whole("solution_dimension")
     yield step("solution_dimension", "check_ratio", "the ratio grows, tends to (K-1)/r and starts at one or above")

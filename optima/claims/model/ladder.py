@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, Ints, Reals
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.search.ladder import search
@@ -30,7 +30,7 @@ DIRECTIONS = 30
     deep={"classes": range(3, 11), "depths": range(2, 9), "regs": (1e-4, 1e-3, 1e-2, 5e-2)},
     control=Control("the same at depth one", {}, {"classes": (4,), "depths": (1,), "regs": (1e-2,)}),
 )
-def ladder(classes: Sequence[int], depths: Sequence[int], regs: Sequence[float]) -> Iterator[Evidence]:
+def ladder(classes: Ints, depths: Ints, regs: Reals) -> Iterator[Evidence]:
     """Margin: least relative rise of f over random directions within the radius."""
     for K, L, reg in product(classes, depths, regs):
         problem = DeepUFM(K, L, reg)

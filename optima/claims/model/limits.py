@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.claims.garrod2025.depth_limit import least_rank, polygon
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
@@ -54,9 +54,7 @@ def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> f
     control=Control("the first order alone", {"order": 1}, {"classes": (10,), "depths": (3,)}),
     proves=True,
 )
-def small_reg(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, order: int = 2
-) -> Iterator[Evidence]:
+def small_reg(classes: Ints, depths: Ints, regs: Reals, *, order: int = 2) -> Iterator[Evidence]:
     """Margin: agreement of the relative remainder with zero, within (log l / l)^2 times 1 + spread of kappa."""
     yield whole("small_regularisation")
     for K, name in product(classes, ("simplex", "pairs", "polygon")):
@@ -83,7 +81,7 @@ def small_reg(
     control=Control("q_K = 1 for all K", {"rank": 1}, {"classes": (3,)}),
     proves=True,
 )
-def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator[Evidence]:
+def minimal_rank(classes: Ints, *, rank: int | None = None) -> Iterator[Evidence]:
     """Margin: least margin of a matrix of the stated rank."""
     yield step("minimal_rank", "check_rank_one", "rank one separates two classes only", classes=4)
     yield whole("minimal_rank")
@@ -109,7 +107,7 @@ def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator
     control=Control("the same for pairs", {"structure": "pairs"}, {"classes": (6,)}),
     proves=True,
 )
-def depth_one(classes: Sequence[int], regs: Sequence[float], *, structure: str = "simplex") -> Iterator[Evidence]:
+def depth_one(classes: Ints, regs: Reals, *, structure: str = "simplex") -> Iterator[Evidence]:
     """Margin: agreement of the certificate, at shares ``regs`` of 1/K."""
     yield whole("depth_one")
     for K, share in product(classes, regs):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, balanced_factors, center, geometric_mean
 
@@ -33,11 +33,7 @@ ROUNDING = 1e-13
     proves=True,
 )
 def reduction(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    seeds: Sequence[int],
-    *,
-    power: Callable[[int], float] = lambda L: 2 / (L + 1),
+    classes: Ints, depths: Ints, seeds: Ints, *, power: Callable[[int], float] = lambda L: 2 / (L + 1)
 ) -> Iterator[Evidence]:
     """Margins: agreement for balanced factors, relative excess for random ones."""
     yield whole("schatten_reduction")
@@ -49,7 +45,7 @@ def reduction(
         lifted = Reduction(problem).lift(rng.standard_normal((K, K)), rng=rng)
         error = abs(_regulariser(problem, lifted) / _schatten(problem, lifted, power) - 1)
         yield Cases(agreement(error, TOLERANCE), factors="balanced", **at)
-        others = _random_factors(problem, rng)
+        others = [rng.standard_normal(shape) for shape in problem.factor_shapes()]
         excess = 1 - _schatten(problem, others, power) / _regulariser(problem, others)
         yield Cases(excess, factors="random", **at)
 
@@ -62,10 +58,6 @@ def _schatten(problem: DeepUFM, factors: Sequence[Array], power: Callable[[int],
     s = np.linalg.svd(problem.logits(factors), compute_uv=False)
     L = problem.depth
     return (L + 1) / 2 * geometric_mean(problem.regs) * float(np.sum(s[s > 1e-9 * s[0]] ** power(L)))
-
-
-def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
 
 
 @claim(
@@ -81,9 +73,7 @@ def _random_factors(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
     control=Control("averaging over all samples instead of over each class", {"over": "all"}, {"classes": (3,)}),
     proves=True,
 )
-def averaging(
-    classes: Sequence[int], depths: Sequence[int], seeds: Sequence[int], *, over: str = "class"
-) -> Iterator[Evidence]:
+def averaging(classes: Ints, depths: Ints, seeds: Ints, *, over: str = "class") -> Iterator[Evidence]:
     """Margin: relative fall of f."""
     yield step(
         "schatten_reduction",
@@ -125,11 +115,7 @@ def _averaged(Z: Array, groups: NDArray[np.int64]) -> Array:
     proves=True,
 )
 def samples_(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    samples: Sequence[int],
-    *,
-    power: Callable[[int], float] = lambda L: 1 / (L + 1),
+    classes: Ints, depths: Ints, samples: Ints, *, power: Callable[[int], float] = lambda L: 1 / (L + 1)
 ) -> Iterator[Evidence]:
     """Margin: agreement of both values."""
     yield step("schatten_reduction", "check_samples", "n enters as n^(1/(L+1))")
@@ -153,9 +139,7 @@ def samples_(
     control=Control("half the power on the factors", {"share": 0.5}, {"classes": (4,)}),
     proves=True,
 )
-def rung_factors(
-    classes: Sequence[int], depths: Sequence[int], seeds: Sequence[int], *, share: float = 1.0
-) -> Iterator[Evidence]:
+def rung_factors(classes: Ints, depths: Ints, seeds: Ints, *, share: float = 1.0) -> Iterator[Evidence]:
     """Margins: relative excess for random factors, agreement for balanced ones."""
     yield whole("rung_factors")
     for K, L in product(classes, depths):

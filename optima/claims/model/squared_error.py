@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.model import DeepUFM
 from optima.search.ladder import search
 
@@ -37,12 +37,7 @@ TOLERANCE = 1e-8
     proves=True,
 )
 def squared_error(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    samples: Sequence[int],
-    shares: Sequence[float],
-    *,
-    side: str = "larger",
+    classes: Ints, depths: Ints, samples: Ints, shares: Reals, *, side: str = "larger"
 ) -> Iterator[Evidence]:
     """Margins: agreement of gamma and of the threshold; relative excess of descents on the factors."""
     yield whole("squared_error")

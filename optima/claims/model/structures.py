@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -31,7 +31,7 @@ TOLERANCE = 1e-10
     control=Control("the polygon with singular value K instead of K/2", {"doubled": "polygon"}, {"classes": (7,)}),
     proves=True,
 )
-def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = "") -> Iterator[Evidence]:
+def structures(classes: Ints, depths: Ints, *, doubled: str = "") -> Iterator[Evidence]:
     """Margin: agreement of the closed loss with that of the matrix, at the best scales."""
     yield whole("structure_losses")
     yield step("structure_losses", "check_two_distance", "strongly regular codes: singular value K/f, f times")
@@ -59,9 +59,7 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
     deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(log_grid(1e-100, 0.1, 101))},
     control=Control("the published form is the better one", {"sign": -1}, {"classes": (5,), "depths": (2,)}),
 )
-def odd_pairs(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, sign: int = 1
-) -> Iterator[Evidence]:
+def odd_pairs(classes: Ints, depths: Ints, regs: Reals, *, sign: int = 1) -> Iterator[Evidence]:
     """Margin: relative fall of the loss."""
     for K in (K for K in classes if K % 2):
         published, free = named("pairs", K), named("pairs-free", K)
@@ -93,9 +91,7 @@ REFERENCE = (
     control=Control("the exponent (L-1)/L in place of (L-1)/(L+1)", {"shift": 0}, {"classes": (4,), "depths": (2,)}),
     proves=True,
 )
-def scale(
-    classes: Sequence[int], depths: Sequence[int], scales: Sequence[float], *, shift: int = 1
-) -> Iterator[Evidence]:
+def scale(classes: Ints, depths: Ints, scales: Reals, *, shift: int = 1) -> Iterator[Evidence]:
     """Margin: agreement of the larger root found with the scale that lambda was made from."""
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:

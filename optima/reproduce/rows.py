@@ -16,15 +16,8 @@ Row = dict[str, Any]
 def run_row(run: Run) -> Row:
     """One run: its settings, where it ended and where it was heading for; None where there is no number."""
     problem, entry = run.problem, run.as_dict()
-    row: Row = {
-        "classes": problem.classes,
-        "depth": problem.depth,
-        "samples": problem.samples,
-        "activation": problem.activation,
-        "width": problem.width,
-        "reg": problem.reg,
-        "lr": run.lr,
-    }
+    names = ("classes", "depth", "samples", "activation", "width", "reg")
+    row: Row = {name: getattr(problem, name) for name in names} | {"lr": run.lr}
     kept = ("seed", "steps", "converged", "diverged", "loss", "relative_gradient", "rank", "structure")
     row |= {name: entry[name] for name in (*kept, "polished_loss", "polished_structure", "polished_verdict")}
     row["polished_rank"] = run.polished.rank if run.polished else None
