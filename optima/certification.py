@@ -16,6 +16,7 @@ from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
 from optima.relu.solve import search_networks
+from optima.scales.collapse import is_network
 from optima.search.ladder import search
 from optima.search.sweep import Progress, search_all
 from optima.solution import Solution
@@ -58,7 +59,7 @@ def solve(
     Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
     the ladder of ranks; garrod2025.
     """
-    if problem.activation == "relu" and problem.depth > 1:
+    if is_network(problem):
         return _network(problem, seed, effort, starts, ranks, progress)
     solution = search(problem, seed, effort, starts, ranks, progress, many)
     return replace(solution, proof=cheap_certificate(problem, solution.means))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -105,6 +105,18 @@ class Problem:
         """The model that the options describe. Raises ValueError on bad input."""
         reg = regularisation(self.reg, self.reg_per_factor)
         return DeepUFM(self.classes, self.depth, reg, self.samples, self.width, self.loss)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyProblem(Problem):
+    """The linear model or that with relu."""
+
+    activation: Activation = "linear"
+
+    @property
+    def model(self) -> DeepUFM:
+        """The model that the options describe. Raises ValueError on bad input."""
+        return replace(super().model, activation=self.activation)
 
 
 def regularisation(reg: float | None, per_factor: tuple[float, ...] | None) -> float | tuple[float, ...]:

@@ -15,16 +15,16 @@ from optima.cli.terminal import width as screen_width
 
 
 def solve(
-    problem: options.Problem,
+    problem: options.AnyProblem,
     seed: options.Seed = 0,
     effort: options.Effort = "normal",
     as_json: options.AsJson = False,
     logits: Annotated[bool, typer.Option("--logits", help="With --json: the class-mean logits too.")] = False,
-    plot: Annotated[Path | None, file("Draw the logits and the code to this file.")] = None,
+    plot: Annotated[Path | None, file("Draw the logits and the code, or the layers of a relu network.")] = None,
     save: Annotated[Path | None, file("Save the solution to this file (.npz).")] = None,
     force: options.Force = False,
 ) -> None:
-    """Best minimum known over logits of every rank, with the ladder of ranks and how the loss is known."""
+    """Best minimum known over logits, or relu networks, of every rank: the ladder of ranks, how the loss is known."""
     from optima.certification import solve as search
     from optima.report.solution import solution_text
 

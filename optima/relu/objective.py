@@ -133,7 +133,7 @@ class Objective:
         return layers, features, gates
 
     def _end(self, parts: list[Any], features: Any) -> tuple[Any, Any, list[Any]]:
-        """What depends on the last features alone: its value, its slope in them, the gradient in W_L if there is one."""
+        """What depends on the last features alone: value, slope in them, and the gradient in W_L where there is one."""
         if self.problem.loss == "mse":
             inverse = self._ridge_inverse(features)
             value = self.reg / 2 * np.sum(np.diagonal(inverse, axis1=-2, axis2=-1) * self.share, axis=-1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optima import html
 from optima.report.screen import columns_of, labelled, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
-from optima.scales.collapse import COLLAPSE, collapse_loss
+from optima.scales.collapse import collapse_loss, collapse_name, is_network
 from optima.solution.knowledge import PROVED, Knowledge
 from optima.structures.recognition.result import grouped
 
@@ -28,7 +28,7 @@ def solution_text(solution: Solution, limit: int | None = None) -> str:
     lines += ["", *labelled(_details(solution), limit)]
     rungs = [rung for rung in solution.ladder if rung.minima]
     if rungs:
-        title = "The ladder, the best of each rank:"
+        title = f"The ladder, the best of each {'rank' if solution.network is None else 'middle rank'}:"
         lines += ["", title, table_text(LADDER, [_rung(rung) for rung in rungs], limit)]
     notes = _notes(solution, rungs)
     return "\n".join([*lines, *([""] if notes else []), *(paragraph(note, limit, 2) for note in notes)])
@@ -36,21 +36,26 @@ def solution_text(solution: Solution, limit: int | None = None) -> str:
 
 def headline(solution: Solution) -> list[str]:
     """The best structure known with its loss, that against deep neural collapse, and what is proved."""
-    found = f"best minimum known: {_name(solution)}, rank {solution.rank}, loss {solution.loss:.12g}"
+    network = solution.network
+    rank = f"rank {solution.rank}" if network is None else f"middle rank {network.middle_rank}"
+    what = "minimum" if network is None else "network"
+    found = f"best {what} known: {_name(solution)}, {rank}, loss {solution.loss:.12g}"
     return [found, _against_collapse(solution), _proved(solution)]
 
 
 def _name(solution: Solution) -> str:
     if not solution.recognition.named:
-        return "a structure without a name"
+        return f"a {'structure' if solution.network is None else 'network'} without a name"
     name = solution.structure
-    return f"{name} (deep neural collapse)" if name == COLLAPSE[solution.problem.loss] else name
+    return f"{name} (deep neural collapse)" if name == collapse_name(solution.problem) else name
 
 
 def _against_collapse(solution: Solution) -> str:
     problem = solution.problem
-    name = COLLAPSE[problem.loss]
+    name = collapse_name(problem)
     collapse = collapse_loss(problem)
+    if collapse is None and is_network(problem) and not problem.balanced:
+        return "not compared with deep neural collapse: for relu and classes of different sizes its loss is not known"
     if collapse is None:
         return f"not compared with deep neural collapse: width {problem.width} has no room for its rank (the {name})"
     below = 1 - solution.loss / collapse if collapse else 0.0
@@ -82,10 +87,25 @@ def _details(solution: Solution) -> list[tuple[str, str]]:
         ("loss", f"{solution.loss:.12g}  (fit {solution.fit:.6g} + penalty {solution.penalty:.6g})"),
         ("structure", solution.recognition.description),
         ("rank", f"{solution.rank}, singular values of Z: {spectrum or 'none'}"),
+        *_layers(solution),
         ("margin", f"{solution.margin:.6g}, the least lead of a class over another in the logits"),
         ("known by", f"{solution.kind}; {solution.known_by}"),
         ("bound", _bound(solution)),
         ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
+    ]
+
+
+def _layers(solution: Solution) -> list[tuple[str, str]]:
+    """Neurons and ranks of the hidden layers of a network."""
+    if solution.network is None:
+        return []
+    hidden = solution.network.layers[:-1]
+    layers = [
+        f"M_{number + 2} {len(layer)} x {layer.shape[1]} of rank {rank}"
+        for number, (layer, rank) in enumerate(zip(hidden, solution.network.ranks, strict=False))
+    ]
+    return [
+        ("layers", "; ".join(layers) + "; before the activation, a row for each neuron and a column for each class")
     ]
 
 
@@ -111,6 +131,8 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
     notes = []
     met = {rung.minima[0].verdict for rung in rungs}
     notes += [f"{verdict}: {meaning}" for verdict, meaning in VERDICTS.items() if verdict in met]
+    if solution.network is not None:
+        return [*notes, *_network_notes(rungs)]
     if any(rung.minima[0].structure.startswith("unnamed") for rung in rungs):
         notes.append("unnamed: no formula of the catalogue gives these logits")
     if len(rungs) > 1 and any(not rung.starts for rung in rungs):
@@ -126,6 +148,15 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
             f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}; where starts were made there they all "
             "lost rank on the way or did not come to rest, and elsewhere lower ranks gave no hope"
         )
+    return notes
+
+
+def _network_notes(rungs: list[Rung]) -> list[str]:
+    notes = ["middle rank: the least rank of a hidden layer before the activation; starts: descents that ended there"]
+    if any(rung.minima[0].structure.startswith("unnamed") for rung in rungs):
+        notes.append("unnamed: no network of the catalogue has these singular values in all of its layers")
+    if any(not rung.starts for rung in rungs):
+        notes.append("starts 0: the minimum next to a named network")
     return notes
 
 
@@ -149,6 +180,7 @@ def solution_html(solution: Solution) -> str:
                 ("structure", solution.recognition.description),
                 ("loss", f"fit {solution.fit:.6g} + penalty {solution.penalty:.6g}"),
                 ("rank", f"{solution.rank}, singular values of Z: {spectrum}"),
+                *_layers(solution),
                 ("margin", f"{solution.margin:.6g}"),
                 ("known by", solution.known_by),
                 ("bound", _bound(solution)),

@@ -5,20 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import Reduction, geometric_mean
 from optima.scales.scale import best_scales
 from optima.structures import named
+from optima.structures.networks.collapse import Collapse
 
-# Deep neural collapse of either loss.
+# Deep neural collapse of either loss in the linear model, and of relu networks.
 COLLAPSE = {"ce": "simplex", "mse": "frame"}
+OF_NETWORKS = "collapse"
+
+
+def collapse_name(problem: DeepUFM) -> str:
+    """The name of deep neural collapse among the structures of a model."""
+    return OF_NETWORKS if is_network(problem) else COLLAPSE[problem.loss]
+
+
+def is_network(problem: DeepUFM) -> bool:
+    """Whether a relu acts somewhere: with one weight matrix there is none, and the model is the linear one."""
+    return problem.activation == "relu" and problem.depth > 1
 
 
 def collapse_loss(problem: DeepUFM) -> float | None:
     r"""min_a f(a S) over multiples of the simplex S (squared error: of the frame), whatever the sizes of the classes.
 
     All margins of S are equal, so that sizes n_c enter the penalty only: the loss is that of equal classes with n = 1
-    and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed.
+    and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed, and for relu
+    networks with classes of different sizes.
     """
+    if is_network(problem):
+        return _of_networks(problem)
     structure = named(COLLAPSE[problem.loss], problem.classes)
     if structure.rank > problem.max_rank:
         return None
@@ -30,3 +45,12 @@ def collapse_loss(problem: DeepUFM) -> float | None:
     singular = reduction.singular_values(structure.shape([1.0]))
     reg = reduction.reg * float(np.sum(singular**reduction.exponent)) / structure.rank
     return float(best_scales(structure, problem.depth, reg, loss=problem.loss).loss)
+
+
+def _of_networks(problem: DeepUFM) -> float | None:
+    """Least loss of relu networks with an orthogonal frame in every layer."""
+    network = Collapse(problem.classes)
+    if not problem.balanced or (problem.width is not None and network.width > problem.width):
+        return None
+    reg, samples = geometric_mean(problem.regs), int(problem.class_sizes[0])
+    return float(best_scales(network, problem.depth, reg, samples, problem.loss).loss)

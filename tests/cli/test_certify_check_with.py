@@ -86,7 +86,7 @@ def test_a_solver_without_an_answer_ends_with_one_and_leaves_the_proof(call):
         (["--width", "2"], "pass a width of at least 3 or none"),
         (["--classes", "41"], "at most 40 classes"),
         (["--depth", "2", "--loss", "mse"], "closed form"),
-        (["--check-with", "scip"], "'scip' is not"),
+        (["--check-with", "scip"], "check-with is 'scip'"),
     ],
 )
 def test_refusals_are_one_sentence_before_any_work(call, monkeypatch, arguments, message):
