@@ -52,7 +52,7 @@ def beside(path: Path) -> Iterator[BinaryIO]:
     """A new file in the folder of ``path``, unbuffered; it takes the place of ``path`` unless the block raises."""
     target = Path(os.path.realpath(path))
     partial = target.with_name(f".optima-{secrets.token_hex(8)}")
-    stream = _created(partial, path)
+    stream = created(partial, path)
     try:
         with stream:
             yield stream
@@ -77,9 +77,10 @@ class _Whole(io.FileIO):
         return len(view)
 
 
-def _created(partial: Path, path: Path) -> BinaryIO:
+def created(target: Path, path: Path) -> BinaryIO:
+    """A new file, unbuffered, on the way to ``path``. Raises ValueError where it cannot be made."""
     try:
-        return _Whole(partial, "x+")
+        return _Whole(target, "x+")
     except OSError as error:
         raise cannot_be_written(path, error) from None
 
@@ -176,14 +177,19 @@ def check_apart(path: Path | None, source: Path | None) -> None:
         raise ValueError(f"{path} is {source} itself; pass another name")
 
 
+def write(path: Path, data: bytes | memoryview) -> None:
+    """Bytes as a file, whole or not at all."""
+    with whole(path) as stream:
+        stream.write(data)
+
+
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Rows as CSV under a header, also where there are none; no number is an empty field."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with whole(path) as stream:
-        stream.write(text.getvalue().encode())
+    write(path, text.getvalue().encode())
 
 
 def remove(path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from optima.atlas.filling import Filling
 from optima.atlas.jobs import Job, jobs
 from optima.atlas.record import Record
 from optima.atlas.store import Store
@@ -13,6 +14,7 @@ from optima.limits import check_searchable
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import normalised
+from optima.progress import Tell, silent
 from optima.search.ladder import EFFORTS
 from optima.workers.executors import Executors, processes
 from optima.workers.work import work
@@ -22,45 +24,28 @@ FIND = 1e-9
 
 
 @dataclass
-class Progress:
-    """How far a build is: cells ``done`` of ``total`` since ``began``, how many were kept, and the best find.
+class BuildProgress(Filling):
+    """How far a build is, how many cells were kept, and the best find.
 
     ``find`` is the record that lies furthest, relative, below every named structure.
     """
 
-    total: int
-    done: int = 0
     kept: int = 0
-    lost: int = 0
     find: Record | None = None
-    began: float = field(default_factory=time.monotonic)
 
     @property
     def rate(self) -> float:
         """Cells a second."""
         return self.done / max(time.monotonic() - self.began, 1e-9)
 
-    @property
-    def fraction(self) -> float:
-        """Part of the cells that is done."""
-        return self.done / self.total if self.total else 1.0
-
-    @property
-    def seconds_left(self) -> float:
-        """Time to the end at the rate so far."""
-        return (self.total - self.done) / self.rate if self.done else float("inf")
-
     def count(self, records: list[Record], kept: list[Record]) -> None:
         """Take the records of a job and those that the atlas kept."""
         self.done += len(records)
+        self.finished = self.done
         self.kept += len(kept)
         for record in records:
             if record.gain > (FIND if self.find is None else self.find.gain):
                 self.find = record
-
-    def count_lost(self) -> None:
-        """A worker died; its job is run again."""
-        self.lost += 1
 
     def __str__(self) -> str:
         words = f"{self.done} of {self.total} cells, {self.rate:.3g} a second"
@@ -81,8 +66,8 @@ def build(
     certify: bool = False,
     again: bool = False,
     executors: Executors | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Progress:
+    progress: Tell = silent,
+) -> BuildProgress:
     r"""Solve the problems that an atlas lacks, and keep the better minimum of each.
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p \quad \text{for every } (K, L, \lambda, n, d)
@@ -116,12 +101,12 @@ def build(
     bare = [problem for problem, certified in known.items() if certify and not certified]
     records = {problem: record for problem in bare if (record := store.get(problem)) is not None}
     waiting = jobs(grid, known, records, seed, effort, certify)
-    state = Progress(sum(job.size for job in waiting))
-    tell = progress or (lambda now: None)
+    size = sum(job.size for job in waiting)
+    state = BuildProgress(size, size)
 
     def take(job: Job, found: list[Record]) -> None:
         state.count(found, store.put(found))
-        tell(state)
+        progress(state)
 
     work(waiting, executors or processes(), take, state.count_lost)
     return state

@@ -75,18 +75,9 @@ class Record(Content):
         means = factors[0] @ factors[1].T
         # From what is stored, so that a bound worked for later is the same.
         bound = cheap_certificate(problem, means) if certify and solution.proof is None else solution.proof
-        return cls(
-            problem,
-            factors,
-            Reduction(problem).value(means),
-            solution.recognition.description,
-            min(solution.candidates.values(), default=math.nan),
-            solution.known_by,
-            VERSION,
-            solution.seed,
-            solution.effort,
-            bound,
-        )
+        named = min(solution.candidates.values(), default=math.nan)
+        found = (problem, factors, Reduction(problem).value(means), solution.recognition.description, named)
+        return cls(*found, solution.known_by, VERSION, solution.seed, solution.effort, bound)
 
     @property
     def key(self) -> bytes:
@@ -135,18 +126,8 @@ class Record(Content):
 
     def solution(self) -> Solution:
         """The record as a solution: no ladder, no losses of other structures, no time."""
-        return Solution(
-            self.problem,
-            self.means,
-            self.recognition.seen(self.means, self.problem.loss),
-            (),
-            {},
-            self.known_by,
-            self.seed,
-            self.effort,
-            0.0,
-            self.certificate,
-        )
+        how = (self.known_by, self.seed, self.effort, 0.0, self.certificate)
+        return Solution(self.problem, self.means, self.recognition.seen(self.means, self.problem.loss), (), {}, *how)
 
 
 def split(problem: DeepUFM, means: Array) -> Array:

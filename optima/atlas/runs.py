@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from optima.atlas.schema import RUN
-from optima.atlas.store import AMONG, Store, check_crc, checksum
+from optima.atlas.schema import RUN, place_conditions
+from optima.atlas.store import Store, as_bytes, check_crc, checksum
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.model import DeepUFM
 from optima.model.foreign import check_fields
 from optima.model.key import problem_of, problem_text
 
-_RUN = """
-    SELECT problem, hyperparameters, seed, ending, steps, loss, gradient, structure, rank,
-        polished_loss, polished_structure, polished_rank, verdict, means, version, ledger.crc
-    FROM run JOIN training ON training.id = run.training
-        LEFT JOIN ledger ON ledger.kind = 2 AND ledger.key = training.id || '/' || seed
-"""
-
-# The fields of a run that are columns as they are, in the order of the query.
+# The fields of a run that are columns as they are.
 _FIELDS = (
     *("seed", "ending", "steps", "loss", "gradient", "structure", "rank"),
     *("polished_loss", "polished_structure", "polished_rank", "verdict"),
 )
+_RUN = f"""
+    SELECT problem, hyperparameters, {", ".join(_FIELDS)}, means, version, ledger.crc
+    FROM run JOIN training ON training.id = run.training
+        LEFT JOIN ledger ON ledger.kind = 2 AND ledger.key = training.id || '/' || seed
+"""
 
 
 class Runs:
@@ -37,47 +34,33 @@ class Runs:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store, self._connection = store, store._connection
+        self._store = store
 
     def put(self, runs: Iterable[Trained]) -> None:
         """Store the runs, all or none of them; on the disk when this returns."""
-        with self._store._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for run in runs:
-                    self._put(run)
-            except BaseException:
-                # A full disk has already rolled the transaction back.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._store.transaction():
+            for run in runs:
+                self._put(run)
 
     def _put(self, run: Trained) -> None:
-        means = None if run.means is None else np.ascontiguousarray(run.means, dtype="<f8").tobytes()
-        row = (run.seed, run.version, run.ending, run.steps, run.loss, run.gradient, run.structure, run.rank)
-        polished = (run.polished_loss, run.polished_structure, run.polished_rank, run.verdict)
+        means = None if run.means is None else as_bytes(run.means)
         training = self._training(run)
-        kept = self._connection.execute(
-            f"INSERT OR IGNORE INTO run VALUES ({','.join('?' * 14)})", (training, *row, *polished, means)
-        )
+        values = {name: getattr(run, name) for name in (*_FIELDS, "version")} | {"training": training, "means": means}
+        places = ",".join(f":{name}" for name in values)
+        kept = self._store.execute(f"INSERT OR IGNORE INTO run ({','.join(values)}) VALUES ({places})", values)
         if kept.rowcount:
             self._store.note(RUN, f"{training}/{run.seed}", checksum(run.structure, means or b""))
 
     def _training(self, run: Trained) -> int:
         key = (problem_text(trainable(run.problem)), run.hyperparameters.text)
         place = (run.problem.classes, run.problem.depth, mean_reg(run.problem), run.problem.width)
-        self._connection.execute(
-            "INSERT OR IGNORE INTO training (problem, hyperparameters, classes, depth, reg, width)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, *place),
-        )
+        names = "problem, hyperparameters, classes, depth, reg, width"
+        self._store.execute(f"INSERT OR IGNORE INTO training ({names}) VALUES (?, ?, ?, ?, ?, ?)", (*key, *place))
         query = "SELECT id FROM training WHERE problem = ? AND hyperparameters = ?"
-        return int(self._connection.execute(query, key).fetchone()[0])
+        return int(self._store.execute(query, key).fetchone()[0])
 
     def __len__(self) -> int:
-        with self._store._explained():
-            return int(self._connection.execute("SELECT count(*) FROM run").fetchone()[0])
+        return self._store.count("run")
 
     def seeds(self, problem: DeepUFM, hyperparameters: Hyperparameters) -> set[int]:
         """The seeds of the runs of a problem that are stored."""
@@ -87,13 +70,9 @@ class Runs:
         self, problem: DeepUFM, hyperparameters: Hyperparameters, seeds: Collection[int] | None = None
     ) -> list[Trained]:
         """The runs of a problem, those of some seeds or all, by seed."""
-        with self._store._explained():
-            rows = self._connection.execute(
-                f"{_RUN} WHERE problem = ? AND hyperparameters = ? ORDER BY seed",
-                (problem_text(trainable(problem)), hyperparameters.text),
-            )
-            runs = [self._store.decoded(_trained, row) for row in rows]
-            return [run for run in runs if seeds is None or run.seed in seeds]
+        query = f"{_RUN} WHERE problem = ? AND hyperparameters = ? ORDER BY seed"
+        runs = self._store.decoded(_trained, query, (problem_text(trainable(problem)), hyperparameters.text))
+        return [run for run in runs if seeds is None or run.seed in seeds]
 
     def all(
         self,
@@ -102,19 +81,9 @@ class Runs:
         regs: tuple[float, float] | None = None,
     ) -> Iterator[Trained]:
         """The runs that meet every condition given, by problem, hyperparameters and seed."""
-        clauses = ["1"]
-        values: list[float | str] = []
-        for column, allowed in (("classes", classes), ("depth", depths)):
-            if allowed is not None:
-                clauses.append(f"training.{column} {AMONG}")
-                values.append(json.dumps([int(value) for value in allowed]))
-        if regs is not None:
-            clauses.append("training.reg BETWEEN ? AND ?")
-            values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
+        clauses, values = place_conditions("training", classes, depths, regs)
         order = "classes, depth, reg, width, problem, hyperparameters, seed"
-        with self._store._explained():
-            for row in self._connection.execute(f"{_RUN} WHERE {' AND '.join(clauses)} ORDER BY {order}", values):
-                yield self._store.decoded(_trained, row)
+        return self._store.decoded(_trained, f"{_RUN} WHERE {' AND '.join(clauses)} ORDER BY {order}", values)
 
 
 def mean_reg(problem: DeepUFM) -> float:

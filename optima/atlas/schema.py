@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 # Marks an SQLite file as an atlas ("OPTM").
 APPLICATION = 0x4F50544D
@@ -85,8 +88,7 @@ LISTED: dict[str, tuple[str, str]] = {
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file, perhaps an empty one, to the newest version in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         # Another process may have done it while this one waited for the file.
         done = version_of(connection)
         for step in STEPS[done:]:
@@ -94,12 +96,37 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written within, all or none of it; on the disk when this ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
     except BaseException:
         # A full disk has already rolled the transaction back.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def place_conditions(
+    table: str, classes: Sequence[int] | None, depths: Sequence[int] | None, regs: tuple[float, float] | None
+) -> tuple[list[str], list[int | float | str]]:
+    """The conditions on the place of a row, as far as any are given, and the values in them."""
+    clauses = ["1"]
+    values: list[int | float | str] = []
+    for column, allowed in (("classes", classes), ("depth", depths)):
+        if allowed is not None:
+            # One of a list of any length, given as JSON.
+            clauses.append(f"{table}.{column} IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps([int(value) for value in allowed]))
+    if regs is not None:
+        clauses.append(f"{table}.reg BETWEEN ? AND ?")
+        values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
+    return clauses, values
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -9,7 +9,7 @@ import math
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,19 @@ from typing import Any
 import numpy as np
 
 from optima.atlas.record import Record
-from optima.atlas.schema import APPLICATION, CELL, HISTORY, LISTED, STEPS, UNKNOWN, WITHOUT_LEDGER, migrate, version_of
+from optima.atlas.schema import (
+    APPLICATION,
+    CELL,
+    HISTORY,
+    LISTED,
+    STEPS,
+    UNKNOWN,
+    WITHOUT_LEDGER,
+    migrate,
+    place_conditions,
+    transaction,
+    version_of,
+)
 from optima.files import opened, parse_json, read_arrays
 from optima.model import Array, DeepUFM
 from optima.model.foreign import check_real
@@ -50,8 +62,6 @@ _CELL = """
     FROM cell JOIN source ON source.id = cell.source LEFT JOIN certificate ON certificate.cell = cell.id
         LEFT JOIN ledger ON ledger.kind = 0 AND ledger.key = substr(cell.key, 1, 8)
 """
-# One of a list of any length, given as JSON.
-AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True)
@@ -193,12 +203,30 @@ class Store:
         except OverflowError:
             raise ValueError("a number has more than 63 bits; pass a smaller one") from None
 
-    def decoded(self, read: Callable[[tuple], Any], row: tuple) -> Any:
-        """What a row of the file says. Raises ValueError where that makes no sense."""
-        try:
-            return read(row)
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-            raise ValueError(f"{self.path} has a damaged row ({error}); pass an undamaged copy") from None
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within, all or none of it; on the disk when this ends."""
+        with self._explained(), transaction(self._connection):
+            yield
+
+    def execute(self, query: str, values: Sequence[Any] | Mapping[str, Any]) -> sqlite3.Cursor:
+        """Execute one statement of a transaction."""
+        return self._connection.execute(query, values)
+
+    def count(self, table: str) -> int:
+        """The number of rows of a table."""
+        with self._explained():
+            return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def decoded(self, read: Callable[[tuple], Any], query: str, values: Sequence[Any]) -> Iterator[Any]:
+        """What the rows that a query finds say. Raises ValueError where that makes no sense."""
+        with self._explained():
+            for row in self._connection.execute(query, values):
+                try:
+                    found = read(row)
+                except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+                    raise ValueError(f"{self.path} has a damaged row ({error}); pass an undamaged copy") from None
+                yield found
 
     def note(self, kind: int, key: bytes | str, crc: int) -> None:
         """Write into the ledger that a row is held, with the checksum of what it holds now."""
@@ -232,8 +260,7 @@ class Store:
         self._connection.close()
 
     def __len__(self) -> int:
-        with self._explained():
-            return int(self._connection.execute("SELECT count(*) FROM cell").fetchone()[0])
+        return self.count("cell")
 
     def put(self, records: Iterable[Record]) -> list[Record]:
         """Keep the records that are better than those stored, all or none of them; the ones that were kept.
@@ -241,17 +268,8 @@ class Store:
         The minimum replaced goes into the history. A certificate is kept when its lower bound is the higher one,
         whoever has the better minimum. Raises ValueError, and keeps nothing, when a loss lies under a proved bound.
         """
-        with self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                kept = [record for record in records if self._put(record)]
-            except BaseException:
-                # A full disk has already rolled the transaction back.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-        return kept
+        with self.transaction():
+            return [record for record in records if self._put(record)]
 
     def _put(self, record: Record) -> bool:
         if not math.isfinite(record.loss):
@@ -282,7 +300,7 @@ class Store:
 
     def _note_cell(self, record: Record) -> None:
         self.note(
-            CELL, record.key[:8], checksum(problem_text(record.problem), record.description, _bytes(record.factors))
+            CELL, record.key[:8], checksum(problem_text(record.problem), record.description, as_bytes(record.factors))
         )
 
     def _replace(self, record: Record, old: tuple[int, float, str, int, int]) -> None:
@@ -298,7 +316,7 @@ class Store:
 
     def _found(self, record: Record) -> tuple[float, str, int, float | None, bytes, int]:
         named = None if math.isnan(record.named) else record.named
-        return record.loss, record.description, record.rank, named, _bytes(record.factors), self._source(record)
+        return record.loss, record.description, record.rank, named, as_bytes(record.factors), self._source(record)
 
     def _source(self, record: Record) -> int:
         row = (record.version, record.seed, record.effort, record.known_by)
@@ -334,9 +352,7 @@ class Store:
 
     def get(self, problem: DeepUFM) -> Record | None:
         """The record of a problem, or None."""
-        with self._explained():
-            row = self._connection.execute(f"{_CELL} WHERE cell.key = ?", (content_key(problem),)).fetchone()
-            return None if row is None else self.decoded(_record, row)
+        return next(self.decoded(_record, f"{_CELL} WHERE cell.key = ?", (content_key(problem),)), None)
 
     def known(self, problems: Sequence[DeepUFM]) -> dict[DeepUFM, bool]:
         """Those of the problems that are stored, in their normal form, and whether each has a certificate."""
@@ -366,15 +382,7 @@ class Store:
 
         A structure is met by its name or by the whole description.
         """
-        clauses = ["1"]
-        values: list[int | float | str] = []
-        for column, allowed in (("classes", classes), ("depth", depths)):
-            if allowed is not None:
-                clauses.append(f"cell.{column} {AMONG}")
-                values.append(json.dumps([int(value) for value in allowed]))
-        if regs is not None:
-            clauses.append("cell.reg BETWEEN ? AND ?")
-            values += [regs[0] * (1 - 1e-12), regs[1] * (1 + 1e-12)]
+        clauses, values = place_conditions("cell", classes, depths, regs)
         if structure is not None:
             structure = canonical(structure)
             clauses.append("(structure = ? OR substr(structure, 1, ?) = ?)")
@@ -383,9 +391,7 @@ class Store:
             clauses.append("rank = ?")
             values.append(rank)
         query = f"{_CELL} WHERE {' AND '.join(clauses)} ORDER BY classes, depth, reg, problem"
-        with self._explained():
-            for row in self._connection.execute(query, values):
-                yield self.decoded(_record, row)
+        return self.decoded(_record, query, values)
 
     def history(self, problem: DeepUFM) -> list[Past]:
         """The minima of a problem that better ones replaced, first to last."""
@@ -424,7 +430,8 @@ def _packed(arrays: dict[str, Array]) -> bytes | None:
     return stream.getvalue()
 
 
-def _bytes(array: Array) -> bytes:
+def as_bytes(array: Array) -> bytes:
+    """The numbers of an array as they are stored."""
     return np.ascontiguousarray(array, dtype="<f8").tobytes()
 
 

@@ -108,17 +108,10 @@ class Trained(Content):
         if run.diverged:
             return cls(*head, None, None, run.structure, None)
         kept = cls(*head, run.loss, run.relative_gradient, run.structure, run.rank, means=run.means)
-        if run.polished is None:
+        if (end := run.polished) is None:
             return kept
-        end = run.polished
-        return replace(
-            kept,
-            polished_loss=end.loss,
-            polished_structure=end.structure,
-            polished_rank=end.rank,
-            verdict=end.verdict,
-            means=end.means,
-        )
+        polished = {f"polished_{name}": getattr(end, name) for name in ("loss", "structure", "rank")}
+        return replace(kept, **polished, verdict=end.verdict, means=end.means)
 
     @property
     def diverged(self) -> bool:

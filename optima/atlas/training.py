@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from optima.atlas.filling import Filling
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.limits import check_cells, check_trainable
 from optima.model import DeepUFM
 from optima.model.inputs import is_sequence, positive_integer
+from optima.progress import Tell, silent
 from optima.training import train as descend
 from optima.training.initial import Initialisation
 from optima.workers.executors import Executors, processes
@@ -43,55 +44,24 @@ class TrainingJob:
     def run(self) -> list[Trained]:
         """Train, and find the critical points."""
         settings = self.hyperparameters
-        training = descend(
-            self.problems,
-            lr=settings.lr,
-            steps=settings.steps,
-            seeds=self.seeds,
-            init=settings.init,
-            scale=settings.scale,
-            rule=settings.rule,
-            tolerance=settings.tolerance,
-            record=False,
-            threads=1,
-        )
+        kept = {name: getattr(settings, name) for name in ("lr", "steps", "init", "scale", "rule", "tolerance")}
+        training = descend(self.problems, seeds=self.seeds, record=False, threads=1, **kept)
         if settings.polish:
             training = training.polished()
         return [Trained.of(run, settings) for run in training.runs]
 
 
 @dataclass
-class TrainingProgress:
-    """How far training is: runs ``done`` of ``total``, and the part of the work that this was."""
+class TrainingProgress(Filling):
+    """How far training is, and how many runs diverged."""
 
-    total: int
-    work: int
-    done: int = 0
     diverged: int = 0
-    lost: int = 0
-    finished: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def fraction(self) -> float:
-        """Part of the work that is done; a run of a wide network is more of it than one of a narrow network."""
-        return self.finished / self.work if self.work else 1.0
-
-    @property
-    def seconds_left(self) -> float:
-        """Time to the end at the rate so far."""
-        passed = time.monotonic() - self.began
-        return passed * (1 / self.fraction - 1) if self.finished else float("inf")
 
     def count(self, job: TrainingJob, runs: Sequence[Trained]) -> None:
         """Take what a job found."""
         self.done += job.size
         self.finished += job.cost
         self.diverged += sum(run.diverged for run in runs)
-
-    def count_lost(self) -> None:
-        """A worker died; its job is run again."""
-        self.lost += 1
 
     def __str__(self) -> str:
         lost = f", {self.diverged} diverged" if self.diverged else ""
@@ -104,7 +74,7 @@ def train(
     hyperparameters: Hyperparameters | None = None,
     seeds: int | Sequence[int] = 10,
     executors: Executors | None = None,
-    progress: Callable[[TrainingProgress], None] | None = None,
+    progress: Tell = silent,
 ) -> TrainingProgress:
     r"""Gradient descent on the problems from every seed, as far as an atlas does not hold the runs.
 
@@ -135,12 +105,11 @@ def train(
     runs = Runs(store)
     waiting = cut({problem: _missing(runs, problem, settings, numbers) for problem in grid}, settings)
     state = TrainingProgress(sum(job.size for job in waiting), sum(job.cost for job in waiting))
-    tell = progress or (lambda now: None)
 
     def take(job: TrainingJob, found: list[Trained]) -> None:
         runs.put(found)
         state.count(job, found)
-        tell(state)
+        progress(state)
 
     work(waiting, executors or processes(), take, state.count_lost)
     return state

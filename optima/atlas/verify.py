@@ -24,64 +24,36 @@ AGREE = 1e-9
 
 @dataclass(frozen=True)
 class Check:
-    """The loss that a record claims and the all-parameter objective at its logits."""
+    """The loss that a record, or a run of its critical point, claims, and the all-parameter objective at its logits.
 
-    record: Record
-    objective: float
-
-    @property
-    def problem(self) -> DeepUFM:
-        """The model."""
-        return self.record.problem
-
-    @property
-    def stored(self) -> float:
-        """The loss that is claimed."""
-        return self.record.loss
-
-    @property
-    def error(self) -> float:
-        """Relative difference of the two."""
-        return _error(self.objective, self.record.loss)
-
-    @property
-    def holds(self) -> bool:
-        """Whether they agree up to rounding, and the loss is not under the certified bound."""
-        bound = self.record.certificate
-        return self.error <= AGREE and (bound is None or bound.lower <= self.objective * (1 + AGREE))
-
-
-@dataclass(frozen=True)
-class TrainedCheck:
-    """The loss that a run claims of its critical point, and the all-parameter objective at the logits there."""
+    ``bound`` is the certified one, if any.
+    """
 
     problem: DeepUFM
     stored: float
     objective: float
+    bound: float | None = None
 
     @property
     def error(self) -> float:
         """Relative difference of the two."""
-        return _error(self.objective, self.stored)
+        difference = abs(self.objective - self.stored)
+        return difference / abs(self.stored) if self.stored else difference
 
     @property
     def holds(self) -> bool:
-        """Whether they agree up to rounding."""
-        return self.error <= AGREE
+        """Whether they agree up to rounding, and the loss is not under the certified bound."""
+        return self.error <= AGREE and (self.bound is None or self.bound <= self.objective * (1 + AGREE))
 
 
-def _error(objective: float, stored: float) -> float:
-    return abs(objective - stored) / abs(stored) if stored else abs(objective)
-
-
-def check_trained(run: Trained) -> TrainedCheck | None:
+def check_trained(run: Trained) -> Check | None:
     """The loss of the critical point of a run again; None for runs without one and for relu networks.
 
     Where descent stopped, the factors are not balanced, so that the logits alone do not give the loss.
     """
     if run.polished_loss is None or run.means is None or run.problem.activation != "linear":
         return None
-    return TrainedCheck(run.problem, run.polished_loss, all_parameter_objective(run.problem, run.means))
+    return Check(run.problem, run.polished_loss, all_parameter_objective(run.problem, run.means))
 
 
 def check(record: Record) -> Check:
@@ -89,7 +61,8 @@ def check(record: Record) -> Check:
 
     .. math:: g(W_L \cdots W_1 H) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|_F^2 + \tfrac{\lambda_H}{2} \|H\|_F^2
     """
-    return Check(record, all_parameter_objective(record.problem, record.means))
+    bound = None if record.certificate is None else record.certificate.lower
+    return Check(record.problem, record.loss, all_parameter_objective(record.problem, record.means), bound)
 
 
 def all_parameter_objective(problem: DeepUFM, means: Array) -> float:

@@ -15,7 +15,9 @@ from optima.claims.evidence import Check
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED
 from optima.model.inputs import shown
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+# Values by axis.
+Axes = Mapping[str, Sequence[Any]]
+NOTHING: Axes = MappingProxyType({})
 # Claims of the library by name, in the order of their definition.
 REGISTRY: dict[str, Claim] = {}
 
@@ -29,7 +31,7 @@ class Control:
 
     statement: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    axes: Axes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Claim:
     how: str
     check: Check
     control: Control
-    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    deep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    axes: Axes = field(default_factory=dict)
+    deep: Axes = field(default_factory=dict)
     proves: bool = False
     file: Path | None = None
     recorded: str = ""
@@ -91,8 +93,8 @@ def claim(
     source: str = "",
     how: str = "exhaustive on a grid",
     control: Control,
-    axes: Mapping[str, Sequence[Any]] = NOTHING,
-    deep: Mapping[str, Sequence[Any]] = NOTHING,
+    axes: Axes = NOTHING,
+    deep: Axes = NOTHING,
     proves: bool = False,
     recorded: str = "",
 ) -> Callable[[Check], Claim]:

@@ -10,6 +10,10 @@ import numpy as np
 
 from optima.model import Array
 
+# The values of an axis.
+Ints = Sequence[int]
+Reals = Sequence[float]
+
 
 class Cases:
     r"""Instances of a claim with the margin by which it holds there.
@@ -38,10 +42,6 @@ class Cases:
     def where(self, index: int) -> dict[str, Any]:
         """The named values of one case, as Python numbers and strings."""
         return {name: values[index].item() for name, values in self.at.items()}
-
-    def worst(self) -> int:
-        """Index of the smallest margin (nan counts as smallest)."""
-        return int(np.argmin(np.where(np.isnan(self.margin), -np.inf, self.margin)))
 
 
 def agreement(error: float | Array, tolerance: float) -> float | Array:

@@ -6,18 +6,18 @@ import inspect
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optima.claims.claim import NOTHING, Claim
+from optima.claims.claim import NOTHING, Axes, Claim
 from optima.claims.evidence import Undecided
 from optima.claims.verdict import COUNTEREXAMPLE, HOLDS, PROVED, Finding
-from optima.files import read_json, whole
+from optima.files import read_json, write
 from optima.model.inputs import LARGEST
+from optima.progress import Tell, Words, silent
 
-Progress = Callable[[str, int], None]
 FORMAT = "optima counterexample 1"
 
 
@@ -26,7 +26,7 @@ class Outcome:
     """A claim, what was found, and what was found about its control (None when the control was not run)."""
 
     claim: Claim
-    axes: Mapping[str, Sequence[Any]]
+    axes: Axes
     finding: Finding
     control: Finding | None
     seconds: float
@@ -65,41 +65,29 @@ class Outcome:
 
 
 def run(
-    claim: Claim,
-    axes: Mapping[str, Sequence[Any]] = NOTHING,
-    deep: bool = False,
-    control: bool = True,
-    progress: Progress | None = None,
+    claim: Claim, axes: Axes = NOTHING, deep: bool = False, control: bool = True, progress: Tell = silent
 ) -> Outcome:
     """Check one claim on its axes, with those given in ``axes`` instead of its own, and then its control.
 
-    Axes that the claim does not have are ignored. ``progress`` is called with what is being checked and the
-    number of cases so far.
+    Axes that the claim does not have are ignored. ``progress`` is told what is being checked and the number of cases
+    so far.
     """
     began = time.perf_counter()
     own = {**claim.axes, **(claim.deep if deep else {})}
     own |= {name: tuple(values) for name, values in axes.items() if name in own}
-    tell = progress or (lambda what, count: None)
-    finding = _find(claim, own, {}, lambda count: tell(claim.name, count))
+    tell = lambda what: lambda count: progress(Words(f"{what}, {count} cases" if count else what))
+    finding = _find(claim, own, {}, tell(claim.name))
     refuted = None
     if control:
         false = claim.control
         # The control is a fixed statement: the default axes of the claim with its own changes.
-        refuted = _find(
-            claim,
-            {**claim.axes, **false.axes},
-            false.options,
-            lambda count: tell(f"control of {claim.name}", count),
-            stop=True,
-        )
+        axes = {**claim.axes, **false.axes}
+        refuted = _find(claim, axes, false.options, tell(f"control of {claim.name}"), stop=True)
     return Outcome(claim, own, finding, refuted, time.perf_counter() - began)
 
 
 def run_all(
-    claims: Iterable[Claim],
-    axes: Mapping[str, Sequence[Any]] = NOTHING,
-    deep: bool = False,
-    progress: Progress | None = None,
+    claims: Iterable[Claim], axes: Axes = NOTHING, deep: bool = False, progress: Tell = silent
 ) -> Iterator[Outcome]:
     """:func:`run` for several claims, one after another."""
     for claim in claims:
@@ -107,11 +95,7 @@ def run_all(
 
 
 def _find(
-    claim: Claim,
-    axes: Mapping[str, Sequence[Any]],
-    options: Mapping[str, Any],
-    tell: Callable[[int], None],
-    stop: bool = False,
+    claim: Claim, axes: Axes, options: Mapping[str, Any], tell: Callable[[int], None], stop: bool = False
 ) -> Finding:
     """The finding of a check; with ``stop`` it ends at the first counterexample."""
     finding = Finding(claim.proves)
@@ -151,8 +135,7 @@ def write_counterexample(outcome: Outcome, folder: Path) -> Path:
         "margin": finding.margin,
         "witness": {name: array.tolist() for name, array in finding.witness.items()},
     }
-    with whole(path) as stream:
-        stream.write((json.dumps(data, indent=1, default=float) + "\n").encode())
+    write(path, (json.dumps(data, indent=1, default=float) + "\n").encode())
     return path
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from optima.claims.claim import REGISTRY, Claim
+from optima.claims.claim import REGISTRY, Axes, Claim
 from optima.claims.run import read_counterexample
 from optima.model.inputs import shown
 
 
-def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Axes]:
     """The claims that targets name, and the axes that counterexamples among them prescribe.
 
     A target is the name of a claim, its last part where one claim has it (``theorem1``), the first part of several
@@ -89,7 +89,7 @@ def _last_part(name: str) -> str:
     return name.partition(".")[2]
 
 
-def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Mapping[str, Sequence[Any]]]:
+def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Axes]:
     data = read_counterexample(path)
     name, file = data["claim"], data.get("file")
     if file and not run_claims:
@@ -103,7 +103,7 @@ def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Mappi
     return [made[name]], data["axes"]
 
 
-def _check_axes(path: Path, made: Claim, axes: Mapping[str, Sequence[Any]]) -> None:
+def _check_axes(path: Path, made: Claim, axes: Axes) -> None:
     """Raise ValueError where an axis of the claim gets values of another kind than its own."""
     for name, values in axes.items():
         kinds = {_kind(value) for value in made.axes.get(name, ())}

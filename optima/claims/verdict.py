@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,11 +93,3 @@ class Finding:
             self.failed.append(f"the step '{proof.step}' of the proof fails: {error}")
         else:
             self.steps.append(proof.step)
-
-
-def find(evidence: Iterable[Evidence], proves: bool) -> Finding:
-    """The finding of a stream of evidence."""
-    finding = Finding(proves)
-    for piece in evidence:
-        finding.add(piece)
-    return finding

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,128 +19,123 @@ import typer
 
 from optima.cli import options, parse
 from optima.cli import training_options as training_
-from optima.cli.atlas_trained import Place, export_trained, show_trained, shown_reg, shown_sizes
+from optima.cli.atlas_trained import Axes, export_trained, show_trained, shown_reg, shown_sizes
+from optima.cli.declared import choice, file, integer, integers, numbers, typed, word
 from optima.cli.menu import App
-from optima.cli.progress import bar, resumable
-from optima.cli.terminal import say
+from optima.cli.terminal import bar, resumable, say
 from optima.cli.terminal import show as show_table
-from optima.files import check_apart, whole
-from optima.report.screen import Column
-from optima.tables.export import open_sink
+from optima.files import check_apart, whole, write
+from optima.progress import Part
+from optima.report.screen import columns_of
+from optima.tables.export import FORMATS, open_sink
 
 if TYPE_CHECKING:
-    from optima.atlas import Check, Hyperparameters, Record, Store, TrainedCheck
+    from optima.atlas import Check, Hyperparameters, Record, Store
     from optima.model import DeepUFM
     from optima.workers.executors import Executors
 
 app = App(help="Optimal losses over large grids, in one file that grows with every run.")
 
-File = Annotated[Path, typer.Argument(metavar=options.FILE, help="The atlas file.")]
-ClassList = Annotated[
-    str | None,
-    typer.Option("--classes", metavar=options.INTEGERS, help="Only these K: integers and ranges a:b[:step]."),
-]
-DepthList = Annotated[
-    str | None, typer.Option("--depths", metavar=options.INTEGERS, help="Only these L: integers and ranges.")
-]
-RegRange = Annotated[
-    str | None, typer.Option("--regs", metavar=options.NUMBERS, help="Only this lambda, or this range lo:hi.")
-]
-StructureName = Annotated[str | None, typer.Option("--structure", metavar=options.NAME, help="Only this structure.")]
-RankNumber = Annotated[str | None, typer.Option("--rank", metavar=options.INTEGER, help="Only logits of this rank.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The atlas file.")]
 
 
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n")),
-    Column("d", 3),
-    Column("objective", 5),
-    Column("loss"),
-    Column("rank", 1),
-    Column("structure", right=False),
-    Column("gap", 2),
-    Column("below catalogue", 4),
-)
+def _range(text: str, name: str) -> tuple[float, float]:
+    ends = [parse.positive_real(part, name) for part in text.split(":")]
+    if len(ends) > 2 or ends[0] > ends[-1]:
+        raise ValueError(f"{name} is {text!r}; pass one number, or a range lo:hi")
+    return ends[0], ends[-1]
 
 
-class Imbalance(StrEnum):
-    """How the sizes of the classes fall from the largest to the smallest."""
+@dataclass(frozen=True)
+class Place:
+    """Which cells or runs, by their place in the grid."""
 
-    long_tailed = "long-tailed"
-    step = "step"
+    classes: Annotated[list[int] | None, integers("Only these K: integers and ranges a:b[:step].", least=2)] = None
+    depths: Annotated[list[int] | None, integers("Only these L: integers and ranges.")] = None
+    regs: Annotated[tuple[float, float] | None, typed("NUMBERS", _range, "Only this lambda, or this range lo:hi.")] = (
+        None
+    )
+
+    @property
+    def axes(self) -> Axes:
+        """What is given, by axis."""
+        return self.classes, self.depths, self.regs
+
+    def records(self, atlas: Store) -> Iterator[Record]:
+        """The cells."""
+        return atlas.records(*self.axes)
 
 
-class Format(StrEnum):
-    """Formats of an export."""
+@dataclass(frozen=True)
+class Cells(Place):
+    """Which cells, by their minima too."""
 
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
-    latex = "latex"
-    parquet = "parquet"
-    netcdf = "netcdf"
+    structure: Annotated[str | None, word("Only this structure.")] = None
+    rank: Annotated[int | None, integer("Only logits of this rank.", least=0)] = None
+
+    def records(self, atlas: Store) -> Iterator[Record]:
+        """The cells. Raises ValueError for a name that no cell has and that is not one of a structure either."""
+        from optima.structures import HINTED, find, hint
+
+        name, numbers = self.structure, range(2, HINTED + 1)
+        # A name that no cell has may still be one of a structure.
+        unmet = name is not None and next(atlas.records(structure=name), None) is None
+        if name is not None and unmet and not any(find(name, K) for K in numbers):
+            raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
+        return atlas.records(*self.axes, name, self.rank)
+
+
+NETCDF = "netcdf"
+COLUMNS = columns_of("K L reg n d:3 objective:5 loss rank:1 <structure gap:2 below_catalogue:4")
+
+
+def _sizes(text: str, name: str) -> list[options.Sizes]:
+    """Numbers of samples of all classes, or sizes of each; a comma separates classes, as in optima solve."""
+    return [options.class_sizes(text)] if "," in text else [*parse.integers(text, name, 1)]
 
 
 @app.command("build")
 def build(
     context: typer.Context,
-    classes: Annotated[
-        str, typer.Option(metavar=options.INTEGERS, help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")
-    ],
-    depths: Annotated[str, typer.Option(metavar=options.INTEGERS, help="L: integers and ranges a:b[:step].")],
-    regs: Annotated[
-        str,
-        typer.Option(
-            metavar=options.NUMBERS, help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11."
-        ),
-    ],
-    store: Annotated[Path, typer.Option(metavar=options.FILE, help="The atlas file; created or added to.")],
+    classes: options.ClassGrid,
+    depths: options.DepthGrid,
+    regs: options.RegGrid,
+    store: Annotated[Path, file("The atlas file; created or added to.")],
     samples: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar=options.INTEGERS,
-            help="n per class: a number, a range, or K sizes with commas; may be given several times.",
+        list[list[options.Sizes]] | None,
+        typed(
+            "INTEGERS",
+            _sizes,
+            "n per class: a number, a range, or K sizes with commas; may be given several times.",
+            several=True,
         ),
     ] = None,
     imbalance: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.NUMBERS, help="Imbalance ratios, largest over smallest class: numbers and lo:hi:count."
-        ),
+        list[float] | None, numbers("Imbalance ratios, largest over smallest class: numbers and lo:hi:count.")
     ] = None,
     imbalance_type: Annotated[
-        Imbalance, typer.Option(help="Sizes n R^(-k/(K-1)), or n for half of the classes and n/R for the others.")
-    ] = Imbalance.long_tailed,
-    widths: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="Hidden widths d: integers and ranges; default wide.")
-    ] = None,
+        str,
+        choice("Sizes n R^(-k/(K-1)), or n for half of the classes and n/R for the others.", "long-tailed", "step"),
+    ] = "long-tailed",
+    widths: Annotated[list[int] | None, integers("Hidden widths d: integers and ranges; default wide.")] = None,
     loss: Annotated[
-        list[options.Loss] | None,
-        typer.Option(metavar="ce|mse", help="Cross-entropy (default) or squared error; may be given twice for both."),
+        list[str] | None,
+        choice("Cross-entropy (default) or squared error; may be given twice for both.", "ce", "mse", several=True),
     ] = None,
-    seed: options.Seed = "0",
-    effort: options.EffortOption = options.Effort.normal,
+    seed: options.Seed = 0,
+    effort: options.Effort = "normal",
     certify: Annotated[bool, typer.Option("--certify", help="Prove a lower bound of each cell too.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Solve cells that are stored too; the better stays.")] = False,
-    workers: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Processes; default one for each core.")
-    ] = None,
+    workers: options.Workers = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Dask: tcp://HOST:PORT of a cluster, or local to start one here."),
+        word("Dask: tcp://HOST:PORT of a cluster, or local to start one here.", metavar="ADDRESS"),
     ] = None,
     train: Annotated[
         bool, typer.Option("--train", help="Train each cell too, by gradient descent from many seeds; needs --widths.")
     ] = False,
-    seeds: training_.Seeds = "10",
-    steps: training_.Steps = "20000",
-    lr: training_.LearningRate = "0.5",
-    init: training_.Init = "gaussian",
-    scale: training_.Scale = None,
-    momentum: training_.Momentum = 0.0,
-    nesterov: training_.Nesterov = False,
-    decay: training_.DecayOption = training_.Decay.coupled,
-    tolerance: training_.Tolerance = "1e-5",
-    polish: training_.Polish = True,
+    *,
+    training: training_.Training,
 ) -> None:
     """Solve the cells of a grid that the atlas lacks; repeat the command to go on after any interruption."""
     from optima.atlas import Store, dask, processes
@@ -154,26 +149,24 @@ def build(
     if imbalance is None:
         training_.refuse(context, ("imbalance_type",), "without a ratio; add --imbalance")
     problems = grid(
-        parse.integers(classes, "classes", 2),
-        parse.integers(depths, "depths", 1),
-        parse.reals(regs, "regs"),
-        _sizes(samples or ["1"]),
-        [None] if widths is None else parse.integers(widths, "widths", 1),
-        [each.value for each in loss or [options.Loss.ce]],
-        [1.0] if imbalance is None else parse.reals(imbalance, "imbalance"),
-        imbalance_type.value,
+        classes,
+        depths,
+        regs,
+        [each for several in samples or [[1]] for each in several],
+        widths or [None],
+        loss or ["ce"],
+        imbalance or [1.0],
+        imbalance_type,
     )
-    settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
+    settings = training.hyperparameters
     if train:
         checked(problems, settings)
-    number, numbers = parse.integer(seed, "seed", 0), parse.integer(seeds, "seeds", 1)
-    count = None if workers is None else parse.integer(workers, "workers", 1)
-    executors = processes(count) if scheduler is None else dask(scheduler, count)
+    executors = processes(workers) if scheduler is None else dask(scheduler, workers)
     options.check_output(store, force=True)
     with Store(store, write=True) as atlas, resumable("repeat the command to go on"):
-        _solve(atlas, problems, number, effort.value, certify, again, executors)
+        _solve(atlas, problems, seed, effort, certify, again, executors)
         if train:
-            _train(atlas, problems, settings, numbers, executors)
+            _train(atlas, problems, settings, training.seeds, executors)
 
 
 def _solve(
@@ -181,8 +174,8 @@ def _solve(
 ) -> None:
     from optima.atlas import build as fill
 
-    with bar("atlas") as tell:
-        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=training_.telling(tell))
+    with bar("atlas", otherwise=training_.say_line) as tell:
+        done = fill(atlas, problems, seed, effort, certify, again, executors, progress=tell)
     print(f"{done.kept} cells solved or improved; {atlas.path} has {len(atlas)}")
 
 
@@ -190,42 +183,31 @@ def _train(atlas: Store, problems: list[DeepUFM], settings: Hyperparameters, see
     from optima.atlas import Runs
     from optima.atlas import train as descend
 
-    with bar("training") as tell:
-        done = descend(atlas, problems, settings, seeds, executors, training_.telling(tell))
+    with bar("training", otherwise=training_.say_line) as tell:
+        done = descend(atlas, problems, settings, seeds, executors, tell)
     print(f"{done.done} runs trained; {atlas.path} has {len(Runs(atlas))}")
-
-
-def _sizes(samples: list[str]) -> list[int | tuple[int, ...]]:
-    """Numbers of samples of all classes, and sizes of each; a comma separates classes, as in optima solve."""
-    found: list[int | tuple[int, ...]] = []
-    for text in samples:
-        found += [options.class_sizes(text)] if "," in text else parse.integers(text, "samples", 1)
-    return found
 
 
 @app.command("show")
 def show(
     store: File,
-    classes: ClassList = None,
-    depths: DepthList = None,
-    regs: RegRange = None,
-    structure: StructureName = None,
-    rank: RankNumber = None,
-    rows: Annotated[int, typer.Option(metavar=options.INTEGER, help="Rows shown before the rest is left out.")] = 60,
+    cells: Cells,
+    rows: Annotated[int, word("Rows shown before the rest is left out.", metavar="INTEGER")] = 60,
     history: Annotated[bool, typer.Option("--history", help="The minima that were replaced too.")] = False,
     trained: Annotated[bool, typer.Option("--trained", help="Where gradient descent ended, instead.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Cells of an atlas by number of classes, depth, lambda, structure and rank."""
-    if rows < 0:
-        raise ValueError(f"rows is {rows}; pass an integer of at least 0")
+    from optima.atlas import Store
+
+    options.check_rows(rows)
     if trained:
-        if structure is not None or rank is not None or history:
+        if cells.structure is not None or cells.rank is not None or history:
             raise ValueError("--trained has no --structure, --rank or --history; pass --classes, --depths or --regs")
-        show_trained(store, _place(classes, depths, regs), rows, as_json)
+        show_trained(store, cells.axes, rows, as_json)
         return
-    with _open(store) as atlas:
-        chosen = _chosen(atlas, classes, depths, regs, structure, rank)
+    with Store(store) as atlas:
+        chosen = cells.records(atlas)
         if as_json:
             print(json.dumps({"cells": [_as_dict(atlas, record, history) for record in chosen]}, allow_nan=False))
             return
@@ -246,40 +228,36 @@ def show(
 @app.command("export")
 def export(
     store: File,
-    out: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
-    ] = None,
+    out: Annotated[Path | None, file("File to write; default standard output.")] = None,
     format: Annotated[
-        Format, typer.Option(metavar="FORMAT", help="csv, json, markdown, latex, parquet or netcdf.")
-    ] = Format.csv,
-    classes: ClassList = None,
-    depths: DepthList = None,
-    regs: RegRange = None,
-    structure: StructureName = None,
-    rank: RankNumber = None,
+        str, choice("csv, json, markdown, latex, parquet or netcdf.", *FORMATS, NETCDF, metavar="FORMAT")
+    ] = "csv",
+    *,
+    cells: Cells,
     trained: Annotated[bool, typer.Option("--trained", help="The runs of gradient descent, instead.")] = False,
     force: options.Force = False,
 ) -> None:
     """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
-    from optima.atlas.export import SCHEMA, batches, dataset
+    from optima.atlas import Store
+    from optima.atlas.export import CELLS, dataset
 
     check_apart(out, store)
     if trained:
-        if structure is not None or rank is not None or format is Format.netcdf:
+        if cells.structure is not None or cells.rank is not None or format == NETCDF:
             raise ValueError("--trained has no --structure, --rank or netcdf; pass --classes, --depths or --regs")
-        export_trained(store, _place(classes, depths, regs), out, format.value, force)
+        export_trained(store, cells.axes, out, format, force)
         return
 
-    with _open(store) as atlas:
-        chosen = _chosen(atlas, classes, depths, regs, structure, rank)
-        if format is Format.netcdf:
+    with Store(store) as atlas:
+        chosen = cells.records(atlas)
+        if format == NETCDF:
             if out is None:
                 raise ValueError("netcdf cannot be written to standard output; pass --out FILE")
             options.check_output(out, force)
             _write_netcdf(dataset(chosen), out)
             return
-        with open_sink(out, format.value, SCHEMA, sys.stdout.buffer, force) as sink:
-            for batch in batches(chosen):
+        with open_sink(out, format, CELLS.schema, sys.stdout.buffer, force) as sink:
+            for batch in CELLS.batches(chosen):
                 sink.write(batch)
     print(f"{sink.count} cells written", file=sys.stderr)
 
@@ -298,21 +276,19 @@ def _write_netcdf(arrays: Any, out: Path) -> None:
 @app.command("page")
 def page(
     store: File,
-    out: Annotated[Path, typer.Option(metavar=options.FILE, help="HTML file to write.")],
-    classes: ClassList = None,
-    depths: DepthList = None,
-    regs: RegRange = None,
+    out: Annotated[Path, file("HTML file to write.")],
+    place: Place,
     force: options.Force = False,
 ) -> None:
     """One HTML file to explore the atlas with, in a browser and without a network."""
+    from optima.atlas import Store
     from optima.page import atlas_page as html
 
     options.check_output(out, force)
     check_apart(out, store)
-    with _open(store) as atlas:
-        text = html(_chosen(atlas, classes, depths, regs, None, None)).encode()
-    with whole(out) as stream:
-        stream.write(text)
+    with Store(store) as atlas:
+        text = html(place.records(atlas)).encode()
+    write(out, text)
     print(f"{out}: {len(text) / 1e6:.2f} MB")
 
 
@@ -322,18 +298,18 @@ def verify(store: File) -> None:
 
     So it is when cells, bounds or runs are gone that the file says it holds.
     """
-    from optima.atlas import Runs, check, check_trained
+    from optima.atlas import Runs, Store, check, check_trained
 
-    with _open(store) as atlas, bar("verifying") as tell:
+    with Store(store) as atlas, bar("verifying") as tell:
         total, done, worst, wrong = len(atlas) + len(Runs(atlas)), 0, 0.0, []
         again = (each for run in Runs(atlas).all() if (each := check_trained(run)) is not None)
-        results: Iterator[Check | TrainedCheck] = chain(map(check, atlas.records()), again)
+        results: Iterator[Check] = chain(map(check, atlas.records()), again)
         for result in results:
             done += 1
             worst = max(worst, result.error)
             if not result.holds:
                 wrong.append(result)
-            tell(done, total, "")
+            tell(Part(done, total))
         lost, listed = atlas.lost(), atlas.has_ledger
     for result in wrong:
         print(f"{result.problem}: stored {result.stored:.12g}, its weights have {result.objective:.12g}")
@@ -375,50 +351,10 @@ def add(
         print(f"{path}: {record.description}, loss {record.loss:.12g}: {kept}")
 
 
-def _open(path: Path) -> Store:
-    from optima.atlas import Store
-
-    return Store(path)
-
-
-def _chosen(
-    atlas: Store, classes: str | None, depths: str | None, regs: str | None, structure: str | None, rank: str | None
-) -> Any:
-    number = None if rank is None else parse.integer(rank, "rank", 0)
-    if structure is not None:
-        _check_structure(atlas, structure)
-    return atlas.records(*_place(classes, depths, regs), structure, number)
-
-
-def _check_structure(atlas: Store, name: str) -> None:
-    """Raise ValueError for a name that no cell has and that is not one of a structure either."""
-    from optima.structures import HINTED, find, hint
-
-    if next(atlas.records(structure=name), None) is None:
-        numbers = range(2, HINTED + 1)
-        if not any(find(name, K) for K in numbers):
-            raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
-
-
-def _place(classes: str | None, depths: str | None, regs: str | None) -> Place:
-    return (
-        None if classes is None else parse.integers(classes, "classes", 2),
-        None if depths is None else parse.integers(depths, "depths", 1),
-        None if regs is None else _range(regs),
-    )
-
-
-def _range(text: str) -> tuple[float, float]:
-    ends = [parse.positive_real(part, "regs") for part in text.split(":")]
-    if len(ends) > 2 or ends[0] > ends[-1]:
-        raise ValueError(f"regs is {text!r}; pass one number, or a range lo:hi")
-    return ends[0], ends[-1]
-
-
 def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
-    from optima.atlas.export import row
+    from optima.atlas.export import CELLS
 
-    out = {**row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
+    out = {**CELLS.row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
     before = atlas.history(record.problem) if history else []
     return out | ({"history": [vars(past) | {"structure": past.structure} for past in before]} if history else {})
 

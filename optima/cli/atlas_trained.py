@@ -12,26 +12,17 @@ from typing import Any
 
 from optima.cli.terminal import show
 from optima.model import DeepUFM
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.tables.export import open_sink, short
 
 # Classes, depths and the ends of a range of lambda; None is all.
-Place = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n", "d")),
-    Column("lr", 5),
-    Column("steps", 4),
-    Column("runs", 1),
-    Column("settled", 3),
-    Column("diverged", 3),
-    Column("ended at", right=False),
-    Column("best minimum known", 2, right=False),
-)
+Axes = tuple[Sequence[int] | None, Sequence[int] | None, tuple[float, float] | None]
+COLUMNS = columns_of("K L reg n d lr:5 steps:4 runs:1 settled:3 diverged:3 <ended_at <best_minimum_known:2")
 # Class sizes are written out up to this many classes.
 FEW = 5
 
 
-def show_trained(path: Path, place: Place, rows: int, as_json: bool) -> None:
+def show_trained(path: Path, place: Axes, rows: int, as_json: bool) -> None:
     """One line for each problem and setting of the hyperparameters: how many runs ended at which structure."""
     from optima.atlas import Runs, Store
 
@@ -77,13 +68,13 @@ def _as_dict(problem: DeepUFM, settings: Any, runs: Sequence[Any]) -> dict[str, 
     }
 
 
-def export_trained(path: Path, place: Place, out: Path | None, form: str, force: bool) -> None:
+def export_trained(path: Path, place: Axes, out: Path | None, form: str, force: bool) -> None:
     """One row for each run."""
     from optima.atlas import Runs, Store
-    from optima.atlas.export_runs import SCHEMA, batches
+    from optima.atlas.export import RUNS
 
-    with Store(path) as atlas, open_sink(out, form, SCHEMA, sys.stdout.buffer, force) as sink:
-        for batch in batches(Runs(atlas).all(*place)):
+    with Store(path) as atlas, open_sink(out, form, RUNS.schema, sys.stdout.buffer, force) as sink:
+        for batch in RUNS.batches(Runs(atlas).all(*place)):
             sink.write(batch)
     print(f"{sink.count} runs written", file=sys.stderr)
 

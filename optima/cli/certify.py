@@ -5,69 +5,66 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optima.cli import options, parse
-from optima.cli.progress import bar, from_checkpoint, line, resumable
-from optima.cli.terminal import say
+from optima.cli.declared import file, integer, number, typed
+from optima.cli.terminal import bar, from_checkpoint, resumable, say
 from optima.cli.terminal import width as screen_width
+from optima.progress import Part
 
 if TYPE_CHECKING:
     from optima.checker import Verification
     from optima.proofs.invariant.certificate import InvariantCertificate
-    from optima.proofs.invariant.chord_search import ChordSearch
     from optima.solution import Solution
 
 
+def _group(text: str, name: str) -> tuple[int, ...]:
+    """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
+    return tuple(parse.integer(order, name, 2) for order in text.split("x"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(options.Problem):
+    """The linear model, whose classes a group may say."""
+
+    classes: Annotated[Any, integer("Number of classes K; left out with --invariant.", least=2)] = None
+
+
 def certify(
-    depth: options.Depth,
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; left out with --invariant.")
-    ] = None,
-    reg: options.Reg = None,
-    reg_per_factor: options.RegPerFactor = None,
-    samples: options.ClassSizes = "1",
-    width: options.Width = None,
-    loss: options.LossOption = options.Loss.ce,
-    gap: Annotated[str, typer.Option(metavar=options.NUMBER, help="Relative gap at which the proof is done.")] = "1e-6",
+    problem: Problem,
+    gap: Annotated[float, number("Relative gap at which the proof is done.")] = 1e-6,
     boxes: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.INTEGER, help="Most boxes of the proof, by default 600000, or without limit with --minutes."
-        ),
+        int | None, integer("Most boxes of the proof, by default 600000, or without limit with --minutes.")
     ] = None,
     minutes: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.NUMBER, help="Stop by the clock, after this time: the bound then depends on the machine."
-        ),
+        float | None, number("Stop by the clock, after this time: the bound then depends on the machine.")
     ] = None,
-    memory: Annotated[str, typer.Option(metavar=options.NUMBER, help="Most memory of the proof, in GiB.")] = "4",
-    seed: options.Seed = "0",
-    effort: options.EffortOption = options.Effort.normal,
+    memory: Annotated[float, number("Most memory of the proof, in GiB.")] = 4,
+    seed: options.Seed = 0,
+    effort: options.Effort = "normal",
     verify: Annotated[bool, typer.Option("--verify", help="Check the certificate by independent code.")] = False,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Check it in interval arithmetic; searches at most three classes.")
     ] = False,
     invariant: Annotated[
-        str | None,
-        typer.Option(
-            metavar="GROUP",
-            help="Search only logits invariant under a cyclic group of classes, such as 24, or a product, such as 4x6; "
+        tuple[int, ...] | None,
+        typed(
+            "GROUP",
+            _group,
+            "Search only logits invariant under a cyclic group of classes, such as 24, or a product, such as 4x6; "
             "nothing is proved of other logits.",
         ),
     ] = None,
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar=options.FILE, help="Keep an interrupted proof here; the same command goes on from it."),
+        Path | None, file("Keep an interrupted proof here; the same command goes on from it.")
     ] = None,
     as_json: options.AsJson = False,
-    save: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Save solution and certificate to this file (.npz).")
-    ] = None,
+    save: Annotated[Path | None, file("Save solution and certificate to this file (.npz).")] = None,
     force: options.Force = False,
 ) -> None:
     """Lower bound of the global minimum, as close to the best one known as the boxes allow."""
@@ -79,28 +76,25 @@ def certify(
     from optima.report.solution import solution_text
     from optima.search.ladder import search
 
-    group = None if invariant is None else _group(invariant)
-    if classes is None and group is None:
-        raise ValueError("Missing option '--classes'.")
-    number = classes if group is None or classes is not None else str(math.prod(group))
-    problem = options.problem(str(number), depth, reg, reg_per_factor, options.class_sizes(samples), width, loss)
-    if save is not None:
-        options.check_output(save, force)
-    aim, room = parse.positive_real(gap, "gap"), parse.positive_real(memory, "memory")
-    most = None if boxes is None else parse.integer(boxes, "boxes", 1)
-    limit = None if minutes is None else parse.positive_real(minutes, "minutes")
-    gap_of_search(aim)
-    start = parse.integer(seed, "seed", 0)
-    if group is not None:
-        unused = {"checkpoint": checkpoint is not None, "memory": memory != "4", "effort": effort.value != "normal"}
-        _check_unused(unused)
-        with line("certifying") as now:
-            found = certify_invariant(problem, group, aim, limit, start, lambda search: now(_progress(search)), most)
+    if problem.classes is None:
+        if invariant is None:
+            raise ValueError("Missing option '--classes'.")
+        problem = replace(problem, classes=math.prod(invariant))
+    model = problem.model
+    options.check_output(save, force)
+    gap_of_search(gap)
+    if invariant is not None:
+        unused = {"checkpoint": checkpoint is not None, "memory": memory != 4, "effort": effort != "normal"}
+        for name in (name for name, given in unused.items() if given):
+            raise ValueError(f"--{name} is not used with --invariant; leave it out")
+        with bar("certifying", known=False) as tell:
+            said = lambda at: tell(f"bound {at.bound:.8g}, best {at.best:.8g}, {at.size} boxes")
+            found = certify_invariant(model, invariant, gap, minutes, seed, said, boxes)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
-    budget = budget_of(most, room, limit)
-    with line("searching") as now:
-        solution = search(problem, start, effort.value, progress=now)
+    budget = budget_of(boxes, memory, minutes)
+    with bar("searching", known=False) as tell:
+        solution = search(model, seed, effort, progress=tell)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
 
@@ -108,9 +102,9 @@ def certify(
             rate = search.size / max(search.seconds, 1e-9)
             reached = relative_gap(search.bound, solution.loss)
             words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.size} boxes, {rate:.0f}/s"
-            tell(min(budget.spent(search), 1.0), 1.0, words)
+            tell(Part(min(budget.spent(search), 1.0), 1.0, words))
 
-        solution = prove(solution, aim, limit, room, checkpoint, show, intervals, most)
+        solution = prove(solution, gap, minutes, memory, checkpoint, show, intervals, boxes)
     _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save)
 
 
@@ -138,39 +132,23 @@ def _answer(
         raise typer.Exit(1)
 
 
-def _group(text: str) -> tuple[int, ...]:
-    """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
-    return tuple(parse.integer(order, "invariant", 2) for order in text.split("x"))
-
-
-def _check_unused(given: dict[str, bool]) -> None:
-    for name, there in given.items():
-        if there:
-            raise ValueError(f"--{name} is not used with --invariant; leave it out")
-
-
-def _progress(search: ChordSearch) -> str:
-    return f"bound {search.bound:.8g}, best {search.best:.8g}, {search.size} boxes"
-
-
 def _invariant_text(found: InvariantCertificate, limit: int | None) -> str:
     """What is proved, among which logits."""
-    from optima.report.screen import paragraph
+    from optima.report.screen import labelled, paragraph
     from optima.report.words import problem_words
 
     among = f"logits invariant under {found.group_name}"
-    details = {
-        "problem": problem_words(found.problem),
-        "bound": f"{found.lower:.12g} (gap {found.gap:.2g} = 1 - bound / loss); {found.ended}",
-        "time": f"{found.seconds:.2f} s",
-    }
+    facts = [
+        ("problem", problem_words(found.problem)),
+        ("bound", f"{found.lower:.12g} (gap {found.gap:.2g} = 1 - bound / loss); {found.ended}"),
+        ("time", f"{found.seconds:.2f} s"),
+    ]
     lines = [
         f"best known among {among}: loss {found.upper:.12g}",
         f"proved only among {among}: none has a loss below {found.lower:.12g}",
         "nothing is proved of other logits: their loss may be lower",
     ]
-    rows = [paragraph(f"{label:<10}{words}", limit, 10) for label, words in details.items()]
-    return "\n".join([*(paragraph(line, limit) for line in lines), "", *rows])
+    return "\n".join([*(paragraph(line, limit) for line in lines), "", *labelled(facts, limit)])
 
 
 def _words(checked: Verification) -> str:

@@ -5,30 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from optima.cli import options, parse
-from optima.cli.terminal import say, show
-from optima.report.screen import Column
+from optima.cli.declared import file, word
+from optima.cli.terminal import bar, say, show
+from optima.progress import Part
+from optima.report.screen import columns_of
 
 if TYPE_CHECKING:
     from optima.claims import Claim, Outcome
 
 
-COLUMNS = (
-    Column("claim", right=False),
-    Column("verdict", right=False),
-    Column("worst margin", 2),
-    Column("at", 4, right=False),
-    Column("control", 1, right=False),
-    Column("s", 3),
-)
+COLUMNS = columns_of("<claim <verdict worst_margin:2 <at:4 <control:1 s:3")
 
 
 def _claims(incomplete: str) -> list[str]:
@@ -48,23 +40,15 @@ def check(
             autocompletion=_claims,
         ),
     ] = None,
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="K to check on: integers and ranges a:b[:step].")
-    ] = None,
-    depths: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="L to check on: integers and ranges a:b[:step].")
-    ] = None,
-    regs: Annotated[
-        str | None, typer.Option(metavar=options.NUMBERS, help="lambda to check on: numbers and ranges lo:hi:count.")
-    ] = None,
+    classes: Annotated[str | None, word("K to check on: integers and ranges a:b[:step].", metavar="INTEGERS")] = None,
+    depths: Annotated[str | None, word("L to check on: integers and ranges a:b[:step].", metavar="INTEGERS")] = None,
+    regs: Annotated[str | None, word("lambda to check on: numbers and ranges lo:hi:count.", metavar="NUMBERS")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Larger domains, for as long as they take.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the claims and their domains; check nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list with one object for each claim.")] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Write a report, .md (with figures next to it) or .html.")
-    ] = None,
+    report: Annotated[Path | None, file("Write a report, .md (with figures next to it) or .html.")] = None,
     counterexamples: Annotated[
-        Path, typer.Option(metavar=options.FOLDER, help="Folder for the files that reproduce counterexamples.")
+        Path, word("Folder for the files that reproduce counterexamples.", metavar="FOLDER")
     ] = Path("."),
     run_claims: Annotated[
         bool, typer.Option("--run-claims", help="Run the Python file that a counterexample names.")
@@ -89,10 +73,10 @@ def check(
     if not counterexamples.is_dir():
         raise ValueError(f"{counterexamples} is not a folder; pass an existing one to --counterexamples")
     outcomes = []
-    with _progress(len(claims)) as (tell, advance):
+    with bar("claims") as tell:
         for outcome in run_all(claims, axes, deep, tell):
             outcomes.append(outcome)
-            advance()
+            tell(Part(len(outcomes), len(claims)))
     files = {o.claim.name: write_counterexample(o, counterexamples) for o in outcomes if o.finding.counterexamples}
     if as_json:
         print(json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, default=float))
@@ -185,29 +169,5 @@ def _row(outcome: Outcome) -> list[str]:
     from optima.claims.report import shown_at, shown_number
 
     finding = outcome.finding
-    return [
-        outcome.claim.name,
-        finding.verdict,
-        shown_number(finding.margin),
-        shown_at(finding.at),
-        outcome.control_words,
-        f"{outcome.seconds:.1f}",
-    ]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Any, Any]]:
-    """A progress bar on standard error: a function told of the current claim, and one that advances the bar."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    task = bar.add_task("claims", total=total)
-    with bar:
-        tell = lambda what, count: bar.update(task, description=f"{what}, {count} cases" if count else what)
-        yield tell, lambda: bar.advance(task)
+    margin, at, seconds = shown_number(finding.margin), shown_at(finding.at), f"{outcome.seconds:.1f}"
+    return [outcome.claim.name, finding.verdict, margin, at, outcome.control_words, seconds]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from optima.cli import options, parse
+from optima.cli import options
+from optima.cli.declared import file as file_
+from optima.cli.declared import integer, typed, word
 
 File = Annotated[
     Path,
-    typer.Argument(metavar=options.FILE, help="Logits: npz, npy, csv, txt, pt or safetensors.", show_default=False),
+    typer.Argument(metavar="FILE", help="Logits: npz, npy, csv, txt, pt or safetensors.", show_default=False),
 ]
-LabelFile = Annotated[
-    Path | None, typer.Option("--labels", metavar=options.FILE, help="File with the class 0, ..., K-1 of each sample.")
-]
-ArrayName = Annotated[
-    str | None, typer.Option("--array", metavar="NAME", help="Name of the logits among several arrays.")
-]
+LabelFile = Annotated[Path | None, file_("File with the class 0, ..., K-1 of each sample.", "--labels")]
+ArrayName = Annotated[str | None, word("Name of the logits among several arrays.", "--array")]
 Transpose = Annotated[
     bool | None,
     typer.Option(
@@ -29,29 +28,30 @@ Transpose = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Problem(options.Problem):
+    """The linear model, of which the logits say what is not given."""
+
+    classes: Annotated[Any, integer("Number of classes K; default that of the logits.", least=2)] = None
+    samples: Annotated[
+        Any,
+        typed(
+            "INTEGERS",
+            options.class_sizes,
+            "Samples n per class: one number, or K with commas; default those of the labels, or 1.",
+        ),
+    ] = None
+
+
 def compare(
     file: File,
-    depth: options.Depth,
-    reg: options.Reg = None,
-    reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.INTEGERS,
-            help="Samples n per class: one number, or K with commas; default those of the labels, or 1.",
-        ),
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; default that of the logits.")
-    ] = None,
+    problem: Problem,
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
-    width: options.Width = None,
-    loss: options.LossOption = options.Loss.ce,
-    effort: options.EffortOption = options.Effort.normal,
+    effort: options.Effort = "normal",
     as_json: options.AsJson = False,
-    plot: Annotated[Path | None, typer.Option(metavar=options.FILE, help="Draw both logits to this file.")] = None,
+    plot: Annotated[Path | None, file_("Draw both logits to this file.")] = None,
     force: options.Force = False,
 ) -> None:
     """Your network's logits: rank, nearest structures, neural collapse, and its loss among the predicted minima.
@@ -61,31 +61,19 @@ def compare(
     from optima.network import compare as compared
     from optima.network.layout import laid_out
 
-    options.check_output(plot, force)
-    if plot is not None:
-        from optima.plot.picture import check_pictures
-
-        check_pictures([plot])
-    sizes = None if samples is None else options.class_sizes(samples)
+    options.check_picture(plot, force)
+    sizes = problem.samples
     data = network(file, labels, array)
     # Of logits without labels only the class sizes say which axis is that of the classes.
-    count = _classes(classes, sizes, data["logits"])
+    count = _classes(problem.classes, sizes, data["logits"])
     listed = sizes if not isinstance(sizes, int) else (sizes,) * count if count else None
     found = len(laid_out(data["logits"], data.get("labels"), listed, transpose).means)
-    if classes is not None and count != found:
+    if problem.classes is not None and count != found:
         raise ValueError(f"the logits are of {found} classes, not {count}; leave --classes out, or pass other logits")
-    problem = options.problem(str(found), depth, reg, reg_per_factor, 1 if sizes is None else sizes, width, loss)
+    model = replace(problem, classes=found, samples=1 if sizes is None else sizes).model
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
-    comparison = compared(
-        data["logits"],
-        problem,
-        data.get("labels"),
-        features=data.get("features"),
-        weights=data.get("weights"),
-        transpose=transpose,
-        effort=effort.value,
-        progress=tell,
-    )
+    more = {name: data.get(name) for name in ("labels", "features", "weights")}
+    comparison = compared(data["logits"], model, **more, transpose=transpose, effort=effort, progress=tell)
     if plot is not None:
         comparison.plot(plot)
     print(json.dumps(comparison.as_dict(), allow_nan=False) if as_json else comparison)
@@ -105,10 +93,10 @@ def network(file: Path, labels: Path | None, array: str | None) -> dict[str, Any
     return {"logits": logits_of(data["features"], data["weights"]), **data} if "logits" not in data else data
 
 
-def _classes(classes: str | None, sizes: int | tuple[int, ...] | None, logits: Any) -> int | None:
+def _classes(classes: int | None, sizes: options.Sizes | None, logits: Any) -> int | None:
     """K as given, or the smaller axis."""
     if classes is not None:
-        return parse.integer(classes, "classes", 2)
+        return classes
     if isinstance(sizes, tuple):
         return len(sizes)
     return min(logits.shape) if getattr(logits, "ndim", 0) == 2 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optima.cli import options, parse
+from optima.cli import options
 
 if TYPE_CHECKING:
     from optima.structures import Structure
@@ -23,7 +23,7 @@ def formula(
         ),
     ],
     classes: options.Classes,
-    loss: options.LossOption = options.Loss.ce,
+    loss: options.Loss = "ce",
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -33,7 +33,7 @@ def formula(
     """
     from optima.structures.formula import Formula
 
-    found = Formula(_structure(structure, parse.integer(classes, "classes", 2)), loss.value)
+    found = Formula(_structure(structure, classes), loss)
     if as_json:
         print(json.dumps(_lines(found, latex), allow_nan=False))
         return

@@ -4,79 +4,61 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from optima.cli import options, parse
+from optima.cli import options
+from optima.cli.declared import choice, integer
 from optima.cli.terminal import say, show
 from optima.model import DeepUFM
-from optima.report.screen import Column
+from optima.report.screen import columns_of
 from optima.report.words import problem_words
 from optima.tables.export import Form, chosen, open_sink
 
 if TYPE_CHECKING:
     from optima.scales.losses import StructureLoss
 
-COLUMNS = (
-    Column("structure", right=False),
-    Column("loss"),
-    Column("scale", 2),
-    Column("rank", 1),
-    Column("singular values of Z", 3, right=False),
-    Column("fit", 4),
-    Column("penalty", 4),
-    Column("other scales", 5, right=False),
-)
+COLUMNS = columns_of("<structure loss scale:2 rank:1 <singular_values_of_Z:3 fit:4 penalty:4 <other_scales:5")
 
 
-class Format(StrEnum):
-    """Output formats."""
+TERMINAL = "terminal"
 
-    terminal = "terminal"
-    csv = "csv"
-    markdown = "markdown"
-    latex = "latex"
+
+@dataclass(frozen=True, kw_only=True)
+class Balanced(options.Problem):
+    """The linear model with as many samples of each class."""
+
+    samples: Annotated[int, integer("Samples n per class.")] = 1
 
 
 def loss(
-    classes: options.Classes,
-    depth: options.Depth,
-    reg: options.Reg = None,
-    reg_per_factor: options.RegPerFactor = None,
-    samples: Annotated[str, typer.Option(metavar=options.INTEGER, help="Samples n per class.")] = "1",
-    width: options.Width = None,
-    loss: options.LossOption = options.Loss.ce,
+    problem: Balanced,
     structures: options.Structures = None,
     format: Annotated[
-        Format, typer.Option(metavar="FORMAT", help="terminal, csv, markdown or latex.")
-    ] = Format.terminal,
-    columns: options.Columns = None,
-    digits: options.Digits = None,
-    caption: options.Caption = None,
-    label: options.Label = None,
+        str, choice("terminal, csv, markdown or latex.", TERMINAL, "csv", "markdown", "latex", metavar="FORMAT")
+    ] = TERMINAL,
+    *,
+    columns: options.Columns,
     as_json: options.AsJson = False,
 ) -> None:
     """Optimal loss of every named structure in one problem, with all stationary scales."""
     from optima.scales.losses import structure_losses
 
-    size = parse.integer(samples, "samples", 1)
-    problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
-    form = options.typeset(format.value, digits, caption, label)
-    if format is Format.terminal and columns is not None:
+    model, form = problem.model, columns.typeset(format)
+    if format == TERMINAL and columns.columns is not None:
         raise ValueError("--columns is for other formats; pass --format such as latex")
-    if format is not Format.terminal and as_json:
+    if format != TERMINAL and as_json:
         raise ValueError("--json and --format are two formats; pass one of them")
-    found = structure_losses(problem, parse.names(structures))
-    if format is not Format.terminal:
-        _write(found, form, parse.names(columns))
+    found = structure_losses(model, structures)
+    if format != TERMINAL:
+        _write(found, form, columns.columns)
     elif as_json:
         from optima.model.key import problem_dict
 
-        print(json.dumps({"problem": problem_dict(problem), "structures": _as_dicts(found)}, allow_nan=False))
+        entries = {name: entry.as_dict() for name, entry in found.items()}
+        print(json.dumps({"problem": problem_dict(model), "structures": entries}, allow_nan=False))
     else:
-        _print(problem, found)
+        _print(model, found)
 
 
 def _write(found: dict[str, StructureLoss], form: Form, columns: list[str] | None) -> None:
@@ -103,10 +85,6 @@ def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
     return row | {"fit": best.fit, "penalty": best.penalty}
 
 
-def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
-    return {name: entry.as_dict() for name, entry in found.items()}
-
-
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
     say(
@@ -119,15 +97,8 @@ def _cells(entry: StructureLoss) -> list[str]:
     best, *others = entry.stationary
     singular = ", ".join(f"{value:.6g} x{count}" for value, count in entry.singular_values)
     stationary = "; ".join(f"{_scales(point.scales)} ({point.loss:.6g}, {point.kind})" for point in others)
-    return [
-        f"{best.loss:.12g}",
-        _scales(best.scales),
-        str(entry.rank),
-        singular,
-        f"{best.fit:.6g}",
-        f"{best.penalty:.6g}",
-        stationary,
-    ]
+    head = [f"{best.loss:.12g}", _scales(best.scales), str(entry.rank), singular]
+    return [*head, f"{best.fit:.6g}", f"{best.penalty:.6g}", stationary]
 
 
 def _scales(scales: tuple[float, ...]) -> str:

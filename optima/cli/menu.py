@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from optima.cli.declared import as_command
 from optima.cli.help import show_help
 from optima.cli.spelling import other_spellings
 from optima.model.inputs import shown
@@ -56,5 +57,6 @@ class App(typer.Typer):
         super().__init__(cls=Group, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Any:
-        """Register a function as a command, as in the base class."""
-        return super().command(name, **{"cls": Command, **settings})
+        """Register a function as a command, as in the base class; its options are those of ``declared``."""
+        register = super().command(name, **{"cls": Command, **settings})
+        return lambda function: register(as_command(function))

@@ -12,8 +12,8 @@ from optima.model.log_grid import log_grid
 LONGEST = 1_000_000
 
 
-def real(text: str) -> float:
-    """A number: ``0.001``, ``1e-3``, ``2^-10`` or ``2**-10``."""
+def real(text: str, name: str = "") -> float:
+    """A number: ``0.001``, ``1e-3``, ``2^-10`` or ``2**-10``; whatever the name, the text says what is wrong."""
     match = re.fullmatch(r"\s*(-?)([^\^*]+?)\s*(?:\^|\*\*)\s*([^\^*]+?)\s*", text)
     try:
         if not match:

@@ -6,8 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +14,9 @@ import typer
 
 from optima.cli import options, parse
 from optima.cli import training_options as training_
-from optima.cli.progress import bar, resumable
+from optima.cli.declared import choice, file, integers, numbers, typed, word
 from optima.cli.spelling import spellings
+from optima.cli.terminal import bar, resumable
 from optima.files import check_apart, write_rows
 from optima.model.inputs import shown
 from optima.structures.names import canonical
@@ -24,113 +24,75 @@ from optima.structures.names import canonical
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from optima.atlas import Hyperparameters, Store
+    from optima.atlas import Store
 
-
-class Axis(StrEnum):
-    """Numbers that can be on an axis."""
-
-    classes = "classes"
-    depth = "depth"
-    reg = "reg"
-    width = "width"
-    samples = "samples"
-
-
-class Colour(StrEnum):
-    """What the colours show."""
-
-    structure = "structure"
-    rank = "rank"
-
-
+AXES = ("classes", "depth", "reg", "width", "samples")
 # Options of one kind of diagram only.
 _MINIMA = ("colour", "certify")
-_TRAINING = ("structure", "activation", *training_.NAMES)
-# What is drawn where nothing is said.
-_AXES = {False: (Axis.reg, Axis.depth), True: (Axis.width, Axis.reg)}
-_VALUES: dict[bool, dict[str, str | None]] = {
-    False: {"depth": "1:8", "reg": "1e-7:0.5:17", "width": None},
-    True: {"depth": "2", "reg": "2^-10:2^-6:5", "width": "15,30,50,70,100,140,200"},
+# What is drawn where nothing is said, without training and with it.
+_DRAWN = {False: ("reg", "depth"), True: ("width", "reg")}
+_VALUES: dict[bool, dict[str, Any]] = {
+    False: {"depth": parse.integers("1:8", "depth", 1), "reg": parse.reals("1e-7:0.5:17", "reg"), "width": [None]},
+    True: {"depth": [2], "reg": parse.reals("2^-10:2^-6:5", "reg"), "width": [15, 30, 50, 70, 100, 140, 200]},
 }
+
+
+def _axis(text: str, name: str) -> str:
+    """The number on an axis, in any spelling of its option (``lambda``, ``depths``, ``K``)."""
+    named = next((axis for axis in AXES if text in spellings(axis)), None)
+    if named is None:
+        raise ValueError(f"there is no axis {shown(text)}; pass one of {', '.join(AXES)}")
+    return named
+
+
+@dataclass(frozen=True)
+class Runs(training_.Training):
+    """The runs of a diagram, and what is drawn of them."""
+
+    structure: Annotated[
+        str | None,
+        word("Whose probability: a name, or global for the optimal one; default simplex, if any run ends there."),
+    ] = None
+    activation: options.Activation = "linear"
 
 
 def phase(
     context: typer.Context,
-    out: Annotated[
-        list[Path],
-        typer.Option(metavar=options.FILE, help="Picture to write (.pdf, .svg, .png); may be given several times."),
-    ],
+    out: Annotated[list[Path], file("Picture to write (.pdf, .svg, .png); may be given several times.")],
     x: Annotated[
         str | None,
-        typer.Option(
-            metavar="AXIS",
-            help="Horizontal axis: classes, depth, reg, width or samples; default reg, of training width.",
-        ),
+        typed("AXIS", _axis, "Horizontal axis: classes, depth, reg, width or samples; default reg, of training width."),
     ] = None,
-    y: Annotated[
-        str | None, typer.Option(metavar="AXIS", help="Vertical axis; default depth, of training reg.")
-    ] = None,
+    y: Annotated[str | None, typed("AXIS", _axis, "Vertical axis; default depth, of training reg.")] = None,
     classes: Annotated[
-        str, typer.Option(metavar=options.INTEGERS, help="K: a number, or integers and ranges a:b[:step] on an axis.")
-    ] = "10",
-    depth: Annotated[
-        str | None, typer.Option(metavar=options.INTEGERS, help="L, likewise; default 1:8, of training 2.")
-    ] = None,
+        Sequence[int], integers("K: a number, or integers and ranges a:b[:step] on an axis.", least=2)
+    ] = (10,),
+    depth: Annotated[list[int] | None, integers("L, likewise; default 1:8, of training 2.")] = None,
     reg: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.NUMBERS,
-            help="lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5.",
-        ),
+        list[float] | None,
+        numbers("lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5."),
     ] = None,
     width: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.INTEGERS, help="Hidden width d; default wide, of training 15,30,50,70,100,140,200."
-        ),
+        list[int] | None, integers("Hidden width d; default wide, of training 15,30,50,70,100,140,200.")
     ] = None,
     samples: Annotated[
-        str, typer.Option(metavar=options.INTEGERS, help="Samples n per class; of training also K of them with commas.")
+        str, word("Samples n per class; of training also K of them with commas.", metavar="INTEGERS")
     ] = "1",
-    loss: options.LossOption = options.Loss.ce,
+    loss: options.Loss = "ce",
     colour: Annotated[
-        Colour, typer.Option(help="Colours by rank, the same in every diagram, or by structure.")
-    ] = Colour.rank,
-    store: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Atlas file that cells are taken from and added to.")
-    ] = None,
+        str, choice("Colours by rank, the same in every diagram, or by structure.", "structure", "rank")
+    ] = "rank",
+    store: Annotated[Path | None, file("Atlas file that cells are taken from and added to.")] = None,
     certify: Annotated[bool, typer.Option(help="Prove lower bounds, to mark the certified cells.")] = True,
-    seed: options.Seed = "0",
-    effort: options.EffortOption = options.Effort.normal,
-    workers: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Processes; default one for each core.")
-    ] = None,
+    seed: options.Seed = 0,
+    effort: options.Effort = "normal",
+    workers: options.Workers = None,
     force: options.Force = False,
     training: Annotated[
         bool, typer.Option("--training", help="Where gradient descent ends instead: P(structure) over many seeds.")
     ] = False,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.NAME,
-            help="Whose probability: a name, or global for the optimal one; default simplex, if any run ends there.",
-            rich_help_panel="Training",
-        ),
-    ] = None,
-    activation: Annotated[
-        training_.Activation, typer.Option(help="Linear or relu.", rich_help_panel="Training")
-    ] = training_.Activation.linear,
-    seeds: training_.Seeds = "10",
-    steps: training_.Steps = "20000",
-    lr: training_.LearningRate = "0.5",
-    init: training_.Init = "gaussian",
-    scale: training_.Scale = None,
-    momentum: training_.Momentum = 0.0,
-    nesterov: training_.Nesterov = False,
-    decay: training_.DecayOption = training_.Decay.coupled,
-    tolerance: training_.Tolerance = "1e-5",
-    polish: training_.Polish = True,
+    *,
+    runs: Runs,
 ) -> None:
     """Draw a phase diagram with solved boundaries; the data go to CSV files beside the first picture.
 
@@ -139,8 +101,9 @@ def phase(
     if training:
         training_.refuse(context, _MINIMA, "with --training, where it says nothing; leave it out")
     else:
-        training_.refuse(context, _TRAINING, "but nothing is trained; add --training")
+        training_.refuse(context, [each.name for each in fields(Runs)], "but nothing is trained; add --training")
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
+    from optima.atlas import processes
     from optima.plot.picture import check_pictures, write_picture
 
     check_pictures(out)
@@ -148,30 +111,28 @@ def phase(
         options.check_output(path, force)
         check_apart(path, store)
     defaults = _VALUES[training]
-    first, second = _AXES[training][0] if x is None else _axis(x), _AXES[training][1] if y is None else _axis(y)
-    width = width or defaults["width"]
-    given: dict[str, list[Any]] = {
-        "classes": parse.integers(classes, "classes", 2),
-        "depth": parse.integers(depth or str(defaults["depth"]), "depth", 1),
-        "reg": parse.reals(reg or str(defaults["reg"]), "reg"),
-        "width": [None] if width is None else [*parse.integers(width, "width", 1)],
-        "samples": _samples(samples, training and Axis.samples not in (first, second)),
+    first, second = x or _DRAWN[training][0], y or _DRAWN[training][1]
+    given: dict[str, Sequence[Any]] = {
+        "classes": classes,
+        "depth": depth or defaults["depth"],
+        "reg": reg or defaults["reg"],
+        "width": width or defaults["width"],
+        "samples": _samples(samples, training and "samples" not in (first, second)),
     }
-    axes = {first.value: given[first.value], second.value: given[second.value]}
+    axes = {first: given[first], second: given[second]}
     for name, values in given.items():
         if name not in axes and len(values) > 1:
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
-    fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss.value}
-    count = None if workers is None else parse.integer(workers, "workers", 1)
-    asked = _Asked((first.value, second.value), axes, fixed, store, parse.integer(seed, "seed", 0), effort.value, count)
+    fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss}
+    asked = (first, second, axes, fixed)
+    search = {"seed": seed, "effort": effort, "executors": processes(workers)}
     if training:
-        structure = None if structure is None else canonical(structure)
-        _check_structure(structure, given["classes"], activation.value)
-        fixed["activation"] = activation.value
-        settings = training_.hyperparameters(steps, lr, init, scale, momentum, nesterov, decay, tolerance, polish)
-        figure, tables = _training(asked, settings, parse.integer(seeds, "seeds", 1), structure)
+        structure = None if runs.structure is None else canonical(runs.structure)
+        _check_structure(structure, classes, runs.activation)
+        fixed["activation"] = runs.activation
+        figure, tables = _training(asked, store, search, runs, structure)
     else:
-        figure, tables = _minima(asked, certify, colour)
+        figure, tables = _minima(asked, store, search, certify, colour)
     for path in out:
         write_picture(figure, path)
     for path, table in zip(data, tables, strict=True):
@@ -179,80 +140,37 @@ def phase(
     print("\n".join(map(str, [*out, *data])))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The diagram that the options describe, of whichever kind."""
-
-    names: tuple[str, str]
-    axes: dict[str, list[Any]]
-    fixed: dict[str, Any]
-    store: Path | None
-    seed: int
-    effort: str
-    workers: int | None
-
-
+# The names of both axes, the values on each, and the other numbers.
+Asked = tuple[str, str, dict[str, Sequence[Any]], dict[str, Any]]
 # Names of the columns, and the rows below them.
 Rows = tuple[Sequence[str], list[dict[str, Any]]]
 # A picture, and each file of data.
 Drawn = tuple["Figure", list[Rows]]
 
 
-def _minima(asked: _Asked, certify: bool, colour: Colour) -> Drawn:
-    from optima.atlas import processes
+def _minima(asked: Asked, store: Path | None, search: dict[str, Any], certify: bool, colour: str) -> Drawn:
     from optima.phases.diagram import phase_diagram
     from optima.plot.phase import plot_phase
 
     tell = lambda line: print(line, file=sys.stderr, flush=True)
-    x, y = asked.names
-    with _atlas(asked.store) as atlas:
-        diagram = phase_diagram(
-            x,
-            y,
-            asked.axes,
-            asked.fixed,
-            atlas,
-            asked.seed,
-            asked.effort,
-            certify,
-            processes(asked.workers),
-            tell,
-        )
+    with _atlas(store) as atlas:
+        diagram = phase_diagram(*asked, atlas, **search, certify=certify, progress=tell)
     tables: list[Rows] = [(diagram.columns, diagram.table()), (diagram.boundary_columns, diagram.boundaries())]
-    return plot_phase(diagram, colour.value), tables
+    return plot_phase(diagram, colour), tables
 
 
-def _training(asked: _Asked, settings: Hyperparameters, seeds: int, structure: str | None) -> Drawn:
-    from optima.atlas import processes
+def _training(
+    asked: Asked, store: Path | None, search: dict[str, Any], runs: training_.Training, structure: str | None
+) -> Drawn:
     from optima.phases import training_diagram
     from optima.plot.training_phase import plot_training_diagram
 
-    x, y = asked.names
-    with _atlas(asked.store) as atlas, bar("training") as tell:
-        diagram = training_diagram(
-            x,
-            y,
-            asked.axes,
-            asked.fixed,
-            atlas,
-            settings,
-            seeds,
-            asked.seed,
-            asked.effort,
-            processes(asked.workers),
-            training_.telling(tell),
-        )
+    with _atlas(store) as atlas, bar("training", otherwise=training_.say_line) as tell:
+        settings = runs.hyperparameters
+        diagram = training_diagram(*asked, atlas, settings, runs.seeds, **search, progress=tell)
     rows = diagram.table()
     # Every run ends at some structure, so that there are rows.
     return plot_training_diagram(diagram, structure), [(list(rows[0]), rows)]
-
-
-def _axis(text: str) -> Axis:
-    """The number on an axis, in any spelling of its option (``lambda``, ``depths``, ``K``)."""
-    named = next((axis for axis in Axis if text in spellings(axis.value)), None)
-    if named is None:
-        raise ValueError(f"there is no axis {shown(text)}; pass one of {', '.join(Axis)}")
-    return named
 
 
 def _samples(text: str, one: bool) -> list[Any]:
@@ -260,7 +178,7 @@ def _samples(text: str, one: bool) -> list[Any]:
     return [options.class_sizes(text)] if one and "," in text else list(parse.integers(text, "samples", 1))
 
 
-def _check_structure(name: str | None, classes: list[int], activation: str) -> None:
+def _check_structure(name: str | None, classes: Sequence[int], activation: str) -> None:
     """Raise ValueError, before anything is trained, for a structure that no run can end at."""
     from optima.structures import find, hint
 
@@ -268,8 +186,8 @@ def _check_structure(name: str | None, classes: list[int], activation: str) -> N
         return
     if name != "global":
         raise ValueError(
-            f"structure is {name!r}, which does not exist at {classes[0]} classes; "
-            f"pass global, or the name of a structure ({hint(name, classes)})"
+            f"structure is {name!r}, which does not exist at {classes[0]} classes; pass global, or the name of a "
+            f"structure ({hint(name, classes)})"
         )
     if activation != "linear":
         raise ValueError("the global minimum of a relu model is not known; pass the name of a structure")

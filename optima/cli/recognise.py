@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-import typer
-
 from optima.cli import options, parse
 from optima.cli.compare import ArrayName, File, LabelFile, Transpose, network
+from optima.cli.declared import typed
 
 
 def recognise(
@@ -17,9 +16,9 @@ def recognise(
     array: ArrayName = None,
     transpose: Transpose = None,
     tolerance: Annotated[
-        str, typer.Option(metavar="NUMBER", help="Relative distance up to which a structure gives its name.")
-    ] = "0.02",
-    loss: options.LossOption = options.Loss.ce,
+        float, typed("NUMBER", parse.real, "Relative distance up to which a structure gives its name.")
+    ] = 0.02,
+    loss: options.Loss = "ce",
     as_json: options.AsJson = False,
 ) -> None:
     """Name the class-mean logits in a file, up to relabelling and scale, with the nearest structures."""
@@ -29,19 +28,11 @@ def recognise(
 
     data = network(file, labels, array)
     layout = laid_out(data["logits"], data.get("labels"), None, transpose)
-    found = named(layout.means, parse.real(tolerance), loss.value)
+    found = named(layout.means, tolerance, loss)
     if as_json:
-        facts = {
-            "name": found.name,
-            "distance": found.distance,
-            "nearest": [near._asdict() for near in found.nearest],
-            "rank": found.rank,
-            "multiplicities": list(found.multiplicities),
-            "distinct_margins": found.distinct_margins,
-            "symmetry_order": found.symmetry_order,
-            "tolerance": found.tolerance,
-            "notes": list(layout.notes),
-        }
+        names = "name distance rank multiplicities distinct_margins symmetry_order tolerance"
+        facts = {name: getattr(found, name) for name in names.split()}
+        facts |= {"nearest": [near._asdict() for near in found.nearest], "notes": list(layout.notes)}
         print(json.dumps(facts, allow_nan=False))
         return
     first, *others = found.nearest

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optima.cli.progress import bar, resumable
-from optima.cli.terminal import say
+from optima.cli.terminal import bar, resumable, say
 
 # The first checkpoint may not have been written yet.
 GO_ON = "repeat the command to go on, from a checkpoint where there is one by now"
@@ -45,6 +44,6 @@ def reproduce(
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; pass an existing one")
     with resumable(GO_ON), bar(name) as tell:
-        written = make(find(name), folder, quick, lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"))
+        written = make(find(name), folder, quick, tell)
     for path in written:
         print(path)

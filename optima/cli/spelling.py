@@ -5,34 +5,20 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+# Options with a singular and a plural.
+COUNTED = "seed structure rank lr step scale row column digit imbalance worker thread minute counterexample"
 # Each line is one option; a command declares the spelling that its help shows and understands the others too.
-SPELLINGS = tuple(
-    line.split()
-    for line in """
-    --classes --class -K
-    --depth --depths -L
-    --reg --regs --lambda --lambdas
-    --reg-per-factor --regs-per-factor --lambda-per-factor --lambdas-per-factor
-    --samples --sample -n
-    --width --widths -d
-    --seed --seeds
-    --structures --structure
-    --rank --ranks
-    --loss --losses
-    --lr --lrs
-    --steps --step
-    --scale --scales
-    --rows --row
-    --columns --column
-    --digits --digit
-    --imbalance --imbalances
-    --workers --worker
-    --threads --thread
-    --boxes --box
-    --minutes --minute
-    --counterexamples --counterexample
-    --colour --color --colours --colors
-    """.strip().splitlines()
+SPELLINGS = (
+    ["--classes", "--class", "-K"],
+    ["--depth", "--depths", "-L"],
+    ["--reg", "--regs", "--lambda", "--lambdas"],
+    ["--reg-per-factor", "--regs-per-factor", "--lambda-per-factor", "--lambdas-per-factor"],
+    ["--samples", "--sample", "-n"],
+    ["--width", "--widths", "-d"],
+    ["--loss", "--losses"],
+    ["--boxes", "--box"],
+    ["--colour", "--color", "--colours", "--colors"],
+    *([f"--{name}", f"--{name}s"] for name in COUNTED.split()),
 )
 
 

@@ -6,9 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from optima.cli import options, parse
+from optima.cli import options
+from optima.cli.declared import integer
 
 if TYPE_CHECKING:
     from optima.structures import Structure
@@ -18,17 +17,15 @@ FEW_TERMS = 6
 
 
 def structures(
-    classes: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Number of classes K; without it, all families.")
-    ] = None,
-    loss: options.LossOption = options.Loss.ce,
+    classes: Annotated[int | None, integer("Number of classes K; without it, all families.", least=2)] = None,
+    loss: options.Loss = "ce",
     as_json: options.AsJson = False,
 ) -> None:
     """Named structures: words for them, rank, what a class sees of its rivals, and the loss at scale a.
 
     In the loss, p = 2/(L+1) and c = lambda n^(p/2)/p for depth L and n samples of each class.
     """
-    found = _families() if classes is None else _members(parse.integer(classes, "classes", 2), loss.value)
+    found = _families() if classes is None else _members(classes, loss)
     if as_json:
         print(json.dumps({"structures": found}, allow_nan=False))
         return
@@ -61,20 +58,17 @@ def _as_dict(structure: Structure, summary: str, loss: str) -> dict[str, Any]:
     from optima.structures import WORDS
     from optima.structures.formula import Formula, terms
 
-    few = terms(structure) <= FEW_TERMS
+    blocks = structure.blocks()
+    values = [f"{float(sigma):.6g} x{count}" for block in blocks for sigma, count in block.singular]
+    command = f"optima formula '{structure.name}' --classes {structure.classes}"
     return {
         "name": structure.name,
         "also": list(WORDS.get(structure.name, ())),
         "what": summary,
         "rank": structure.rank,
-        "a class sees": "; or ".join(_sees(orbit) for block in structure.blocks() for orbit in block.orbits) or "zero",
-        "singular values": ", ".join(
-            f"{float(sigma):.6g} x{count}" for block in structure.blocks() for sigma, count in block.singular
-        )
-        or "none",
-        "loss": str(Formula(structure, loss).loss)
-        if few
-        else f"optima formula '{structure.name}' --classes {structure.classes}",
+        "a class sees": "; or ".join(_sees(orbit) for block in blocks for orbit in block.orbits) or "zero",
+        "singular values": ", ".join(values) or "none",
+        "loss": str(Formula(structure, loss).loss) if terms(structure) <= FEW_TERMS else command,
     }
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from optima.cli import options, parse
+from optima.cli import options
+from optima.cli.declared import choice, file, integers, word
 from optima.cli.menu import Command as AnyCommand
-from optima.cli.terminal import say, show
+from optima.cli.terminal import bar, say, show
 from optima.cli.terminal import width as width_of_screen
-from optima.report.screen import Column
+from optima.progress import Part
+from optima.report.screen import columns_of
 from optima.report.words import KINDS
 from optima.tables.export import FORMATS, Form, chosen, open_sink, short
 
@@ -27,30 +25,10 @@ if TYPE_CHECKING:
     from optima.tables.table import LossTable
 
 
-class Format(StrEnum):
-    """Output formats."""
-
-    terminal = "terminal"
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
-    latex = "latex"
-    parquet = "parquet"
-
-
+TERMINAL = "terminal"
 # Rows of the list where no number is given.
 LISTED = "60"
-COLUMNS = (
-    *(Column(head) for head in ("K", "L", "reg", "n", "loss")),
-    Column("winner", right=False),
-    Column("scale", 4),
-    Column("rank", 3),
-    Column("singular values", 7, right=False),
-    Column("fit", 6),
-    Column("penalty", 5),
-    Column("wins by", 1),
-    Column("over", 2, right=False),
-)
+COLUMNS = columns_of("K L reg n loss <winner scale:4 rank:3 <singular_values:7 fit:6 penalty:5 wins_by:1 <over:2")
 
 
 class Command(AnyCommand):
@@ -64,57 +42,33 @@ class Command(AnyCommand):
 
 
 def table(
-    classes: Annotated[
-        str, typer.Option(metavar=options.INTEGERS, help="K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.")
-    ],
-    depths: Annotated[str, typer.Option(metavar=options.INTEGERS, help="L: integers and ranges a:b[:step].")],
-    regs: Annotated[
-        str,
-        typer.Option(
-            metavar=options.NUMBERS, help="lambda: numbers and log-spaced ranges lo:hi:count, e.g. 1e-6:1e-1:11."
-        ),
-    ],
-    samples: Annotated[str, typer.Option(metavar=options.INTEGERS, help="n per class: integers and ranges.")] = "1",
-    loss: options.LossOption = options.Loss.ce,
+    classes: options.ClassGrid,
+    depths: options.DepthGrid,
+    regs: options.RegGrid,
+    samples: Annotated[Sequence[int], integers("n per class: integers and ranges.")] = (1,),
+    loss: options.Loss = "ce",
     structures: options.Structures = None,
     width: options.Width = None,
-    format: Annotated[
-        Format, typer.Option(metavar="FORMAT", help=f"terminal, {', '.join(FORMATS)}.")
-    ] = Format.terminal,
-    out: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="File to write; default standard output.")
-    ] = None,
-    columns: options.Columns = None,
-    digits: options.Digits = None,
-    caption: options.Caption = None,
-    label: options.Label = None,
+    format: Annotated[str, choice(f"terminal, {', '.join(FORMATS)}.", TERMINAL, *FORMATS, metavar="FORMAT")] = TERMINAL,
+    out: Annotated[Path | None, file("File to write; default standard output.")] = None,
+    *,
+    columns: options.Columns,
     force: options.Force = False,
     rows: Annotated[
         int | None,
-        typer.Option(
-            metavar=options.INTEGER, help="List the cells in the terminal, the first N (60 where no number is given)."
-        ),
+        word("List the cells in the terminal, the first N (60 where no number is given).", metavar="INTEGER"),
     ] = None,
 ) -> None:
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
     from optima.tables.table import LossTable
 
-    grid = LossTable(
-        parse.integers(classes, "classes", 2),
-        parse.integers(depths, "depths", 1),
-        parse.reals(regs, "regs"),
-        parse.integers(samples, "samples", 1),
-        loss.value,
-        parse.names(structures),
-        options.parse_width(width),
-    )
-    if rows is not None and rows < 0:
-        raise ValueError(f"rows is {rows}; pass an integer of at least 0")
-    name = _format(format.value, out)
-    form = options.typeset(name, digits, caption, label)
-    if name != "terminal":
-        _write(grid, form, chosen(grid.schema, parse.names(columns)), out, force)
-    elif columns is not None:
+    grid = LossTable(classes, depths, regs, samples, loss, structures, width)
+    options.check_rows(rows)
+    name = _format(format, out)
+    form = columns.typeset(name)
+    if name != TERMINAL:
+        _write(grid, form, chosen(grid.schema, columns.columns), out, force)
+    elif columns.columns is not None:
         raise ValueError("--columns is for files; pass --format such as latex or csv, or --out FILE")
     else:
         _show(grid, rows)
@@ -122,7 +76,7 @@ def table(
 
 def _format(asked: str, out: Path | None) -> str:
     """The format asked for; a file without one is written in that of its ending."""
-    if asked != "terminal" or out is None:
+    if asked != TERMINAL or out is None:
         return asked
     endings = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".parquet": "parquet"}
     if out.suffix not in endings:
@@ -132,10 +86,10 @@ def _format(asked: str, out: Path | None) -> str:
 
 def _write(grid: LossTable, form: Form, schema: pa.Schema, out: Path | None, force: bool) -> None:
     start = time.perf_counter()
-    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, _progress(len(grid)) as advance:
+    with open_sink(out, form, schema, sys.stdout.buffer, force) as sink, bar("cells") as tell:
         for batch in grid.batches():
             sink.write(batch.select(schema.names))
-            advance(batch.num_rows)
+            tell(Part(sink.count, len(grid)))
     target = f" to {out}" if out else ""
     print(f"{sink.count} cells written{target} in {time.perf_counter() - start:.2f} s", file=sys.stderr)
 
@@ -148,14 +102,14 @@ def _show(grid: LossTable, rows: int | None) -> None:
     head: list[dict] = []
     matrix = Winners(grid) if rows is None else None
     won: Counter[str] = Counter()
-    with _progress(len(grid)) as advance:
+    with bar("cells") as tell:
         for batch in grid.batches():
             won.update(batch.column("winner").to_pylist())
             if matrix is not None:
                 matrix.add(batch)
             missing = max(0, (rows or 0) - len(head))
             head += batch.slice(0, min(missing, batch.num_rows)).to_pylist()
-            advance(batch.num_rows)
+            tell(Part(won.total(), len(grid)))
     title = f"optimal losses ({KINDS[grid.loss]})"
     if matrix is None:
         _list(grid, head, title)
@@ -187,37 +141,6 @@ def _row(cell: dict, with_samples: bool) -> list[str]:
         for end in ("", "_2")
         if cell["singular_value" + end] is not None
     ]
-    return [
-        *(short(cell[key]) for key in keys),
-        short(cell["loss"]),
-        cell["winner"] or "",
-        ", ".join(map(short, scales)),
-        short(cell["rank"]),
-        ", ".join(singular),
-        *(short(cell[key]) for key in ("fit", "penalty", "win_by")),
-        cell["runner_up"] or "",
-    ]
-
-
-class _progress:
-    """A progress bar on standard error; entering it gives the function that advances it."""
-
-    def __init__(self, total: int) -> None:
-        self.bar = Progress(
-            TextColumn("cells"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self.task = self.bar.add_task("cells", total=total)
-
-    def __enter__(self):  # type: ignore[no-untyped-def]
-        self.bar.start()
-        return lambda count: self.bar.advance(self.task, count)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+    head = [*(short(cell[key]) for key in (*keys, "loss")), cell["winner"] or "", ", ".join(map(short, scales))]
+    tail = [short(cell[key]) for key in ("fit", "penalty", "win_by")]
+    return [*head, short(cell["rank"]), ", ".join(singular), *tail, cell["runner_up"] or ""]

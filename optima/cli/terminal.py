@@ -1,17 +1,24 @@
-"""Printing to the terminal: as wide as it is, and without one as wide as the text."""
+"""The terminal: text and tables as wide as it is, progress, and how to go on after an interrupt."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
+import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from optima.progress import silent
 from optima.report.screen import Column, hidden_words, layout, paragraph
 
+# Takes a progress, or words of those who know of no part.
+Tell = Callable[[Any], None]
 # Narrower terminals are taken to be this wide.
 NARROWEST = 20
 # Wider than any line.
@@ -52,3 +59,54 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = 
     _Console(width=UNBOUNDED).print(drawn, soft_wrap=True)
     if hidden:
         say(hidden_words(hidden, otherwise))
+
+
+@contextmanager
+def bar(what: str, known: bool = True, otherwise: Tell = silent) -> Iterator[Tell]:
+    """A bar on standard error where that is a terminal, gone at the end; the function that is told of the progress.
+
+    Without a bar where no part of the whole is ever ``known``. Without a terminal ``otherwise`` is told.
+    """
+    parts = (BarColumn(), TextColumn("{task.percentage:.0f} %")) if known else ()
+    shown = Progress(
+        TextColumn(what),
+        *parts,
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        *((TimeRemainingColumn(),) if known else ()),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = shown.add_task(what, total=1.0 if known else None, note="")
+
+    def tell(now: Any) -> None:
+        shown.update(task, completed=getattr(now, "fraction", None), note=str(now))
+        if not sys.stderr.isatty():
+            otherwise(now)
+
+    with shown:
+        yield tell
+
+
+@contextmanager
+def resumable(way_on: str | Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C say how to go on, as it is then, and leave with the exit code of an interrupt."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"optima: interrupted; {way_on if isinstance(way_on, str) else way_on()}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def from_checkpoint(checkpoint: Path | None) -> Callable[[], str]:
+    """How to go on after an interrupt with a checkpoint, which may not have been written yet, or without one."""
+
+    def words() -> str:
+        if checkpoint is None:
+            return "pass --checkpoint FILE to be able to go on"
+        if checkpoint.is_file():
+            return "repeat the command to go on"
+        return f"{checkpoint} was not written yet, so the command would begin again"
+
+    return words

@@ -2,149 +2,97 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from optima.cli import options, parse
-from optima.cli.progress import bar, from_checkpoint, resumable
-from optima.cli.terminal import say, show
+from optima.cli import options
+from optima.cli import training_options as training_
+from optima.cli.declared import file, integer, integers, numbers, word
+from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
-from optima.report.screen import Column
+from optima.model import DeepUFM
+from optima.progress import Part
+from optima.report.screen import columns_of
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:
     from optima.training import Comparison, Run, Share
 
 
-class Activation(StrEnum):
-    """Activations."""
-
-    linear = "linear"
-    relu = "relu"
-
-
-class Decay(StrEnum):
-    """Where weight decay acts when there is momentum."""
-
-    coupled = "coupled"
-    decoupled = "decoupled"
-
-
 # Words for predictions that are not of a structure.
 SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
-COLUMNS = (
-    Column("seed"),
-    Column("loss"),
-    Column("rank", 2),
-    Column("structure", right=False),
-    Column("distance", 5),
-    Column("gradient", 4),
-    Column("steps", 4),
-    Column("ended", 3, right=False),
-    Column("heading for", 1, right=False),
-)
+COLUMNS = columns_of("seed loss rank:2 <structure distance:5 gradient:4 steps:4 <ended:3 <heading_for:1")
+
+
+@dataclass(frozen=True)
+class Runs(training_.Training):
+    """How runs are trained, at several learning rates."""
+
+    lr: Annotated[Any, numbers("Learning rate: numbers and ranges lo:hi:count.")] = 0.5
 
 
 def train(
     classes: options.Classes,
     depth: options.Depth,
-    width: Annotated[
-        str, typer.Option(metavar=options.INTEGERS, help="Hidden width d: integers and ranges a:b[:step].")
-    ],
-    reg: Annotated[
-        str | None,
-        typer.Option(metavar=options.NUMBERS, help="Regularisation lambda of every factor: numbers, lo:hi:count."),
-    ] = None,
+    width: Annotated[list[int], integers("Hidden width d: integers and ranges a:b[:step].")],
+    reg: Annotated[list[float] | None, numbers("Regularisation lambda of every factor: numbers, lo:hi:count.")] = None,
     reg_per_factor: options.RegPerFactor = None,
-    samples: options.ClassSizes = "1",
-    lr: Annotated[
-        str, typer.Option(metavar=options.NUMBERS, help="Learning rate: numbers and ranges lo:hi:count.")
-    ] = "0.5",
-    steps: Annotated[str, typer.Option(metavar=options.INTEGER, help="Largest number of steps.")] = "20000",
-    seeds: Annotated[
-        str, typer.Option(metavar=options.INTEGER, help="Number of seeds: 10 stands for the seeds 0 to 9.")
-    ] = "10",
-    loss: options.LossOption = options.Loss.ce,
-    activation: Annotated[Activation, typer.Option(help="Linear or relu.")] = Activation.linear,
-    init: Annotated[
-        str,
-        typer.Option(
-            metavar=options.NAME, help="gaussian, spectral, hadamard, or a structure to begin near, such as pairs."
-        ),
-    ] = "gaussian",
-    scale: Annotated[
-        str | None,
-        typer.Option(metavar=options.NUMBER, help="Size of the initialisation; default 1, near a structure 1e-3."),
-    ] = None,
-    momentum: Annotated[float, typer.Option(metavar=options.NUMBER, help="Momentum, from 0 to below 1.")] = 0.0,
-    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False,
-    decay: Annotated[Decay, typer.Option(help="Weight decay inside the velocity or outside.")] = Decay.coupled,
-    tolerance: Annotated[
-        str, typer.Option(metavar=options.NUMBER, help="Relative gradient norm below which a run has settled.")
-    ] = "1e-5",
-    polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True,
-    effort: options.EffortOption = options.Effort.quick,
-    backend: Annotated[
-        str, typer.Option(metavar=options.NAME, help="Array library: numpy, torch, cupy or jax.")
-    ] = "numpy",
-    device: Annotated[str | None, typer.Option(metavar=options.NAME, help="Its device, such as cuda.")] = None,
-    threads: Annotated[
-        str | None, typer.Option(metavar=options.INTEGER, help="Threads of numpy; default one for each core.")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Store the state here; the same command goes on from it.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar=options.FILE, help="Draw loss curves and mean logits to this file.")
-    ] = None,
+    samples: options.ClassSizes = 1,
+    loss: options.Loss = "ce",
+    activation: options.Activation = "linear",
+    effort: options.Effort = "quick",
+    backend: Annotated[str, word("Array library: numpy, torch, cupy or jax.")] = "numpy",
+    device: Annotated[str | None, word("Its device, such as cuda.")] = None,
+    threads: Annotated[int | None, integer("Threads of numpy; default one for each core.")] = None,
+    checkpoint: Annotated[Path | None, file("Store the state here; the same command goes on from it.")] = None,
+    plot: Annotated[Path | None, file("Draw loss curves and mean logits to this file.")] = None,
     as_json: options.AsJson = False,
     force: options.Force = False,
+    *,
+    runs: Runs,
 ) -> None:
     """Full-batch gradient descent from many seeds: where it ends, against every predicted loss."""
     from optima.training import Rule
     from optima.training import train as descend
 
-    sizes = options.class_sizes(samples)
-    regs = [None] if reg is None else [repr(value) for value in parse.reals(reg, "reg")]
-    describe = lambda value: options.problem(classes, depth, value, reg_per_factor, sizes, None, loss)
-    widths, rates = parse.integers(width, "width", 1), parse.reals(lr, "lr")
-    check_cells(len(regs) * len(widths) * len(rates))
-    problems = [dataclasses.replace(describe(value), activation=activation.value) for value in regs]
-    pictures = _pictures(plot, len(problems) * len(widths) * len(rates), force)
+    given: Sequence[float | None] = reg or [None]
+    regs = [options.regularisation(value, reg_per_factor) for value in given]
+    cells = len(regs) * len(width) * len(runs.lr)
+    check_cells(cells)
+    problems = [DeepUFM(classes, depth, value, samples, loss=loss, activation=activation) for value in regs]
+    pictures = _pictures(plot, cells, force)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("training") as tell:
         training = descend(
             problems,
-            widths,
-            rates,
-            parse.integer(steps, "steps", 1),
-            parse.integer(seeds, "seeds", 1),
-            init=init,
-            scale=None if scale is None else parse.positive_real(scale, "scale"),
-            rule=Rule(momentum, nesterov, decay.value),
-            tolerance=parse.positive_real(tolerance, "tolerance"),
+            width,
+            runs.lr,
+            runs.steps,
+            runs.seeds,
+            init=runs.init,
+            scale=runs.scale,
+            rule=Rule(runs.momentum, runs.nesterov, runs.decay),
+            tolerance=runs.tolerance,
             record=False,
             backend=backend,
             device=device,
-            threads=None if threads is None else parse.integer(threads, "threads", 1),
+            threads=threads,
             checkpoint=checkpoint,
-            progress=lambda now: tell(now.done, now.total, f"loss {now.loss:.6g}"),
+            progress=lambda now: tell(Part(now.done, now.total, f"loss {now.loss:.6g}")),
         )
-    if polish:
+    if runs.polish:
         with resumable(way_on), bar("polishing") as tell:
-            training = training.polished(lambda done, total: tell(done, total, ""))
-    cells = training.compare(effort.value)
-    _draw(cells, pictures)
+            training = training.polished(lambda done, total: tell(Part(done, total)))
+    compared = training.compare(effort)
+    _draw(compared, pictures)
     if as_json:
-        found = [_as_dict(cell) for cell in cells]
+        found = [_as_dict(cell) for cell in compared]
         print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
     else:
-        for cell in cells:
+        for cell in compared:
             _print(cell)
 
 
@@ -156,8 +104,8 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
 
     check_pictures([plot])
     files = [plot] if count == 1 else [plot.with_stem(f"{plot.stem}-{number}") for number in range(count)]
-    for file in files:
-        options.check_output(file, force)
+    for each in files:
+        options.check_output(each, force)
     return files
 
 

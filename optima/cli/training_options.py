@@ -3,77 +3,50 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from optima.cli import parse
-from optima.cli.options import INTEGER, NAME, NUMBER
-from optima.cli.train import Activation, Decay
+from optima.cli.declared import choice, integer, number, word
 
 if TYPE_CHECKING:
-    from optima.atlas import Hyperparameters, Progress, TrainingProgress
+    from optima.atlas import BuildProgress, Hyperparameters, TrainingProgress
 
-__all__ = ["NAMES", "Activation", "Decay", "hyperparameters", "refuse", "telling"]
 
-_PANEL = "Training"
+@dataclass(frozen=True)
+class Training:
+    """How runs are trained, and from which seeds."""
 
-Seeds = Annotated[
-    str, typer.Option(metavar=INTEGER, help="Number of seeds: 10 stands for the seeds 0 to 9.", rich_help_panel=_PANEL)
-]
-Steps = Annotated[str, typer.Option(metavar=INTEGER, help="Largest number of steps.", rich_help_panel=_PANEL)]
-LearningRate = Annotated[str, typer.Option("--lr", metavar=NUMBER, help="Learning rate.", rich_help_panel=_PANEL)]
-Init = Annotated[
-    str,
-    typer.Option(
-        metavar=NAME, help="gaussian, spectral, hadamard, or a structure to begin near.", rich_help_panel=_PANEL
-    ),
-]
-Scale = Annotated[str | None, typer.Option(metavar=NUMBER, help="Size of the initialisation.", rich_help_panel=_PANEL)]
-Momentum = Annotated[float, typer.Option(metavar=NUMBER, help="Momentum, from 0 to below 1.", rich_help_panel=_PANEL)]
-Nesterov = Annotated[bool, typer.Option("--nesterov", help="Nesterov's step.", rich_help_panel=_PANEL)]
-DecayOption = Annotated[
-    Decay, typer.Option("--decay", help="Weight decay inside the velocity or outside.", rich_help_panel=_PANEL)
-]
-Tolerance = Annotated[
-    str,
-    typer.Option(metavar=NUMBER, help="Relative gradient norm below which a run has settled.", rich_help_panel=_PANEL),
-]
-Polish = Annotated[bool, typer.Option(help="Find the critical point each run was heading for.", rich_help_panel=_PANEL)]
+    panel: ClassVar[str] = "Training"
+
+    seeds: Annotated[int, integer("Number of seeds: 10 stands for the seeds 0 to 9.")] = 10
+    steps: Annotated[int, integer("Largest number of steps.")] = 20_000
+    lr: Annotated[float, number("Learning rate.")] = 0.5
+    init: Annotated[str, word("gaussian, spectral, hadamard, or a structure to begin near, such as pairs.")] = (
+        "gaussian"
+    )
+    scale: Annotated[float | None, number("Size of the initialisation; default 1, near a structure 1e-3.")] = None
+    momentum: Annotated[float, word("Momentum, from 0 to below 1.", metavar="NUMBER")] = 0.0
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Nesterov's step; needs momentum.")] = False
+    decay: Annotated[str, choice("Weight decay inside the velocity or outside.", "coupled", "decoupled")] = "coupled"
+    tolerance: Annotated[float, number("Relative gradient norm below which a run has settled.")] = 1e-5
+    polish: Annotated[bool, typer.Option(help="Find the critical point each run was heading for.")] = True
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """The settings that the options describe. Raises ValueError on bad input."""
+        from optima.atlas import Hyperparameters
+
+        return Hyperparameters(**{name: getattr(self, name) for name in NAMES if name != "seeds"})
+
 
 # The options above, as they are called in a command.
-NAMES = ("seeds", "steps", "lr", "init", "scale", "momentum", "nesterov", "decay", "tolerance", "polish")
+NAMES = tuple(each.name for each in fields(Training))
 
 
-def hyperparameters(
-    steps: str,
-    lr: str,
-    init: str,
-    scale: str | None,
-    momentum: float,
-    nesterov: bool,
-    decay: Decay,
-    tolerance: str,
-    polish: bool,
-) -> Hyperparameters:
-    """The settings that the options describe. Raises ValueError on bad input."""
-    from optima.atlas import Hyperparameters
-
-    return Hyperparameters(
-        parse.positive_real(lr, "lr"),
-        parse.integer(steps, "steps", 1),
-        init,
-        None if scale is None else parse.positive_real(scale, "scale"),
-        momentum,
-        nesterov,
-        decay.value,
-        parse.positive_real(tolerance, "tolerance"),
-        polish,
-    )
-
-
-def refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
+def refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
     """Raise ValueError when one of the options was given."""
     for name in names:
         source = context.get_parameter_source(name)
@@ -81,12 +54,6 @@ def refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is given {why}")
 
 
-def telling(tell: Callable[[float, float, str], None]) -> Callable[[Progress | TrainingProgress], None]:
-    """Progress to a bar, or where there is no terminal for one a line at a time."""
-
-    def show(now: Progress | TrainingProgress) -> None:
-        tell(now.fraction, 1.0, str(now))
-        if not sys.stderr.isatty():
-            print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)
-
-    return show
+def say_line(now: BuildProgress | TrainingProgress) -> None:
+    """A line on standard error, where there is no terminal for a bar."""
+    print(f"{now}; {now.seconds_left:.0f} s left", file=sys.stderr, flush=True)

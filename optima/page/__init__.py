@@ -27,14 +27,10 @@ from optima.structures.recognition.result import grouped
 DIGITS = 5
 # In the order in which they are read.
 SCRIPTS = ("words", "address", "diagram", "code", "ladder", "facts", "download", "start")
-
-
 TITLE = "The best minima known of deep unconstrained feature models"
 
 
-def atlas_page(
-    records: Iterable[Record], title: str = "The best minima known of deep unconstrained feature models"
-) -> str:
+def atlas_page(records: Iterable[Record], title: str = TITLE) -> str:
     """HTML that shows, for each K, the best minimum known over (lambda, depth), and every cell with its logits.
 
     Raises ValueError when there is nothing to show, and for cells with several regularisations, which have no place
@@ -53,7 +49,10 @@ def atlas_page(
         for name in ("page.html", "page.css", *(f"{name}.js" for name in SCRIPTS))
     )
     data = {"collapse": COLLAPSE, "colours": colours, "said": list(said), "cells": cells}
-    parts = {"TITLE": html.escape(title), "STYLE": style, "DATA": _script_json(data), "SCRIPT": "\n".join(scripts)}
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    # For a script element: ASCII, and no tag is in it, because <, > and & are escaped.
+    text = re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
+    parts = {"TITLE": html.escape(title), "STYLE": style, "DATA": text, "SCRIPT": "\n".join(scripts)}
     # Only places of the frame are filled: what is put in is not looked at again.
     return re.sub(f"@({'|'.join(parts)})@", lambda place: parts[place[1]], frame)
 
@@ -63,12 +62,6 @@ class _Said(dict[str, int]):
 
     def __missing__(self, sentence: str) -> int:
         return self.setdefault(sentence, len(self))
-
-
-def _script_json(data: Any) -> str:
-    """JSON for a script element: ASCII, and no tag is in it, because <, > and & are escaped."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from optima.model import DeepUFM
 from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction
 from optima.search.ladder import search
 from optima.workers.executors import Executors
@@ -55,7 +56,7 @@ class Phase:
     @property
     def label(self) -> str:
         """What the phase is called."""
-        return label(self.record)
+        return self.record.label
 
 
 @dataclass(frozen=True)
@@ -111,38 +112,23 @@ class Diagram:
 
     def table(self) -> list[dict[str, Any]]:
         """The solved cells, for a file of data."""
-        return [
-            {
-                self.across: row,
-                self.along or self.x: _value(record.problem, self.along or self.x),
-                "loss": record.loss,
-                "structure": record.structure,
-                "rank": record.rank,
-                "gap": None if math.isnan(record.gap) else record.gap,
-                "known_by": record.known_by,
-            }
+        at = lambda problem: problem.regs[0] if self.along == "reg" else getattr(problem, self.along or self.x)
+        rows = [
+            (row, at(r.problem), r.loss, r.structure, r.rank, None if math.isnan(r.gap) else r.gap, r.known_by)
             for row, records in zip(self.rows, self.cells, strict=True)
-            for record in records
+            for r in records
         ]
+        return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def boundaries(self) -> list[dict[str, Any]]:
         """The ties, for a file of data."""
-        return [
-            {
-                self.across: row,
-                self.along or self.x: math.exp(tie.at) if self.along == "reg" else tie.at,
-                "first": label(tie.first),
-                "second": label(tie.second),
-                "known_by": tie.known_by,
-            }
+        at = lambda place: math.exp(place) if self.along == "reg" else place
+        rows = [
+            (row, at(tie.at), tie.first.label, tie.second.label, tie.known_by)
             for row, ties in zip(self.rows, self.ties, strict=True)
             for tie in ties
         ]
-
-
-def label(record: Record) -> str:
-    """The name of a structure; codes without one are told apart by their rank."""
-    return record.label
+        return [dict(zip(self.boundary_columns, row, strict=True)) for row in rows]
 
 
 def phase_diagram(
@@ -155,7 +141,7 @@ def phase_diagram(
     effort: str = "normal",
     certify: bool = True,
     executors: Executors | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Tell = silent,
 ) -> Diagram:
     r"""The global structure over two numbers of the model, with the boundaries solved.
 
@@ -186,32 +172,24 @@ def phase_diagram(
     if x == y:
         raise ValueError(f"both axes are {shown(x)}; pass two that differ")
     check_cells(len(axes[x]) * len(axes[y]))
-    tell = progress or (lambda line: None)
     along = next((name for name in ("reg", "depth") if name in (x, y)), None)
     across = y if (along or x) == x else x
     steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
     rest = {name: value for name, value in fixed.items() if name not in (x, y)}
     grid = [[DeepUFM(**{**rest, across: row, along or x: step}) for step in steps] for row in rows]
-    build(
-        store,
-        [problem for line in grid for problem in line],
-        seed,
-        effort,
-        certify,
-        executors=executors,
-        progress=lambda now: tell(str(now)),
-    )
+    flat = [problem for line in grid for problem in line]
+    build(store, flat, seed, effort, certify, executors=executors, progress=progress)
     lines = [[_stored(store, problem) for problem in line] for line in grid]
     ties: list[list[Tie]] = [[] for _ in rows]
     for i, line in enumerate(lines):
         if along == "reg":
             lines[i], ties[i] = _refined(line, seed)
         elif along == "depth":
-            ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if label(a) != label(b)]
-        tell(f"{across} {rows[i]}: {len(ties[i])} boundaries")
+            ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if a.label != b.label]
+        progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
     strips = [_phases(i, line, ties[i], along) for i, line in enumerate(lines)]
     if along == "reg" and across == "depth":
-        strips = _with_real_depths(strips, rows, tell)
+        strips = _with_real_depths(strips, rows, progress)
     cells = tuple(map(tuple, lines))
     return Diagram(x, y, along, across, rows, steps, cells, tuple(map(tuple, ties)), tuple(map(tuple, strips)), rest)
 
@@ -234,7 +212,7 @@ def _refined(line: list[Record], seed: int) -> tuple[list[Record], list[Tie]]:
 
 def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[Record], list[Tie]]:
     """The cells solved between two neighbours that differ, and the ties there."""
-    if label(first) == label(second):
+    if first.label == second.label:
         return [], []
     low, high = (math.log(Reduction(record.problem).reg) for record in (first, second))
     tie = tie_in_reg(first, second, low, high)
@@ -250,7 +228,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
         return [], [tie]
     # A code that was followed to the tie may have become another on its way.
     near = [Branch.of(record).at(problem) for record in (first, second)]
-    if [label(record) for record in near] == [label(first), label(second)]:
+    if [record.label for record in near] == [first.label, second.label]:
         return [], [tie]
     there = dataclasses.replace(tie, first=near[0], second=near[1])
     return [], [*_parted(first, near[0]), there, *_parted(near[1], second)]
@@ -258,7 +236,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
 
 def _parted(first: Record, second: Record) -> list[Tie]:
     """The bifurcation between two names of one code that was followed."""
-    if label(first) == label(second):
+    if first.label == second.label:
         return []
     ends = (math.log(Reduction(record.problem).reg) for record in (first, second))
     return [tie_in_reg(first, second, *ends)]
@@ -275,15 +253,13 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
     return [Phase(row, low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
-def _with_real_depths(
-    strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Callable[[str], None]
-) -> list[list[Phase]]:
+def _with_real_depths(strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Tell) -> list[list[Phase]]:
     """The strips, with those of real depths between neighbouring integers."""
     out = [strips[0]]
     for low, high in pairwise(strips):
         depth = rows[round(low[0].row)]
         if rows[round(high[0].row)] == depth + 1:
-            tell(f"between depths {depth} and {depth + 1}")
+            tell(Words(f"between depths {depth} and {depth + 1}"))
             candidates = _candidates([*low, *high])
             known = [low, *(_strip(candidates, low, depth, i / STRIPS) for i in range(1, STRIPS)), high]
             for before, after in pairwise(known):
@@ -337,8 +313,3 @@ def _smooth(before: Sequence[Phase], after: Sequence[Phase]) -> bool:
     """Whether straight lines between the ends of two strips are good enough."""
     alike = [phase.label for phase in before] == [phase.label for phase in after]
     return alike and all(abs(a.high - b.high) < FAR for a, b in zip(before, after, strict=True))
-
-
-def _value(problem: DeepUFM, axis: str) -> Any:
-    """The number of a problem on an axis."""
-    return problem.regs[0] if axis == "reg" else getattr(problem, axis)

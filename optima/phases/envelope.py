@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from optima.model import Array
-from optima.phases.ties import BETWEEN, SAME, Branch, change
+from optima.phases.ties import BETWEEN, SAME, Branch, at_depth, change
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3
@@ -46,7 +46,7 @@ def _changes(
     """Where the lowest branch changes, and from which to which, given the lowest at both ends."""
     if first == second:
         return []
-    solved, known_by = change(branches[first], branches[second], low, high, depth=depth)
+    solved, known_by = change(branches[first], branches[second], low, high, at_depth(depth))
     at, known_by = ((low + high) / 2, BETWEEN) if solved is None else (solved, known_by)
     losses = np.array([branch.loss(depth, at) for branch in branches])
     middle = _lowest(losses)

@@ -32,6 +32,9 @@ REACH = 0.01
 # How the place of a tie is known.
 CLOSED_FORM, FOLLOWED, BIFURCATION, BETWEEN = "closed form", "minima followed", "bifurcation", "between cells"
 
+# Depth and log lambda, as a function of the one that varies.
+Place = Callable[[float], tuple[float, float]]
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -107,14 +110,9 @@ class Branch:
         factors[1] *= self.objective.column[:, None]
         means = factors[0] @ factors[1].T
         description = recognise(means, loss=problem.loss, rank=reduction.rank(means)).description
-        return replace(
-            self.record,
-            problem=problem,
-            factors=factors,
-            loss=reduction.value(means),
-            description=description,
-            certificate=None,
-        )
+        loss = reduction.value(means)
+        found = replace(self.record, problem=problem, factors=factors, loss=loss, description=description)
+        return replace(found, certificate=None)
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def tie_in_reg(first: Record, second: Record, low: float, high: float) -> Tie:
         samples = float(problem.class_sizes[0])
         found = boundary(A.structure, B.structure, problem.classes, problem.depth, samples, problem.loss)
         roots = [x for x in np.log(found).tolist() if low <= x <= high]
-    return _tie(A, B, low, high, roots, depth=float(problem.depth))
+    return _tie(A, B, low, high, roots, at_depth(float(problem.depth)))
 
 
 def tie_in_depth(first: Record, second: Record) -> Tie:
@@ -157,47 +155,33 @@ def tie_in_depth(first: Record, second: Record) -> Tie:
         samples = float(problem.class_sizes[0])
         found = boundary_depth(A.structure, B.structure, problem.classes, reg, samples, problem.loss, (low, high))
         roots = found.tolist()
-    return _tie(A, B, low, high, roots, log_reg=math.log(reg))
+    return _tie(A, B, low, high, roots, lambda depth: (depth, math.log(reg)))
 
 
-def _tie(
-    A: Branch,
-    B: Branch,
-    low: float,
-    high: float,
-    roots: Sequence[float],
-    depth: float | None = None,
-    log_reg: float | None = None,
-) -> Tie:
+def at_depth(depth: float) -> Place:
+    """The places of a row, by log lambda."""
+    return lambda log_reg: (depth, log_reg)
+
+
+def _tie(A: Branch, B: Branch, low: float, high: float, roots: Sequence[float], place: Place) -> Tie:
     """The one root of a closed form, else the crossing or the bifurcation of the branches, else the middle."""
-    at: float | None
-    if len(roots) == 1:
-        at, known_by = roots[0], CLOSED_FORM
-    else:
-        at, known_by = change(A, B, low, high, depth, log_reg)
+    at, known_by = (roots[0], CLOSED_FORM) if len(roots) == 1 else change(A, B, low, high, place)
     if at is None:
         return Tie(A.record, B.record, (low + high) / 2, BETWEEN)
-    place = (depth, at) if depth is not None else (at, log_reg)
-    return Tie(A.record, B.record, at, known_by, min(branch.loss(*place) for branch in (A, B)))  # type: ignore[arg-type]
+    return Tie(A.record, B.record, at, known_by, min(branch.loss(*place(at)) for branch in (A, B)))
 
 
-def change(
-    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
-) -> tuple[float | None, str]:
+def change(A: Branch, B: Branch, low: float, high: float, place: Place) -> tuple[float | None, str]:
     """Where one branch takes over from the other, as :func:`crossing` or :func:`bifurcation`, and which of them."""
-    at = crossing(A, B, low, high, depth, log_reg)
-    if at is not None:
-        return at, FOLLOWED
-    return bifurcation(A, B, low, high, depth, log_reg), BIFURCATION
+    at = crossing(A, B, low, high, place)
+    return (at, FOLLOWED) if at is not None else (bifurcation(A, B, low, high, place), BIFURCATION)
 
 
-def crossing(
-    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
-) -> float | None:
+def crossing(A: Branch, B: Branch, low: float, high: float, place: Place) -> float | None:
     """Where two branches cross between two ends, in log lambda at a given depth or in depth; None where they do not."""
     from scipy.optimize import brentq
 
-    difference = _difference(A, B, depth, log_reg)
+    difference = _difference(A, B, place)
     ends = difference(low), difference(high)
     # Branches that are one minimum at an end differ there by noise.
     if ends[0] * ends[1] >= 0 or min(map(abs, ends)) <= SAME:
@@ -206,9 +190,7 @@ def crossing(
     return at if abs(difference(at)) <= TIED else None
 
 
-def bifurcation(
-    A: Branch, B: Branch, low: float, high: float, depth: float | None = None, log_reg: float | None = None
-) -> float | None:
+def bifurcation(A: Branch, B: Branch, low: float, high: float, place: Place) -> float | None:
     r"""Where a branch loses its symmetry to another that begins there: the root of its smallest curvature.
 
     .. math:: \lambda_{\min}\bigl(\nabla^2 F|_{\text{outside rotations}}\bigr) = 0
@@ -219,7 +201,7 @@ def bifurcation(
 
     if A.record.rank != B.record.rank or A.record.rank == 0:
         return None
-    difference = _difference(A, B, depth, log_reg)
+    difference = _difference(A, B, place)
     ends = difference(low), difference(high)
     # The symmetric branch is the higher one where the two differ.
     parted = max(ends, key=abs)
@@ -227,9 +209,7 @@ def bifurcation(
         return None
     symmetric = A if parted > 0 else B
 
-    def curvature(x: float) -> float:
-        return symmetric.curvature(*((depth, x) if depth is not None else (x, log_reg)))  # type: ignore[arg-type]
-
+    curvature = lambda x: symmetric.curvature(*place(x))
     # Close to the bifurcation the losses differ too little to see on which side of it an end lies.
     width = max(high - low, REACH)
     if ends[0] == parted:
@@ -241,10 +221,9 @@ def bifurcation(
     return float(brentq(curvature, low, high, xtol=1e-9, rtol=1e-12))
 
 
-def _difference(A: Branch, B: Branch, depth: float | None, log_reg: float | None) -> Callable[[float], float]:
+def _difference(A: Branch, B: Branch, place: Place) -> Callable[[float], float]:
     def difference(x: float) -> float:
-        place = (depth, x) if depth is not None else (x, log_reg)
-        a, b = (branch.loss(*place) for branch in (A, B))  # type: ignore[arg-type]
+        a, b = (branch.loss(*place(x)) for branch in (A, B))
         # A branch that ended has lost.
         return (a - b) / (a + b) if math.isfinite(a + b) else float(math.isinf(a)) - float(math.isinf(b))
 

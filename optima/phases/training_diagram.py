@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optima import brief
-from optima.atlas.build import Progress, build
+from optima.atlas.build import build
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
 from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
-from optima.atlas.training import TrainingProgress, checked, seed_list, train
+from optima.atlas.training import checked, seed_list, train
 from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
+from optima.progress import Tell, silent
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors
@@ -138,11 +139,8 @@ class TrainingDiagram:
         }
         names = self.structures(polished) + ([] if minimum is None else [GLOBAL])
         for name in names:
-            yield {**place, "counted": COUNTED[polished], **_row(cell.share(name, polished)), **facts}
-
-
-def _row(share: Share) -> dict[str, Any]:
-    return {"structure": share.structure, **share.as_dict()}
+            share = cell.share(name, polished)
+            yield {**place, "counted": COUNTED[polished], "structure": name, **share.as_dict(), **facts}
 
 
 def training_diagram(
@@ -156,7 +154,7 @@ def training_diagram(
     seed: int = 0,
     effort: str = "quick",
     executors: Executors | None = None,
-    progress: Callable[[Progress | TrainingProgress], None] | None = None,
+    progress: Tell = silent,
 ) -> TrainingDiagram:
     r"""The probability that gradient descent ends at each structure, over two numbers of the model.
 

@@ -7,26 +7,14 @@ from collections import Counter
 
 from optima.structures.recognition.result import UNNAMED
 
-ABBREVIATIONS = {
-    "antiprism-stack-": "stack ",
-    "augmented": "augm.",
-    "biaugmented": "biaugm.",
-    "bipyramid": "bipyr.",
-    "complement": "compl.",
-    "dodecahedron": "dodecah.",
-    "elongated": "elong.",
-    "gyroelongated": "gyroel.",
-    "hexagonal": "hex.",
-    "icosidodecahedron": "icosidod.",
-    "pentagonal": "pent.",
-    "square-": "sq.-",
-    "srg-": "",
-    "tetracapped": "tetracap.",
-    "tetrahedron": "tetrah.",
-    "triangular-": "tri.-",
-    "triaugmented": "triaugm.",
-    "truncated": "trunc.",
-}
+# Words, and what they are cut to; an underscore is a space.
+CUT = (
+    "antiprism-stack-=stack_ augmented=augm. biaugmented=biaugm. bipyramid=bipyr. complement=compl. "
+    "dodecahedron=dodecah. elongated=elong. gyroelongated=gyroel. hexagonal=hex. icosidodecahedron=icosidod. "
+    "pentagonal=pent. square-=sq.- srg-= tetracapped=tetracap. tetrahedron=tetrah. triangular-=tri.- "
+    "triaugmented=triaugm. truncated=trunc."
+)
+ABBREVIATIONS = {word: cut.replace("_", " ") for word, cut in (each.split("=") for each in CUT.split())}
 WORD = re.compile("|".join(sorted(map(re.escape, ABBREVIATIONS), key=len, reverse=True)))
 
 

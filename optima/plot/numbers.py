@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from optima.model import DeepUFM
+
+# The numbers of the model: in words with their letters, and the letters.
+NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
+NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
+SYMBOLS = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
 
 
 def number(value: Any) -> str:
@@ -19,6 +25,11 @@ def number(value: Any) -> str:
     if not power:
         return mantissa
     return ("" if mantissa == "1" else rf"{mantissa} \times ") + f"10^{{{int(power)}}}"
+
+
+def fixed_words(fixed: Mapping[str, Any]) -> list[str]:
+    """``$K = 10$`` for each number of the model that is given."""
+    return [f"${SYMBOLS[k]} = {number(value)}$" for k, value in fixed.items() if k in SYMBOLS and value is not None]
 
 
 def settings(problem: DeepUFM) -> str:

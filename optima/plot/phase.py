@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from optima.model import Array, DeepUFM
 from optima.phases.ties import BETWEEN, BIFURCATION
 from optima.plot.figure import Figure, defaults
 from optima.plot.names import short
-from optima.plot.numbers import number
+from optima.plot.numbers import NAMES, fixed_words
 from optima.plot.ranks import rank_colour
 from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
@@ -51,9 +51,6 @@ LINES = {BIFURCATION: "bifurcation: one minimum\nloses its symmetry", BETWEEN: "
 
 Pair = tuple[float, float]
 Pairing = tuple[str, str]
-
-NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
-NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
 
 
 @defaults
@@ -123,22 +120,24 @@ class _Picture:
         """Whether nothing but real depths lies between two strips."""
         return high[0].row - low[0].row < 1
 
-    def draw_phases(self) -> None:
-        self._bar(self.strips[0], -self.rim, 0)
+    def _pieces(self) -> Iterator[tuple[Sequence[Phase], Sequence[Phase], Pair]]:
+        """What is drawn between two rows: strips that go over into each other, or one of them as a bar."""
+        first, last = self.strips[0], self.strips[-1]
+        yield first, first, (first[0].row - self.rim, first[0].row)
         for low, high in pairwise(self.strips):
-            half = (high[0].row - low[0].row) / 2
+            rows = low[0].row, high[0].row
             if self.near(low, high) and self.alike(low, high):
-                for a, b in zip(low, high, strict=True):
-                    self._fill((a.low, b.low), (a.high, b.high), (a.row, b.row), a)
+                yield low, high, rows
             else:
-                self._bar(low, 0, half)
-                self._bar(high, -half, 0)
-        self._bar(self.strips[-1], 0, self.rim)
+                half = (rows[1] - rows[0]) / 2
+                yield low, low, (rows[0], rows[0] + half)
+                yield high, high, (rows[1] - half, rows[1])
+        yield last, last, (last[0].row, last[0].row + self.rim)
 
-    def _bar(self, strip: Sequence[Phase], below: float, above: float) -> None:
-        for phase in strip:
-            rows = (phase.row + below, phase.row + above)
-            self._fill((phase.low,) * 2, (phase.high,) * 2, rows, phase)
+    def draw_phases(self) -> None:
+        for low, high, rows in self._pieces():
+            for a, b in zip(low, high, strict=True):
+                self._fill((a.low, b.low), (a.high, b.high), rows, a)
 
     def _fill(self, left: Pair, right: Pair, rows: Pair, phase: Phase) -> None:
         self._between(left, right, rows, self.styles[phase.label] if self.styles else _rank_style(phase.record))
@@ -158,23 +157,13 @@ class _Picture:
         return np.exp(values) if self.diagram.along == "reg" else np.asarray(values)
 
     def draw_boundaries(self) -> None:
-        self._ends(self.strips[0], -self.rim, 0)
+        for low, high, rows in self._pieces():
+            for before, a, b in zip(low, low[1:], high[1:], strict=False):
+                if before.label != a.label:
+                    self._tie(before, a, (a.low, b.low), rows)
         for low, high in pairwise(self.strips):
-            half = (high[0].row - low[0].row) / 2
-            if self.near(low, high) and self.alike(low, high):
-                for before, a, b in zip(low, low[1:], high[1:], strict=False):
-                    self._tie(before, a, (a.low, b.low), (a.row, b.row))
-            else:
-                self._ends(low, 0, half)
-                self._ends(high, -half, 0)
-                if self.near(low, high):
-                    self._step(low, high)
-        self._ends(self.strips[-1], 0, self.rim)
-
-    def _ends(self, strip: Sequence[Phase], below: float, above: float) -> None:
-        for before, after in pairwise(strip):
-            if before.label != after.label:
-                self._tie(before, after, (after.low,) * 2, (after.row + below, after.row + above))
+            if self.near(low, high) and not self.alike(low, high):
+                self._step(low, high)
 
     def _step(self, low: Sequence[Phase], high: Sequence[Phase]) -> None:
         """Across the rows, where the phases of two near strips differ."""
@@ -330,14 +319,10 @@ def theorem1(problem: DeepUFM) -> bool:
 
 def _title(diagram: Diagram) -> str:
     """Which minimum is drawn: the best one known, unless every cell is proved."""
-    symbols = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
-    fixed = [
-        f"${symbols[name]} = {number(value)}$" for name, value in diagram.fixed.items() if name in symbols and value
-    ]
     squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
     proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
     minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
-    return f"{minimum}: {', '.join([*fixed, *squared])}"
+    return f"{minimum}: {', '.join([*fixed_words(diagram.fixed), *squared])}"
 
 
 def _marks(theorem: bool, proved: bool, lines: Mapping[str, float]) -> list[Any]:

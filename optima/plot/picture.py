@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from optima.files import whole
+from optima.files import write
 
 
 def check_pictures(paths: Iterable[Path]) -> None:
@@ -34,5 +34,4 @@ def write_picture(figure: Figure, path: str | Path, **options: Any) -> None:
     check_pictures([path])
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:].lower(), **options)
-    with whole(path) as stream:
-        stream.write(content.getbuffer())
+    write(path, content.getbuffer())

@@ -90,13 +90,8 @@ def _length(curve: Array) -> float:
 def _placed(axes: Axes, curve: Array, words: str, obstacles: Array, taken: list[Bbox]) -> bool:
     """Whether the words found a place on the curve; their extent then joins those that are taken."""
     # In shares of the axes, which are the same at every resolution.
-    style: dict[str, Any] = {
-        "ha": "center",
-        "va": "center",
-        "rotation_mode": "anchor",
-        "transform": axes.transAxes,
-        "zorder": 4,
-    }
+    style: dict[str, Any] = {"transform": axes.transAxes, "rotation_mode": "anchor", "zorder": 4}
+    style |= {"ha": "center", "va": "center"}
     text = axes.text(0, 0, words, fontsize=SIZE, bbox=BOX, **style)
     text.set_in_layout(False)
     width = text.get_window_extent().width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -33,11 +34,23 @@ STYLES = (
 def plot_training(comparison: Comparison) -> Figure:
     """Loss curves with the predicted losses, and the mean logits of one run of each of the two commonest ends."""
     ends = _commonest(comparison.runs, 2)
-    figure = Figure(figsize=(5.6 + 4.2 * len(ends), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
-    widths = [1.25] + [1.0] * len(ends)
-    panels = figure.subplots(1, 1 + len(ends), width_ratios=widths, squeeze=False)[0]
-    figure.suptitle(f"Gradient descent: {settings(comparison.problem)}, learning rate {comparison.lr:g}", fontsize=10)
-    draw_losses(panels[0], by_structure(comparison.runs), levels(comparison))
+    title = f"Gradient descent: {settings(comparison.problem)}, learning rate {comparison.lr:g}"
+    size = 5.6 + 4.2 * len(ends), 4.6
+    return descent_figure(size, by_structure(comparison.runs), levels(comparison), ends, title)
+
+
+def descent_figure(
+    size: tuple[float, float],
+    groups: Mapping[str, Sequence[Run]],
+    predicted: dict[str, float],
+    ends: Sequence[Run],
+    title: str,
+) -> Figure:
+    """Loss curves of groups of runs with the predicted losses, and the mean logits where some of the runs ended."""
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.12))
+    panels = figure.subplots(1, 1 + len(ends), width_ratios=[1.25] + [1.0] * len(ends), squeeze=False)[0]
+    figure.suptitle(title, fontsize=10)
+    draw_losses(panels[0], groups, predicted)
     for panel, run in zip(panels[1:], ends, strict=True):
         draw_means(panel, run)
     if ends:
@@ -128,12 +141,8 @@ def _draw_levels(axes: Axes, predicted: dict[str, float], height: float) -> None
         lowest = place
 
 
-def _ends(runs: Sequence[Run]) -> list[str]:
-    return [run.structure for run in runs]
-
-
 def _commonest(runs: Sequence[Run], count: int) -> list[Run]:
     """The run of least loss of each of the commonest structures."""
     ends = [run for run in runs if not run.diverged]
-    names = sorted(dict.fromkeys(_ends(ends)), key=lambda name: -_ends(ends).count(name))[:count]
+    names = [name for name, _ in Counter(run.structure for run in ends).most_common(count)]
     return [min((run for run in ends if run.structure == name), key=lambda run: run.loss) for name in names]

@@ -19,7 +19,8 @@ from matplotlib.patches import Patch, Rectangle
 from optima.model import Array
 from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
-from optima.plot.numbers import number
+from optima.plot.numbers import NAMES, fixed_words, number
+from optima.plot.ranks import ink
 
 if TYPE_CHECKING:
     from optima.phases.training_diagram import TrainingCell, TrainingDiagram
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 Pair = tuple[float, float]
 
 LOGARITHMIC = ("reg", "width", "samples")
-NAMES = {"classes": "classes $K$", "depth": "depth $L$", "reg": r"regularisation $\lambda$"}
-NAMES |= {"width": "width $d$", "samples": "samples per class $n$"}
-SYMBOLS = {"classes": "K", "depth": "L", "reg": r"\lambda", "width": "d", "samples": "n"}
 # Inches of a side of a cell: enough for its number, for all that is written in it; and of the axes.
 NUMBER, DETAILS = 0.33, 0.66
 SMALLEST, LARGEST = 2.4, (11.0, 7.5)
@@ -107,14 +105,8 @@ class _Picture:
     def __init__(
         self, axes: Axes, diagram: TrainingDiagram, structure: str, polished: bool, x: _Side, y: _Side
     ) -> None:
-        self.axes, self.diagram, self.structure, self.polished, self.x, self.y = (
-            axes,
-            diagram,
-            structure,
-            polished,
-            x,
-            y,
-        )
+        self.axes, self.diagram, self.x, self.y = axes, diagram, x, y
+        self.structure, self.polished = structure, polished
         self.minima = [[cell.global_structure for cell in row] for row in diagram.cells]
         minima = {name for row in self.minima for name in row if name}
         # One global minimum everywhere is said once.
@@ -144,11 +136,10 @@ class _Picture:
     def _fill(self, cell: TrainingCell, i: int, j: int) -> dict[str, Any]:
         """Colour a cell; the style in which its words can be read, which on a hatched cell have its plain colour."""
         colour = colormaps[COLOURS](cell.share(self.structure, self.polished).fraction)
-        ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
         low, high = (self.x.at(j, 0), self.y.at(i, 0)), (self.x.at(j, 1), self.y.at(i, 1))
         patch = Rectangle(low, high[0] - low[0], high[1] - low[1], facecolor=colour, edgecolor="none", linewidth=0)
         self.axes.add_patch(patch)
-        style: dict[str, Any] = {"color": ink, "ha": "center", "va": "center"}
+        style: dict[str, Any] = {"color": ink(colour), "ha": "center", "va": "center"}
         for ending, hatch in HATCHES.items():
             if 2 * cell.count(ending) > len(cell.runs):
                 patch.set(hatch=hatch, edgecolor=(0.6, 0.6, 0.6, 0.8))
@@ -212,7 +203,7 @@ class _Picture:
             axis.set_ticks(side.values, [f"${number(value)}$" for value in side.values])
             axis.set_ticks([], minor=True)
         axes.set(xlabel=NAMES[diagram.x], ylabel=NAMES[diagram.y])
-        fixed = [f"${SYMBOLS[k]} = {number(v)}$" for k, v in diagram.fixed.items() if k in SYMBOLS and v is not None]
+        fixed = fixed_words(diagram.fixed)
         relu = ", relu" if diagram.fixed.get("activation") == "relu" else ""
         settings, seeds = diagram.hyperparameters, len(diagram.flat[0].runs)
         axes.set_title(

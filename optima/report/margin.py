@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from optima.report.screen import Column, paragraph, table_text
+from optima.report.screen import Column, labelled, paragraph, table_text
 from optima.solution.knowledge import Knowledge
 from optima.structures.recognition.result import grouped
 
 if TYPE_CHECKING:
     from optima.search.max_margin import MaxMargin
-
-# Characters of the labels of the details.
-LABEL = 10
 
 
 def margin_text(found: MaxMargin, limit: int | None = None) -> str:
@@ -32,8 +29,7 @@ def margin_text(found: MaxMargin, limit: int | None = None) -> str:
         ("known by", f"{found.kind}; {found.known_by}"),
         ("time", f"{found.seconds:.2f} s"),
     ]
-    lines = [*(paragraph(line, limit) for line in (head, proved)), ""]
-    lines += [paragraph(f"{label:<{LABEL}}{text}", limit, LABEL) for label, text in details]
+    lines = [*(paragraph(line, limit) for line in (head, proved)), "", *labelled(details, limit)]
     columns = (Column("rank"), Column(power), Column("structure", right=False))
     ladder = [[str(rank), f"{value:.12g}", name] for rank, value, name in found.ladder]
     return "\n".join([*lines, "", "The best of each rank searched:", table_text(columns, ladder, limit)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -15,6 +15,8 @@ from rich.text import Text
 
 # Characters between two columns.
 BETWEEN = 2
+# Characters of the labels of facts.
+LABEL = 10
 # From this many rows on, every other one is dim.
 MANY = 20
 
@@ -26,6 +28,15 @@ class Column:
     head: str
     drop: int = 0
     right: bool = True
+
+
+def columns_of(text: str) -> tuple[Column, ...]:
+    """Columns such as ``loss``, ``rank:2`` with its ``drop``, and ``<ended_at`` with two words, aligned left."""
+    found = []
+    for word in text.split():
+        head, _, drop = word.removeprefix("<").partition(":")
+        found.append(Column(head.replace("_", " "), int(drop or 0), not word.startswith("<")))
+    return tuple(found)
 
 
 def layout(
@@ -81,6 +92,11 @@ def table_text(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: 
     Console(file=stream, width=10**6, color_system=None, legacy_windows=False).print(drawn, soft_wrap=True)
     # In ASCII, which every output takes.
     return "\n".join(line.rstrip() for line in stream.getvalue().replace("─", "-").splitlines())
+
+
+def labelled(facts: Iterable[tuple[str, str]], limit: int | None) -> list[str]:
+    """Facts with what each is about before it, in a column of its own."""
+    return [paragraph(f"{label:<{LABEL}}{words}", limit, LABEL) for label, words in facts]
 
 
 def paragraph(text: str, limit: int | None, indent: int = 0) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optima import html
-from optima.report.screen import Column, paragraph, table_text
+from optima.report.screen import columns_of, labelled, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
 from optima.scales.collapse import COLLAPSE, collapse_loss
 from optima.solution.knowledge import PROVED, Knowledge
@@ -14,15 +14,7 @@ from optima.structures.recognition.result import grouped
 if TYPE_CHECKING:
     from optima.solution import Rung, Solution
 
-# Characters of the labels of the details.
-LABEL = 10
-LADDER = (
-    Column("rank"),
-    Column("best loss"),
-    Column("minima", 2),
-    Column("starts", 1),
-    Column("structure", right=False),
-)
+LADDER = columns_of("rank best_loss minima:2 starts:1 <structure")
 VERDICTS = {
     "unverified": "descents came to rest there, and whether it is a minimum was not tested",
     "saddle": "the gradient vanishes there, and in some direction the loss falls",
@@ -33,7 +25,7 @@ VERDICTS = {
 def solution_text(solution: Solution, limit: int | None = None) -> str:
     """What a solution prints, in lines of at most ``limit`` characters where words allow it."""
     lines = [paragraph(line, limit) for line in headline(solution)]
-    lines += ["", *(paragraph(f"{label:<{LABEL}}{text}", limit, LABEL) for label, text in _details(solution))]
+    lines += ["", *labelled(_details(solution), limit)]
     rungs = [rung for rung in solution.ladder if rung.minima]
     if rungs:
         title = "The ladder, the best of each rank:"
@@ -103,8 +95,8 @@ def _bound(solution: Solution) -> str:
         return "none was worked for; optima.certify works for one"
     ended = f"; {proof.ended}" if proof.ended else ""
     return (
-        f"no loss is below {proof.lower:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): "
-        f"{proof.method}, {proof.rigour}{ended}"
+        f"no loss is below {proof.lower:.12g} (gap {solution.gap:.2g} = 1 - bound / loss): {proof.method}, "
+        f"{proof.rigour}{ended}"
     )
 
 

@@ -50,12 +50,13 @@ class Winners:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take the cells of a batch that are shown."""
+        import pyarrow as pa
+
         key = [batch.column(name).to_numpy() for name in ("classes", "depth", "reg", "samples")]
         shown = np.isin(key[0], self.classes) & np.isin(key[1], self.depths)
         shown &= np.any([(key[2] == reg) & (key[3] == samples) for reg, samples in self.blocks], axis=0)
-        for cell in (
-            batch.filter(_mask(shown)).select(["classes", "depth", "reg", "samples", "winner", "loss"]).to_pylist()
-        ):
+        chosen = batch.filter(pa.array(shown)).select(["classes", "depth", "reg", "samples", "winner", "loss"])
+        for cell in chosen.to_pylist():
             place = Place(cell["classes"], cell["depth"], cell["reg"], cell["samples"])
             self.found[place] = cell["winner"], np.nan if cell["loss"] is None else cell["loss"]
 
@@ -64,11 +65,12 @@ class Winners:
         codes = codes_of({winner for winner, _ in self.found.values() if winner is not None})
         below = self._below_collapse()
         name = COLLAPSE[self.grid.loss]
+        meant = {"zero": " (the logits vanish)", name: " (deep neural collapse itself)"}
         lines = [
             f"Who wins: classes K down, depths L across; a number says by how many per cent the winner's loss is below "
             f"that of deep neural collapse (the {name}).",
             *self._notes(below),
-            "; ".join(_meaning(code, winner, name) for winner, code in codes.items() if code != winner),
+            "; ".join(f"{code} = {winner}{meant.get(winner, '')}" for winner, code in codes.items() if code != winner),
         ]
         if any(winner is None for winner, _ in self.found.values()):
             lines.append(f"{NOBODY}: none of these structures exists there")
@@ -138,12 +140,6 @@ class Winners:
 HEAD = "K \\ L"
 
 
-def _mask(shown: np.ndarray) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(shown)
-
-
 def _pieces(columns: Sequence[list[str]], first: int, limit: int | None) -> Iterator[list[list[str]]]:
     """Runs of columns that fit beside one of width ``first``; at least one in each."""
     piece: list[list[str]] = []
@@ -156,11 +152,6 @@ def _pieces(columns: Sequence[list[str]], first: int, limit: int | None) -> Iter
         piece.append(column)
         used += wide
     yield piece
-
-
-def _meaning(code: str, name: str, collapse: str) -> str:
-    words = {collapse: " (deep neural collapse itself)", "zero": " (the logits vanish)"}.get(name, "")
-    return f"{code} = {name}{words}"
 
 
 def codes_of(names: set[str]) -> dict[str, str]:

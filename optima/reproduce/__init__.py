@@ -22,10 +22,7 @@ def find(name: str) -> Reproduction:
     """The reproduction of that name, or of its last part (``fig1``) where one has it. Raises ValueError otherwise."""
     found = [figure for full, figure in FIGURES.items() if name == full or full.endswith(f".{name}")]
     if len(found) != 1:
-        raise ValueError(f"there is {'no' if not found else 'more than one'} figure {shown(name)}; {_hint(name)}")
+        near = get_close_matches(name, [*FIGURES, *(full.partition(".")[2] for full in FIGURES)])
+        hint = f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(FIGURES)}"
+        raise ValueError(f"there is {'no' if not found else 'more than one'} figure {shown(name)}; {hint}")
     return found[0]
-
-
-def _hint(name: str) -> str:
-    near = get_close_matches(name, [*FIGURES, *(full.partition(".")[2] for full in FIGURES)])
-    return f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(FIGURES)}"

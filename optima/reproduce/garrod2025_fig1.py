@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
-from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
-from optima.plot.training import by_structure, draw_losses, draw_means
-from optima.reproduce.curves import curve_rows
-from optima.reproduce.figure import Reproduction, Workplace
+from optima.plot.training import by_structure, descent_figure
+from optima.reproduce.figure import LR, Reproduction, Workplace
+from optima.reproduce.rows import curve_rows
 from optima.scales.losses import structure_losses
-from optima.training import Run, train
+from optima.training import Run
 
 FULL = DeepUFM(10, 2, 2.0**-10, 5, width=70)
 QUICK = DeepUFM(6, 2, 2.0**-6, 5, width=16)
-LR = 0.5
 # At scale 1 one of the first hundred seeds ends at the simplex and 90 at pairs; larger starts collapse more often.
 SCALE = 2.0
 ENDS = ("simplex", "pairs")
@@ -26,15 +22,7 @@ ENDS = ("simplex", "pairs")
 
 def _make(place: Workplace) -> None:
     problem, steps, seeds = (QUICK, 6000, 6) if place.quick else (FULL, 100_000, 10)
-    training = train(
-        problem,
-        lr=LR,
-        steps=steps,
-        seeds=seeds,
-        scale=SCALE,
-        checkpoint=place.checkpoint(place.name),
-        progress=place.tell,
-    )
+    training = place.train(problem, place.name, steps, seeds, scale=SCALE)
     firsts = {run.structure: run for run in reversed(training.runs)}
     shown = [firsts[name] for name in ENDS if name in firsts]
     place.table(curve_rows(training.runs))
@@ -45,19 +33,11 @@ def _make(place: Workplace) -> None:
 def _draw(runs: Sequence[Run], shown: Sequence[Run], problem: DeepUFM) -> Figure:
     met = dict.fromkeys([*ENDS, *(run.structure for run in runs)])
     predicted = {name: entry.loss for name, entry in structure_losses(problem).items() if name in met}
-    figure = Figure(figsize=(5.4 + 3.6 * len(shown), 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
-    panels = figure.subplots(1, 1 + len(shown), width_ratios=[1.25] + [1.0] * len(shown), squeeze=False)[0]
-    draw_losses(panels[0], by_structure(runs), predicted)
-    for panel, run in zip(panels[1:], shown, strict=True):
-        draw_means(panel, run)
-    if shown:
-        logit_bar(figure, panels[1:])
-    figure.suptitle(
+    title = (
         f"Gradient descent on all parameters: {settings(problem)}, learning rate {LR},\n"
-        f"Gaussian starts of standard deviation ${SCALE:g} / \\sqrt{{d}}$",
-        fontsize=10,
+        f"Gaussian starts of standard deviation ${SCALE:g} / \\sqrt{{d}}$"
     )
-    return figure
+    return descent_figure((5.4 + 3.6 * len(shown), 4.6), by_structure(runs), predicted, shown, title)
 
 
 figure = Reproduction(

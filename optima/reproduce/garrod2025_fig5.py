@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from optima.plot.figure import Figure, defaults
-from optima.plot.numbers import number
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.sweep import REG, WIDTH, cells, sweeps
-from optima.reproduce.table import Row
+from optima.reproduce.rows import Row
+from optima.reproduce.sweep import REG, WIDTH, cells, panels, settings, sweeps
 
 # A circle of this area, in square points, stands for all runs at a point.
 AREA = 160
@@ -28,14 +27,13 @@ def _make(place: Workplace) -> None:
 
 def _row(sweep: str, rows: Sequence[Row]) -> Row:
     ranks = _ranks(rows)
-    settings = {"sweep": sweep, "width": rows[0]["width"], "reg": rows[0]["reg"], "runs": len(ranks)}
-    counts = "; ".join(f"rank {rank}: {count}" for rank, count in sorted(Counter(ranks).items()))
     return {
-        **settings,
+        **settings(sweep, rows),
+        "runs": len(ranks),
         "mean_rank": float(np.mean(ranks)),
         "least": min(ranks),
         "largest": max(ranks),
-        "counts": counts,
+        "counts": "; ".join(f"rank {rank}: {count}" for rank, count in sorted(Counter(ranks).items())),
     }
 
 
@@ -46,8 +44,8 @@ def _ranks(rows: Sequence[Row]) -> list[int]:
 
 @defaults
 def _draw(rows: Sequence[Row]) -> Figure:
-    figure = Figure(figsize=(9.2, 4.0), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    title = "Rank of the critical point that gradient descent was heading for"
+    figure, left, right = panels(rows, title, "rank of the logits")
     classes = rows[0]["classes"]
     for axes, sweep in ((left, WIDTH), (right, REG)):
         _draw_ranks(axes, cells(rows, sweep))
@@ -55,22 +53,8 @@ def _draw(rows: Sequence[Row]) -> Figure:
         axes.axhline(classes // 2, color="0.4", linestyle=":", linewidth=1)
     for name, rank in (("simplex", classes - 1), ("pairs", classes // 2)):
         right.annotate(name, (1.01, rank), xycoords=("axes fraction", "data"), fontsize=8, va="center")
-    left.set(xlabel="width $d$", ylabel="rank of the logits", xscale="log")
     left.set(ylim=(classes // 2 - 0.6, classes - 0.4), yticks=range(classes // 2, classes))
-    widths = list(cells(rows, WIDTH))
-    left.set_xticks(widths, [str(width) for width in widths])
-    left.minorticks_off()
-    left.set_title(f"$\\lambda = {number(rows[0]['reg'])}$", fontsize=10)
-    right.set_xscale("log", base=2)
-    right.set_xlabel("regularisation $\\lambda$")
-    right.set_title(f"$d = {rows[-1]['width']}$", fontsize=10)
     figure.legend(*left.get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center", ncols=2)
-    row, count = rows[0], len(next(iter(cells(rows, WIDTH).values())))
-    figure.suptitle(
-        f"Rank of the critical point that gradient descent was heading for "
-        f"($K = {row['classes']}$, $n = {row['samples']}$, $L = {row['depth']}$; {count} runs at each point)",
-        fontsize=10,
-    )
     return figure
 
 

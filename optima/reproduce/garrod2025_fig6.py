@@ -10,38 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from optima.model import DeepUFM
 from optima.plot.figure import Figure, defaults
-from optima.plot.logits import logit_bar
 from optima.plot.numbers import settings
-from optima.plot.training import draw_losses, draw_means
-from optima.reproduce.curves import curve_rows
-from optima.reproduce.figure import Reproduction, Workplace
-from optima.training import Run, predict, train
+from optima.plot.training import descent_figure
+from optima.reproduce.figure import LR, Reproduction, Workplace
+from optima.reproduce.rows import curve_rows
+from optima.training import Run, predict
 
 FULL = DeepUFM(10, 3, 2.0**-9, 5, width=70, activation="relu")
 QUICK = DeepUFM(4, 3, 2.0**-6, 5, width=20, activation="relu")
-LR = 0.5
 # Smaller starts lose more rank on the way and end lower; at 0.3 most runs end at zero logits instead.
 SCALES = (0.6, 1.0)
 
 
 def _make(place: Workplace) -> None:
     problem, steps, seeds = (QUICK, 2000, 2) if place.quick else (FULL, 300_000, 10)
-    runs = {}
-    for scale in SCALES:
-        training = train(
-            problem,
-            lr=LR,
-            steps=steps,
-            seeds=seeds,
-            scale=scale,
-            checkpoint=place.checkpoint(f"{place.name}.{scale}"),
-            progress=place.tell,
-        )
-        runs[scale] = training.runs
+    runs = {scale: place.train(problem, f"{place.name}.{scale}", steps, seeds, scale=scale).runs for scale in SCALES}
     place.table([{"scale": scale, **row} for scale, found in runs.items() for row in curve_rows(found)])
     place.picture(_draw(runs, problem))
 
@@ -52,17 +38,9 @@ def _draw(runs: Mapping[float, Sequence[Run]], problem: DeepUFM) -> Figure:
     below = lambda found: f"{sum(run.loss < bound for run in found)} of {len(found)} below"
     groups = {f"starts of deviation ${scale:g} / \\sqrt{{d}}$: {below(found)}": found for scale, found in runs.items()}
     best = min((run for found in runs.values() for run in found), key=lambda run: run.loss)
-    figure = Figure(figsize=(9.4, 4.6), layout=ConstrainedLayoutEngine(h_pad=0.12))
-    left, right = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
-    draw_losses(left, groups, {"bound on deep\nneural collapse": bound})
-    draw_means(right, best)
-    logit_bar(figure, [right])
-    figure.suptitle(
-        f"Gradient descent: {settings(problem)}, learning rate {LR}\n"
-        + _rest([run for found in runs.values() for run in found]),
-        fontsize=10,
-    )
-    return figure
+    title = f"Gradient descent: {settings(problem)}, learning rate {LR}\n"
+    title += _rest([run for found in runs.values() for run in found])
+    return descent_figure((9.4, 4.6), groups, {"bound on deep\nneural collapse": bound}, [best], title)
 
 
 def _rest(runs: Sequence[Run]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optima.model import DeepUFM
-from optima.reproduce.figure import Workplace
-from optima.reproduce.table import Row, read, run_row
-from optima.training import train
+from matplotlib.axes import Axes
 
-LR, SAMPLES, DEPTH = 0.5, 5, 2
+from optima.model import DeepUFM
+from optima.plot.figure import Figure
+from optima.plot.numbers import number
+from optima.reproduce.figure import Workplace
+from optima.reproduce.rows import Row, read, run_row
+
+SAMPLES, DEPTH = 5, 2
 WIDTH, REG = "width", "reg"
+# The problems of each sweep.
+Problems = dict[str, list[DeepUFM]]
 
 
 def sweeps(place: Workplace) -> list[Row]:
@@ -20,80 +25,47 @@ def sweeps(place: Workplace) -> list[Row]:
     The rows are kept in a file of their own beside the figures; whatever needs them next reads them there, and
     removing it has them made again.
     """
-    wanted = _quick() if place.quick else _full()
+    if place.quick:
+        wanted, steps, seeds = _problems(6, (8, 40), (-6, -5)), 6000, 3
+    else:
+        wanted, steps, seeds = _problems(10, (15, 20, 30, 50, 70, 100, 140, 200), range(-10, -5)), 100_000, 20
     file = place.folder / f"garrod2025.sweeps{'.quick' if place.quick else ''}.csv"
     rows = read(file) if file.exists() else []
-    if [_key(row) for row in rows] != _keys(wanted):
-        rows = _make(place, wanted)
+    keys = [
+        (name, problem.classes, problem.width, problem.reg, seed)
+        for name, problems in wanted.items()
+        for problem in problems
+        for seed in range(seeds)
+    ]
+    if [tuple(row.get(name) for name in ("sweep", "classes", "width", "reg", "seed")) for row in rows] != keys:
+        rows = _make(place, wanted, steps, seeds)
         place.table(rows, file)
     return rows
 
 
-def _make(place: Workplace, wanted: dict[str, dict[str, Any]]) -> list[Row]:
-    """Train every problem once; one that both sweeps have gives its rows to both."""
+def _problems(classes: int, widths: Sequence[int], powers: Sequence[int]) -> Problems:
+    """Every width at the least lambda, and every lambda at the largest width."""
+    problem = lambda power, width: DeepUFM(classes, DEPTH, 2.0**power, SAMPLES, width=width)
+    return {
+        WIDTH: [problem(powers[0], width) for width in widths],
+        REG: [problem(power, widths[-1]) for power in powers],
+    }
+
+
+def _make(place: Workplace, wanted: Problems, steps: int, seeds: int) -> list[Row]:
+    """Gaussian starts, trained until they converge or are out of steps, then polished.
+
+    Every problem is trained once; one that both sweeps have gives its rows to both.
+    """
     found: dict[DeepUFM, list[Row]] = {}
-    for name, settings in wanted.items():
-        new = [problem for problem in settings["problems"] if problem not in found]
-        for problem, row in _train(place, name, new, settings["steps"], settings["seeds"]):
-            found.setdefault(problem, []).append(row)
+    for name, problems in wanted.items():
+        new = [problem for problem in problems if problem not in found]
+        training = place.train(new, f"sweeps.{name}", steps, seeds, record=False)
+        for run in training.polished().runs:
+            found.setdefault(run.problem, []).append(run_row(run))
     return [
-        {"sweep": name, **row}
-        for name, settings in wanted.items()
-        for problem in settings["problems"]
-        for row in found[problem]
+        {"sweep": name, **row} for name, problems in wanted.items() for problem in problems for row in found[problem]
     ]
-
-
-def _full() -> dict[str, dict[str, Any]]:
-    """K = 10, n = 5, L = 2, learning rate 0.5; lambda = 2^-10 in the sweep over widths."""
-    settings = {"steps": 100_000, "seeds": 20}
-    widths, powers = (15, 20, 30, 50, 70, 100, 140, 200), (-10, -9, -8, -7, -6)
-    return {
-        WIDTH: {"problems": [_problem(10, 2.0**-10, d) for d in widths], **settings},
-        REG: {"problems": [_problem(10, 2.0**power, 200) for power in powers], **settings},
-    }
-
-
-def _quick() -> dict[str, dict[str, Any]]:
-    """Six classes, a few seeds, a strong penalty: the same programme in seconds."""
-    settings = {"steps": 6000, "seeds": 3}
-    return {
-        WIDTH: {"problems": [_problem(6, 2.0**-6, d) for d in (8, 40)], **settings},
-        REG: {"problems": [_problem(6, 2.0**power, 40) for power in (-6, -5)], **settings},
-    }
-
-
-def _problem(classes: int, reg: float, width: int) -> DeepUFM:
-    return DeepUFM(classes, DEPTH, reg, SAMPLES, width=width)
-
-
-def _train(
-    place: Workplace, name: str, problems: Sequence[DeepUFM], steps: int, seeds: int
-) -> list[tuple[DeepUFM, Row]]:
-    """Gaussian starts, trained until they converge or are out of steps, then polished."""
-    training = train(
-        problems,
-        lr=LR,
-        steps=steps,
-        seeds=seeds,
-        record=False,
-        checkpoint=place.checkpoint(f"sweeps.{name}"),
-        progress=place.tell,
-    )
-    return [(run.problem, run_row(run)) for run in training.polished().runs]
-
-
-def _keys(wanted: dict[str, dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return [
-        (name, problem.classes, problem.width, problem.reg, seed)
-        for name in (WIDTH, REG)
-        for problem in wanted[name]["problems"]
-        for seed in range(wanted[name]["seeds"])
-    ]
-
-
-def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in ("sweep", "classes", "width", "reg", "seed"))
 
 
 def cells(rows: Sequence[Row], sweep: str) -> dict[float, list[Row]]:
@@ -103,3 +75,26 @@ def cells(rows: Sequence[Row], sweep: str) -> dict[float, list[Row]]:
         if row["sweep"] == sweep:
             found.setdefault(row[sweep], []).append(row)
     return found
+
+
+def settings(sweep: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The setting that rows are of, for a table of the settings."""
+    return {"sweep": sweep, "width": rows[0]["width"], "reg": rows[0]["reg"]}
+
+
+def panels(rows: Sequence[Row], title: str, ylabel: str, note: str = "") -> tuple[Figure, Axes, Axes]:
+    """A figure with a panel over the widths and one over lambda, and their ``title``."""
+    figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    by_width = cells(rows, WIDTH)
+    left.set(xlabel="width $d$", ylabel=ylabel, xscale="log")
+    left.set_xticks(list(by_width), [str(width) for width in by_width])
+    left.minorticks_off()
+    left.set_title(f"$\\lambda = {number(rows[0]['reg'])}$", fontsize=10)
+    right.set_xscale("log", base=2)
+    right.set_xlabel("regularisation $\\lambda$")
+    right.set_title(f"$d = {rows[-1]['width']}$", fontsize=10)
+    row, count = rows[0], len(next(iter(by_width.values())))
+    problem = f"$K = {row['classes']}$, $n = {row['samples']}$, $L = {row['depth']}$"
+    figure.suptitle(f"{title} ({problem}; {count} runs at each point{note})", fontsize=10)
+    return figure, left, right

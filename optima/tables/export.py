@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from optima.files import beside, cannot_be_written, check_output, is_special, open_special
+from optima.files import beside, check_output, created, is_special, open_special, put
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -191,7 +191,7 @@ class TextSink(Sink):
 
     def close(self) -> None:
         if not self.rewinds:
-            self._put(self.encoder.trailer())
+            put(self.stream, self.encoder.trailer())
         self.stream.flush()
 
     def _append(self, data: bytes) -> None:
@@ -199,20 +199,15 @@ class TextSink(Sink):
         try:
             if self.rewinds:
                 self.stream.seek(self.end)
-            self._put(data + trailer)
+            put(self.stream, data + trailer)
         except OSError:
             if self.regular:
                 self.stream.truncate(self.end)
             if self.rewinds and self.started:
                 self.stream.seek(self.end)
-                self._put(trailer)
+                put(self.stream, trailer)
             raise
         self.end += len(data)
-
-    def _put(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self.stream.write(view) :]
 
 
 def _kind(stream: BinaryIO) -> tuple[bool, bool]:
@@ -277,7 +272,7 @@ def open_sink(
         yield from _replacing(path, form, schema, force)
     else:
         target = Path(os.path.realpath(path))
-        with _created(target, path) as stream:
+        with created(target, path) as stream:
             sink = None
             try:
                 sink = _sink(stream, form, schema)
@@ -335,13 +330,6 @@ def _replacing(path: Path, form: Form, schema: pa.Schema, force: bool) -> Iterat
             raise interrupted
     if interrupted is not None:
         raise interrupted
-
-
-def _created(target: Path, path: Path) -> BinaryIO:
-    try:
-        return open(target, "x+b", buffering=0)
-    except OSError as error:
-        raise cannot_be_written(path, error) from None
 
 
 def _tuples(batch: pa.RecordBatch) -> Iterator[tuple]:

@@ -32,23 +32,21 @@ BATCH = 1 << 14
 # written and a closed output is noticed. Whatever the number of cells, every K adds what its structures alone take.
 WORK, ALONE = 1 << 19, 256
 
-_KEYS = {"classes": pa.int64(), "depth": pa.int64(), "reg": pa.float64(), "samples": pa.int64()}
-_RESULTS = {
-    "loss": pa.float64(),
-    "winner": pa.string(),
-    "win_by": pa.float64(),
-    "runner_up": pa.string(),
-    "rank": pa.int64(),
-    "scale": pa.float64(),
-    "scale_2": pa.float64(),
-    "singular_value": pa.float64(),
-    "multiplicity": pa.int64(),
-    "singular_value_2": pa.float64(),
-    "multiplicity_2": pa.int64(),
-    "fit": pa.float64(),
-    "penalty": pa.float64(),
-    "lower_bound": pa.float64(),
-}
+_INTEGERS = ("classes", "depth", "samples", "rank", "multiplicity", "multiplicity_2")
+_TEXTS = ("winner", "runner_up")
+
+
+def _kinds(names: str) -> dict[str, pa.DataType]:
+    """The types of columns."""
+    kind = lambda name: pa.int64() if name in _INTEGERS else pa.string() if name in _TEXTS else pa.float64()
+    return {name: kind(name) for name in names.split()}
+
+
+_KEYS = _kinds("classes depth reg samples")
+_RESULTS = _kinds(
+    "loss winner win_by runner_up rank scale scale_2 singular_value multiplicity singular_value_2 multiplicity_2 fit "
+    "penalty lower_bound"
+)
 
 
 @dataclass(frozen=True)

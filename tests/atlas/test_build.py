@@ -76,9 +76,9 @@ def test_certificates_come_later_too(path, thread):
 def test_every_stored_loss_is_that_of_its_weights(path, grid, thread):
     with Store(path, write=True) as store:
         build(store, grid, effort="quick", executors=thread)
-        checks = [check(record) for record in store.records()]
-    assert all(each.holds for each in checks)
-    assert not check(dataclasses.replace(checks[0].record, loss=checks[0].record.loss * 1.0001)).holds
+        records = list(store.records())
+    assert all(check(record).holds for record in records)
+    assert not check(dataclasses.replace(records[0], loss=records[0].loss * 1.0001)).holds
 
 
 def test_finds_are_verified_before_they_are_added(path, solution):

@@ -332,3 +332,21 @@ def test_the_completion_of_a_shell_is_printed(call, monkeypatch):
     code, out, _ = call()
     assert code == 0
     assert "complete -o default -F _optima_completion optima" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--loss", "hinge"), "loss is 'hinge'; pass one of 'ce', 'mse'"),
+        (("--effort", "qu"), "effort is 'qu'; pass one of 'quick', 'normal', 'thorough'"),
+        (("--reg-per-factor", "1,x"), "'x' is not a number; pass one such as 0.001, 1e-3 or 2^-10"),
+        (("--seed", "-1"), "seed is -1; pass an integer of at least 0"),
+    ],
+)
+def test_the_text_of_an_option_is_refused_under_its_name(call, option, sentence):
+    assert call("solve", "--classes", 4, "--depth", 2, *option) == (2, "", f"optima: {sentence}\n")
+
+
+def test_the_shell_completes_words_of_a_choice(call, monkeypatch):
+    assert completed(call, monkeypatch, "solve", "--effort", "qu") == ["quick"]
+    assert completed(call, monkeypatch, "table", "--format", "m") == ["markdown"]

@@ -16,6 +16,7 @@ from optima.phases.ties import (
     CLOSED_FORM,
     FOLLOWED,
     Branch,
+    at_depth,
     change,
     crossing,
     tie_in_depth,
@@ -106,7 +107,7 @@ def test_the_envelope_is_the_least_of_a_fine_grid(four):
             winner = next(w for low, high, w, _ in runs if low <= x <= high)
             losses = [branch.loss(depth, x) for branch in branches]
             assert losses[winner] <= min(losses) * (1 + 1e-6)
-    assert crossing(*branches, math.log(1e-6), math.log(1e-5), depth=2.0) is None
+    assert crossing(*branches, math.log(1e-6), math.log(1e-5), at_depth(2.0)) is None
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +129,9 @@ def tetrahedral():
 
 def test_a_minimum_that_loses_its_symmetry(tetrahedral):
     low, high = math.log(0.05), math.log(0.085)
-    at, known_by = change(*tetrahedral, low, high, depth=3.0)
+    at, known_by = change(*tetrahedral, low, high, at_depth(3.0))
     assert known_by == BIFURCATION
-    assert change(*reversed(tetrahedral), low, high, depth=3.0) == (pytest.approx(at, abs=1e-7), BIFURCATION)
+    assert change(*reversed(tetrahedral), low, high, at_depth(3.0)) == (pytest.approx(at, abs=1e-7), BIFURCATION)
     parted = [np.subtract(*(branch.loss(3.0, at + step) for branch in tetrahedral)) for step in (-0.05, 0.02, 0.04)]
     assert parted[0] == pytest.approx(0, abs=1e-9)
     # Quadratic beyond it.
@@ -140,9 +141,9 @@ def test_a_minimum_that_loses_its_symmetry(tetrahedral):
 
 def test_no_bifurcation_where_there_is_none(tetrahedral):
     symmetric, bent = tetrahedral
-    assert change(symmetric, symmetric, math.log(0.05), math.log(0.085), depth=3.0)[0] is None
-    assert change(symmetric, bent, math.log(0.045), math.log(0.05), depth=3.0)[0] is None
-    assert change(symmetric, bent, math.log(0.075), math.log(0.08), depth=3.0)[0] is None
+    assert change(symmetric, symmetric, math.log(0.05), math.log(0.085), at_depth(3.0))[0] is None
+    assert change(symmetric, bent, math.log(0.045), math.log(0.05), at_depth(3.0))[0] is None
+    assert change(symmetric, bent, math.log(0.075), math.log(0.08), at_depth(3.0))[0] is None
 
 
 def test_the_rows_of_a_diagram(diagram):

@@ -6,7 +6,7 @@ import pytest
 
 from optima.cli import main
 from optima.reproduce import FIGURES
-from optima.reproduce.table import read, write
+from optima.reproduce.rows import read, write
 
 
 @pytest.mark.parametrize("name", FIGURES)

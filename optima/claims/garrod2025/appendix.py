@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, step_sizes
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark, Table
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, step_sizes
 from optima.claims.garrod2025.theorem2 import compare, matrix_pairs
 from optima.claims.garrod2025.theorem3 import deep_cases, zero_cases
 from optima.model.log_grid import log_grid
@@ -22,11 +23,9 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
 @claim(
     "garrod2025.theoremA1",
     statement="Theorem 2 under step imbalance: for M diagonally superior of smaller rank than X there is a depth "
-    "beyond "
-    "which min_beta f(beta M) <= min_alpha f(alpha X) for every lambda.",
-    latex=r"n_c\in\{Rn_{\min},n_{\min}\}:\ \operatorname{rank}M<\operatorname{rank}X\Rightarrow\exists L_0\ \forall "
-    r"L\ge L_0:"
-    r"\ \min_\beta f(\beta M)\le\min_\alpha f(\alpha X)",
+    "beyond which min_beta f(beta M) <= min_alpha f(alpha X) for every lambda.",
+    latex=r"n_c\in\{Rn_{\min},n_{\min}\}:\ \operatorname{rank}M<\operatorname{rank}X\Rightarrow\exists L_0\ "
+    r"\forall L\ge L_0:\ \min_\beta f(\beta M)\le\min_\alpha f(\alpha X)",
     source="garrod2025, Theorem A1; derivations/depth_limit.py (any class sizes)",
     how="symbolic proof given C; C and the losses from the explicit L_0 on, computed",
     axes={"classes": (4, 6, 8), **IMBALANCE, "multiples": (1, 3), "regs": tuple(log_grid(1e-12, 1, 13))},
@@ -34,23 +33,15 @@ IMBALANCE = {"ratios": (2, 10, 100), "shares": (0.25, 0.5, 0.75)}
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
 def theoremA1(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    swapped: bool = False,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, swapped: bool = False
 ) -> Iterator[Evidence]:
     """Margin: relative gain of M over X."""
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on, any class sizes")
-    for K in classes:
-        for R in ratios:
-            for rho in shares:
-                for name, X, other, M in matrix_pairs(K, step_sizes(K, R, rho)):
-                    high, low = (M, X) if swapped else (X, M)
-                    at: dict[str, Any] = {"classes": K, "ratios": R, "shares": rho, "X": name, "M": other}
-                    yield from compare(high, low, multiples, np.array(regs), at, swapped)
+    for K, R, rho in product(classes, ratios, shares):
+        for name, X, other, M in matrix_pairs(K, step_sizes(K, R, rho)):
+            high, low = (M, X) if swapped else (X, M)
+            at: dict[str, Any] = {"classes": K, "ratios": R, "shares": rho, "X": name, "M": other}
+            yield from compare(high, low, multiples, np.array(regs), at, swapped)
 
 
 @claim(
@@ -67,31 +58,23 @@ def theoremA1(
     ),
 )
 def theoremA2(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    depths: Sequence[int],
-    *,
-    kept: int | None = None,
+    classes: Ints, ratios: Ints, shares: Reals, depths: Ints, *, kept: int | None = None
 ) -> Iterator[Evidence]:
     """Margins as in Theorem 3."""
     yield step("depth_limit", "check_zero", "zero is the global minimum from (L+1) lambda = 2 log K on")
-    for K in classes:
-        for R in ratios:
-            for rho in shares:
-                sizes = step_sizes(K, R, rho)
-                for L in depths:
-                    yield from zero_cases(sizes, L)
-                yield from deep_cases(sizes, depths, kept)
+    for K, R, rho in product(classes, ratios, shares):
+        sizes = step_sizes(K, R, rho)
+        for L in depths:
+            yield from zero_cases(sizes, L)
+        yield from deep_cases(sizes, depths, kept)
 
 
 @claim(
     "garrod2025.theoremA3",
     statement="Theorem 1 under step imbalance: for K >= 4 and large depth the SEL structure (columns of the simplex "
-    "repeated "
-    "for every sample of a class) is not a global minimum.",
-    latex=r"K\ge4:\ \exists L_0(K,R,\rho)\ \forall L\ge L_0:\ \min_\alpha f(\alpha S)>\min_\beta "
-    r"f(\beta\,\text{pairs})",
+    "repeated for every sample of a class) is not a global minimum.",
+    latex=r"K\ge4:\ \exists L_0(K,R,\rho)\ \forall L\ge L_0:\ \min_\alpha f(\alpha S)>"
+    r"\min_\beta f(\beta\,\text{pairs})",
     source="garrod2025, Theorem A3; derivations/depth_limit.py",
     how="symbolic proof of the comparison at equal scale; L_0 and the losses computed on a grid",
     axes={"classes": range(4, 13), **IMBALANCE, "multiples": (1, 2, 10), "regs": tuple(log_grid(1e-12, 1, 13))},
@@ -99,24 +82,18 @@ def theoremA2(
     control=Control("the same at K = 3", {"least": 3}, {"classes": (3,)}),
 )
 def theoremA3(
-    classes: Sequence[int],
-    ratios: Sequence[int],
-    shares: Sequence[float],
-    multiples: Sequence[int],
-    regs: Sequence[float],
-    *,
-    least: int = 4,
+    classes: Ints, ratios: Ints, shares: Reals, multiples: Ints, regs: Reals, *, least: int = 4
 ) -> Iterator[Evidence]:
     """Margin: relative gain of pairs over SEL, where the scale of SEL is positive."""
     yield step("depth_limit", "check_sel", "rank of pairs below K - 1 exactly for K >= 4", classes=least)
     rows = []
     for K in (K for K in classes if least <= K):
-        for R in ratios:
-            for rho in shares:
-                first = sel_depth(K, R, rho)
-                rows.append([K, R, rho, first])
-                for multiple in multiples:
-                    yield _gain(K, R, rho, first * multiple, np.array(regs))
+        for R, rho in product(ratios, shares):
+            first = sel_depth(K, R, rho)
+            rows.append([K, R, rho, first])
+            for multiple in multiples:
+                gain, here = gains(*sel_lines(K, R, rho), first * multiple, np.array(regs))
+                yield Cases(gain, classes=K, ratios=R, shares=rho, depths=first * multiple, regs=here)
     yield Table(
         "Depth from which pairs cost less than SEL at equal scale",
         ["K", "R", "rho", "L_0"],
@@ -143,11 +120,3 @@ def sel_depth(K: int, R: int, rho: float, most: int = 400) -> int:
     last = min(comparison_depth(pairs, sel, 1.0), most)
     losing = [L for L in range(1, last + 1) if pairs.penalty(L) >= sel.penalty(L)]
     return (losing[-1] if losing else 0) + 1
-
-
-def _gain(K: int, R: int, rho: float, L: int, regs: np.ndarray) -> Cases:
-    sel, pairs = sel_lines(K, R, rho)
-    here = regs * 2 * np.log(K) / (L + 1)
-    (V, scale), (U, _) = sel.minimum(L, here), pairs.minimum(L, here)
-    alive = scale > 0
-    return Cases(((V - U) / V)[alive], classes=K, ratios=R, shares=rho, depths=L, regs=here[alive])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.optimize import root
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import geometric_mean
 
@@ -21,33 +21,26 @@ CRITICAL = 1e-10
 
 @claim(
     "garrod2025.lemma1",
-    statement="At every critical point of the linear model the factors are balanced, "
-    "lam_{l+1} W_{l+1}^T W_{l+1} = lam_l W_l W_l^T, and all sqrt(lam_l) s_i(W_l) agree; with one lambda all factors "
-    "share their nonzero singular values.",
+    statement="At every critical point of the linear model the factors are balanced, lam_{l+1} W_{l+1}^T W_{l+1} = "
+    "lam_l W_l W_l^T, and all sqrt(lam_l) s_i(W_l) agree; with one lambda all factors share their nonzero singular "
+    "values.",
     latex=r"\nabla=0\ \Rightarrow\ \lambda_{l+1}W_{l+1}^\top W_{l+1}=\lambda_lW_lW_l^\top,\qquad"
     r"\lambda_l\,s_i(W_l)^2=\lambda\,s_i(Z)^{2/(L+1)}",
     source="garrod2025, Lemma 1; one lambda per factor: derivations/schatten_reduction.py, sections 5 and 6",
-    how="symbolic proof for every data loss; critical points found by Newton's method on the gradient, "
-    "and the identity behind the proof at random factors",
+    how="symbolic proof for every data loss; critical points found by Newton's method on the gradient, and the "
+    "identity behind the proof at random factors",
     axes={"classes": range(2, 5), "depths": range(1, 5), "seeds": range(3)},
     deep={"classes": range(2, 6), "depths": range(1, 7), "seeds": range(20)},
     control=Control("balancedness without the weights lam_l, where they differ", {"weighted": False}),
     proves=True,
 )
-def lemma1(
-    classes: Sequence[int], depths: Sequence[int], seeds: Sequence[int], *, weighted: bool = True
-) -> Iterator[Evidence]:
+def lemma1(classes: Ints, depths: Ints, seeds: Ints, *, weighted: bool = True) -> Iterator[Evidence]:
     """Imbalance at random factors (against the gradients) and at critical points, at rational-looking sizes."""
     yield step("schatten_reduction", "check_balanced", "gradients and weights commute up to the imbalance, all shapes")
-    yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=_bracket)
-    for K in classes:
-        for L in depths:
-            for seed in seeds:
-                yield from _cases(K, L, seed, weighted)
-
-
-def _bracket(names: dict) -> tuple:
-    return names["mp"].mpf(1), names["mp"].mpf(5)
+    bracket = lambda names: (names["mp"].mpf(1), names["mp"].mpf(5))
+    yield step("schatten_reduction", "check_critical", "a critical simplex at 50 digits", bracket=bracket)
+    for K, L, seed in product(classes, depths, seeds):
+        yield from _cases(K, L, seed, weighted)
 
 
 def _cases(K: int, L: int, seed: int, weighted: bool) -> Iterator[Evidence]:
@@ -55,30 +48,16 @@ def _cases(K: int, L: int, seed: int, weighted: bool) -> Iterator[Evidence]:
     for loss in ("ce", "mse"):
         regs = tuple(10 ** rng.uniform(-3, -2, L + 1))
         problem = DeepUFM(K, L, regs, width=3, loss=loss)
-        factors = _random(problem, rng)
+        factors = [rng.standard_normal(shape) for shape in problem.factor_shapes()]
         error = max(_identity_errors(problem, factors, weighted))
         yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, seeds=seed, point=f"random, {loss}")
         found = _critical(problem, factors)
         if found is not None:
             error = max([*_imbalances(problem, found, weighted), *_singular_errors(problem, found, weighted)])
-            yield Cases(
-                agreement(error, TOLERANCE),
-                dict(_named(found)),
-                classes=K,
-                depths=L,
-                seeds=seed,
-                point=f"critical, {loss}",
-            )
-
-
-def _named(factors: Sequence[Array]) -> Iterator[tuple[str, Array]]:
-    for index, factor in enumerate(factors[:-1], start=1):
-        yield f"W_{index}", factor
-    yield "H", factors[-1]
-
-
-def _random(problem: DeepUFM, rng: np.random.Generator) -> list[Array]:
-    return [rng.standard_normal(shape) for shape in problem.factor_shapes()]
+            names = (*(f"W_{index}" for index in range(1, L + 1)), "H")
+            witness = dict(zip(names, found, strict=True))
+            point = f"critical, {loss}"
+            yield Cases(agreement(error, TOLERANCE), witness, classes=K, depths=L, seeds=seed, point=point)
 
 
 def _chain(factors: Sequence[Array], values: Sequence) -> Iterator[tuple]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.structures import named
@@ -29,21 +30,18 @@ TOLERANCE = 1e-10
     control=Control("pairs instead of the simplex", {"structure": "pairs"}, {"classes": (4,)}),
     proves=True,
 )
-def proposition1(
-    classes: Sequence[int], depths: Sequence[int], samples: Sequence[int], *, structure: str = "simplex"
-) -> Iterator[Evidence]:
+def proposition1(classes: Ints, depths: Ints, samples: Ints, *, structure: str = "simplex") -> Iterator[Evidence]:
     """Distances from the three properties, each relative to the size of its terms."""
     basis = "BASIS" if structure == "simplex" else "PAIR_BASIS"
     yield step("collapse", "check_collapse", "DNC1-3 by telescoping products", basis=lambda names: names[basis])
     for K in classes:
         shape = named(structure, K)
-        for L in depths:
-            for n in samples:
-                problem = DeepUFM(K, L, 1e-3, samples=n, width=K + 2)
-                rng = np.random.default_rng([K, L, n])
-                factors = Reduction(problem).lift(3.0 * shape.shape(), rng=rng)
-                for name, error in zip(("DNC1", "DNC2", "DNC3"), _distances(problem, factors), strict=True):
-                    yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, samples=n, property=name)
+        for L, n in product(depths, samples):
+            problem = DeepUFM(K, L, 1e-3, samples=n, width=K + 2)
+            rng = np.random.default_rng([K, L, n])
+            factors = Reduction(problem).lift(3.0 * shape.shape(), rng=rng)
+            for name, error in zip(("DNC1", "DNC2", "DNC3"), _distances(problem, factors), strict=True):
+                yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, samples=n, property=name)
 
 
 def _distances(problem: DeepUFM, factors: Sequence[Array]) -> tuple[float, float, float]:

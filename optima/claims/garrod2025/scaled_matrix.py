@@ -75,6 +75,18 @@ class Line:
         return np.minimum(value, zero), np.where(value < zero, scale, 0.0)
 
 
+def gains(high: Line, low: Line, depth: int, shares: Array) -> tuple[Array, Array]:
+    """Relative gain of ``low`` over ``high`` where the scale of ``high`` is positive, and the lambda there.
+
+    ``shares`` are those of 2 log K / (L + 1), from which on all is zero. Where ``high`` is best at zero there is
+    nothing to show: ``low`` is never above the zero logits.
+    """
+    regs = shares * 2 * np.log(len(low.matrix)) / (depth + 1)
+    (V, scale), (U, _) = high.minimum(depth, regs), low.minimum(depth, regs)
+    alive = scale > 0
+    return ((V - U) / V)[alive], regs[alive]
+
+
 def scale_ratio(low: Line, high: Line) -> float:
     """Least C found such that every fit of ``high`` at alpha is reached by ``low`` at some beta <= C alpha.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Grid, Remark, Table
+from optima.claims.evidence import Cases, Evidence, Grid, Ints, Reals, Remark, Table
 from optima.claims.garrod2025.simplex_rivals import Region, named_gap, region, searched_gap, simplex_of
 from optima.model.log_grid import log_grid
 from optima.scales import zero_boundary
@@ -38,9 +39,9 @@ def published_domain(classes: int, depth: int) -> bool:
     proves=True,
 )
 def theorem1(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    regs: Sequence[float],
+    classes: Ints,
+    depths: Ints,
+    regs: Reals,
     *,
     domain: Callable[[int, int], bool] = published_domain,
     mapped: bool = True,
@@ -49,10 +50,9 @@ def theorem1(
     yield whole("pairs_beat_simplex")
     yield step("pairs_beat_simplex", "check_corner", "the inequality at the corner K = 4, L = 3", pairs=2, depth=3)
     yield step("pairs_beat_simplex", "check_corner", "the inequality at the corner K = 6, L = 2", pairs=3, depth=2)
-    for K in classes:
-        for L in depths:
-            if domain(K, L):
-                yield _gains(K, L, np.array(regs))
+    for K, L in product(classes, depths):
+        if domain(K, L):
+            yield _gains(K, L, np.array(regs))
     if mapped:
         yield from _map(classes, depths)
 
@@ -68,7 +68,7 @@ def _gains(K: int, L: int, regs: np.ndarray) -> Cases:
     return Cases(gain, classes=K, depths=L, regs=regs)
 
 
-def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+def _map(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     """The region of (K, L, lambda) in which the simplex is the best minimum known."""
     found = {(K, L): region(K, L) for K in classes for L in depths}
     kinds = ["nowhere best", "best below lam*", "mixed", "best everywhere"]
@@ -81,34 +81,18 @@ def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
         "mixed": "for some lambda",
         "best everywhere": "no better minimum known at any lambda",
     }
-    yield Grid(
-        "Where the simplex is the global minimum",
-        "classes K",
-        "depth L",
-        list(classes),
-        list(depths),
-        values,
-        [words[kind] for kind in used],
-        text,
-    )
+    title, labels = "Where the simplex is the global minimum", [words[kind] for kind in used]
+    yield Grid(title, "classes K", "depth L", list(classes), list(depths), values, labels, text)
     yield _table(found)
     yield from _sharper(found)
 
 
 def _table(found: dict[tuple[int, int], Region]) -> Table:
-    rows = [
-        [
-            K,
-            L,
-            entry.kind,
-            ", ".join(f"{tie:.10g}" for tie in entry.boundary),
-            entry.rival,
-            f"{zero_boundary(simplex_of(K), L):.6g}",
-            entry.known_by,
-        ]
-        for (K, L), entry in found.items()
-        if not (published_domain(K, L) and entry.kind == "nowhere best") and L > 1
-    ]
+    rows = []
+    for (K, L), entry in found.items():
+        if L > 1 and not (published_domain(K, L) and entry.kind == "nowhere best"):
+            ties, zero = ", ".join(f"{tie:.10g}" for tie in entry.boundary), zero_boundary(simplex_of(K), L)
+            rows.append([K, L, entry.kind, ties, entry.rival, f"{zero:.6g}", entry.known_by])
     head = ["K", "L", "the simplex is", "lam* (n = 1)", "rival", "loses to zero from", "known by"]
     return Table("Outside the published domain (L >= 2; at L = 1 the simplex is the global minimum)", head, rows)
 
@@ -118,11 +102,10 @@ def _sharper(found: dict[tuple[int, int], Region]) -> Iterator[Remark]:
     beaten = {at: entry for at, entry in found.items() if not published_domain(*at) and entry.kind != "best everywhere"}
     for K in dict.fromkeys(K for K, _ in beaten):
         rows = {L: entry for (k, L), entry in beaten.items() if k == K}
-        parts = [f"L = {L}: {_above(entry)} to {entry.rival}" for L, entry in rows.items()]
+        above = {
+            L: f"lambda > {entry.boundary[0]:.6g}" if entry.boundary else "every lambda" for L, entry in rows.items()
+        }
+        parts = [f"L = {L}: {above[L]} to {entry.rival}" for L, entry in rows.items()]
         yield Remark(
             f"at K = {K} the simplex loses too ({'; '.join(parts)}); the table says how it is known", sharper=True
         )
-
-
-def _above(entry: Region) -> str:
-    return f"lambda > {entry.boundary[0]:.6g}" if entry.boundary else "every lambda"

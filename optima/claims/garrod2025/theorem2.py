@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Remark, Table
-from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, scale_ratio
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark, Table
+from optima.claims.garrod2025.scaled_matrix import Line, comparison_depth, gains, scale_ratio
 from optima.model import Array
 from optima.model.log_grid import log_grid
 from optima.structures import catalogue
@@ -33,9 +33,7 @@ STRICT = 1e-12
     deep={"classes": range(4, 17), "multiples": (1, 2, 3, 5, 10, 100), "regs": tuple(log_grid(1e-30, 1, 91))},
     control=Control("the same with the ranks the other way round", {"swapped": True}, {"classes": (6,)}),
 )
-def theorem2(
-    classes: Sequence[int], multiples: Sequence[int], regs: Sequence[float], *, swapped: bool = False
-) -> Iterator[Evidence]:
+def theorem2(classes: Ints, multiples: Ints, regs: Reals, *, swapped: bool = False) -> Iterator[Evidence]:
     """Margin: relative gain of M over X, at ``multiples`` of L_0, where the scale of X is positive."""
     yield whole("depth_limit")
     yield step("depth_limit", "check_comparison", "smaller penalty from the explicit depth on")
@@ -69,18 +67,14 @@ def matrix_pairs(K: int, sizes: tuple[int, ...]) -> Iterator[tuple[str, Line, st
 
 
 def compare(
-    high: Line, low: Line, multiples: Sequence[int], regs: Array, at: dict[str, Any], swapped: bool = False
+    high: Line, low: Line, multiples: Ints, regs: Array, at: dict[str, Any], swapped: bool = False
 ) -> Iterator[Evidence]:
     """Gain of ``low`` over ``high`` from the explicit depth on, where the scale of ``high`` is positive."""
     first = 2 if swapped else comparison_depth(low, high, scale_ratio(low, high))
     for multiple in multiples:
         L = first * multiple
-        # Shares of 2 log K / (L + 1), from which on all is zero.
-        here = regs * 2 * np.log(len(low.matrix)) / (L + 1)
-        (V, scale), (U, _) = high.minimum(L, here), low.minimum(L, here)
-        # Where X is best at zero there is nothing to show: M is never above the zero logits.
-        alive = scale > 0
-        yield Cases(((V - U) / V)[alive] - STRICT, depths=L, regs=here[alive], **at)
+        gain, here = gains(high, low, L, regs)
+        yield Cases(gain - STRICT, depths=L, regs=here, **at)
 
 
 def depths_of(high: Line, low: Line, regs: Array) -> tuple[int, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Lines, Remark, agreement
 from optima.claims.garrod2025.depth_limit import least_rank, separates, tail_bound, zero_reg
 from optima.model import DeepUFM
 from optima.search.ladder import search
@@ -31,12 +32,10 @@ SEARCHED = 40
     "garrod2025.theorem3",
     statement="(i) If 1/lam_L = o(L), all singular values of Z*_L vanish faster than exponentially. (ii) If lam_L = "
     "o(1/L), Z*_L is diagonally superior for large L, and all but at most q_K singular values of Z*_L/||Z*_L|| are "
-    "zero "
-    "or decay at least exponentially.",
-    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log "
-    r"K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};\qquad"
-    r"\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1"
-    r"\Bigr)",
+    "zero or decay at least exponentially.",
+    latex=r"\lambda_LL\to\infty\Rightarrow s_i(Z_L^*)\le\bigl(\tfrac{2\log K}{(L+1)\lambda_L}\bigr)^{\frac{L+1}2};"
+    r"\qquad\lambda_LL\to0\Rightarrow\bigl(\tfrac{s_{q+1}}{s_1}\bigr)^{\frac2{L+1}}\le"
+    r"\tfrac1q\Bigl(\tfrac{V}{c\,s_1^p}-1\Bigr)",
     source="garrod2025, Theorem 3; derivations/depth_limit.py, derivations/minimal_rank.py",
     how="symbolic proof of the bounds; the bounds evaluated along three sequences up to L = 10^6; the minima searched "
     "where the bounds apply and L <= 40",
@@ -44,13 +43,12 @@ SEARCHED = 40
     deep={"classes": range(2, 21), "depths": (5, 10, 15, 20, 30, 40, 100, 1000, 10**4, 10**5, 10**6, 10**7)},
     control=Control("all but one singular value decay", {"kept": 1}, {"classes": (4,), "depths": (20, 40)}),
 )
-def theorem3(classes: Sequence[int], depths: Sequence[int], *, kept: int | None = None) -> Iterator[Evidence]:
+def theorem3(classes: Ints, depths: Ints, *, kept: int | None = None) -> Iterator[Evidence]:
     """Margins: distance of the searched loss from log K in (i); of the bounds from their limits in (ii)."""
     yield whole("depth_limit")
     yield step("minimal_rank", "check_rank_one", "q_K = 2 for K >= 3", classes=3)
-    for K in classes:
-        for L in depths:
-            yield from zero_cases((1,) * K, L)
+    for K, L in product(classes, depths):
+        yield from zero_cases((1,) * K, L)
     for K in classes:
         yield from deep_cases((1,) * K, depths, kept)
     yield Remark(
@@ -72,7 +70,7 @@ def zero_cases(sizes: tuple[int, ...], L: int) -> Iterator[Evidence]:
         yield Cases(agreement(1 - loss / np.log(K), 1e-12), classes=K, depths=L, what="(i) loss above zero logits")
 
 
-def deep_cases(sizes: tuple[int, ...], depths: Sequence[int], kept: int | None) -> Iterator[Evidence]:
+def deep_cases(sizes: tuple[int, ...], depths: Ints, kept: int | None) -> Iterator[Evidence]:
     """Diagonal superiority and decay by the bounds; the searched minimum where they apply."""
     K = len(sizes)
     for name, sequence in SEQUENCES.items():
@@ -102,7 +100,7 @@ def _searched(sizes: tuple[int, ...], L: int, reg: float, name: str, kept: int) 
     return Cases(1 - tail / DECAY, witness, classes=len(sizes), depths=L, sequence=name, what="(ii) searched minimum")
 
 
-def _decay(classes: Sequence[int]) -> Lines:
+def _decay(classes: Ints) -> Lines:
     depths = np.unique(np.geomspace(3, 1e5, 25).astype(int))
     K = max(classes)
     curves = {}
@@ -110,10 +108,5 @@ def _decay(classes: Sequence[int]) -> Lines:
         bounds = {int(L): tail_bound((1,) * K, int(L), sequence(int(L)))[1] for L in depths if sequence(L) > SMALLEST}
         shown = {L: bound for L, bound in bounds.items() if np.isfinite(bound)}
         curves[f"lambda = {name}"] = (list(shown), list(shown.values()))
-    return Lines(
-        f"Certified bound of (s_3/s_1)^p at K = {K}; below one the decay is exponential",
-        "depth L",
-        "bound",
-        curves,
-        "xy",
-    )
+    title = f"Certified bound of (s_3/s_1)^p at K = {K}; below one the decay is exponential"
+    return Lines(title, "depth L", "bound", curves, "xy")

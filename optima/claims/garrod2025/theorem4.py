@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import pairwise, product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Lines, Reals, Remark, agreement
 from optima.claims.garrod2025.simplex_rivals import simplex_of
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
 from optima.scales import stationary_scales
-from optima.spectra import lifted_spectrum, simplex_spectrum
+from optima.spectra import Spectrum, lifted_spectrum, simplex_spectrum
 
 # Eigenvalues above minus this, in units of lambda, count as nonnegative.
 ROUNDING = 1e-8
-# Sizes of the experiments of garrod2025.
+# Depths with lambda, and sizes, of the experiments of garrod2025.
+PAPER_REGS = ((2, 2**-10), (3, 2**-9), (4, 2**-9), (5, 2**-9))
 PAPER = {"classes": 10, "samples": 5, "width": 70}
 
 
@@ -51,15 +52,12 @@ def largest_reg(classes: int, depth: int) -> float:
     ),
     proves=True,
 )
-def theorem4(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, kind: str = "minimum"
-) -> Iterator[Evidence]:
+def theorem4(classes: Ints, depths: Ints, regs: Reals, *, kind: str = "minimum") -> Iterator[Evidence]:
     """Margin: smallest nonzero eigenvalue over lambda, at shares ``regs`` of the largest lambda."""
     yield whole("simplex_hessian")
     yield step("simplex_hessian", "check_semidefinite", "semidefinite exactly from a = K (L-1)/(L+1) on")
-    for K in classes:
-        for L in depths:
-            yield from _spectra(K, L, regs, kind)
+    for K, L in product(classes, depths):
+        yield from _spectra(K, L, regs, kind)
     yield from _paper(kind)
     if len(classes) > 1:
         yield from _sharper(classes, depths)
@@ -71,7 +69,7 @@ def _scale(K: int, L: int, reg: float, samples: int, kind: str) -> float | None:
     return next((point.scales[0] for point in found if point.kind == kind and point.scales[0] > 0), None)
 
 
-def _spectra(K: int, L: int, regs: Sequence[float], kind: str) -> Iterator[Evidence]:
+def _spectra(K: int, L: int, regs: Reals, kind: str) -> Iterator[Evidence]:
     scales = []
     for share in regs:
         reg = share * largest_reg(K, L)
@@ -90,7 +88,7 @@ def _spectra(K: int, L: int, regs: Sequence[float], kind: str) -> Iterator[Evide
 def _paper(kind: str) -> Iterator[Evidence]:
     """All eigenvalues at the sizes of the paper, from the factors."""
     K, n, d = PAPER["classes"], PAPER["samples"], PAPER["width"]
-    for L, reg in ((2, 2**-10), (3, 2**-9), (4, 2**-9), (5, 2**-9)):
+    for L, reg in PAPER_REGS:
         a = _scale(K, L, reg, n, kind)
         if a is None:
             continue
@@ -99,17 +97,20 @@ def _paper(kind: str) -> Iterator[Evidence]:
         yield Cases(
             agreement(-spectrum.least / reg, ROUNDING), classes=K, depths=L, regs=reg, what="paper's size, from factors"
         )
-        closed = simplex_spectrum(K, L, a, n, d)
-        error = np.max(np.abs(closed.all() - spectrum.all() / reg)) / closed.spectral
+        error = distance(simplex_spectrum(K, L, a, n, d), spectrum, reg)
         yield Cases(agreement(error, 1e-9), classes=K, depths=L, regs=reg, what="closed form against factors")
 
 
-def _sharper(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+def distance(closed: Spectrum, found: Spectrum, reg: float) -> float:
+    """Largest difference of eigenvalues in units of lambda, relative to the largest of them."""
+    return float(np.max(np.abs(closed.all() - found.all() / reg)) / closed.spectral)
+
+
+def _sharper(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     yield Remark(
-        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 "
-        "up to "
-        f"lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, the "
-        "simplex is a minimum along its scale but a saddle",
+        "exact threshold for K >= 4: the Hessian is positive semidefinite iff a >= K (L-1)/(L+1); at K = 10, L = 2 up "
+        f"to lambda_eff = {largest_reg(10, 2):.6g}, at L = 5 up to {largest_reg(10, 5):.6g}; above, up to the fold, "
+        "the simplex is a minimum along its scale but a saddle",
         sharper=True,
     )
     curves = {f"L = {L}": (list(classes), [largest_reg(K, L) for K in classes]) for L in depths if L in (2, 3, 5, 10)}

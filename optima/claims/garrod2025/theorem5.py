@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.evidence import Cases, Evidence, Remark
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, Remark
 from optima.claims.verdict import COUNTEREXAMPLE
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.spectra.orbit import tangent_dimension
 
 
-def published_dimension(singular: Sequence[float], depth: int, width: int, corrected: bool = True) -> int:
+def published_dimension(singular: Reals, depth: int, width: int, corrected: bool = True) -> int:
     """L (r d - C(r)), C(r) = r(r+1)/2 + sum of m(m-1)/2 over the multiplicities m; without the sum if not corrected."""
     r = len(singular)
     repeated = sum(m * (m - 1) // 2 for m in Counter(singular).values()) if corrected else 0
@@ -33,23 +34,17 @@ def published_dimension(singular: Sequence[float], depth: int, width: int, corre
     axes={"classes": range(3, 6), "depths": range(1, 4), "widths": (4, 6)},
     deep={"classes": range(3, 9), "depths": range(1, 5), "widths": (8, 10)},
     control=Control(
-        "the same with r(r-1)/2 in place of r(r+1)/2",
-        {"shift": 1},
-        {"classes": (3,), "depths": (1,), "widths": (4,)},
+        "the same with r(r-1)/2 in place of r(r+1)/2", {"shift": 1}, {"classes": (3,), "depths": (1,), "widths": (4,)}
     ),
     recorded=COUNTEREXAMPLE,
 )
-def theorem5(
-    classes: Sequence[int], depths: Sequence[int], widths: Sequence[int], *, shift: int = 0
-) -> Iterator[Evidence]:
+def theorem5(classes: Ints, depths: Ints, widths: Ints, *, shift: int = 0) -> Iterator[Evidence]:
     """Margin: minus the difference between the formula and the dimension of the set."""
-    for K in classes:
-        for L in depths:
-            for d in widths:
-                for name, singular in spectra(K):
-                    found = measured_dimension(singular, K, L, d)
-                    formula = published_dimension(singular, L, d) + L * shift * len(singular)
-                    yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
+    for K, L, d in product(classes, depths, widths):
+        for name, singular in spectra(K):
+            found = measured_dimension(singular, K, L, d)
+            formula = published_dimension(singular, L, d) + L * shift * len(singular)
+            yield Cases(0.0 - abs(found - formula), classes=K, depths=L, widths=d, singular_values=name)
     yield Remark(
         "as we read it, the count takes off m(m-1)/2 for repeated singular values; where they repeat, as at the "
         "simplex, that is too much: the count without it is model.solution_dimension, and favours deep neural collapse "
@@ -66,7 +61,7 @@ def spectra(classes: int) -> Iterator[tuple[str, list[float]]]:
     yield "simplex", [1.0] * r
 
 
-def measured_dimension(singular: Sequence[float], classes: int, depth: int, width: int) -> int:
+def measured_dimension(singular: Reals, classes: int, depth: int, width: int) -> int:
     """Dimension of the orbit of lifted factors with these singular values, by linear algebra."""
     rng = np.random.default_rng([classes, depth, width])
     left, right = (_centred_basis(classes, len(singular), rng) for _ in range(2))

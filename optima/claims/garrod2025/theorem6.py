@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 from scipy.optimize import brentq
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Lines, Remark, Table, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Lines, Remark, Table, agreement
+from optima.claims.garrod2025.theorem4 import PAPER_REGS, distance
 from optima.model import DeepUFM
 from optima.scales import best_scales
-from optima.spectra import Spectrum, lifted_spectrum, pairs_spectrum, simplex_spectrum
+from optima.spectra import lifted_spectrum, pairs_spectrum, simplex_spectrum
 from optima.structures import named
 
 NORMS = ("frobenius", "spectral", "trace_norm")
@@ -45,8 +47,8 @@ def limits(classes: int, depth: int, samples: int) -> tuple[float, float, float]
     latex=r"\lim_{\lambda\to0}\frac{\|\nabla^2F\|_{\rm simplex}}{\|\nabla^2F\|_{\rm pairs}}="
     r"\tfrac{K-2}{2K}\sqrt{\tfrac{F_S}{F_P}},\quad1,\quad\tfrac{2(K-1)[(L+1)(K-1)+1+(n-1)K]}{K^2[L+1+2n]}",
     source="garrod2025, Theorem 6; derivations/hessian_norms.py",
-    how="symbolic proof with the constants in closed form; the spectra in closed form at scales up to 1e8, "
-    "and against lifted factors at the paper's sizes",
+    how="symbolic proof with the constants in closed form; the spectra in closed form at scales up to 1e8, and against "
+    "lifted factors at the paper's sizes",
     axes={"classes": range(4, 21, 2), "depths": range(2, 9), "samples": (1, 5)},
     deep={"classes": range(4, 101, 2), "depths": range(2, 31), "samples": (1, 2, 5, 100)},
     control=Control(
@@ -57,21 +59,16 @@ def limits(classes: int, depth: int, samples: int) -> tuple[float, float, float]
     proves=True,
 )
 def theorem6(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    samples: Sequence[int],
-    *,
-    unit: Callable[[int], float] = lambda classes: 1.0,
+    classes: Ints, depths: Ints, samples: Ints, *, unit: Callable[[int], float] = lambda classes: 1.0
 ) -> Iterator[Evidence]:
     """Margin: tolerance minus the relative distance of the ratio at scale 1e8 from the constant."""
     yield whole("hessian_norms")
     yield step("hessian_norms", "check_constants", "the constants from the moments of both spectra")
     for K in (K for K in classes if K % 2 == 0 and K >= 4):
-        for L in depths:
-            for n in samples:
-                for norm, ratio, limit in zip(NORMS, ratios(K, L, n, FAR), limits(K, L, n), strict=True):
-                    error = abs(ratio / (limit * unit(K)) - 1)
-                    yield Cases(agreement(error, CLOSE), classes=K, depths=L, samples=n, norm=norm)
+        for L, n in product(depths, samples):
+            for norm, ratio, limit in zip(NORMS, ratios(K, L, n, FAR), limits(K, L, n), strict=True):
+                error = abs(ratio / (limit * unit(K)) - 1)
+                yield Cases(agreement(error, CLOSE), classes=K, depths=L, samples=n, norm=norm)
     yield from _paper()
     yield from _exhibits()
 
@@ -103,23 +100,14 @@ def pairs_scale(classes: int, depth: int, scale: float) -> float:
 
 def _paper() -> Iterator[Evidence]:
     """The closed forms against the spectrum of the lifted factors at K = 10, n = 5, d = 70."""
-    for L, reg in ((2, 2**-10), (3, 2**-9), (4, 2**-9), (5, 2**-9)):
+    for L, reg in PAPER_REGS:
         for name, closed in (("simplex", simplex_spectrum), ("pairs", pairs_spectrum)):
             structure = named(name, 10)
             a = float(best_scales(structure, L, reg, 5).scales[0])
             found = lifted_spectrum(DeepUFM(10, L, reg, samples=5, width=WIDTH), structure.shape([a]))
-            error = _distance(closed(10, L, a, 5, WIDTH), found, reg)
-            yield Cases(
-                agreement(error, 1e-9),
-                classes=10,
-                depths=L,
-                samples=5,
-                norm=f"all eigenvalues at {name}, lambda = {reg:g}",
-            )
-
-
-def _distance(closed: Spectrum, found: Spectrum, reg: float) -> float:
-    return float(np.max(np.abs(closed.all() - found.all() / reg)) / closed.spectral)
+            error = distance(closed(10, L, a, 5, WIDTH), found, reg)
+            words = f"all eigenvalues at {name}, lambda = {reg:g}"
+            yield Cases(agreement(error, 1e-9), classes=10, depths=L, samples=5, norm=words)
 
 
 def _exhibits() -> Iterator[Evidence]:

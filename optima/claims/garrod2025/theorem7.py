@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, Grid, Remark, agreement
+from optima.claims.evidence import Cases, Evidence, Grid, Ints, Reals, Remark, agreement
 from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -29,8 +30,8 @@ def published_domain(classes: int, depth: int) -> bool:
     statement="For K >= 10 and L >= 5, or K >= 16 and L = 4, no solution with deep neural collapse is globally optimal "
     "in the ReLU model, when such a solution pays at least the linear penalty of the simplex (the assumption on global "
     "means).",
-    latex=r"2K+4<(K-1)\,2^{2(L-1)/(L+1)}\bigl(\tfrac{K+2}K\bigr)^{3/(L+1)}\ \Rightarrow\ f_{\rm "
-    r"ReLU}(\text{pairs})<f(aS)",
+    latex=r"2K+4<(K-1)\,2^{2(L-1)/(L+1)}\bigl(\tfrac{K+2}K\bigr)^{3/(L+1)}\ \Rightarrow\ "
+    r"f_{\rm ReLU}(\text{pairs})<f(aS)",
     source="garrod2025, Theorem 7; derivations/relu_pairs.py",
     how="symbolic proof for all even and odd K and all L; the network itself built and evaluated on a grid",
     axes={"classes": range(4, 25), "depths": range(4, 9), "regs": (1e-6, 1e-4, 1e-3)},
@@ -43,9 +44,9 @@ def published_domain(classes: int, depth: int) -> bool:
     proves=True,
 )
 def theorem7(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    regs: Sequence[float],
+    classes: Ints,
+    depths: Ints,
+    regs: Reals,
     *,
     domain: Callable[[int, int], bool] = published_domain,
     mapped: bool = True,
@@ -54,11 +55,10 @@ def theorem7(
     yield whole("relu_pairs")
     yield step("relu_pairs", "check_corner", "the inequality for all even K >= 14, L >= 4", classes=14, depth=4)
     yield step("relu_pairs", "check_corner", "the inequality for all even K >= 10, L >= 5", classes=10, depth=5)
-    for K in classes:
-        for L in depths:
-            if domain(K, L):
-                for reg in regs:
-                    yield from _gain(K, L, reg)
+    for K, L in product(classes, depths):
+        if domain(K, L):
+            for reg in regs:
+                yield from _gain(K, L, reg)
     if mapped:
         yield from _map(classes, depths)
 
@@ -124,7 +124,7 @@ def _sum(main: Array, last: Array, rows: int, columns: int) -> Array:
     return out
 
 
-def _map(classes: Sequence[int], depths: Sequence[int]) -> Iterator[Evidence]:
+def _map(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     wins = np.array([[relu_cost(K, L) < K - 1 for K in classes] for L in depths])
     published = np.array([[published_domain(K, L) for K in classes] for L in depths])
     labels = ["construction does not win", "wins, beyond the published domain", "wins, published"]

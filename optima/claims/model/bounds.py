@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import whole
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, Ints, Reals
 from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -35,8 +36,7 @@ def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
 @claim(
     "model.jensen_bound",
     statement="Every logits have fit at least log(1 + (K-1) e^(-m)), m = tr(SM)/(K-1) <= sum s_i/(K-1), and loss at "
-    "least the "
-    "minimum over x of log(1 + (K-1) e^(-x/(K-1))) + c x^p.",
+    "least the minimum over x of log(1 + (K-1) e^(-x/(K-1))) + c x^p.",
     latex=r"f(M)\ge\min_{x\ge0}\ \log\bigl(1+(K-1)e^{-x/(K-1)}\bigr)+c\,x^p",
     source="theory section 5; derivations/lower_bounds.py",
     how="symbolic proof; random logits and searched minima on a grid",
@@ -46,11 +46,7 @@ def weak_bound(problem: DeepUFM, rivals: int | None = None) -> float:
     proves=True,
 )
 def jensen_bound(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    regs: Sequence[float],
-    *,
-    rivals: Callable[[int], int] = lambda K: K - 1,
+    classes: Ints, depths: Ints, regs: Reals, *, rivals: Callable[[int], int] = lambda K: K - 1
 ) -> Iterator[Evidence]:
     """Margins: relative excess of fits and of the best losses over the bounds."""
     yield whole("lower_bounds")
@@ -62,20 +58,16 @@ def jensen_bound(
             fit = Reduction(DeepUFM(K, 1, 1.0)).fit(M)
             bound = float(np.log1p(rivals(K) * np.exp(-np.sum(S * M) / (K - 1))))
             yield Cases(1 - bound / fit, classes=K, logits=f"random {seed}")
-        for L in depths:
-            for reg in regs:
-                problem = DeepUFM(K, L, reg)
-                loss = search(problem, effort="quick", many=True).loss
-                yield Cases(
-                    1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found"
-                )
+        for L, reg in product(depths, regs):
+            problem = DeepUFM(K, L, reg)
+            loss = search(problem, effort="quick", many=True).loss
+            yield Cases(1 - weak_bound(problem, rivals(K)) / loss, classes=K, depths=L, regs=reg, logits="best found")
 
 
 @claim(
     "model.tangent_bound",
-    statement="For positive definite D, g(Z) >= phi(D) - <D, M> whenever Z Z^T <= M, phi(D) = min_Z g(Z) + <D, Z "
-    "Z^T>; and "
-    "Z Z^T <= M implies s_i(Z)^2 <= lambda_i(M).",
+    statement="For positive definite D, g(Z) >= phi(D) - <D, M> whenever Z Z^T <= M, phi(D) = min_Z g(Z) + <D, Z Z^T>; "
+    "and Z Z^T <= M implies s_i(Z)^2 <= lambda_i(M).",
     latex=r"ZZ^\top\preceq M:\quad g(Z)\ge\varphi(D)-\langle D,M\rangle,\qquad s_i(Z)^2\le\lambda_i(M)",
     source="theory section 5; derivations/lower_bounds.py",
     how="symbolic proof; random Z, M and D on a grid, phi from a descent with its error bound",
@@ -84,7 +76,7 @@ def jensen_bound(
     control=Control("the sign of <D, M> reversed", {"sign": 1}, {"classes": (3,)}),
     proves=True,
 )
-def tangent_bound(classes: Sequence[int], seeds: Sequence[int], *, sign: int = -1) -> Iterator[Evidence]:
+def tangent_bound(classes: Ints, seeds: Ints, *, sign: int = -1) -> Iterator[Evidence]:
     """Margins: excess of the fit over the bound, and of the eigenvalues over the squared singular values."""
     yield whole("lower_bounds")
     for K in classes:

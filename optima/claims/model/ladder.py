@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
-from optima.claims.evidence import Cases, Evidence
+from optima.claims.evidence import Cases, Evidence, Ints, Reals
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction
 from optima.search.ladder import search
@@ -29,19 +30,17 @@ DIRECTIONS = 30
     deep={"classes": range(3, 11), "depths": range(2, 9), "regs": (1e-4, 1e-3, 1e-2, 5e-2)},
     control=Control("the same at depth one", {}, {"classes": (4,), "depths": (1,), "regs": (1e-2,)}),
 )
-def ladder(classes: Sequence[int], depths: Sequence[int], regs: Sequence[float]) -> Iterator[Evidence]:
+def ladder(classes: Ints, depths: Ints, regs: Reals) -> Iterator[Evidence]:
     """Margin: least relative rise of f over random directions within the radius."""
-    for K in classes:
-        for L in depths:
-            for reg in regs:
-                problem = DeepUFM(K, L, reg)
-                at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
-                yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
-                for rung in search(problem, effort="quick", many=True).ladder:
-                    for found in rung.minima:
-                        if found.verdict == "minimum":
-                            rise = least_rise(problem, found.means)
-                            yield Cases(rise, {"means": found.means}, minimum=f"rank {rung.rank}", **at)
+    for K, L, reg in product(classes, depths, regs):
+        problem = DeepUFM(K, L, reg)
+        at: dict[str, Any] = {"classes": K, "depths": L, "regs": reg}
+        yield Cases(least_rise(problem, np.zeros((K, K))), minimum="zero", **at)
+        for rung in search(problem, effort="quick", many=True).ladder:
+            for found in rung.minima:
+                if found.verdict == "minimum":
+                    rise = least_rise(problem, found.means)
+                    yield Cases(rise, {"means": found.means}, minimum=f"rank {rung.rank}", **at)
 
 
 def least_rise(problem: DeepUFM, means: Array) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.claims.garrod2025.depth_limit import least_rank, polygon
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
@@ -43,10 +44,9 @@ def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> f
 @claim(
     "model.small_reg",
     statement="As lambda -> 0 the loss of a structure is c nu_1 log(1/lambda)^p (1 + (p / log(1/lambda)) [(1-p) log "
-    "log(1/lambda) "
-    "+ kappa + 1] + smaller), nu_1 the Schatten sum at margin one: its ordering decides.",
-    latex=r"V=c\,\nu_1\ell^p\Bigl(1+\tfrac "
-    r"p\ell\bigl[(1-p)\log\ell+\kappa+1\bigr]+O\bigl(\tfrac{\log^2\ell}{\ell^2}\bigr)\Bigr)",
+    "log(1/lambda) + kappa + 1] + smaller), nu_1 the Schatten sum at margin one: its ordering decides.",
+    latex=r"V=c\,\nu_1\ell^p\Bigl(1+"
+    r"\tfrac p\ell\bigl[(1-p)\log\ell+\kappa+1\bigr]+O\bigl(\tfrac{\log^2\ell}{\ell^2}\bigr)\Bigr)",
     source="theory section 3; derivations/small_regularisation.py",
     how="symbolic proof; the remainder at lambda down to 1e-300 for named structures",
     axes={"classes": range(3, 13), "depths": (1, 2, 3, 5), "regs": (1e-50, 1e-100, 1e-200, 1e-300)},
@@ -54,24 +54,20 @@ def expansion(structure: Structure, depth: int, reg: float, order: int = 2) -> f
     control=Control("the first order alone", {"order": 1}, {"classes": (10,), "depths": (3,)}),
     proves=True,
 )
-def small_reg(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, order: int = 2
-) -> Iterator[Evidence]:
+def small_reg(classes: Ints, depths: Ints, regs: Reals, *, order: int = 2) -> Iterator[Evidence]:
     """Margin: agreement of the relative remainder with zero, within (log l / l)^2 times 1 + spread of kappa."""
     yield whole("small_regularisation")
-    for K in classes:
-        for name in ("simplex", "pairs", "polygon"):
-            structure = find(name, K)
-            # Several least margins in one orbit and blocks without a first order of their own are left out.
-            if structure is None or (name == "polygon" and K < 5):
-                continue
-            for L in depths:
-                for reg in regs:
-                    ell = np.log(1 / reg)
-                    value = float(best_scales(structure, L, reg).loss)
-                    error = abs(value / expansion(structure, L, reg, order) - 1)
-                    bound = ((np.log(ell) + 3) / ell) ** 2
-                    yield Cases(agreement(error, bound), classes=K, depths=L, regs=reg, structure=name)
+    for K, name in product(classes, ("simplex", "pairs", "polygon")):
+        structure = find(name, K)
+        # Several least margins in one orbit and blocks without a first order of their own are left out.
+        if structure is None or (name == "polygon" and K < 5):
+            continue
+        for L, reg in product(depths, regs):
+            ell = np.log(1 / reg)
+            value = float(best_scales(structure, L, reg).loss)
+            error = abs(value / expansion(structure, L, reg, order) - 1)
+            bound = ((np.log(ell) + 3) / ell) ** 2
+            yield Cases(agreement(error, bound), classes=K, depths=L, regs=reg, structure=name)
 
 
 @claim(
@@ -85,7 +81,7 @@ def small_reg(
     control=Control("q_K = 1 for all K", {"rank": 1}, {"classes": (3,)}),
     proves=True,
 )
-def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator[Evidence]:
+def minimal_rank(classes: Ints, *, rank: int | None = None) -> Iterator[Evidence]:
     """Margin: least margin of a matrix of the stated rank."""
     yield step("minimal_rank", "check_rank_one", "rank one separates two classes only", classes=4)
     yield whole("minimal_rank")
@@ -111,19 +107,18 @@ def minimal_rank(classes: Sequence[int], *, rank: int | None = None) -> Iterator
     control=Control("the same for pairs", {"structure": "pairs"}, {"classes": (6,)}),
     proves=True,
 )
-def depth_one(classes: Sequence[int], regs: Sequence[float], *, structure: str = "simplex") -> Iterator[Evidence]:
+def depth_one(classes: Ints, regs: Reals, *, structure: str = "simplex") -> Iterator[Evidence]:
     """Margin: agreement of the certificate, at shares ``regs`` of 1/K."""
     yield whole("depth_one")
-    for K in classes:
-        for share in regs:
-            reg = share / K
-            code = named(structure, K)
-            a = float(best_scales(code, 1, reg).scales[0])
-            if a == 0:
-                continue
-            M = code.shape([a])
-            slope = Reduction(DeepUFM(K, 1, reg)).fit_gradient(M)
-            excess = max(0.0, float(np.linalg.norm(slope, 2)) / reg - 1)
-            s = np.linalg.svd(M, compute_uv=False)
-            aligned = abs(float(np.sum(slope * M)) / (reg * float(s.sum())) + 1)
-            yield Cases(agreement(max(excess, aligned), 1e-9), classes=K, regs=reg)
+    for K, share in product(classes, regs):
+        reg = share / K
+        code = named(structure, K)
+        a = float(best_scales(code, 1, reg).scales[0])
+        if a == 0:
+            continue
+        M = code.shape([a])
+        slope = Reduction(DeepUFM(K, 1, reg)).fit_gradient(M)
+        excess = max(0.0, float(np.linalg.norm(slope, 2)) / reg - 1)
+        s = np.linalg.svd(M, compute_uv=False)
+        aligned = abs(float(np.sum(slope * M)) / (reg * float(s.sum())) + 1)
+        yield Cases(agreement(max(excess, aligned), 1e-9), classes=K, regs=reg)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.model import DeepUFM
 from optima.search.ladder import search
 
@@ -20,14 +21,12 @@ TOLERANCE = 1e-8
 @claim(
     "model.squared_error",
     statement="The global minimum of the balanced squared-error model has min(K, d) equal singular values sqrt(n) "
-    "gamma with "
-    "gamma^(L-1) (1-gamma)^(L+1) = lam_W^L lam_H K^(L+1) n, gamma the larger root; it is nonzero iff the right-hand "
-    "side is "
-    "below (L-1)^(L-1) / L^(2L), where gamma = (L-1)/L.",
+    "gamma with gamma^(L-1) (1-gamma)^(L+1) = lam_W^L lam_H K^(L+1) n, gamma the larger root; it is nonzero iff the "
+    "right-hand side is below (L-1)^(L-1) / L^(2L), where gamma = (L-1)/L.",
     latex=r"\gamma^{L-1}(1-\gamma)^{L+1}=\lambda_W^L\lambda_HK^{L+1}n<\frac{(L-1)^{L-1}}{L^{2L}}",
     source="theory section 3; garrod2026spectra; derivations/squared_error.py",
-    how="symbolic proof; losses from gradient descent on the factors are never lower, and the threshold and root on "
-    "a grid",
+    how="symbolic proof; losses from gradient descent on the factors are never lower, and the threshold and root on a "
+    "grid",
     axes={"classes": (2, 4), "depths": (2, 3, 5), "samples": (1, 3), "shares": (1e-3, 0.3, 0.999, 1.001, 1.5)},
     deep={
         "classes": range(2, 11),
@@ -38,21 +37,13 @@ TOLERANCE = 1e-8
     proves=True,
 )
 def squared_error(
-    classes: Sequence[int],
-    depths: Sequence[int],
-    samples: Sequence[int],
-    shares: Sequence[float],
-    *,
-    side: str = "larger",
+    classes: Ints, depths: Ints, samples: Ints, shares: Reals, *, side: str = "larger"
 ) -> Iterator[Evidence]:
     """Margins: agreement of gamma and of the threshold; relative excess of descents on the factors."""
     yield whole("squared_error")
     yield step("squared_error", "check_threshold", "zero wins exactly from (L-1)^(L-1) / L^(2L) on")
-    for K in classes:
-        for L in depths:
-            for n in samples:
-                for share in shares:
-                    yield from _cases(K, L, n, share, side)
+    for K, L, n, share in product(classes, depths, samples, shares):
+        yield from _cases(K, L, n, share, side)
 
 
 def _cases(K: int, L: int, n: int, share: float, side: str) -> Iterator[Evidence]:

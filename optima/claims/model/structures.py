@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
-from optima.claims.evidence import Cases, Evidence, agreement
+from optima.claims.evidence import Cases, Evidence, Ints, Reals, agreement
 from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
@@ -21,8 +22,8 @@ TOLERANCE = 1e-10
 @claim(
     "model.structures",
     statement="The closed forms of all named structures (singular values, margins, fit) are those of their matrices.",
-    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad g(\alpha "
-    r"X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
+    latex=r"s(\alpha X)=(\alpha\sigma_i)^{(m_i)},\quad "
+    r"g(\alpha X)=\sum_ow_o\log\Bigl(1+\sum_jN_{oj}e^{-\alpha\mu_{oj}}\Bigr)",
     source="theory section 3; derivations/structure_losses.py, sections 0 to 6",
     how="symbolic proof; every structure of the catalogue against its matrix",
     axes={"classes": range(2, 21), "depths": (1, 3)},
@@ -30,7 +31,7 @@ TOLERANCE = 1e-10
     control=Control("the polygon with singular value K instead of K/2", {"doubled": "polygon"}, {"classes": (7,)}),
     proves=True,
 )
-def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = "") -> Iterator[Evidence]:
+def structures(classes: Ints, depths: Ints, *, doubled: str = "") -> Iterator[Evidence]:
     """Margin: agreement of the closed loss with that of the matrix, at the best scales."""
     yield whole("structure_losses")
     yield step("structure_losses", "check_two_distance", "strongly regular codes: singular value K/f, f times")
@@ -50,8 +51,7 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
 @claim(
     "model.odd_pairs",
     statement="For odd K >= 3 the published pairs are not optimal among their kind: centring and freeing the last "
-    "class's scale "
-    "lowers the loss.",
+    "class's scale lowers the loss.",
     latex=r"V_{\text{pairs-free}}(\lambda)<V_{\text{pairs}}(\lambda)",
     source="theory section 3",
     how="exhaustive on a grid of lambda at which pairs are better than zero",
@@ -59,9 +59,7 @@ def structures(classes: Sequence[int], depths: Sequence[int], *, doubled: str = 
     deep={"classes": range(3, 102, 2), "depths": range(1, 31), "regs": tuple(log_grid(1e-100, 0.1, 101))},
     control=Control("the published form is the better one", {"sign": -1}, {"classes": (5,), "depths": (2,)}),
 )
-def odd_pairs(
-    classes: Sequence[int], depths: Sequence[int], regs: Sequence[float], *, sign: int = 1
-) -> Iterator[Evidence]:
+def odd_pairs(classes: Ints, depths: Ints, regs: Reals, *, sign: int = 1) -> Iterator[Evidence]:
     """Margin: relative fall of the loss."""
     for K in (K for K in classes if K % 2):
         published, free = named("pairs", K), named("pairs-free", K)
@@ -84,8 +82,7 @@ REFERENCE = (
 @claim(
     "model.scale",
     statement="The simplex is stationary at scale a iff lam_eff = a^((L-1)/(L+1)) / (e^a + K - 1); of the two roots "
-    "the larger "
-    "one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
+    "the larger one is the minimum. For L = 1, a = log(1/lam_eff - K + 1).",
     latex=r"\lambda_{\rm eff}=\frac{a^{(L-1)/(L+1)}}{e^a+K-1}",
     source="theory section 3; derivations/structure_losses.py, sections 7 to 11; reference values of theory section 3",
     how="symbolic proof; the equation inverted on a grid of scales beyond the fold, and 20-digit reference values",
@@ -94,20 +91,17 @@ REFERENCE = (
     control=Control("the exponent (L-1)/L in place of (L-1)/(L+1)", {"shift": 0}, {"classes": (4,), "depths": (2,)}),
     proves=True,
 )
-def scale(
-    classes: Sequence[int], depths: Sequence[int], scales: Sequence[float], *, shift: int = 1
-) -> Iterator[Evidence]:
+def scale(classes: Ints, depths: Ints, scales: Reals, *, shift: int = 1) -> Iterator[Evidence]:
     """Margin: agreement of the larger root found with the scale that lambda was made from."""
     yield step("structure_losses", "check_simplex_curve", "the curve lambda(a) of the simplex")
     for K in classes:
         simplex = named("simplex", K)
-        for L in depths:
-            for a in scales:
-                reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
-                found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
-                top = max(found, key=lambda point: point.scales[0])
-                error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
-                yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
+        for L, a in product(depths, scales):
+            reg = float(np.exp((L - 1) / (L + shift) * np.log(a) - np.logaddexp(a, np.log(K - 1))))
+            found = [point for point in stationary_scales(simplex, L, reg) if point.scales[0] > 0]
+            top = max(found, key=lambda point: point.scales[0])
+            error = abs(top.scales[0] / a - 1) + (top.kind != "minimum")
+            yield Cases(agreement(error, TOLERANCE), classes=K, depths=L, scales=a)
     for name, L, reg, size, loss in REFERENCE:
         structure = named(name, 10)
         best = best_scales(structure, L, reg, 5)

@@ -37,8 +37,8 @@ def headline(outcomes: Sequence[Outcome]) -> str:
     words = {PROVED: "proved", HOLDS: "hold on every case", COUNTEREXAMPLE: "refuted", UNDECIDED: "undecided"}
     verdicts = ", ".join(f"{count[kind]} {words[kind]}" for kind in words if count[kind])
     lines = [
-        f"{len(outcomes)} claims: {verdicts}. {cases:,} cases in all; "
-        f"{refuted} of {len(outcomes)} controls (false neighbours) refuted by the same checks."
+        f"{len(outcomes)} claims: {verdicts}. {cases:,} cases in all; {refuted} of {len(outcomes)} controls (false "
+        f"neighbours) refuted by the same checks."
     ]
     for outcome in outcomes:
         if outcome.finding.kind in (COUNTEREXAMPLE, UNDECIDED):

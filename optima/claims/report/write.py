@@ -15,7 +15,7 @@ from optima.claims.report.figure import png
 from optima.claims.report.text import anchor, markdown
 from optima.claims.run import Outcome
 from optima.files import check_output as check_free
-from optima.files import whole
+from optima.files import write
 
 ENDINGS = (".md", ".html")
 FORMULA = re.compile(r"^\$\$(.*)\$\$$", re.MULTILINE)
@@ -44,17 +44,12 @@ def write_report(path: Path, outcomes: Sequence[Outcome], command: str) -> None:
     if path.suffix == ".md":
         names = {key: f"{path.stem}-{outcomes[key[0]].claim.name}-{key[1]}.png" for key in pictures}
         for key, name in names.items():
-            _write(path.with_name(name), pictures[key])
+            write(path.with_name(name), pictures[key])
         text = markdown(outcomes, command, names)
     else:
         inline = {key: f"data:image/png;base64,{base64.b64encode(data).decode()}" for key, data in pictures.items()}
         text = _page(markdown(outcomes, command, inline))
-    _write(path, text.encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    with whole(path) as stream:
-        stream.write(data)
+    write(path, text.encode())
 
 
 def _page(text: str) -> str:
