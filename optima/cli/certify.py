@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optima.cli import options, parse
-from optima.cli.declared import file, integer, number, typed
+from optima.cli.declared import choice, file, integer, number, typed
 from optima.cli.terminal import bar, from_checkpoint, resumable, say
 from optima.cli.terminal import width as screen_width
 from optima.progress import Part
 
 if TYPE_CHECKING:
     from optima.checker import Verification
+    from optima.proofs.convex.comparison import Comparison
     from optima.proofs.invariant.certificate import InvariantCertificate
     from optima.solution import Solution
 
@@ -60,6 +61,10 @@ def certify(
             "nothing is proved of other logits.",
         ),
     ] = None,
+    check_with: Annotated[
+        str | None,
+        choice("Compare with a convex solver of others: the minimum at depth 1, else boxes of the proof.", "cvxpy"),
+    ] = None,
     checkpoint: Annotated[
         Path | None, file("Keep an interrupted proof here; the same command goes on from it.")
     ] = None,
@@ -71,6 +76,7 @@ def certify(
     from optima.certification import certify as prove
     from optima.proofs.branch_and_bound import BranchAndBound
     from optima.proofs.budget import budget_of
+    from optima.proofs.convex.comparison import check_comparable, compare
     from optima.proofs.gap import gap_of_search, relative_gap
     from optima.proofs.invariant.certificate import certify_invariant
     from optima.report.solution import solution_text
@@ -85,6 +91,7 @@ def certify(
     gap_of_search(gap)
     if invariant is not None:
         unused = {"checkpoint": checkpoint is not None, "memory": memory != 4, "effort": effort != "normal"}
+        unused["check-with"] = check_with is not None
         for name in (name for name, given in unused.items() if given):
             raise ValueError(f"--{name} is not used with --invariant; leave it out")
         with bar("certifying", known=False) as tell:
@@ -93,6 +100,8 @@ def certify(
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget = budget_of(boxes, memory, minutes)
+    if check_with is not None:
+        check_comparable(model)
     with bar("searching", known=False) as tell:
         solution = search(model, seed, effort, progress=tell)
     way_on = from_checkpoint(checkpoint)
@@ -105,7 +114,11 @@ def certify(
             tell(Part(min(budget.spent(search), 1.0), 1.0, words))
 
         solution = prove(solution, gap, minutes, memory, checkpoint, show, intervals, boxes)
-    _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save)
+    compared = None
+    if check_with is not None:
+        with bar("comparing", known=False):
+            compared = compare(solution.certificate)
+    _answer(solution, lambda limit: solution_text(solution, limit), verify, intervals, as_json, save, compared)
 
 
 def _answer(
@@ -115,20 +128,24 @@ def _answer(
     intervals: bool,
     as_json: bool,
     save: Path | None,
+    compared: Comparison | None = None,
 ) -> None:
-    """Check, save and print what was found; exit code 1 where the check refuses it."""
+    """Check, save and print what was found; exit code 1 where a check refuses it."""
     certificate = found.certificate if hasattr(found, "certificate") else found
     checked = certificate.verify(intervals) if verify or intervals else None
     if save is not None:
         found.save(save)
     verdict = {} if checked is None else {"verified": bool(checked), "verification": _words(checked)}
+    verdict |= {} if compared is None else {"check_with": compared.as_dict()}
     if as_json:
         print(json.dumps(found.as_dict() | verdict, allow_nan=False))
     else:
         print(text(screen_width()))
         if checked is not None:
             say(f"{'verified' if checked else 'refuted':<10}{verdict['verification']}", 10)
-    if checked is not None and not checked:
+        if compared is not None:
+            say(f"{'compared':<10}{compared}", 10)
+    if (checked is not None and not checked) or not (compared is None or compared.agrees):
         raise typer.Exit(1)
 
 
