@@ -18,9 +18,15 @@ from optima.search.machine import machine
 
 # Steps between two looks at the singular values and the ceiling.
 LOOK = 10
-# Sweeps of Jacobi's method at most, and the cosines that end them: what is left is corrected to first order.
+# What the steps between two looks brought down, this often again, should reach the aim.
+SOON = 10
+# A descent this close (relative) above a known minimum, with this gradient norm of log F, has met it.
+SAME, RESTING = 1e-7, 1e-3
+# Sweeps of Jacobi's method at most.
 SWEEPS = 30
-NEAR = 1e-5
+# The cosines that end them, in units of the gradient norm of log F, between these two. What is left is corrected to
+# first order: the gradient is off by their square, F by their cube.
+COSINE, LEAST_COSINE, LARGEST_COSINE = 0.03, 1e-5, 1e-3
 # Beyond this rank the eigenproblem is LAPACK's.
 JACOBI = 16
 
@@ -36,7 +42,7 @@ SERIES = tuple(1 / math.factorial(k) for k in range(14))
 
 Integers = NDArray[np.int64]
 
-CONVERGED, UNFINISHED, STUCK, DROPPING, ABANDONED = range(5)
+CONVERGED, UNFINISHED, STUCK, DROPPING, ABANDONED, MET = range(6)
 
 
 def descend(
@@ -48,15 +54,19 @@ def descend(
     steps: int,
     tolerance: float,
     ceiling: Array,
+    aim: float,
     patience: int,
     thin: float,
+    known: Array,
 ) -> tuple[Array, Array, Array, Integers, Integers]:
     """Minimise log F from each of the starts (S, 2, K, r); ``reg``, ``p`` and ``ceiling`` have shape (S,).
 
-    From step ``patience`` on a start is left where it is when it is above its ceiling, and earlier when its
+    From step ``patience`` on a start is left where it is when it is above its ceiling, or so slow that a hundred steps
+    like the last ten would not bring it down to ``aim``, and earlier when its
     smallest singular value is under ``thin`` times the largest and the penalty pulls it down more than the
-    gradient of the fit, in Frobenius norm, could hold it up. Returns the points, F, the gradient norms of log F
-    times the size of the start, the steps taken and how each descent ended.
+    gradient of the fit, in Frobenius norm, could hold it up, or when it has come down to one of the losses ``known``
+    and is nearly at rest. Returns the points, F, the gradient norms of log F times the size of the start, the steps
+    taken and how each descent ended.
     """
     count, _, K, r = starts.shape
     points = np.array(starts, order="C")
@@ -85,8 +95,10 @@ def descend(
             steps,
             tolerance,
             float(ceiling[i]),
+            aim,
             patience,
             thin,
+            known,
             np.stack([np.eye(r)] * 2),
             work,
             places,
@@ -109,8 +121,10 @@ def _descend_one(
     steps: int,
     tolerance: float,
     ceiling: float,
+    aim: float,
     patience: int,
     thin: float,
+    known: Array,
     vectors: Array,
     work: tuple[Array, ...],
     places: Array,
@@ -127,17 +141,21 @@ def _descend_one(
     size = math.sqrt(_dot(x, x))
     count, newest, gamma = 0, -1, 1.0
     # All steps are in units of the size of the start: x = size * (what is minimised over).
-    value = _evaluate(point, reg, p, column, weight, gradient, vectors, work)
+    value = _evaluate(point, reg, p, column, weight, LARGEST_COSINE, gradient, vectors, work)
     unit = size / value
     norm = math.sqrt(_dot(g, g)) * unit
+    seen = value
     for step in range(steps):
         if norm <= tolerance:
             return value, norm, step, CONVERGED
         if step % LOOK == 0 and step > 0:
             if p < 1 and _dropping(reg, p, thin, work[7]):
                 return value, norm, step, DROPPING
-            if step >= patience and value > ceiling:
+            if step >= patience and (value > ceiling or value - SOON * (seen - value) > aim):
                 return value, norm, step, ABANDONED
+            seen = value
+            if norm <= RESTING and _met(value, known):
+                return value, norm, step, MET
         _direction(g, unit, S, Y, rho, alpha, gamma, count, newest, direction)
         slope = _dot(direction, g) * unit
         length = math.sqrt(_dot(direction, direction))
@@ -147,11 +165,12 @@ def _descend_one(
             slope, length = -norm * norm, norm
         t = 1.0 if count else min(1.0, 1.0 / max(norm, 1e-300))
         t = min(t, REACH * math.sqrt(_dot(x, x)) / size / max(length, 1e-300))
+        near = min(max(COSINE * norm, LEAST_COSINE), LARGEST_COSINE)
         moved, level = False, math.log(value)
         for _ in range(MOST_BACKTRACKS):
             for k in range(D):
                 trial[k] = x[k] + t * size * direction[k]
-            trial_value = _evaluate(trial_point, reg, p, column, weight, trial_gradient, vectors, work)
+            trial_value = _evaluate(trial_point, reg, p, column, weight, near, trial_gradient, vectors, work)
             rise = math.log(trial_value) - level - t * slope
             if math.isfinite(trial_value) and rise <= (DECREASE - 1) * t * slope:
                 moved = True
@@ -222,6 +241,14 @@ def _direction(
 
 
 @machine()
+def _met(value: float, known: Array) -> bool:
+    met = False
+    for loss in known:
+        met = met or loss <= value <= loss * (1 + SAME)
+    return met
+
+
+@machine()
 def _dropping(reg: float, p: float, thin: float, seen: Array) -> bool:
     smallest, largest, push = seen
     return smallest < thin * largest and reg * smallest ** (p - 1) > push
@@ -234,15 +261,17 @@ def _evaluate(
     p: float,
     column: Array,
     weight: Array,
+    near: float,
     gradient: Array,
     vectors: Array,
     work: tuple[Array, ...],
 ) -> float:
     """F at a point (2, K, r); its gradient goes to ``gradient``.
 
-    ``vectors`` (2, r, r) are orthogonal, best near eigenvectors (in rows) of the two Gram matrices, which they become.
-    ``work[7]`` receives the smallest and the largest singular value of A B^T (as the geometric means of the
-    eigenvalues of the two Gram matrices, exact for balanced factors) and the Frobenius norm of the fit's gradient.
+    ``vectors`` (2, r, r) are orthogonal, best near eigenvectors (in rows) of the two Gram matrices, which they become
+    to cosines of ``near``. ``work[7]`` receives the smallest and the largest singular value of A B^T (as the geometric
+    means of the eigenvalues of the two Gram matrices, exact for balanced factors) and the Frobenius norm of the fit's
+    gradient.
     """
     slope, part, turned, gram, middle, eigenvalues, powers, seen = work
     A, B = point[0], point[1]
@@ -281,7 +310,7 @@ def _evaluate(
                     out[c, k] += reg * factor[c, k]
             continue
         Q = vectors[side]
-        if not _eigen(factor, Q, turned, eigenvalues, gram):
+        if not _eigen(factor, near, Q, turned, eigenvalues, gram):
             return np.inf
         low, high = np.inf, 0.0
         for k in range(r):
@@ -369,11 +398,11 @@ def _scaled(row: Array, factor: float) -> float:
 
 
 @machine()
-def _eigen(factor: Array, vectors: Array, turned: Array, eigenvalues: Array, gram: Array) -> bool:
+def _eigen(factor: Array, near: float, vectors: Array, turned: Array, eigenvalues: Array, gram: Array) -> bool:
     """Near eigenvectors, in rows, of factor^T factor, for small ranks by rotations of the orthogonal ``vectors``.
 
     ``turned`` becomes vectors @ factor^T and ``gram`` what its Gram matrix has off the diagonal, cosines of at most
-    ``NEAR``; the diagonal goes to ``eigenvalues``. Jacobi's method, on one side: after a small step few rotations are
+    ``near``; the diagonal goes to ``eigenvalues``. Jacobi's method, on one side: after a small step few rotations are
     left to do. False, and all is in vain, where numbers overflow.
     """
     r = vectors.shape[0]
@@ -402,7 +431,7 @@ def _eigen(factor: Array, vectors: Array, turned: Array, eigenvalues: Array, gra
                     continue
                 b = _dot(turned[i], turned[j])
                 gram[i, j] = gram[j, i] = b
-                if abs(b) > NEAR * math.sqrt(eigenvalues[i] * eigenvalues[j]):
+                if abs(b) > near * math.sqrt(eigenvalues[i] * eigenvalues[j]):
                     still = False
                     _rotate(turned, vectors, eigenvalues, b, i, j)
         if still:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -91,6 +92,8 @@ def descend(
     steps: int = STEPS,
     tolerance: float = 1e-6,
     ceiling: float | Array = np.inf,
+    aim: float = np.inf,
+    known: Sequence[float] = (),
 ) -> Batch:
     """Minimise log F from a batch of starts (S, 2, K, r) by limited-memory BFGS.
 
@@ -100,6 +103,8 @@ def descend(
     penalty pulls down harder than the whole gradient of the fit could hold it up, or one under 1e-6 of the largest.
 
     Cross-entropy runs in machine code where numba is installed, one start after another, if not to be interpreted.
+    There a start is also left where it is when it has come down to within 1e-7 of one of the losses ``known`` and is
+    nearly at rest, and when a hundred steps like the last ten would not bring it down to ``aim``.
     """
     count = len(starts)
     ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
@@ -117,8 +122,10 @@ def descend(
         steps,
         tolerance,
         np.ascontiguousarray(ceiling),
+        aim,
         SHORT,
         THIN,
+        np.array(known, dtype=float),
     )
     return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
 
@@ -143,9 +150,17 @@ def _machine_code(objective: RungObjective) -> ModuleType | None:
 
 
 def _vanishing(factors: Array) -> NDArray[np.bool_]:
-    s = np.linalg.norm(balanced(np.where(np.isfinite(factors), factors, 0.0))[:, 0], axis=1) ** 2
-    thin: NDArray[np.bool_] = s.min(axis=1) < DROPPED * s.max(axis=1)
-    return np.logical_or(thin, s.max(axis=1) < VANISHED)
+    factors = np.where(np.isfinite(factors), factors, 0.0)
+    # The extreme singular values of A times those of B enclose those of A B^T, which settles most points.
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = np.swapaxes(factors, -1, -2) @ factors
+    s = np.sqrt(np.maximum(np.linalg.eigvalsh(np.where(np.isfinite(gram), gram, 0.0)), 0.0))
+    low, high = s[:, 0, 0] * s[:, 1, 0], s[:, 0, -1] * s[:, 1, -1]
+    out: NDArray[np.bool_] = (low < 2 * DROPPED * high) | (low < 2 * VANISHED)
+    if out.any():
+        s = np.linalg.norm(balanced(factors[out])[:, 0], axis=1) ** 2
+        out[out] = (s.min(axis=1) < DROPPED * s.max(axis=1)) | (s.max(axis=1) < VANISHED)
+    return out
 
 
 def _losing_rank(objective: RungObjective, factors: Array) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ def test_value_and_gradient(problem, rank):
         shapes = [(3, K), (K, rank), (rank, K), (rank, rank), (rank, rank), (rank,), (rank,), (3,)]
         work = tuple(np.empty(shape) for shape in shapes)
         reg, p = objective.reg[0], objective.p[0]
-        got = compiled._evaluate(point, reg, p, objective.column, objective.weight, out, vectors, work)
+        got = compiled._evaluate(point, reg, p, objective.column, objective.weight, 1e-5, out, vectors, work)
         assert got == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(out, gradient, atol=1e-9 * np.abs(gradient).max())
         s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
@@ -84,6 +84,27 @@ def test_a_start_above_its_ceiling_is_left():
     assert (ends.gradient_norm[:3] > 1e-6).all()
     free = rung.descend(objective, starts)
     np.testing.assert_array_equal(ends.loss[3:], free.loss[3:])
+
+
+def test_a_start_that_comes_down_too_slowly_is_left():
+    objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
+    free = rung.descend(objective, starts)
+    ends = rung.descend(objective, starts, aim=0.5 * free.loss.min())
+    assert (ends.gradient_norm > 1e-6).any()
+    reached = rung.descend(objective, starts, aim=free.loss.max() * (1 + 1e-9))
+    np.testing.assert_array_equal(reached.loss, free.loss)
+
+
+def test_a_start_that_meets_a_known_minimum_is_left_there():
+    objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
+    free = rung.descend(objective, starts)
+    least = free.loss.min()
+    same = free.loss < least * (1 + 1e-9)
+    ends = rung.descend(objective, starts, known=[least])
+    assert same.sum() > 1
+    assert (ends.gradient_norm[same] > free.gradient_norm[same]).any()
+    np.testing.assert_allclose(ends.loss[same], least, rtol=1e-7)
+    np.testing.assert_array_equal(ends.loss[~same], free.loss[~same])
 
 
 def test_overflow_is_refused():
