@@ -332,6 +332,28 @@ def _evaluate(
     return fit + 0.5 * reg / p * penalty
 
 
+@machine()
+def fits(products: Array, scales: Array, column: Array, weight: Array, room: Array, out: Array) -> None:
+    """The fit at logits (S, K, K), whose row c belongs to class c, times each of the scales (T, S), to ``out``.
+
+    ``room`` has as many rows of K as are worked on together.
+    """
+    K = column.size
+    for s in range(products.shape[0]):
+        for t in range(scales.shape[0]):
+            fit = 0.0
+            for start in range(0, K, room.shape[0]):
+                stop = min(start + room.shape[0], K)
+                rows = room[: stop - start]
+                for c in range(start, stop):
+                    for j in range(K):
+                        rows[c - start, j] = products[s, c, j] * scales[t, s]
+                _odds(rows, start, column)
+                for c in range(start, stop):
+                    fit += weight[c] * math.log1p(_sum(rows[c - start]))
+            out[t, s] = fit
+
+
 @machine(fastmath={"contract"})
 def _odds(rows: Array, start: int, column: Array) -> None:
     """e^((z_j - z_c) / sqrt(n_c)) in place of the logits z of class c, the row's number + start; 0 for itself.

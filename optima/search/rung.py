@@ -108,7 +108,7 @@ def descend(
     """
     count = len(starts)
     ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
-    compiled = _machine_code(objective)
+    compiled = machine_code_for(objective)
     if compiled is None:
         with np.errstate(over="ignore", invalid="ignore"):
             return _descend_in_two(objective, starts, steps, tolerance, ceiling)
@@ -145,7 +145,8 @@ def machine_code() -> ModuleType | None:
     return compiled
 
 
-def _machine_code(objective: RungObjective) -> ModuleType | None:
+def machine_code_for(objective: RungObjective) -> ModuleType | None:
+    """The compiled functions where they are to do the work of this objective."""
     return machine_code() if objective.loss == "ce" and not objective.interpreted else None
 
 
@@ -282,13 +283,16 @@ def _dropping(point: Array) -> bool:
 def _step_down(objective: RungObjective, point: Array, step: Array) -> Array | None:
     """The point after the longest of the steps 1, 1/4, 1/16, ... that lowers the loss or the gradient."""
     value, gradient = objective.value_and_gradient(point[None])
-    lengths = 0.25 ** np.arange(8)
-    trials = point + lengths[:, None, None, None] * step
-    values, gradients = objective.value_and_gradient(trials)
-    calm = np.linalg.norm(gradients.reshape(8, -1), axis=1) < 0.9 * np.linalg.norm(gradient)
-    # At the floor of rounding the loss cannot tell better from worse, but the gradient can.
-    better = (values < value * (1 - 1e-14)) | (calm & (values <= value * (1 + 1e-14)))
-    return trials[np.argmax(better)] if better.any() else None
+    # The whole step is nearly always good: the shorter ones are computed only where it is not.
+    for lengths in (np.ones(1), 0.25 ** np.arange(1, 8)):
+        trials = point + lengths[:, None, None, None] * step
+        values, gradients = objective.value_and_gradient(trials)
+        calm = np.linalg.norm(gradients.reshape(lengths.size, -1), axis=1) < 0.9 * np.linalg.norm(gradient)
+        # At the floor of rounding the loss cannot tell better from worse, but the gradient can.
+        better = (values < value * (1 - 1e-14)) | (calm & (values <= value * (1 + 1e-14)))
+        if better.any():
+            return np.asarray(trials[np.argmax(better)])
+    return None
 
 
 class _SecondOrder:
@@ -358,7 +362,7 @@ def _lowest_krylov(objective: RungObjective, point: Array) -> tuple[float, Array
 def _hessian_operator(objective: RungObjective, point: Array) -> LinearOperator:
     flat = gauge(point)
     lift = float(objective.value_and_gradient(point[None])[0][0]) / point.shape[2]
-    compiled = _machine_code(objective)
+    compiled = machine_code_for(objective)
 
     def product(x: Array) -> Array:
         direction = x.reshape(point.shape)

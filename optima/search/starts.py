@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optima.model import Array
+from optima.search.rung import machine_code_for
 from optima.search.rung_objective import RungObjective
 
 # Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.
@@ -73,6 +74,13 @@ def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tu
 
 def _fits(objective: RungObjective, product: Array, scales: list[Array]) -> list[Array]:
     """Fits at A B^T times each scale, as many at once as stay in the cache."""
+    compiled = machine_code_for(objective)
+    if compiled is not None:
+        out = np.empty((len(scales), len(product)))
+        room = np.empty((min(objective.classes, max(1, CACHE // objective.classes)), objective.classes))
+        rows = np.ascontiguousarray(np.swapaxes(product, 1, 2))
+        compiled.fits(rows, np.array(scales), objective.column, objective.weight, room, out)
+        return list(out)
     fits: list[Array] = []
     step = max(1, CACHE // product.size)
     for i in range(0, len(scales), step):

@@ -6,7 +6,7 @@ import pytest
 from optima import DeepUFM
 from optima.search import rung
 from optima.search.rung_objective import RungObjective
-from optima.search.starts import random_codes
+from optima.search.starts import best_scale, random_codes
 
 pytestmark = pytest.mark.slow
 compiled = pytest.importorskip("optima.search.compiled", reason="numba is not installed", exc_type=ImportError)
@@ -43,6 +43,19 @@ def test_value_and_gradient(problem, rank):
         if problem.depth > 1:
             assert work[7][0] <= s[rank - 1] * (1 + 1e-6)
             assert work[7][1] >= s[0] * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+def test_the_best_scale(problem, rank, interpreted):
+    """Its loss is right, and it is the same whoever computes the fits."""
+    objective = RungObjective.of(problem, interpreted)
+    factors = np.random.default_rng(1).normal(size=(4, 2, problem.classes, rank))
+    scaled, losses = best_scale(objective, factors, 1)
+    values, _ = objective.value_and_gradient(scaled)
+    np.testing.assert_allclose(losses, values, rtol=1e-12)
+    other, _ = best_scale(RungObjective.of(problem, not interpreted), factors, 1)
+    np.testing.assert_allclose(scaled, other, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
