@@ -350,7 +350,8 @@ def fits(products: Array, scales: Array, column: Array, weight: Array, room: Arr
                         rows[c - start, j] = products[s, c, j] * scales[t, s]
                 _odds(rows, start, column)
                 for c in range(start, stop):
-                    fit += weight[c] * math.log1p(_sum(rows[c - start]))
+                    total = _sum(rows[c - start])
+                    fit += weight[c] * math.log1p(total) if total < OVERFLOW else np.inf
             out[t, s] = fit
 
 
