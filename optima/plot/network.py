@@ -54,7 +54,7 @@ def plot_network(solution: Solution) -> Figure:
     for panel in axes[1, :-1]:
         panel.set_xlabel("class")
     bar = figure.colorbar(ScalarMappable(SCALE, COLOURS), ax=axes[1, -1], location="left", shrink=0.8, ticks=[-1, 0, 1])
-    bar.set_label("entry / largest of the map; × is exactly zero")
+    bar.set_label("entry / largest of the map\n× is exactly zero")
     return figure
 
 
@@ -62,7 +62,7 @@ def _draw(axes: Axes, layer: Array, classes: Order, title: str) -> None:
     largest = np.abs(layer).max() or 1.0
     axes.imshow(layer / largest, cmap=COLOURS, norm=SCALE, aspect="auto")
     rows, columns = np.nonzero(np.abs(layer) <= ZERO * largest)
-    axes.scatter(columns, rows, marker="x", s=9, color="0.45", linewidths=0.7)
+    axes.scatter(columns, rows, marker="x", s=14, color="white", linewidths=0.8)
     axes.set_title(title, fontsize=9)
     labels = [str(number) for number in classes] if len(classes) <= LABELLED else []
     axes.set_xticks(range(len(labels)), labels, fontsize=7)

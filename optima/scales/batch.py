@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from optima.model import Array
 from optima.reduction import exponent
+from optima.scales.branches import Branches
 from optima.scales.kinds import branches, turns_once
 from optima.scales.scale import BestScales, best_on_branches, best_scales, effective_reg
 from optima.scales.terms import CHUNK, stack
@@ -82,14 +84,23 @@ def _solve_slots(
     solved: dict[int, dict[int, tuple[Array, Array, Array]]] = defaultdict(dict)
     for group in _batches(slots, regs.size):
         count = len(group)
-        terms = stack([slot.block for slot in group], [slot.classes for slot in group], loss)
-        rows = np.repeat(np.arange(count), p.size)
-        branch = branches(terms.take(rows), np.tile(p, count))
+        build = _kept_branches if p.size == 1 else _branches
+        branch = build(tuple((slot.block, slot.classes) for slot in group), loss, tuple(p.tolist()))
         pairs = (np.arange(count)[:, None] * p.size + column).ravel()
         parts = best_on_branches(branch, pairs, np.tile(regs, count))
         for slot, part in zip(group, zip(*(array.reshape(count, -1) for array in parts), strict=True), strict=True):
             solved[slot.structure][slot.place] = part
     return solved
+
+
+def _branches(blocks: tuple[tuple[Block, int], ...], loss: str, p: tuple[float, ...]) -> Branches:
+    """The branches of all blocks at all exponents, blocks outermost; each comes with its number of classes."""
+    terms = stack([block for block, _ in blocks], [classes for _, classes in blocks], loss)
+    return branches(terms.take(np.repeat(np.arange(len(blocks)), len(p))), np.tile(p, len(blocks)))
+
+
+# At one depth they are small, and asked for again at the next lambda.
+_kept_branches = lru_cache(maxsize=64)(_branches)
 
 
 def _batches(slots: Sequence[_Slot], problems: int) -> Iterator[list[_Slot]]:

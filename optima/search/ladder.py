@@ -219,6 +219,13 @@ class _Tally:
         """Lowest loss, infinite when nothing was found."""
         return min(self.losses, default=math.inf)
 
+    @property
+    def minima(self) -> list[float]:
+        """Losses at which random starts came to rest: no saddles, which they would have left."""
+        return [
+            loss for loss, hits, settled in zip(self.losses, self.hits, self.settled, strict=True) if hits and settled
+        ]
+
     def lowest(self, count: int) -> list[Array]:
         """The codes with the least losses."""
         return [self.factors[i] for i in np.argsort(self.losses, kind="stable")[:count]]
@@ -451,8 +458,9 @@ class _Search:
     def _descend_from(self, rank: int, starts: Array, counted: int = 0) -> None:
         """Descents from a batch of starts, the last ``counted`` of which are random."""
         tally = self._tally(rank)
-        ceiling = self.best * (1 + CEILING)
-        ends = descend(self.objective, centred(self.objective, starts), steps_of(self.problem.classes), ceiling=ceiling)
+        ceiling, aim = self.best * (1 + CEILING), self.best * (1 + HOPELESS)
+        starts, steps = centred(self.objective, starts), steps_of(self.problem.classes)
+        ends = descend(self.objective, starts, steps, ceiling=ceiling, aim=aim, known=tally.minima)
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
@@ -513,15 +521,25 @@ class _Search:
         verify = self.effort.verify_all or self._worth_verifying(tally)
         for place, i in enumerate(order):
             hits = tally.met if place == 0 else tally.hits[i]
+            settled = self._settle(tally, i) if not minima and place < TRIED else tally.settled[i]
             if verify and not minima and place < TRIED:
                 point = verified(self.objective, tally.factors[i])
                 if point.verdict != "rank dropped":
                     minima.append(self._minimum(point, hits))
-            elif tally.settled[i]:
+            elif settled:
                 minima.append(self._unverified(tally.losses[i], tally.factors[i], hits))
         minima.sort(key=lambda minimum: minimum.loss)
         likely = chance(self.problem, tally.met) if tally.random else math.nan
         return Rung(tally.rank, tuple(minima), tally.random, tally.dropped, likely)
+
+    def _settle(self, tally: _Tally, i: int) -> bool:
+        """Whether an end is at rest, once it was followed further where it was left early."""
+        if not tally.settled[i] and tally.factors[i].size <= DENSE and not self.objective.interpreted:
+            ends = descend(self.objective, tally.factors[i][None], steps_of(self.problem.classes))
+            if not ends.dropped[0] and ends.loss[0] <= tally.losses[i]:
+                tally.losses[i], tally.factors[i] = float(ends.loss[0]), ends.factors[0]
+                tally.settled[i] = bool(ends.gradient_norm[0] < SETTLED)
+        return tally.settled[i]
 
     def _worth_verifying(self, tally: _Tally) -> bool:
         unknowns = 2 * self.problem.classes * tally.rank

@@ -88,7 +88,9 @@ class RungObjective:
 
     def penalty(self, factors: Array) -> Array:
         """(c/2) [tr (A^T A)^p + tr (B^T B)^p] at points (S, 2, K, r), shape (S,)."""
-        return 0.5 * self.reg / self.p * self._powers(factors)[0].sum(axis=1)
+        gram = np.swapaxes(factors, -1, -2) @ factors
+        w = np.maximum(np.linalg.eigvalsh(np.where(np.isfinite(gram), gram, 0.0)), 1e-300)
+        return np.asarray(0.5 * self.reg / self.p * np.sum(w ** self.p[:, None, None], axis=(1, 2)))
 
     def odds(self, logits: Array) -> Array:
         """e^(z_j - z_c) for rivals j of class c, zero on the diagonal; in place."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array
+from optima.search.rung import machine_code_for
 from optima.search.rung_objective import RungObjective, products
 
 # Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.
 SCALES = np.geomspace(0.05, 5.0, 12)
+# Logits that are worked on together.
+CACHE = 2**14
 
 
 def random_codes(objective: RungObjective, rank: int, count: int, rng: np.random.Generator) -> Array:
@@ -52,12 +55,30 @@ def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tu
     trials = list(SCALES[:, None] * best)
     ratio = float(SCALES[1] / SCALES[0])
     for refinement in range(refinements + 1):
-        for scale in trials:
-            loss = objective.fit_value(product * scale[:, None, None]) + penalty * scale**objective.p
+        for scale, fit in zip(trials, _fits(objective, product, trials), strict=True):
+            loss = fit + penalty * scale**objective.p
             best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
         step = ratio ** (0.5 ** (refinement + 1))
         trials = [best / step, best * step]
     return factors * np.sqrt(best)[:, None, None, None], least
+
+
+def _fits(objective: RungObjective, product: Array, scales: list[Array]) -> list[Array]:
+    """Fits at A B^T times each scale, as many at once as stay in the cache."""
+    compiled = machine_code_for(objective)
+    if compiled is not None:
+        out = np.empty((len(scales), len(product)))
+        room = np.empty((min(objective.classes, max(1, CACHE // objective.classes)), objective.classes))
+        rows = np.ascontiguousarray(np.swapaxes(product, 1, 2))
+        compiled.fits(rows, np.array(scales), objective.column, objective.weight, room, out)
+        return list(out)
+    fits: list[Array] = []
+    step = max(1, CACHE // product.size)
+    for i in range(0, len(scales), step):
+        some = np.stack(scales[i : i + step])
+        points = product * some[:, :, None, None]
+        fits.extend(objective.fit_value(points.reshape(-1, *product.shape[1:])).reshape(some.shape))
+    return fits
 
 
 def _typical_scale(objective: RungObjective, product: Array) -> Array:
