@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
-from optima.progress import silent
+from optima.progress import Tell, silent
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
+from optima.proofs.networks import network_certificate
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
 from optima.relu.solve import search_networks
-from optima.scales.collapse import is_network
 from optima.search.ladder import search
 from optima.search.sweep import Progress, search_all
 from optima.solution import Solution
@@ -32,12 +33,13 @@ def solve(
     progress: Callable[[str], None] | None = None,
     many: bool = False,
 ) -> Solution:
-    r"""Best minimum known of the linear model, over logits of every rank, with a lower bound.
+    r"""Best minimum known of the model, over logits or relu networks of every rank, with a lower bound.
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
     The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
-    the best to be had from a few thousand boxes; :func:`certify` works for a closer one.
+    the best to be had from a few thousand boxes; :func:`certify` works for a closer one. Relu networks:
+    :func:`optima.relu.solve.search_networks`, with the bound by the nuclear norm of their logits.
 
     Parameters
     ----------
@@ -56,10 +58,10 @@ def solve(
     many
         Whether this is one problem of many: then also problems of few classes wait for machine code to be made.
 
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`. Source: theory of
-    the ladder of ranks; garrod2025.
+    Raises ValueError for an unknown effort, for starts and ranks with relu, and for problems beyond
+    :mod:`optima.limits`. Source: theory of the ladder of ranks; garrod2025; sukenik2024.
     """
-    if is_network(problem):
+    if problem.nonlinear:
         return _network(problem, seed, effort, starts, ranks, progress)
     solution = search(problem, seed, effort, starts, ranks, progress, many)
     return replace(solution, proof=cheap_certificate(problem, solution.means))
@@ -75,7 +77,9 @@ def _network(
 ) -> Solution:
     if len(starts) or ranks is not None:
         raise ValueError("logits do not tell a relu network: starts and ranks are for linear models; leave them out")
-    return search_networks(problem, seed, effort, progress=progress or silent)
+    solution = search_networks(problem, seed, effort, progress=cast(Tell, progress or silent))
+    assert solution.network is not None
+    return replace(solution, proof=network_certificate(solution.network))
 
 
 def sweep(
@@ -146,14 +150,20 @@ def certify(
     intervals
         Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
-    Raises ValueError for relu models, and for a gap outside [1e-11, 1).
+    For relu networks the bound is that of the nuclear norm, whatever the gap asked for: no search of boxes is known.
+
+    Raises ValueError for a gap outside [1e-11, 1).
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
     """
     gap_of_search(gap)
     budget = budget_of(boxes, memory, minutes)
     path = None if checkpoint is None else Path(checkpoint)
     check_output(path, force=True)
+    if not isinstance(problem, Solution) and problem.nonlinear:
+        return _network(problem, 0, "normal", (), None, None)
     solution = problem if isinstance(problem, Solution) else search(problem)
+    if solution.network is not None:
+        return replace(solution, proof=network_certificate(solution.network))
     tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
     proof = prove(solution.problem, solution.means, gap, budget, path, tell, most_classes)

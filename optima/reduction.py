@@ -90,7 +90,7 @@ class Reduction:
     problem: DeepUFM
 
     def __post_init__(self) -> None:
-        if model_itself(self.problem).activation != "linear":
+        if model_itself(self.problem).nonlinear:
             raise ValueError("the reduction to singular values needs activation='linear'")
         if not self.problem.regularised:
             raise ValueError(UNREGULARISED)

@@ -115,3 +115,27 @@ def squared_error(problem: DeepUFM, numbers: Numbers) -> float:
     for i, size in enumerate(sizes):
         bound = bound + (numbers.number(least[size]) if i < problem.max_rank else numbers.ratio(size, 2 * total))
     return numbers.low(bound)
+
+
+def nuclear_norm(problem: DeepUFM, numbers: Numbers) -> float:
+    r"""Squared error at the price of one singular value, with relu or without, for classes of any sizes.
+
+    .. math:: f \ge \min_{x \ge 0} \frac{(g - x)^2}{2KN} + c\, x^p, \qquad g = \sum_i \sqrt{n_i}, \quad
+        x = \|Z \operatorname{diag}(\sqrt{n_c})\|_*
+
+    since a network costs at least c x^p, and the fit is at least sum_i (s_i - sqrt(n_i))^2 / (2N) with sum s_i = x.
+    Source: derivations/network_price.py.
+    """
+    strength, exponent = loss_strength(problem, numbers), numbers.ratio(2, problem.depth + 1)
+    share = 2 * problem.classes * problem.size
+    goal = numbers.number(0)
+    for size in problem.class_sizes:
+        goal = goal + numbers.power(numbers.number(int(size)), numbers.ratio(1, 2))
+
+    def miss(x: Any) -> Any:
+        return (goal - x) * (goal - x) / share
+
+    def slope(x: Any) -> Any:
+        return (x - goal) * 2 / share
+
+    return minimum(miss, slope, lambda x: strength * numbers.power(x, exponent), numbers.high(goal), numbers)

@@ -28,20 +28,46 @@ def loss_of(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
     return _in_floats(problem, means, rank)
 
 
+def loss_of_network(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> float:
+    """Loss of a relu network from "factor_0", ..., with one column of the last one for each class."""
+    names = [f"factor_{number}" for number in range(problem.depth + 1)]
+    factors = [np.asarray(data[name], dtype=float) for name in names if name in data]
+    if len(factors) != len(names) or not all(f.ndim == 2 and np.isfinite(f).all() for f in factors):
+        raise Refuted(f"the data have not {len(names)} finite factors of a network")
+    if numbers.rigorous:
+        raise Refuted("relu networks are checked in floats only")
+    *weights, layer = factors
+    if problem.width is not None and max(len(layer), *(len(weight) for weight in weights[:-1]), 0) > problem.width:
+        raise Refuted(f"the network is wider than the width {problem.width}")
+    sizes = problem.class_sizes.astype(float)
+    squares = [float(np.sum(weight**2)) for weight in weights] + [float(np.sum(layer**2 * sizes))]
+    for number, weight in enumerate(weights):
+        if weight.shape[1] != len(layer):
+            raise Refuted("the factors of the network do not chain")
+        layer = weight @ (np.maximum(layer, 0.0) if number else layer)
+    if layer.shape != (problem.classes, problem.classes):
+        raise Refuted(f"the network has logits of shape {layer.shape}")
+    penalty = sum(reg / 2 * square for reg, square in zip(problem.regs, squares, strict=True))
+    return float(penalty + _fits(problem, layer) @ (sizes / problem.size))
+
+
+def _fits(problem: DeepUFM, logits: Array) -> Array:
+    """The fit of each class."""
+    if problem.loss == "mse":
+        return np.asarray(np.sum((logits - np.eye(problem.classes)) ** 2, axis=0) / 2)
+    lead = logits - np.diagonal(logits)
+    np.fill_diagonal(lead, -np.inf)
+    return np.asarray(np.logaddexp(0.0, np.logaddexp.reduce(lead, axis=0)))
+
+
 def _in_floats(problem: DeepUFM, means: Array, rank: int) -> float:
     """Fit and penalty of the nearest logits of a rank."""
     sizes = problem.class_sizes.astype(float)
     left, s, right = np.linalg.svd(means * np.sqrt(sizes))
     logits = (left[:, :rank] * s[:rank]) @ right[:rank] / np.sqrt(sizes)
-    if problem.loss == "ce":
-        lead = logits - np.diagonal(logits)
-        np.fill_diagonal(lead, -np.inf)
-        losses = np.logaddexp(0.0, np.logaddexp.reduce(lead, axis=0))
-    else:
-        losses = np.sum((logits - np.eye(problem.classes)) ** 2, axis=0) / 2
     factors = problem.depth + 1
     penalty = factors / 2 * geometric_mean(problem.regs) * np.sum(s[:rank] ** (2 / factors))
-    return float(penalty + losses @ (sizes / problem.size))
+    return float(penalty + _fits(problem, logits) @ (sizes / problem.size))
 
 
 def _in_balls(problem: DeepUFM, factors: list[Array], numbers: Any) -> float:

@@ -11,9 +11,9 @@ import numpy as np
 from optima.checker.arithmetic import Balls, Floats, Numbers
 from optima.checker.depth_one import depth_one
 from optima.checker.instance import Instance
-from optima.checker.scalar import one_direction, squared_error
+from optima.checker.scalar import nuclear_norm, one_direction, squared_error
 from optima.checker.tree_bound import tree_bound
-from optima.checker.upper import loss_of
+from optima.checker.upper import loss_of, loss_of_network
 from optima.checker.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
@@ -42,12 +42,12 @@ def verify(
         The claim; means has shape (K, K). Up to a relative 1e-12 is taken for the rounding of the claim; the
         verification holds the bounds found here.
     method
-        How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction" or
-        "nonnegative".
+        How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
+        norm" or "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
-        "centres" and "limits".
+        "centres" and "limits". For relu "factor_0", "factor_1", ..., the factors of a network of loss upper.
     intervals
         Compute in balls that enclose the true values; a search over at most three classes.
 
@@ -58,7 +58,7 @@ def verify(
         Verification,
         (lower, upper),
         intervals,
-        lambda numbers: _upper(problem, means, numbers),
+        lambda numbers: _upper(problem, means, _numeric(data), numbers),
         lambda numbers, wanted: _lower(problem, wanted, method, _numeric(data), numbers),
     )
 
@@ -95,9 +95,9 @@ def judged(
     return kind(not reason, found_lower, found_upper, reason, numbers.rigorous)
 
 
-def _upper(problem: DeepUFM, means: Array, numbers: Numbers) -> float:
-    if problem.activation != "linear":
-        raise Refuted("bounds are proved for linear models only")
+def _upper(problem: DeepUFM, means: Array, data: dict[str, Array], numbers: Numbers) -> float:
+    if problem.nonlinear:
+        return loss_of_network(problem, data, numbers)
     return loss_of(problem, np.asarray(means, dtype=float), numbers)
 
 
@@ -114,6 +114,12 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
     """The lower bound that the method proves."""
     if method == "nonnegative":
         return 0.0
+    if method == "nuclear norm":
+        if problem.loss != "mse":
+            raise Refuted("the bound by the nuclear norm alone is for squared error")
+        return nuclear_norm(problem, numbers)
+    if problem.nonlinear and method != "one direction":
+        raise Refuted(f"{method} is a proof for linear models")
     if method == "squared error":
         if problem.loss != "mse":
             raise Refuted("singular values decouple for squared error only")

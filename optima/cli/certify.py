@@ -30,8 +30,8 @@ def _group(text: str, name: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(options.Problem):
-    """The linear model, whose classes a group may say."""
+class Problem(options.AnyProblem):
+    """The model, whose classes a group may say."""
 
     classes: Annotated[Any, integer("Number of classes K; left out with --invariant.", least=2)] = None
 
@@ -74,6 +74,7 @@ def certify(
 ) -> None:
     """Lower bound of the global minimum, as close to the best one known as the boxes allow."""
     from optima.certification import certify as prove
+    from optima.certification import solve
     from optima.proofs.branch_and_bound import BranchAndBound
     from optima.proofs.budget import budget_of
     from optima.proofs.convex.comparison import check_comparable, compare
@@ -100,6 +101,16 @@ def certify(
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget = budget_of(boxes, memory, minutes)
+    if model.nonlinear:
+        for name, given in {"check-with": check_with, "checkpoint": checkpoint, "minutes": minutes}.items():
+            if given is not None:
+                raise ValueError(
+                    f"--{name} is not used with --activation relu, where no boxes are searched; leave it out"
+                )
+        with bar("searching", known=False) as tell:
+            network = solve(model, seed, effort, progress=tell)
+        _answer(network, lambda limit: solution_text(network, limit), verify, intervals, as_json, save)
+        return
     if check_with is not None:
         check_comparable(model)
     with bar("searching", known=False) as tell:

@@ -127,6 +127,11 @@ class DeepUFM:
         return all(self.reg) if isinstance(self.reg, tuple) else self.reg > 0
 
     @property
+    def nonlinear(self) -> bool:
+        """Whether a relu acts somewhere: with one weight matrix there is none."""
+        return self.activation == "relu" and self.depth > 1
+
+    @property
     def balanced(self) -> bool:
         """Whether all classes have the same number of samples."""
         return not isinstance(self.samples, tuple)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optima.model import Array
+import numpy as np
+
+from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.relu.descent import WIDTHS, descend, rescaled, smooth
 from optima.relu.kinks import NEAR, Pattern, Rest, settle, trimmed
@@ -12,6 +14,8 @@ from optima.relu.objective import Objective
 from optima.relu.starts import chain_start
 
 STEPS = 300
+# Length, relative to the usual one, under which a descent has ended at zero.
+DEAD = 1e-2
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
 # descent, and how many widths from zero a pre-activation counts as at the kink.
 READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
@@ -27,8 +31,14 @@ class Finished:
     curvature: float
 
 
+def zero_network(problem: DeepUFM) -> ClassNetwork:
+    """Factors of zeros: with two weight matrices or more always a local minimum."""
+    shapes = [*[(1, 1)] * (problem.depth - 1), (problem.classes, 1), (1, problem.classes)]
+    return ClassNetwork(problem, tuple(np.zeros(shape) for shape in shapes))
+
+
 def finish_network(network: ClassNetwork) -> Finished:
-    """The minimum near a given network, of whatever widths."""
+    """The minimum near a given network, of whatever widths, with logits that are not zero."""
     chain = network.layers[:-1]
     K = network.problem.classes
     objective = Objective(network.problem, (min(K, len(chain[0])), *(len(layer) for layer in chain)))
@@ -38,6 +48,8 @@ def finish_network(network: ClassNetwork) -> Finished:
 
 def finish(objective: Objective, point: Array) -> Finished:
     """The best network that Newton's method reaches from a smoothed minimum, of a stationary one if there is any."""
+    if np.linalg.norm(point) <= DEAD * objective.usual_length:
+        return Finished(zero_network(objective.problem), "minimum", 0.0, objective.reg)
     smaller, start = trimmed(objective, point, objective.layers(point))
     network = smaller.network(start)
     best = Finished(network, "not converged", float("nan"), float("nan"))

@@ -6,15 +6,13 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from optima.limits import check_networks
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.inputs import one_of, positive_integer
 from optima.progress import Tell, silent
 from optima.reduction import geometric_mean
-from optima.relu.finish import Finished, finish, finish_network
+from optima.relu.finish import Finished, finish, finish_network, zero_network
 from optima.relu.names import recognise_network
 from optima.relu.objective import Objective
 from optima.relu.search import EFFORTS, Looked, look, widths
@@ -68,7 +66,8 @@ def search_networks(
     named = _named(problem)
     # The rounding of a product, and so the path of a descent, depends on the number of threads.
     with single_threaded():
-        chains = [network.layers[:-1] for _, network in [*named.values(), *((None, each) for each in starts)]]
+        given = [*(network for _, network in named.values()), *starts]
+        chains = [network.layers[:-1] for network in given if network.logits.any()]
         looked = look(problem, seed, EFFORTS[effort], chains, progress)
         ends = _finished(looked, FINISHED[effort], [network for _, network in list(named.values())[:NAMED]])
     best, hits = ends[0]
@@ -108,10 +107,10 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
 def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list[tuple[Finished, int]]:
     """The finished minima with their hits, best first: never worse than a named network or zero."""
     ends = [(finish(looked.objective, point), int(hits)) for point, hits in looked.best(count)]
-    problem = looked.objective.problem
-    zero = ClassNetwork(problem, tuple(np.zeros(shape) for shape in _zero_shapes(problem)))
-    ends += [(finish_network(network), 0) for network in named]
-    ends += [(Finished(network, "unverified", float("nan"), float("nan")), 0) for network in [*named[:1], zero]]
+    alive = [network for network in named if network.logits.any()]
+    ends += [(finish_network(network), 0) for network in alive]
+    ends += [(Finished(network, "unverified", float("nan"), float("nan")), 0) for network in alive[:1]]
+    ends.append((Finished(zero_network(looked.objective.problem), "minimum", 0.0, looked.objective.reg), 0))
     ends.sort(key=lambda end: end[0].network.loss)
     distinct: list[tuple[Finished, int]] = []
     for end, hits in ends:
@@ -124,10 +123,6 @@ def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list
     return distinct
 
 
-def _zero_shapes(problem: DeepUFM) -> list[tuple[int, int]]:
-    return [*[(1, 1)] * (problem.depth - 1), (problem.classes, 1), (1, problem.classes)]
-
-
 def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[NamedNetwork]) -> tuple[Rung, ...]:
     """Rungs by middle rank."""
     rungs: defaultdict[int, list[Minimum]] = defaultdict(list)
@@ -135,11 +130,9 @@ def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[NamedNetwo
         network = end.network
         name = recognise_network(network, catalogue).name
         rank = network.middle_rank
-        minimum = Minimum(network.loss, end.verdict, end.residual, end.curvature, hits, network.logits, rank, name)
-        rungs[rank].append(minimum)
+        rungs[rank].append(
+            Minimum(network.loss, end.verdict, end.residual, end.curvature, hits, network.logits, rank, name)
+        )
     nan = float("nan")
-    return tuple(
-        Rung(rank, tuple(minima), sum(minimum.hits for minimum in minima), 0, nan)
-        for rank, minima in sorted(rungs.items())
-        if rank
-    )
+    ended = lambda minima: sum(minimum.hits for minimum in minima)
+    return tuple(Rung(rank, tuple(minima), ended(minima), 0, nan) for rank, minima in sorted(rungs.items()) if rank)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optima import html
 from optima.report.screen import columns_of, labelled, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
-from optima.scales.collapse import collapse_loss, collapse_name, is_network
+from optima.scales.collapse import collapse_loss, collapse_name
 from optima.solution.knowledge import PROVED, Knowledge
 from optima.structures.recognition.result import grouped
 
@@ -54,7 +54,7 @@ def _against_collapse(solution: Solution) -> str:
     problem = solution.problem
     name = collapse_name(problem)
     collapse = collapse_loss(problem)
-    if collapse is None and is_network(problem) and not problem.balanced:
+    if collapse is None and problem.nonlinear and not problem.balanced:
         return "not compared with deep neural collapse: for relu and classes of different sizes its loss is not known"
     if collapse is None:
         return f"not compared with deep neural collapse: width {problem.width} has no room for its rank (the {name})"

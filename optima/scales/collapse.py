@@ -17,12 +17,7 @@ OF_NETWORKS = "collapse"
 
 def collapse_name(problem: DeepUFM) -> str:
     """The name of deep neural collapse among the structures of a model."""
-    return OF_NETWORKS if is_network(problem) else COLLAPSE[problem.loss]
-
-
-def is_network(problem: DeepUFM) -> bool:
-    """Whether a relu acts somewhere: with one weight matrix there is none, and the model is the linear one."""
-    return problem.activation == "relu" and problem.depth > 1
+    return OF_NETWORKS if problem.nonlinear else COLLAPSE[problem.loss]
 
 
 def collapse_loss(problem: DeepUFM) -> float | None:
@@ -32,7 +27,7 @@ def collapse_loss(problem: DeepUFM) -> float | None:
     and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed, and for relu
     networks with classes of different sizes.
     """
-    if is_network(problem):
+    if problem.nonlinear:
         return _of_networks(problem)
     structure = named(COLLAPSE[problem.loss], problem.classes)
     if structure.rank > problem.max_rank:

@@ -1,0 +1,71 @@
+"""The bound of relu networks by the nuclear norm of their logits."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from optima.model import DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.proofs.certificate import Certificate
+from optima.proofs.gap import BOUND_ROUNDING
+from optima.proofs.one_direction import OneDirection
+from optima.reduction import exponent, geometric_mean
+from optima.scales.scale import best_scales
+from optima.structures import Block, Structure
+from optima.structures.base import Number, Orbit
+
+FLOATING = "up to floating-point rounding"
+
+
+class OneSingularValue(Structure):
+    """A fit (1 - a)^2 / 2 at the price a^p: the bound for squared error, in the form of a structure."""
+
+    name = "one-singular-value"
+
+    def blocks(self, exact: bool = False) -> tuple[Block, ...]:
+        """One class, one singular value."""
+        return (Block((Orbit(1, (1,), (0,)),), ((1, 1),), 1),)
+
+    def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
+        """Raises TypeError: there are no such logits."""
+        raise TypeError("the bound by one singular value has no logits; ask for its loss only")
+
+
+def network_certificate(network: ClassNetwork) -> Certificate:
+    r"""A lower bound of the loss of all relu networks, and the network as the upper one.
+
+    .. math:: f \ge \min_Z \operatorname{fit}(Z) + c\, \|Z \operatorname{diag}(\sqrt{n_c})\|_*^p
+
+    since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
+    classes of one size: the best Z is a simplex. Squared error: the scalar problem of
+    :func:`optima.checker.scalar.nuclear_norm`. Else the bound is zero. Source: derivations/network_price.py.
+    """
+    start = time.perf_counter()
+    problem = network.problem
+    lower, method = _lower(problem)
+    rigour = {
+        "one direction": f"Jensen's inequality and the nuclear norm, {FLOATING}",
+        "nuclear norm": f"the inequality of Cauchy and Schwarz and the nuclear norm, {FLOATING}",
+        "nonnegative": "fit and penalty are nonnegative",
+    }[method]
+    lower = min(lower, network.loss) * (1 - BOUND_ROUNDING)
+    data = {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
+    seconds = time.perf_counter() - start
+    return Certificate(problem, lower, network.loss, network.logits, method, rigour, seconds, data)
+
+
+def _lower(problem: DeepUFM) -> tuple[float, str]:
+    reg = geometric_mean(problem.regs)
+    if problem.loss == "mse":
+        goal = math.fsum(np.sqrt(problem.class_sizes))
+        unit = goal**2 / (problem.classes * problem.size)
+        scaled = reg * goal ** float(exponent(problem.depth)) / unit
+        return unit * float(best_scales(OneSingularValue(1), problem.depth, scaled, loss="mse").loss), "nuclear norm"
+    if problem.balanced:
+        samples = int(problem.class_sizes[0])
+        return float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss), "one direction"
+    return 0.0, "nonnegative"

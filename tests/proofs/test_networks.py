@@ -1,0 +1,93 @@
+"""The bound by the nuclear norm: below every network, proved again by the checker, refused when altered."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optima.model import DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.proofs.networks import network_certificate
+from optima.scales import best_scales
+from optima.structures.networks import class_factors, network_catalogue
+
+PROBLEMS = [
+    DeepUFM(3, 4, 1e-3, loss="mse", activation="relu"),
+    DeepUFM(4, 2, 1e-2, 3, loss="mse", activation="relu"),
+    DeepUFM(4, 3, (1e-3, 2e-3, 5e-4, 3e-3), (4, 3, 1, 1), loss="mse", activation="relu"),
+    DeepUFM(4, 3, 1e-3, 2, activation="relu"),
+    DeepUFM(6, 5, 1e-4, activation="relu"),
+    DeepUFM(3, 2, 1e-3, (5, 2, 1), activation="relu"),
+]
+
+
+def random_network(problem, rng, width=5, scale=1.0):
+    K, L = problem.classes, problem.depth
+    shapes = [*[(width, width)] * (L - 1), (K, width), (width, K)]
+    return ClassNetwork(problem, tuple(scale * rng.standard_normal(shape) / width**0.5 for shape in shapes))
+
+
+def balanced(network):
+    """The same logits at least cost up to what a rescaling of whole factors can do."""
+    costs = np.array(network.penalties)
+    roots = np.sqrt(np.exp(np.mean(np.log(costs))) / costs)
+    return ClassNetwork(network.problem, tuple(r * f for r, f in zip(roots, network.factors, strict=True)))
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=repr)
+def test_no_network_is_below_the_bound(problem):
+    rng = np.random.default_rng(0)
+    bound = network_certificate(random_network(problem, rng)).lower
+    assert bound >= 0
+    for scale in np.geomspace(0.1, 3, 40):
+        network = balanced(random_network(problem, rng, scale=scale))
+        assert network.loss >= bound
+        # What the bound rests on, network by network.
+        c = (problem.depth + 1) / 2 * np.exp(np.mean(np.log(problem.regs)))
+        assert network.penalty >= c * network.singular_values.sum() ** (2 / (problem.depth + 1)) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.balanced], ids=repr)
+def test_named_networks_are_above_the_bound(problem):
+    reg = np.exp(np.mean(np.log(problem.regs)))
+    for each in network_catalogue(problem.classes, problem.loss, problem.depth):
+        best = best_scales(each, problem.depth, reg, problem.class_sizes[0], problem.loss)
+        network = ClassNetwork(problem, tuple(class_factors(problem, each, best.scales.ravel().tolist())))
+        assert network.loss == pytest.approx(float(best.loss), rel=1e-11)
+        certificate = network_certificate(network)
+        assert 0 < certificate.lower < network.loss
+        assert certificate.verify().valid
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=repr)
+def test_altered_certificates_are_refused(problem):
+    certificate = network_certificate(balanced(random_network(problem, np.random.default_rng(1))))
+    assert certificate.verify().valid
+    assert not replace(certificate, lower=certificate.lower * (1 + 1e-6) + 1e-9).verify().valid
+    assert not replace(certificate, upper=certificate.upper * (1 - 1e-6)).verify().valid
+    moved = dict(certificate.data) | {"factor_1": 100 * certificate.data["factor_1"]}
+    assert not replace(certificate, data=moved).verify().valid
+    missing = {name: array for name, array in certificate.data.items() if name != "factor_0"}
+    assert "finite factors" in replace(certificate, data=missing).verify().reason
+    chained = dict(certificate.data) | {"factor_0": np.ones((5, 4))}
+    assert not replace(certificate, data=chained).verify().valid
+
+
+def test_methods_of_linear_models_prove_nothing_of_networks():
+    certificate = network_certificate(random_network(PROBLEMS[3], np.random.default_rng(2)))
+    for method in ("depth one", "branch and bound", "squared error"):
+        assert not replace(certificate, method=method).verify().valid
+
+
+def test_the_linear_minimum_is_no_bound():
+    # The strongly regular graph network of ten classes is below the linear minimum, K times the price of a frame.
+    from optima.reduction import Reduction
+    from optima.scales.squared_error import squared_error_minimum
+
+    problem = DeepUFM(10, 4, 1e-3, loss="mse", activation="relu")
+    linear = replace(problem, activation="linear")
+    least = min(float(best_scales(each, 4, 1e-3, loss="mse").loss) for each in network_catalogue(10, "mse", 4))
+    linear_least = Reduction(linear).value(squared_error_minimum(linear))
+    assert least < linear_least
+    network = random_network(problem, np.random.default_rng(3))
+    assert network_certificate(network).lower < least
