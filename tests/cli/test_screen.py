@@ -46,6 +46,12 @@ COMMANDS = {
     "loss": LOSS,
     "loss per factor": ["loss", "--classes", "5", "--depth", "2", "--reg-per-factor", "1e-2,1e-4,1e-3"],
     "solve": SOLVE,
+    "solve relu": [
+        "solve",
+        "--classes",
+        "3",
+        *"--depth 4 --reg 1e-3 --loss mse --activation relu --effort quick".split(),
+    ],
     "solve sizes": [
         "solve",
         "--classes",

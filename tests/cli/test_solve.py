@@ -173,3 +173,30 @@ def assert_refused(result, word):
     assert err.startswith("optima: ")
     assert err.count("\n") == 1
     assert word in err.lower()
+
+
+RELU = ["--classes", "3", "--depth", "4", "--reg", "1e-3", "--loss", "mse", "--activation", "relu", "--effort", "quick"]
+
+
+def test_relu_networks(call, tmp_path):
+    code, out, err = call("solve", *RELU, "--json", "--save", str(tmp_path / "net.npz"))
+    data = json.loads(out)
+    assert (code, err) == (0, "")
+    assert set(data) == KEYS | {"middle_rank", "layers"}
+    assert data["loss"] <= 0.0073324060
+    assert data["middle_rank"] == 2
+    assert [set(layer) for layer in data["layers"]] == [{"rank", "preactivations", "features"}] * 3
+    assert Solution.load(tmp_path / "net.npz").loss == data["loss"]
+
+
+def test_relu_networks_are_drawn_and_certified(call, tmp_path):
+    code, out, err = call("solve", *RELU, "--plot", str(tmp_path / "net.png"))
+    assert (code, err) == (0, "")
+    assert out.startswith("best network known: triangle, middle rank 2, loss 0.00733240599351")
+    assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
+    code, out, err = call("certify", *RELU, "--verify")
+    assert (code, err) == (0, "")
+    assert "proved again" in out
+    code, out, err = call("certify", *RELU, "--check-with", "cvxpy")
+    assert (code, out) == (2, "")
+    assert "--check-with is not used with --activation relu" in err
