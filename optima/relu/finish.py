@@ -16,6 +16,8 @@ from optima.relu.starts import chain_start
 STEPS = 300
 # Length, relative to the usual one, under which a descent has ended at zero.
 DEAD = 1e-2
+# Relative size of features that are zero up to rounding.
+ROUNDING = 1e-9
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
 # descent, and how many widths from zero a pre-activation counts as at the kink.
 READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
@@ -58,13 +60,24 @@ def finish(objective: Objective, point: Array) -> Finished:
         if width != last:
             start, last = descend(smaller, start, (width,), STEPS), width
         rest = _settled(smaller, start[0], width, near)
-        reached = smaller.network(rest.point)
+        reached = _without_dead(smaller.network(rest.point))
         better = reached.loss < best.network.loss * (1 + 1e-9)
         if rest.verdict != "not converged" and better:
             best = Finished(reached, rest.verdict, rest.residual, rest.curvature)
         if best.verdict == "minimum":
             break
     return best
+
+
+def _without_dead(network: ClassNetwork) -> ClassNetwork:
+    """The network without neurons that are zero for all classes up to rounding."""
+    factors = list(network.factors)
+    for number, layer in enumerate(network.layers[:-1]):
+        largest = np.maximum(layer, 0.0).max(axis=1)
+        alive = largest > ROUNDING * largest.max()
+        factors[number] = factors[number][alive]
+        factors[number + 1] = factors[number + 1][:, alive]
+    return ClassNetwork(network.problem, tuple(factors))
 
 
 def _settled(objective: Objective, point: Array, width: float, near: float) -> Rest:
