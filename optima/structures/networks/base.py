@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -70,15 +69,19 @@ class NamedNetwork(Structure):
     """
 
     least_depth: int
-    losses: ClassVar[tuple[str, ...]] = ("mse",)
+    losses: tuple[str, ...] = ("mse",)
 
     @abstractmethod
     def chains(self, depth: int) -> tuple[tuple[Array, ...], ...]:
-        """For each block its layers M_2, ..., M_L at unit scale before the activation, on the block's own classes."""
+        """M_2, ..., M_L at unit scale before the activation, on their own classes, for each block or part of one."""
 
     @abstractmethod
     def directions(self, exact: bool = False) -> tuple[np.ndarray, ...]:
-        """The logits of each block at unit scale, on the block's own classes."""
+        """The logits of each chain at unit scale, on its own classes."""
+
+    def chain_scales(self, scales: Sequence[float]) -> Sequence[float]:
+        """The scale of each chain, given those of the blocks."""
+        return scales
 
     def preactivations(self, depth: int) -> tuple[Array, ...]:
         """M_2, ..., M_L at unit scale, of shapes (d_l, K).
@@ -94,9 +97,8 @@ class NamedNetwork(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """Class-mean logits of shape (K, K) under cross-entropy, at the given scales of the blocks."""
-        parts = self.directions(exact)
-        given = unit_scales(scales, len(parts))
-        return direct_sum([scale * part for scale, part in zip(given, parts, strict=True)])
+        given = self.chain_scales(unit_scales(scales, len(self.blocks())))
+        return direct_sum([scale * part for scale, part in zip(given, self.directions(exact), strict=True)])
 
     def check_depth(self, depth: int) -> None:
         """Raise ValueError below the least depth."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from optima.model import Array
@@ -24,7 +22,7 @@ class Collapse(OneBlock):
 
     name = "collapse"
     least_depth = 2
-    losses: ClassVar[tuple[str, ...]] = ("ce", "mse")
+    losses: tuple[str, ...] = ("ce", "mse")
 
     def stem(self) -> Array:
         """I."""

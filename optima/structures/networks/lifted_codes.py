@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
-from typing import ClassVar
 
 import numpy as np
 
@@ -48,7 +47,7 @@ class LiftedCode(OneBlock):
     """
 
     least_depth = 2
-    losses: ClassVar[tuple[str, ...]] = ("ce",)
+    losses: tuple[str, ...] = ("ce",)
 
     def __init__(self, code: Structure) -> None:
         super().__init__(code.classes)

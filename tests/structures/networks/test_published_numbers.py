@@ -1,10 +1,13 @@
 """Losses and prices of named networks to the digits in which they were found by other means."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from optima import DeepUFM, best_scales, named
-from optima.structures.networks import class_factors, for_samples
+from optima.structures.networks import class_factors, for_samples, network_catalogue
+from optima.structures.networks.transversal import Transversal
 
 
 def network(name, K):
@@ -121,3 +124,62 @@ def test_lifted_pairs_against_the_construction_of_theorem_7(K):
         published = (2 * K + 4) * 2 ** (-2 * (L - 1) / (L + 1)) * (K / (K + 2)) ** (3 / (L + 1))
         ratio = ((1 + (2 / K) ** 0.5) / 2) ** (2 / (L + 1))
         assert target_price("lifted(pairs)", K, L) / published == pytest.approx(ratio, rel=1e-13)
+
+
+def test_the_pattern_in_the_first_layer():
+    # The ratio of the two eigenspaces is 2.648 at this lambda, and 2.5 as it vanishes.
+    at_best = loss("srg-first(2648/1000)", 10, 2, 1e-3, kind="ce")
+    assert 0.060191120370 - 1e-12 < at_best < 0.060191120370 + 1e-10
+    assert at_best < loss("srg-first", 10, 2, 1e-3, kind="ce") < loss("collapse", 10, 2, 1e-3, kind="ce")
+    assert loss("collapse", 10, 2, 1e-3, kind="ce") == pytest.approx(0.060455137447, abs=6e-13)
+
+
+def test_transversals_are_cheaper_than_collapse_from_138_classes():
+    assert target_price("transversal", 138, 2) / 138 == pytest.approx(0.999968, abs=6e-7)
+    assert target_price("transversal", 180, 2) / 180 == pytest.approx(0.99839, abs=6e-6)
+    assert Transversal(135).blocks()[0].price(2 / 3) > 135
+    assert loss("transversal", 180, 2, 1e-6) < loss("collapse", 180, 2, 1e-6)
+
+
+def test_a_fan_has_the_price_two_in_the_limit_of_depth():
+    for K in (3, 7, 12):
+        prices = [target_price("fan", K, L) for L in (3, 10, 100, 10_000)]
+        assert all(x > y for x, y in pairwise(prices))
+        assert prices[-1] == pytest.approx(2, rel=5e-3)
+        assert target_price("fan", K, 20) < K
+    assert target_price("fan", 3, 5) > target_price("triangle", 3, 5)
+
+
+@pytest.mark.parametrize(("L", "least"), [(3, 10), (4, 6)])
+def test_published_thresholds_by_sums(L, least):
+    for K in range(least, 40):
+        sums = [n for n in network_catalogue(K, "mse", L) if n.name.startswith("srg")]
+        prices = [sum(float(block.price(2 / (L + 1))) for block in n.blocks()) for n in sums]
+        assert min(prices) < K
+
+
+# K from which the construction of Theorem 7 is cheaper than the collapse of relu networks, and than K - 1.
+@pytest.mark.parametrize(("L", "least"), [(4, 8), (5, 6), (6, 4)])
+def test_theorem_7_against_collapse(L, least):
+    for K in range(4, 20, 2):
+        assert (target_price("garrod-pairs", K, L) < target_price("collapse", K, L)) == (least <= K)
+
+
+@pytest.mark.parametrize(("L", "least"), [(4, 14), (5, 10), (6, 8), (8, 6)])
+def test_theorem_7_against_the_linear_simplex(L, least):
+    for K in range(4, 20, 2):
+        assert (target_price("garrod-pairs", K, L) < K - 1) == (least <= K)
+        published = (2 * K + 4) * 2 ** (-2 * (L - 1) / (L + 1)) * (K / (K + 2)) ** (3 / (L + 1))
+        assert target_price("garrod-pairs", K, L) == pytest.approx(published, rel=1e-13)
+        assert target_price("garrod-pairs", K + 1, L) == pytest.approx(published + 1, rel=1e-13)
+
+
+@pytest.mark.parametrize(("L", "least"), [(2, 10), (3, 6), (4, 4), (5, 4)])
+def test_where_named_networks_beat_collapse_with_cross_entropy(L, least):
+    # At L = 5 a network without a name is better at K = 3 too.
+    wins = []
+    for K in range(3, 13):
+        rivals = [n for n in network_catalogue(K, "ce", L) if n.name != "collapse"]
+        best = min((float(best_scales(n, L, 1e-3).loss) for n in rivals), default=np.inf)
+        wins += [K] if best < loss("collapse", K, L, 1e-3, kind="ce") else []
+    assert min(wins) == least
