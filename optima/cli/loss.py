@@ -48,6 +48,7 @@ def loss(
     samples: Annotated[str, typer.Option(metavar=options.INTEGER, help="Samples n per class.")] = "1",
     width: options.Width = None,
     loss: options.LossOption = options.Loss.ce,
+    activation: options.Activation = "linear",
     structures: options.Structures = None,
     format: Annotated[
         Format, typer.Option(metavar="FORMAT", help="terminal, csv, markdown or latex.")
@@ -62,7 +63,7 @@ def loss(
     from optima.scales.losses import structure_losses
 
     size = parse.integer(samples, "samples", 1)
-    problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss)
+    problem = options.problem(classes, depth, reg, reg_per_factor, size, width, loss, activation)
     form = options.typeset(format.value, digits, caption, label)
     if format is Format.terminal and columns is not None:
         raise ValueError("--columns is for other formats; pass --format such as latex")
@@ -109,8 +110,12 @@ def _as_dicts(found: dict[str, StructureLoss]) -> dict[str, Any]:
 
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
+    ridge = problem.activation == "relu" and problem.loss == "mse"
+    factor = (
+        "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
+    )
     say(
-        "scale: the factor of the structure's logits at which its loss is least, one for each block that has its own; "
+        f"scale: {factor} at which its loss is least, one for each block that has its own; "
         "other scales: where the loss is stationary too (its value there, and of which kind)"
     )
 

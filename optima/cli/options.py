@@ -53,6 +53,9 @@ Width = Annotated[
     str | None, typer.Option(metavar=INTEGER, help="Hidden width d, which bounds the rank; default wide.")
 ]
 LossOption = Annotated[Loss, typer.Option(help="Cross-entropy or squared error.")]
+Activation = Annotated[
+    str, typer.Option(metavar="linear|relu", help="Linear or relu, which has structures of its own: named networks.")
+]
 Structures = Annotated[
     str | None,
     typer.Option(
@@ -89,8 +92,9 @@ def problem(
     samples: int | tuple[int, ...],
     width: str | None,
     loss: Loss,
+    activation: str = "linear",
 ) -> DeepUFM:
-    """The linear model that the options describe. Raises ValueError on bad input."""
+    """The model that the options describe. Raises ValueError on bad input."""
     return DeepUFM(
         parse.integer(classes, "classes", 2),
         parse.integer(depth, "depth", 1),
@@ -98,6 +102,7 @@ def problem(
         samples,
         parse_width(width),
         loss.value,
+        activation,
     )
 
 

@@ -76,6 +76,7 @@ def table(
     ],
     samples: Annotated[str, typer.Option(metavar=options.INTEGERS, help="n per class: integers and ranges.")] = "1",
     loss: options.LossOption = options.Loss.ce,
+    activation: options.Activation = "linear",
     structures: options.Structures = None,
     width: options.Width = None,
     format: Annotated[
@@ -107,6 +108,7 @@ def table(
         loss.value,
         parse.names(structures),
         options.parse_width(width),
+        activation,
     )
     if rows is not None and rows < 0:
         raise ValueError(f"rows is {rows}; pass an integer of at least 0")

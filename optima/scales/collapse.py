@@ -13,6 +13,11 @@ from optima.structures import named
 COLLAPSE = {"ce": "simplex", "mse": "frame"}
 
 
+def collapse_name(loss: str, activation: str = "linear") -> str:
+    """The structure that is deep neural collapse."""
+    return "collapse" if activation == "relu" else COLLAPSE[loss]
+
+
 def collapse_loss(problem: DeepUFM) -> float | None:
     r"""min_a f(a S) over multiples of the simplex S (squared error: of the frame), whatever the sizes of the classes.
 

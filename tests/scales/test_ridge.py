@@ -108,11 +108,11 @@ def test_a_spread_layer_has_three_turning_points_at_some_depth():
 
 
 def test_layers_of_the_catalogue_turn_once():
-    for K in (3, 6, 9, 10, 12, 15, 28):
+    for K in (6, 9, 10, 12, 15):
         for network in network_catalogue(K, "mse"):
             for block in network.blocks():
-                # With r = 8 points the proof for all depths fails: its singular values are 15, 5 and 1.
-                assert ridge_single_humped(block) == ((K, network.name) != (28, "srg"))
+                # The singular values of fans lie far apart: the proof for all depths fails.
+                assert ridge_single_humped(block) == (network.name != "fan")
                 assert len(ridge_turning_points(block, K, 0.5)) == 1
 
 
@@ -172,6 +172,17 @@ def test_boundaries_of_networks():
     assert boundary_depth(own, collapse, 15, 1e-3, loss="mse", depths=(1, 2.5)).size == 0
     with pytest.raises(ValueError, match="at least 3"):
         boundary(srg, collapse, 15, 2, loss="mse")
+    by_name = boundary_depth("srg-own", "dnc", 15, 1e-3, loss="mse", depths=(2, 20), activation="relu")
+    np.testing.assert_array_equal(by_name, [depth])
+
+
+def test_a_tie_in_lambda_with_cross_entropy():
+    first, second = "lifted(pairs)", "garrod-pairs"
+    assert boundary(first, second, 10, 4, activation="relu").size == 0
+    for lam in boundary("srg-first", "collapse", 10, 2, activation="relu"):
+        losses = [best_scales(named(n, 10, "relu"), 2, lam).loss for n in ("srg-first", "collapse")]
+        assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-12)
+    assert boundary("srg-first", "collapse", 10, 2, activation="relu").size == 1
 
 
 def test_networks_at_a_tie_in_lambda():

@@ -8,7 +8,8 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Number, single
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
+from optima.workers.threads import single_threaded
 
 # Classes up to which the angles are optimised.
 MOST = 24
@@ -16,7 +17,7 @@ MOST = 24
 STEPS = 2000
 
 
-class Fan(OneBlock):
+class Fan(Separating):
     r"""M_2 = ... = points of the quadrant in order of angle; then hinges, each zero up to one of the points.
 
     .. math:: G^{L+1} = \|P\|_*^2\, 2^{L-3} \sum_j \alpha_j^2\; \|X_L^{-1}\|_F^2, \qquad
@@ -39,13 +40,16 @@ class Fan(OneBlock):
         points, weight = _fan(self.classes)
         return (weight @ points,)
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """Of the floats that angles, radii and weights are; with ``exact`` as sympy's floats."""
         points, weight = _fan(self.classes)
-        singular = np.linalg.svd(np.maximum(weight @ points, 0.0), compute_uv=False)
-        numbers = [np.linalg.svd(points, compute_uv=False).sum(), np.sum(weight**2), np.sum(singular**-2.0), *singular]
-        nuclear, later, output, *spectrum = (_number(value, exact) for value in numbers)
-        return Costs(nuclear, _number(2, exact), later, output, tuple((mu, 1) for mu in spectrum))
+        layer = np.maximum(weight @ points, 0.0)
+        singular = np.linalg.svd(layer, compute_uv=False)
+        mean = np.sum(np.linalg.solve(layer.T, np.ones(self.classes)) ** 2) / self.classes
+        numbers = [np.linalg.svd(points, compute_uv=False).sum(), np.sum(weight**2), np.sum(singular**-2.0), mean]
+        nuclear, later, output, mean = (_number(value, exact) for value in numbers)
+        spectrum = tuple((_number(mu, exact), 1) for mu in singular)
+        return Costs(nuclear, _number(2, exact), later, output, spectrum, mean)
 
 
 def _number(value: float, exact: bool) -> Number:
@@ -62,7 +66,8 @@ def _fan(classes: int) -> tuple[Array, Array]:
     from scipy.optimize import minimize
 
     options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-15, "gtol": 1e-9}
-    found = minimize(_log_cost, np.zeros(3 * classes + 2), (classes,), "L-BFGS-B", jac=True, options=options)
+    with single_threaded():
+        found = minimize(_log_cost, np.zeros(3 * classes + 2), (classes,), "L-BFGS-B", jac=True, options=options)
     parameters = _Parameters(found.x, classes)
     return parameters.points, parameters.weight
 
@@ -118,5 +123,4 @@ family = single(
     Fan,
     "all classes in the plane, told apart by hinges in the last hidden layer; K <= 24",
     lambda classes: 3 <= classes <= MOST,
-    losses=("mse",),
 )

@@ -12,7 +12,7 @@ from optima.structures.base import Block, Family, Orbit, Structure
 from optima.structures.networks.base import Costs, OneBlock
 from optima.structures.networks.numbers import number
 from optima.structures.networks.strongly_regular import points_of
-from optima.structures.networks.subsets import Subsets
+from optima.structures.networks.subsets import incidence
 
 
 class FirstLayer(OneBlock):
@@ -38,7 +38,7 @@ class FirstLayer(OneBlock):
 
     def stem(self) -> Array:
         """J - V^T V."""
-        V = Subsets(self.points, 2, 1).stem()
+        V = incidence(self.points, 2)
         return 1 - V.T @ V
 
     @property

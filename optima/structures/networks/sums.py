@@ -11,9 +11,9 @@ import numpy as np
 from optima.model import Array
 from optima.structures.base import Block, Family, Orbit, Structure
 from optima.structures.networks import collapse, grid, lifted_codes, lifted_pairs, strongly_regular, subsets, triangle
-from optima.structures.networks.base import Costs, NamedNetwork, OneBlock
+from optima.structures.networks.base import NamedNetwork, OneBlock, Separating
 
-# Families of which the member on the most classes is summed with collapse, for the catalogue.
+# Families of which the members on the most classes are summed with collapse, where none is on all.
 BASES = (
     strongly_regular.family,
     subsets.family,
@@ -26,23 +26,6 @@ BASES = (
 MOST_LEFT = 12
 
 
-class Frame(collapse.Collapse):
-    """Collapse on some of the classes: logits I, since the others keep them from being centred, and price s."""
-
-    def direction(self, exact: bool = False) -> np.ndarray:
-        """I."""
-        return OneBlock.direction(self, exact)
-
-    def logits(self, exact: bool = False) -> Block:
-        """Those of the frame."""
-        return OneBlock.logits(self, exact)
-
-    def costs(self, exact: bool = False) -> Costs:
-        """Frames in every layer and after the last."""
-        costs = super().costs(exact)
-        return replace(costs, output=costs.nuclear)
-
-
 class Sum(NamedNetwork):
     r"""Networks on classes and neurons of their own: prices add up, and each block has its own scale.
 
@@ -53,11 +36,9 @@ class Sum(NamedNetwork):
     Named ``srg(10)+collapse(2)``. Source: derivations/network_price.py.
     """
 
-    losses: tuple[str, ...] = ("ce", "mse")
-
     def __init__(self, parts: Sequence[OneBlock]) -> None:
         super().__init__(sum(part.classes for part in parts))
-        self.parts = tuple(parts)
+        self.parts = tuple(part.among_others() if isinstance(part, Separating) else part for part in parts)
         self.name = "+".join(f"{part.name}({part.classes})" for part in parts)
         self.least_depth = max(part.least_depth for part in parts)
         self.losses = tuple(loss for loss in ("ce", "mse") if all(loss in part.losses for part in parts))
@@ -86,12 +67,20 @@ class Sum(NamedNetwork):
 def _members(classes: int) -> list[Structure]:
     found: list[Structure] = []
     for base in BASES:
-        for left in range(1, min(MOST_LEFT, classes - 3) + 1):
-            parts = [part for part in base.members(classes - left) if isinstance(part, OneBlock)]
+        # Of codes the pairs only, which are the ones that the last of an odd number of classes is missing from.
+        members = _lifted_pairs_alone if base is lifted_codes.family else base.members
+        parts: list[Structure] = []
+        for left in range(min(MOST_LEFT, classes - 3) + 1):
+            parts = list(members(classes - left))
             if parts:
-                found += [Sum([part, Frame(left)]) for part in parts]
+                found += [Sum([part, collapse.Collapse(left)]) for part in parts if left and isinstance(part, OneBlock)]
                 break
     return found
+
+
+def _lifted_pairs_alone(classes: int) -> list[Structure]:
+    found = lifted_codes.family.find("lifted(pairs)", classes)
+    return [] if found is None else [found]
 
 
 def _find(name: str, classes: int) -> Structure | None:
@@ -101,7 +90,7 @@ def _find(name: str, classes: int) -> Structure | None:
     finders: list[Callable[[str, int], Structure | None]] = [base.find for base in BASES]
     parts = (find(match[1], int(match[2])) for find in finders)
     part = next((part for part in parts if isinstance(part, OneBlock)), None)
-    return None if part is None else Sum([part, Frame(int(match[3]))])
+    return None if part is None else Sum([part, collapse.Collapse(int(match[3]))])
 
 
 family = Family("sum", "a network on some classes, collapse on the others: srg(10)+collapse(2)", _members, _find)

@@ -10,7 +10,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Number, single
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
 from optima.structures.networks.numbers import best_fraction, number, root
 
 # Classes from which the price is below that of collapse, and up to which the network is listed.
@@ -18,7 +18,7 @@ LEAST, MOST = 138, 1000
 GROUP = 3
 
 
-class Transversal(OneBlock):
+class Transversal(Separating):
     r"""M_2 has simplices b/(b-1) (I - J/b) on groups of b = 3 classes, and transversals, times sqrt(e b/m).
 
     .. math:: G^3 = \min_e \Bigl(n \sqrt{s_0^2 + e} + \sqrt{e K/b}\Bigr)^2
@@ -43,7 +43,7 @@ class Transversal(OneBlock):
         """e."""
         return _share(self.classes)
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """X_2^T X_2 is 1 + e within groups, 1 between them, and 1 + e K/b on all together."""
         K, e = self.classes, number(self.share, exact)
         n = 2 * K // 3
@@ -51,7 +51,8 @@ class Transversal(OneBlock):
         nuclear = n * root(half + e, exact) + root(e * K / 3, exact)
         squares: list[tuple[Number, int]] = [(1 + e, n), (number(1, exact), K - n - 1), (1 + e * K / 3, 1)]
         output = sum(m / square for square, m in squares)
-        return Costs(nuclear, K, number(1, exact), output, tuple((root(s, exact), m) for s, m in squares))
+        spectrum = tuple((root(s, exact), m) for s, m in squares)
+        return Costs(nuclear, K, number(1, exact), output, spectrum, 1 / squares[-1][0])
 
 
 @cache
@@ -83,5 +84,4 @@ family = single(
     Transversal,
     "groups of three classes and transversals of them, for depth two; K >= 138, a multiple of three",
     lambda classes: LEAST <= classes <= MOST and classes % GROUP == 0,
-    losses=("mse",),
 )
