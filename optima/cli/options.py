@@ -40,7 +40,8 @@ def structure_names(incomplete: str) -> list[str]:
     from optima.structures import known_names
 
     typed, comma, last = incomplete.rpartition(",")
-    return [typed + comma + name for name in known_names() if name.startswith(last)]
+    names = dict.fromkeys([*known_names(), *known_names("relu")])
+    return [typed + comma + name for name in names if name.startswith(last)]
 
 
 Classes = Annotated[str, typer.Option(metavar=INTEGER, help="Number of classes K.")]

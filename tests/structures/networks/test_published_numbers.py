@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, best_scales, named
-from optima.structures.networks import class_factors, for_samples, network_catalogue
+from optima.proofs.one_direction import bounding_structures
+from optima.scales import zero_boundary
+from optima.structures.networks import chain_price, class_factors, for_samples, network_catalogue
 from optima.structures.networks.transversal import Transversal
 
 
@@ -187,3 +189,48 @@ def test_where_named_networks_beat_collapse_with_cross_entropy(L, least):
         best = min((float(best_scales(n, L, 1e-3).loss) for n in rivals), default=np.inf)
         wins += [K] if best < loss("collapse", K, L, 1e-3, kind="ce") else []
     assert min(wins) == least
+
+
+@pytest.mark.parametrize(("K", "L"), [(3, 2), (10, 3), (10, 6)])
+def test_zero_logits_are_optimal_above_the_bound_by_the_nuclear_norm(K, L):
+    (bound,) = bounding_structures(K, "mse", None, "relu")
+    top = zero_boundary(bound, L, "mse")
+    assert top ** (L + 1) * K**2 == pytest.approx((L - 1) ** (L - 1) / L ** (2 * L), rel=1e-12)
+    for reg in (1e-4, 1e-3, 0.9 * top):
+        least = float(best_scales(bound, L, reg, loss="mse").loss)
+        assert all(least <= float(best_scales(n, L, reg, loss="mse").loss) for n in network_catalogue(K, "mse", L))
+
+
+def test_the_linear_minimum_is_no_bound():
+    linear = float(best_scales(named("frame", 10), 3, 1e-3, loss="mse").loss)
+    assert loss("srg", 10, 3, 1e-3) < linear == pytest.approx(0.019949747467, abs=6e-13)
+
+
+def test_other_losses_of_collapse():
+    assert loss("collapse", 7, 3, 1e-3) == pytest.approx(0.0139754136, abs=6e-11)
+    assert loss("collapse", 3, 3, 1e-3) == pytest.approx(0.0059954932, abs=6e-11)
+    assert loss("collapse", 4, 3, 1e-3) == pytest.approx(0.0079919839, abs=6e-11)
+    assert loss("collapse", 6, 3, 1e-3) == pytest.approx(0.0119819457, abs=6e-11)
+
+
+def test_the_first_layer_of_collapse_is_not_unique():
+    # Positive semidefinite, equal diagonal and no positive entry beside it: relu leaves the frame, at the same cost.
+    whole = chain_price([np.eye(6)], np.eye(6))
+    for M in (np.kron(np.eye(3), [[1.0, -1], [-1, 1]]), 1.2 * (np.eye(6) - 1 / 6)):
+        assert chain_price([M / M[0, 0]], np.eye(6)).price == pytest.approx(whole.price, rel=1e-13)
+
+
+def test_a_cheaper_price_wins_at_every_lambda():
+    for name, K, L in (("srg", 10, 3), ("grid", 9, 3), ("lifted-pairs", 8, 3), ("triangle", 3, 4)):
+        regs = np.geomspace(1e-12, 1, 60)
+        own, collapse = (best_scales(network(each, K), L, regs, loss="mse").loss for each in (name, "collapse"))
+        assert np.all((own < collapse) | (collapse == 0.5))
+        assert target_price(name, K, L) < K
+
+
+@pytest.mark.parametrize("L", [4, 5, 8])
+def test_collapse_loses_for_every_number_of_classes_from_three_on(L):
+    for K in range(3, 30):
+        prices = [sum(float(b.price(2 / (L + 1))) for b in n.blocks()) for n in network_catalogue(K) if "+" in n.name]
+        prices += [n.price_of_targets(L) for n in network_catalogue(K) if hasattr(n, "price_of_targets")]
+        assert min(prices) < K
