@@ -24,6 +24,7 @@ def formula(
     ],
     classes: options.Classes,
     loss: options.Loss = "ce",
+    activation: options.Activation = "linear",
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -33,7 +34,7 @@ def formula(
     """
     from optima.structures.formula import Formula
 
-    found = Formula(_structure(structure, classes), loss)
+    found = Formula(_structure(structure, classes, activation), loss)
     if as_json:
         print(json.dumps(_lines(found, latex), allow_nan=False))
         return
@@ -44,13 +45,15 @@ def formula(
             print(f"{'' if number else name.replace('_', ' '):{width}}  {each}")
 
 
-def _structure(name: str, classes: int) -> Structure:
+def _structure(name: str, classes: int, activation: str) -> Structure:
     from optima.structures import hint
     from optima.structures import select as members
 
-    found = members(name, classes)
+    found = members(name, classes, activation)
     if not found:
-        raise ValueError(f"there is no structure {name!r} at {classes} classes; {hint(name, [classes])}")
+        raise ValueError(f"there is no structure {name!r} at {classes} classes; {hint(name, [classes], activation)}")
+    # The member that has the family's own name is meant, where there is one.
+    found = [each for each in found if each.name == name] or found
     if len(found) > 1:
         raise ValueError(f"{name} is a family; pass one of {', '.join(each.name for each in found)}")
     return found[0]
@@ -59,8 +62,6 @@ def _structure(name: str, classes: int) -> Structure:
 def _lines(found: Any, latex: bool) -> dict[str, Any]:
     """What is printed, by name; formulas as sympy writes them, or in LaTeX."""
     import sympy
-
-    from optima.structures.formula import COEFFICIENT, EXPONENT
 
     if latex:
         show = sympy.latex
@@ -73,7 +74,7 @@ def _lines(found: Any, latex: bool) -> dict[str, Any]:
         "classes": found.structure.classes,
         "rank": found.structure.rank,
         "loss": f"{name} = {show(found.loss)}",
-        "where": [show(EXPONENT), show(COEFFICIENT)],
+        "where": [show(each) for each in found.where],
         "stationary": [show(each) for each in found.stationarity] or "no scale",
         "singular_values": [times.format(show(value), count) for value, count in found.singular_values] or "none",
         "price": show(found.price),

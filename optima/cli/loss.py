@@ -25,8 +25,8 @@ TERMINAL = "terminal"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balanced(options.Problem):
-    """The linear model with as many samples of each class."""
+class Balanced(options.AnyProblem):
+    """The model with as many samples of each class."""
 
     samples: Annotated[int, integer("Samples n per class.")] = 1
 
@@ -87,8 +87,12 @@ def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
 
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
+    ridge = problem.activation == "relu" and problem.loss == "mse"
+    factor = (
+        "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
+    )
     say(
-        "scale: the factor of the structure's logits at which its loss is least, one for each block that has its own; "
+        f"scale: {factor} at which its loss is least, one for each block that has its own; "
         "other scales: where the loss is stationary too (its value there, and of which kind)"
     )
 

@@ -25,7 +25,8 @@ def structure_names(incomplete: str) -> list[str]:
     from optima.structures import known_names
 
     typed, comma, last = incomplete.rpartition(",")
-    return [typed + comma + name for name in known_names() if name.startswith(last)]
+    names = dict.fromkeys([*known_names(), *known_names("relu")])
+    return [typed + comma + name for name in names if name.startswith(last)]
 
 
 def class_sizes(text: str, name: str = "samples") -> Sizes:
@@ -67,7 +68,7 @@ ClassSizes = Annotated[
 ]
 Width = Annotated[int | None, integer("Hidden width d, which bounds the rank; default wide.")]
 Loss = Annotated[str, choice("Cross-entropy or squared error.", "ce", "mse")]
-Activation = Annotated[str, choice("Linear or relu.", "linear", "relu")]
+Activation = Annotated[str, choice("Linear, or relu, whose structures are networks.", "linear", "relu")]
 # The axes of a grid.
 ClassGrid = Annotated[list[int], integers("K: integers and ranges a:b[:step], e.g. 2:20 or 4,10.", least=2)]
 DepthGrid = Annotated[list[int], integers("L: integers and ranges a:b[:step].")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from optima.cli import options
@@ -19,13 +20,14 @@ FEW_TERMS = 6
 def structures(
     classes: Annotated[int | None, integer("Number of classes K; without it, all families.", least=2)] = None,
     loss: options.Loss = "ce",
+    activation: options.Activation = "linear",
     as_json: options.AsJson = False,
 ) -> None:
     """Named structures: words for them, rank, what a class sees of its rivals, and the loss at scale a.
 
     In the loss, p = 2/(L+1) and c = lambda n^(p/2)/p for depth L and n samples of each class.
     """
-    found = _families() if classes is None else _members(classes, loss)
+    found = _families(activation) if classes is None else _members(classes, loss, activation)
     if as_json:
         print(json.dumps({"structures": found}, allow_nan=False))
         return
@@ -35,41 +37,63 @@ def structures(
         for key, value in each.items():
             print(f"  {key:<16}{value}")
     if classes is None:
-        print("optima structures --classes 10 lists the members with rank, margins and loss")
+        relu = " --activation relu" if activation == "relu" else ""
+        print(f"optima structures --classes 10{relu} lists the members with rank, margins and loss")
 
 
-def _families() -> list[dict[str, Any]]:
-    from optima.structures import FAMILIES, WORDS
+def _families(activation: str) -> list[dict[str, Any]]:
+    from optima.structures import all_families, words_for
 
     return [
-        {"name": family.name, "also": list(WORDS.get(family.name, ())), "what": family.summary} for family in FAMILIES
+        {"name": family.name, "also": words_for(family.name), "what": family.summary}
+        for family in all_families(activation)
     ]
 
 
-def _members(classes: int, loss: str) -> list[dict[str, Any]]:
+def _members(classes: int, loss: str, activation: str) -> list[dict[str, Any]]:
     from optima.limits import check_named
-    from optima.structures import FAMILIES
+    from optima.structures import all_families
 
     check_named(classes)
-    return [_as_dict(member, family.summary, loss) for family in FAMILIES for member in family.members(classes)]
+    found = [(member, family.summary) for family in all_families(activation) for member in family.members(classes)]
+    return [
+        _as_dict(member, summary, loss)
+        for member, summary in found
+        # Linear structures are listed for both losses.
+        if activation == "linear" or loss in member.losses
+    ]
 
 
 def _as_dict(structure: Structure, summary: str, loss: str) -> dict[str, Any]:
-    from optima.structures import WORDS
+    from optima.structures import words_for
     from optima.structures.formula import Formula, terms
+    from optima.structures.networks import NamedNetwork
 
+    network = isinstance(structure, NamedNetwork)
     blocks = structure.blocks()
-    values = [f"{float(sigma):.6g} x{count}" for block in blocks for sigma, count in block.singular]
-    command = f"optima formula '{structure.name}' --classes {structure.classes}"
-    return {
+    few = terms(structure) <= FEW_TERMS
+    found = {
         "name": structure.name,
-        "also": list(WORDS.get(structure.name, ())),
+        "also": words_for(structure.name),
         "what": summary,
-        "rank": structure.rank,
-        "a class sees": "; or ".join(_sees(orbit) for block in blocks for orbit in block.orbits) or "zero",
-        "singular values": ", ".join(values) or "none",
-        "loss": str(Formula(structure, loss).loss) if terms(structure) <= FEW_TERMS else command,
+        **({"depth": f"{structure.least_depth} or more", "width": structure.width} if network else {}),
     }
+    if network and loss == "mse":
+        layers = (pair for block in blocks if block.ridge is not None for pair in block.ridge.spectrum)
+        found["last layer"] = f"singular values {_values(layers)}"
+    else:
+        found |= {
+            "rank": structure.rank,
+            "a class sees": "; or ".join(_sees(orbit) for block in blocks for orbit in block.orbits) or "zero",
+            "singular values": _values(pair for block in blocks for pair in block.singular) or "none",
+        }
+    where = f"--classes {structure.classes}" + (" --activation relu" if network else "")
+    found["loss"] = str(Formula(structure, loss).loss) if few else f"optima formula '{structure.name}' {where}"
+    return found
+
+
+def _values(pairs: Iterable[tuple[Any, Any]]) -> str:
+    return ", ".join(f"{float(value):.6g} x{count}" for value, count in pairs)
 
 
 def _sees(orbit: Any) -> str:

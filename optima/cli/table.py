@@ -47,6 +47,7 @@ def table(
     regs: options.RegGrid,
     samples: Annotated[Sequence[int], integers("n per class: integers and ranges.")] = (1,),
     loss: options.Loss = "ce",
+    activation: options.Activation = "linear",
     structures: options.Structures = None,
     width: options.Width = None,
     format: Annotated[str, choice(f"terminal, {', '.join(FORMATS)}.", TERMINAL, *FORMATS, metavar="FORMAT")] = TERMINAL,
@@ -62,7 +63,7 @@ def table(
     """Optimal loss of every named structure over a grid of (classes, depth, reg, samples), and who wins."""
     from optima.tables.table import LossTable
 
-    grid = LossTable(classes, depths, regs, samples, loss, structures, width)
+    grid = LossTable(classes, depths, regs, samples, loss, structures, width, activation)
     options.check_rows(rows)
     name = _format(format, out)
     form = columns.typeset(name)

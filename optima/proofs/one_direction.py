@@ -31,6 +31,28 @@ class OneDirection(Structure):
         raise TypeError("the bound by one direction has no logits; ask for its loss only")
 
 
-def bounding_structures(classes: int, loss: str, width: int | None) -> list[Structure]:
-    """Structures the least of whose losses no logits go below: one direction, or the frames for squared error."""
-    return [OneDirection(classes)] if loss == "ce" else catalogue(classes, ["frame"], loss, width)
+class NuclearNorm(OneDirection):
+    r"""The targets of squared error at the price of one singular value K, in relu networks too.
+
+    .. math:: f(t) = \frac{(1-t)^2}{2} + c\, (K t)^p
+
+    since the norms of the factors bound the nuclear norm of the logits, which is at least their trace.
+    Source: derivations/network_price.py.
+    """
+
+    name = "nuclear-norm"
+
+    def blocks(self, exact: bool = False) -> tuple[Block, ...]:
+        """One block: the frame at the price K^p."""
+        K = self.classes
+        return (Block((Orbit(K, (1,), (K - 1,)),), ((1, K),), K, lambda p: K**p),)
+
+
+def bounding_structures(classes: int, loss: str, width: int | None, activation: str = "linear") -> list[Structure]:
+    """Structures the least of whose losses no logits go below: one direction, or for squared error the frames.
+
+    In relu networks, which can be cheaper than the frames, it is the nuclear norm.
+    """
+    if loss == "ce":
+        return [OneDirection(classes)]
+    return [NuclearNorm(classes)] if activation == "relu" else catalogue(classes, ["frame"], loss, width)

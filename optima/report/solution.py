@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optima import html
+from optima.model import DeepUFM
 from optima.report.screen import columns_of, labelled, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
 from optima.scales.collapse import collapse_loss, collapse_name
@@ -47,12 +48,16 @@ def _name(solution: Solution) -> str:
     if not solution.recognition.named:
         return f"a {'structure' if solution.network is None else 'network'} without a name"
     name = solution.structure
-    return f"{name} (deep neural collapse)" if name == collapse_name(solution.problem) else name
+    return f"{name} (deep neural collapse)" if name == _collapse_name(solution.problem) else name
+
+
+def _collapse_name(problem: DeepUFM) -> str:
+    return collapse_name(problem.loss, problem.activation if problem.nonlinear else "linear")
 
 
 def _against_collapse(solution: Solution) -> str:
     problem = solution.problem
-    name = collapse_name(problem)
+    name = _collapse_name(problem)
     collapse = collapse_loss(problem)
     if collapse is None and problem.nonlinear and not problem.balanced:
         return "not compared with deep neural collapse: for relu and classes of different sizes its loss is not known"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from optima.report.screen import BETWEEN, Column, paragraph, table_text
-from optima.scales.collapse import COLLAPSE
+from optima.scales.collapse import collapse_name
 from optima.scales.scale import best_scales
 from optima.structures import named
 
@@ -64,11 +64,11 @@ class Winners:
         """The matrices with a legend, in lines of at most ``limit`` characters."""
         codes = codes_of({winner for winner, _ in self.found.values() if winner is not None})
         below = self._below_collapse()
-        name = COLLAPSE[self.grid.loss]
+        name = collapse_name(self.grid.loss, self.grid.activation)
         meant = {"zero": " (the logits vanish)", name: " (deep neural collapse itself)"}
         lines = [
             f"Who wins: classes K down, depths L across; a number says by how many per cent the winner's loss is below "
-            f"that of deep neural collapse (the {name}).",
+            f"that of deep neural collapse{' (the ' + name + ')' if name != 'collapse' else ''}.",
             *self._notes(below),
             "; ".join(f"{code} = {winner}{meant.get(winner, '')}" for winner, code in codes.items() if code != winner),
         ]
@@ -102,7 +102,7 @@ class Winners:
         winner, _ = self.found[place]
         if winner is None:
             return NOBODY
-        if winner in (COLLAPSE[self.grid.loss], "zero") or place not in below:
+        if winner in (collapse_name(self.grid.loss, self.grid.activation), "zero") or place not in below:
             return codes[winner]
         share = 100 * below[place]
         return f"{codes[winner]} " + ("<0.1" if 0 <= share < 0.05 else f"{share:.1f}")
@@ -110,10 +110,11 @@ class Winners:
     def _below_collapse(self) -> dict[Place, float]:
         """1 - loss / loss of deep neural collapse, where its rank is allowed."""
         out: dict[Place, float] = {}
+        kind = self.grid.activation
         for K in self.classes:
-            structure = named(COLLAPSE[self.grid.loss], K)
+            structure = named(collapse_name(self.grid.loss, kind), K, kind)
             places = [place for place in self.found if place.classes == K]
-            if not places or (self.grid.width is not None and structure.rank > self.grid.width):
+            if not places or (self.grid.width is not None and structure.width > self.grid.width):
                 continue
             _, depth, reg, samples = map(np.array, zip(*places, strict=True))
             collapse = best_scales(structure, depth, reg, samples, self.grid.loss).loss

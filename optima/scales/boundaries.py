@@ -28,7 +28,13 @@ Bounds = Callable[[Array], tuple[Array, Array, Array]]
 
 
 def boundary(
-    first: Structure | str, second: Structure | str, classes: int, depth: float, samples: float = 1, loss: str = "ce"
+    first: Structure | str,
+    second: Structure | str,
+    classes: int,
+    depth: float,
+    samples: float = 1,
+    loss: str = "ce",
+    activation: str = "linear",
 ) -> Array:
     r"""All lambda at which two structures tie, ascending (empty where there is none).
 
@@ -47,11 +53,13 @@ def boundary(
         K, L >= 1 (a real number is allowed) and n.
     loss
         ``"ce"`` or ``"mse"``.
+    activation
+        ``"relu"`` where the names are those of relu networks.
 
     Raises ValueError for unknown names and for two names of the same structure.
     Source: derivations/phase_boundaries.py.
     """
-    A, B = _pair(first, second, classes, loss)
+    A, B = _pair(first, second, classes, loss, activation)
     least = max(A.least_depth, B.least_depth)
     if not (np.isfinite(depth) and depth >= least):
         raise ValueError(f"depth is {depth!r}; pass a finite number of at least {least}")
@@ -77,6 +85,7 @@ def boundary_depth(
     samples: float = 1,
     loss: str = "ce",
     depths: tuple[float, float] = (1.0, 100.0),
+    activation: str = "linear",
 ) -> Array:
     r"""All real depths L in ``depths`` at which two structures tie at a given lambda, ascending.
 
@@ -95,11 +104,13 @@ def boundary_depth(
         K, lambda and n.
     loss
         ``"ce"`` or ``"mse"``.
+    activation
+        ``"relu"`` where the names are those of relu networks.
 
     Raises ValueError for unknown names, for two names of the same structure and for a reversed range.
     Source: derivations/phase_boundaries.py.
     """
-    A, B = _pair(first, second, classes, loss)
+    A, B = _pair(first, second, classes, loss, activation)
     positive_number("reg", reg)
     low, high = depths
     if not 1 <= low < high < np.inf:
@@ -145,14 +156,18 @@ def _zero_boundary(branch: Branches) -> float:
     return float(np.exp(brentq(excess, peak - step, high, xtol=1e-15, rtol=1e-15)))
 
 
-def _pair(first: Structure | str, second: Structure | str, classes: int, loss: str) -> tuple[Structure, Structure]:
+def _pair(
+    first: Structure | str, second: Structure | str, classes: int, loss: str, activation: str
+) -> tuple[Structure, Structure]:
     one_of("loss", loss, ("ce", "mse"))
     classes = positive_integer("classes", classes, minimum=2)
     found = []
     for given in (first, second):
-        structure = named(given, classes) if isinstance(given, str) else given
+        structure = named(given, classes, activation) if isinstance(given, str) else given
         if structure_itself(structure).classes != classes:
-            raise ValueError(f"there is no structure {given!r} at {classes} classes; {hint(str(given), [classes])}")
+            raise ValueError(
+                f"there is no structure {given!r} at {classes} classes; {hint(str(given), [classes], activation)}"
+            )
         found.append(structure)
     A, B = found
     if A.fingerprint == B.fingerprint:

@@ -10,14 +10,13 @@ from optima.scales.scale import best_scales
 from optima.structures import named
 from optima.structures.networks.collapse import Collapse
 
-# Deep neural collapse of either loss in the linear model, and of relu networks.
+# Deep neural collapse of either loss in the linear model.
 COLLAPSE = {"ce": "simplex", "mse": "frame"}
-OF_NETWORKS = "collapse"
 
 
-def collapse_name(problem: DeepUFM) -> str:
-    """The name of deep neural collapse among the structures of a model."""
-    return OF_NETWORKS if problem.nonlinear else COLLAPSE[problem.loss]
+def collapse_name(loss: str, activation: str = "linear") -> str:
+    """The structure that is deep neural collapse."""
+    return "collapse" if activation == "relu" else COLLAPSE[loss]
 
 
 def collapse_loss(problem: DeepUFM) -> float | None:

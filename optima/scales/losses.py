@@ -89,14 +89,16 @@ def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None)
     if not problem.balanced:
         raise ValueError("named structures need classes of equal size; pass one number of samples")
     check_named(problem.classes)
+    # At depth one a relu network has no relu.
+    activation = problem.activation if problem.depth > 1 else "linear"
     if names is not None:
         names = several(names)
-        check_names(names, [problem.classes], problem.activation)
+        check_names(names, [problem.classes], activation)
     if not problem.regularised:
         raise ValueError(UNREGULARISED)
     reg = geometric_mean(problem.regs)
     samples = int(problem.class_sizes[0])
-    most = problem.width if problem.activation == "relu" else problem.max_rank
+    most = problem.width if activation == "relu" else problem.max_rank
     found = [
         StructureLoss(
             structure,
@@ -104,7 +106,7 @@ def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None)
             math.sqrt(samples),
             problem.loss,
         )
-        for structure in catalogue(problem.classes, names, problem.loss, most, problem.activation)
+        for structure in catalogue(problem.classes, names, problem.loss, most, activation)
         if structure.least_depth <= problem.depth
     ]
     return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}

@@ -10,6 +10,7 @@ so that values in the middle of an interval enclose both on all of it. Source: d
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import zip_longest
 
 import numpy as np
 
@@ -99,12 +100,12 @@ class RidgeBranches(Branches):
         others = reg ** self.power[pairs] * (self.nu[pairs] / q) * np.exp(q * log_scale)
         return others + self.terms.take(pairs).last_penalty(np.exp(log_scale))
 
-    def stationary(self, block: Block, classes: int, log_reg: float) -> list[tuple[float, str]]:
+    def stationary(self, block: Block, log_reg: float) -> list[tuple[float, str]]:
         """Stationary log u of one block at one exponent, with kinds: one in each stretch between turning points."""
         first = np.zeros(1, dtype=np.intp)
         tau = self.tau(first, np.array([log_reg]))
         curve = self._curve(first, tau, 1.0)
-        turns = np.log(ridge_turning_points(block, classes, float(self.p[0])))
+        turns = np.log(ridge_turning_points(block, float(self.p[0])))
         bottom, top = (float(end[0]) for end in self.ends(first, tau))
         ends = np.array([min(bottom, turns[0]) - 1, *turns, max(top, turns[-1]) + 1])
         heights = [float(curve(np.array([v]), first)[0][0]) for v in ends]
@@ -115,6 +116,28 @@ class RidgeBranches(Branches):
                 root = newton(oriented, np.array([lo]), np.array([hi]), np.array([0.5 * (lo + hi)]))
                 found.append((float(root[0]), "minimum" if left > 0 else "maximum"))
         return found
+
+    def best(self, block: Block, regs: Array) -> tuple[Array, Array, Array]:
+        """Best u, data loss and penalty of one block at one exponent for many lam_eff, however often its curve turns.
+
+        Minima lie in the stretches in which the curve falls: after every second turning point, the first included.
+        """
+        pairs = np.zeros(regs.size, dtype=np.intp)
+        tau = self.tau(pairs, np.log(regs))
+        turns = np.log(ridge_turning_points(block, float(self.p[0])))
+        top = np.maximum(self.ends(pairs, tau)[1], turns[-1]) + 1
+        scale, fit, penalty = np.zeros(regs.size), self.zero_fit(pairs).copy(), np.zeros(regs.size)
+        curve, every = self._curve(pairs, tau, 1.0), np.arange(regs.size)
+        for low, high in zip_longest(turns[::2], turns[1::2]):
+            left, right = np.full(regs.size, low), top if high is None else np.full(regs.size, high)
+            there = np.flatnonzero((curve(left, every)[0] > 0) & (curve(right, every)[0] < 0))
+            falling = self._curve(pairs[there], tau[there], 1.0)
+            v = newton(falling, left[there], right[there], right[there])
+            found = np.exp(v), self.fit(pairs[there], np.exp(v)), self.penalty(pairs[there], v, regs[there])
+            lower = found[1] + found[2] < fit[there] + penalty[there]
+            for kept, new in zip((scale, fit, penalty), found, strict=True):
+                kept[there[lower]] = new[lower]
+        return scale, fit, penalty
 
 
 def search_range(terms: RidgeTerms, flat: Array) -> tuple[Array, Array]:
@@ -149,8 +172,8 @@ def ridge_single_humped(block: Block) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
-def ridge_turning_points(block: Block, classes: int, p: float) -> tuple[float, ...]:
+@lru_cache(maxsize=8192)
+def ridge_turning_points(block: Block, p: float) -> tuple[float, ...]:
     """All u at which E crosses 1 - 1/L, p = 2/(L+1), ascending, by splitting intervals until each is decided."""
     terms = _terms(block)
     flat = 1 - p / (2 - p)

@@ -173,7 +173,7 @@ def _block_stationary(block: Block, classes: int, loss: str, p: float, reg: floa
     branch = branches_of(block, classes, loss, (p,))
     log_reg = np.log([reg])
     first = np.zeros(1, dtype=np.intp)
-    if not turns_once(block, classes, loss):
+    if not turns_once(block, classes, loss, (p,)):
         logs = _log_scales_between(branch, block, classes, float(log_reg[0]))
     else:
         inner, outer = branch.inner(first, log_reg), branch.outer(first, log_reg)
@@ -192,7 +192,7 @@ def _block_stationary(block: Block, classes: int, loss: str, p: float, reg: floa
 def _log_scales_between(branch: Branches, block: Block, classes: int, log_reg: float) -> list[tuple[float, str]]:
     """Stationary scales of a block whose curve turns more than once: one in each monotone stretch."""
     if isinstance(branch, RidgeBranches):
-        return branch.stationary(block, classes, log_reg)
+        return branch.stationary(block, log_reg)
     assert isinstance(branch, CrossEntropyBranches)
     turns = turning_points(block, classes, float(branch.p[0]))
     tau = log_reg + float(np.log(branch.nu[0]))
@@ -232,9 +232,10 @@ def _best_block(
     block: Block, classes: int, loss: str, p: Array, pairs: Index, regs: Array
 ) -> tuple[Array, Array, Array]:
     """Best scale, fit and penalty of one block for exponents ``p[pairs]`` and effective ``regs``."""
-    if not turns_once(block, classes, loss):
+    exponents = tuple(p.tolist())
+    if not turns_once(block, classes, loss, exponents):
         return _best_of_many(block, classes, loss, p[pairs], regs)
-    return best_on_branches(branches_of(block, classes, loss, tuple(p.tolist())), pairs, regs)
+    return best_on_branches(branches_of(block, classes, loss, exponents), pairs, regs)
 
 
 def best_on_branches(branch: Branches, pairs: Index, regs: Array) -> tuple[Array, Array, Array]:
@@ -251,7 +252,14 @@ def best_on_branches(branch: Branches, pairs: Index, regs: Array) -> tuple[Array
 
 
 def _best_of_many(block: Block, classes: int, loss: str, p: Array, regs: Array) -> tuple[Array, Array, Array]:
-    """Best scale of a block whose curve turns more than once, problem by problem."""
+    """Best scale of a block whose curve turns more than once, problem by problem; with a ridge depth by depth."""
+    if loss == "mse":
+        out = np.zeros((3, p.size))
+        for each in np.unique(p):
+            branch, at = branches_of(block, classes, loss, (float(each),)), p == each
+            assert isinstance(branch, RidgeBranches)
+            out[:, at] = branch.best(block, regs[at])
+        return out[0], out[1], out[2]
     best = [
         min(_block_stationary(block, classes, loss, float(q), float(reg)), key=lambda x: x.fit + x.penalty)
         for q, reg in zip(p, regs, strict=True)

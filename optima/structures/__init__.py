@@ -45,6 +45,7 @@ __all__ = [
     "known_as",
     "known_names",
     "named",
+    "words_for",
 ]
 
 # In the order of the catalogue; where two structures coincide the first one gives the name.
@@ -82,6 +83,11 @@ def known_as(name: str, activation: str = "linear") -> str:
     """The name of a structure for a word of papers; in relu networks the simplex is ``collapse``."""
     name = canonical(name)
     return "collapse" if activation == "relu" and name == "simplex" else name
+
+
+def words_for(name: str) -> list[str]:
+    """The words of papers for a structure or a network."""
+    return [word for word in WORDS.get("simplex" if name == "collapse" else name, ()) if word != name]
 
 
 def find(name: str, classes: int, activation: str = "linear") -> Structure | None:
@@ -141,7 +147,8 @@ def catalogue(
     most ``max_rank`` neurons a layer.
     """
     if names is None:
-        chosen = [member for family in families(loss, activation) for member in family.members(classes)]
+        members = (member for family in families(loss, activation) for member in family.members(classes))
+        chosen = [member for member in members if loss in member.losses]
     else:
         chosen = [member for name in several(names) for member in select(name, classes, activation)]
     if max_rank is None:
@@ -196,5 +203,5 @@ def near_names(name: str, classes: Sequence[int], among: Sequence[str], activati
 def known_names(activation: str = "linear") -> list[str]:
     """The names of families, and the words of papers for them."""
     families = [family.name for family in all_families(activation)]
-    words = (word for name in families for word in WORDS.get("simplex" if name == "collapse" else name, ()))
+    words = (word for name in families for word in words_for(name))
     return [*families, *(word for word in words if word not in families)]

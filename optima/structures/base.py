@@ -119,11 +119,12 @@ class Structure(ABC):
     """A named family of class-mean logits on K classes, one free scale for each of its blocks.
 
     A subclass sets ``name``, takes the number of classes, and fills in :meth:`blocks` and :meth:`shape`. There is
-    none at depths L below ``least_depth``.
+    none at depths L below ``least_depth``; ``losses`` are those that it is meant for.
     """
 
     name: str
     least_depth: int = 1
+    losses: tuple[str, ...] = ("ce", "mse")
 
     def __init__(self, classes: int) -> None:
         self.classes = classes
@@ -157,7 +158,8 @@ class Structure(ABC):
     def formula(self, loss: str = "ce") -> sympy.Expr:
         """Reduced loss in sympy, with symbols a (or a_1, a_2, ...), L, lambda and n.
 
-        G(a) + ((L+1)/2) lambda n^(1/(L+1)) sum_i m_i (a sigma_i)^(2/(L+1)), summed over the blocks.
+        G(a) + ((L+1)/2) lambda n^(1/(L+1)) sum_i m_i (a sigma_i)^(2/(L+1)), summed over the blocks. For relu networks
+        with squared error it is that of :class:`Ridge` with symbols u.
         """
         return loss_formula(self.blocks(exact=True), self.classes, loss)
 
@@ -170,29 +172,42 @@ def loss_formula(blocks: Sequence[Block], classes: Number, loss: str = "ce") -> 
     import sympy
 
     depth, reg, samples = sympy.symbols("L lambda n", positive=True)
-    scales = scale_symbols(len(blocks))
     parts = [
         fit_formula(block, a, classes, loss)
-        + (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * price_formula(block, a, 2 / (depth + 1))
-        for block, a in zip(blocks, scales, strict=True)
+        + (
+            ridge_formula(block.ridge, a, classes)
+            if has_ridge(block, loss)
+            else (depth + 1) / 2 * reg * samples ** (1 / (depth + 1)) * price_formula(block, a, 2 / (depth + 1))
+        )
+        for block, a in zip(blocks, scale_symbols(blocks, loss), strict=True)
     ]
     # A structure without blocks (zero) leaves every class at the loss of the zero logits.
     return sum(parts) if parts else (sympy.log(classes) if loss == "ce" else sympy.Rational(1, 2))
 
 
-def scale_symbols(count: int) -> tuple[sympy.Symbol, ...]:
-    """The symbols of the scales: a, or a_1, ..., a_m."""
+def has_ridge(block: Block, loss: str) -> bool:
+    """Whether the loss of a block is that under the best last weight matrix."""
+    return loss == "mse" and block.ridge is not None
+
+
+def scale_symbols(blocks: Sequence[Block], loss: str) -> tuple[sympy.Symbol, ...]:
+    """The symbols of the scales: a, or a_1, ..., a_m; u where the last weight matrix is the best one."""
     import sympy
 
-    names = ["a"] if count == 1 else [f"a_{i}" for i in range(1, count + 1)]
+    letters = ["u" if has_ridge(block, loss) else "a" for block in blocks]
+    names = letters if len(letters) == 1 else [f"{letter}_{i}" for i, letter in enumerate(letters, start=1)]
     return tuple(sympy.Symbol(name, positive=True) for name in names)
 
 
 def fit_formula(block: Block, a: sympy.Symbol, classes: Number, loss: str) -> sympy.Expr:
-    """G(a) of an exact block, as in :class:`Block`."""
+    """G(a) of an exact block, as in :class:`Block`, or what does not depend on lambda in :class:`Ridge`."""
     import sympy
 
     exact = sympy.sympify
+    if loss == "mse" and block.ridge is not None:
+        missing = block.classes - sum(m for _, m in block.ridge.spectrum)
+        modes = sum(exact(m) / (1 + a * exact(mu) ** 2) for mu, m in block.ridge.spectrum)
+        return (modes + missing) / (2 * exact(classes))
     if loss == "mse":
         square = sum(exact(m) * exact(sigma) ** 2 for sigma, m in block.singular)
         return (a**2 * square - 2 * a * exact(block.trace) + exact(block.classes)) / (2 * exact(classes))
@@ -213,6 +228,16 @@ def price_formula(block: Block, a: sympy.Symbol, p: sympy.Expr) -> sympy.Expr:
     if block.network_price is not None:
         return sympy.sympify(block.price(p)) * a**p
     return sum(sympy.sympify(m) * (a * sympy.sympify(sigma)) ** p for sigma, m in block.singular)
+
+
+def ridge_formula(ridge: Ridge | None, u: sympy.Symbol, classes: Number) -> sympy.Expr:
+    """(L/2) lambda^((L+1)/L) (n K)^(1/L) q u^(1/L) in symbols L, lambda and n."""
+    import sympy
+
+    depth, reg, samples = sympy.symbols("L lambda n", positive=True)
+    assert ridge is not None
+    price = sympy.sympify(ridge.price(2 / (depth + 1)))
+    return depth / 2 * reg ** (1 + 1 / depth) * (samples * classes) ** (1 / depth) * price * u ** (1 / depth)
 
 
 def _block_fingerprint(block: Block) -> tuple[object, ...]:

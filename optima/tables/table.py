@@ -20,7 +20,7 @@ from optima.model.inputs import one_of, positive_integer, positive_number
 from optima.proofs.one_direction import bounding_structures
 from optima.scales.batch import best_of_structures
 from optima.scales.scale import BestScales
-from optima.structures import Structure, canonical, catalogue, check_names, families
+from optima.structures import Structure, catalogue, check_names, families, known_as
 from optima.tables.export import short
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ class LossTable:
         Names of families (``srg``) or structures (``srg-petersen``); None means every family of the loss.
     width
         Hidden width; structures of larger rank are left out.
+    activation
+        ``"linear"`` or ``"relu"``, where the structures are the named networks, from depth two on, and a cell of
+        squared error has the scale u of :class:`optima.structures.base.Ridge`.
 
     Cells come in batches (:meth:`batches`), so a table of any size can be written in constant memory.
 
@@ -86,10 +89,14 @@ class LossTable:
     loss: str = "ce"
     structures: Sequence[str] | None = None
     width: int | None = None
+    activation: str = "linear"
 
     def __post_init__(self) -> None:
         one_of("loss", self.loss, ("ce", "mse"))
-        for name, least in (("classes", 2), ("depths", 1), ("samples", 1)):
+        one_of("activation", self.activation, ("linear", "relu"))
+        # At depth one a relu network has no relu.
+        shallowest = 2 if self.activation == "relu" else 1
+        for name, least in (("classes", 2), ("depths", shallowest), ("samples", 1)):
             values = tuple(positive_integer(name, value, least) for value in several(getattr(self, name)))
             object.__setattr__(self, name, values)
         object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in several(self.regs)))
@@ -101,12 +108,13 @@ class LossTable:
             positive_integer("width", self.width)
         if self.structures is not None:
             object.__setattr__(self, "structures", several(self.structures))
-            check_names(self.structures, self.classes)
+            check_names(self.structures, self.classes, self.activation)
 
     def __repr__(self) -> str:
         axes = ("K", self.classes), ("L", self.depths), ("reg", self.regs), ("n", self.samples)
         where = ", ".join(f"{name} {brief.of_axis(values)}" for name, values in axes if values != (1,) or name != "n")
-        return f"<LossTable of {brief.counted(len(self), 'cell')}, {self.loss}: {where}>"
+        relu = ", relu" if self.activation == "relu" else ""
+        return f"<LossTable of {brief.counted(len(self), 'cell')}, {self.loss}{relu}: {where}>"
 
     def _repr_html_(self) -> str:
         cells: list[dict[str, Any]] = []
@@ -128,8 +136,8 @@ class LossTable:
     def names(self) -> tuple[str, ...]:
         """The families or structures with a column of their own."""
         if self.structures is None:
-            return tuple(family.name for family in families(self.loss))
-        return tuple(dict.fromkeys(map(canonical, self.structures)))
+            return tuple(family.name for family in families(self.loss, self.activation))
+        return tuple(dict.fromkeys(known_as(name, self.activation) for name in self.structures))
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -164,15 +172,15 @@ class LossTable:
         rows = []
         for column in columns:
             groups = [[(structure, next(best)) for structure in group] for group in column.groups]
-            rows.append(_cells(column.classes, L, n, lam, groups, self.names))
+            rows.append(_cells(column.classes, L, n, lam, groups, self.names, self.loss))
             rows[-1]["lower_bound"] = np.min([next(best).loss for _ in column.bounding], axis=0)
         merged = {name: np.concatenate([row[name] for row in rows]) for name in self.schema.names}
         arrays = [_arrow(merged[field.name], field.type) for field in self.schema]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _column(self, classes: int) -> _Column:
-        groups = [catalogue(classes, [name], self.loss, self.width) for name in self.names]
-        return _Column(classes, groups, bounding_structures(classes, self.loss, self.width))
+        groups = [catalogue(classes, [name], self.loss, self.width, self.activation) for name in self.names]
+        return _Column(classes, groups, bounding_structures(classes, self.loss, self.width, self.activation))
 
 
 @dataclass(frozen=True)
@@ -209,18 +217,26 @@ def _together(columns: Iterable[_Column], inner: int) -> Iterator[list[_Column]]
 
 
 def _cells(
-    K: int, L: Array, n: Array, lam: Array, groups: list[list[tuple[Structure, BestScales]]], names: Sequence[str]
+    K: int,
+    L: Array,
+    n: Array,
+    lam: Array,
+    groups: list[list[tuple[Structure, BestScales]]],
+    names: Sequence[str],
+    loss: str,
 ) -> dict[str, np.ndarray]:
     """The columns of the cells with K classes."""
     size = L.size
     row: dict[str, np.ndarray] = {"classes": np.full(size, K), "depth": L, "reg": lam, "samples": n}
     for name, group in zip(names, groups, strict=True):
-        row[f"loss_{name}"] = np.min([best.loss for _, best in group], axis=0) if group else np.full(size, np.nan)
+        least = np.min([best.loss for _, best in group], axis=0) if group else np.full(size, np.nan)
+        # Infinite at depths at which there is none.
+        row[f"loss_{name}"] = np.where(np.isinf(least), np.nan, least)
     candidates = _distinct([pair for group in groups for pair in group])
     row |= {name: np.full(size, np.nan) for name in _RESULTS}
     row["winner"] = row["runner_up"] = np.full(size, None, dtype=object)
     if candidates:
-        row |= _winner(candidates, np.sqrt(n))
+        row |= _winner(candidates, np.sqrt(n), loss)
     return row
 
 
@@ -232,7 +248,7 @@ def _distinct(candidates: list[tuple[Structure, BestScales]]) -> list[tuple[Stru
     return list(first.values())
 
 
-def _winner(candidates: list[tuple[Structure, BestScales]], root_samples: Array) -> dict[str, np.ndarray]:
+def _winner(candidates: list[tuple[Structure, BestScales]], root_samples: Array, loss: str) -> dict[str, np.ndarray]:
     """Who wins in each cell, by how much, and what the winner looks like."""
     size = root_samples.size
     cells = np.arange(size)
@@ -257,19 +273,19 @@ def _winner(candidates: list[tuple[Structure, BestScales]], root_samples: Array)
         "runner_up": np.where(rival, names[second], None),
         "win_by": np.where(rival, losses[second, cells] - losses[first, cells], np.nan),
     }
-    shapes = [_description(structure, best, root_samples) for structure, best in candidates]
+    shapes = [_description(structure, best, root_samples, loss) for structure, best in candidates]
     return out | {key: np.array([shape[key] for shape in shapes])[first, cells] for key in shapes[0]}
 
 
-def _description(structure: Structure, best: BestScales, root_samples: Array) -> dict[str, np.ndarray]:
+def _description(structure: Structure, best: BestScales, root_samples: Array, loss: str) -> dict[str, np.ndarray]:
     """Scales, rank, singular values, fit and penalty of one structure in each cell."""
     size = root_samples.size
     scales = np.full((2, size), np.nan)
     scales[: len(best.scales)] = best.scales
     pairs = [
-        (root_samples * scale * float(sigma), np.where(scale > 0, int(multiplicity), 0))
+        (root_samples * value, np.where(scale > 0, int(multiplicity), 0))
         for scale, block in zip(best.scales, structure.blocks(), strict=True)
-        for sigma, multiplicity in block.singular
+        for value, multiplicity in block.singular_values(scale, loss)
     ]
     values = np.array([value for value, _ in pairs] + [np.zeros(size)] * (2 - len(pairs)))
     counts = np.array([count for _, count in pairs] + [np.zeros(size, int)] * (2 - len(pairs)))

@@ -50,7 +50,7 @@ COMMANDS = {
         "solve",
         "--classes",
         "3",
-        *"--depth 4 --reg 1e-3 --loss mse --activation relu --effort quick".split(),
+        *["--depth", "4", "--reg", "1e-3", "--loss", "mse", "--activation", "relu", "--effort", "quick"],
     ],
     "solve sizes": [
         "solve",

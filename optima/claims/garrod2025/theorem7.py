@@ -10,11 +10,12 @@ import numpy as np
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Grid, Ints, Reals, Remark, agreement
-from optima.model import Array, DeepUFM
+from optima.model import DeepUFM
 from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
 from optima.scales import best_scales
 from optima.structures import named
+from optima.structures.networks import NamedNetwork, class_factors, for_samples
 
 # Largest relative difference between the network's objective and the formula.
 TOLERANCE = 1e-10
@@ -70,7 +71,7 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     a = float(best.scales[0])
     if a == 0:
         return
-    factors = relu_network(problem, a)
+    factors = for_samples(problem, class_factors(problem, _network(K), [a]))
     objective = problem.objective(factors)
     pairs = named("pairs", K)
     linear = Reduction(DeepUFM(K, L, reg, samples=2))
@@ -81,47 +82,14 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
 
 
 def relu_cost(classes: int, depth: int) -> float:
-    """rho: the regulariser of the ReLU network in units of ((L+1)/2) lam (sqrt(n) a)^(2/(L+1)).
-
-    (2k+4) 2^(-2(L-1)/(L+1)) (k/(k+2))^(3/(L+1)) with k = K for even K; for odd K, k = K - 1 and 1 is added.
-    """
-    k = classes - classes % 2
-    m = depth + 1
-    return (2 * k + 4) * 2 ** (-2 * (depth - 1) / m) * (k / (k + 2)) ** (3 / m) + classes % 2
+    """rho: the regulariser of the ReLU network in units of ((L+1)/2) lam (sqrt(n) a)^(2/(L+1))."""
+    return float(_network(classes).blocks()[0].price(2 / (depth + 1)))
 
 
-def relu_network(problem: DeepUFM, scale: float) -> list[Array]:
-    """Factors (W_1, ..., W_L, H) of the ReLU network whose logits are pairs at a scale (width K or K + 1).
-
-    The hidden layers hold phi (X + Y) on an even number k of classes, and for odd K one more feature for the last
-    class. Source: derivations/relu_pairs.py.
-    """
-    K, L, n = problem.classes, problem.depth, int(problem.class_sizes[0])
-    k, width = K - K % 2, problem.width or K
-    y, m = np.sqrt(n) * scale, L + 1
-    psi = np.sqrt(y ** (2 / m) * 2 ** (-2 * (L - 1) / m) * (k / (k + 2)) ** (3 / m))
-    X = np.kron(np.eye(k // 2), [[1.0, -1.0], [-1.0, 1.0]])
-    Y = np.ones((k, k))
-    last = np.full((K % 2, K % 2), y ** (1 / m))
-    middle = _sum(psi * (X + 2 / k * Y), last, width, width)
-    top = _sum(psi * np.sqrt((k + 2) / k) * X, last, K, width)
-    first = _sum(psi**2 * (k + 2) / (k * np.sqrt(n)) * (X + Y), last**2 / np.sqrt(n), width, K)
-    U, s, V = np.linalg.svd(first * np.sqrt(n))
-    rank = int(np.sum(s > 1e-9 * s[0]))
-    bottom = np.zeros((width, width))
-    bottom[:, :rank] = U[:, :rank] * np.sqrt(s[:rank])
-    features = np.zeros((width, K))
-    features[:rank] = np.sqrt(s[:rank, None]) * V[:rank] / np.sqrt(n)
-    return [bottom, *[middle] * (L - 2), top, np.repeat(features, n, axis=1)]
-
-
-def _sum(main: Array, last: Array, rows: int, columns: int) -> Array:
-    """Direct sum of two blocks, padded with zeros."""
-    out = np.zeros((rows, columns))
-    out[: len(main), : len(main)] = main
-    if last.size:
-        out[len(main), len(main)] = last[0, 0]
-    return out
+def _network(classes: int) -> NamedNetwork:
+    network = named("garrod-pairs", classes, activation="relu")
+    assert isinstance(network, NamedNetwork)
+    return network
 
 
 def _map(classes: Ints, depths: Ints) -> Iterator[Evidence]:

@@ -8,11 +8,16 @@ from __future__ import annotations
 from optima.structures.base import Family
 from optima.structures.networks import (
     collapse,
+    fan,
+    first_layer,
+    garrod_pairs,
     grid,
     lifted_codes,
     lifted_pairs,
     strongly_regular,
     subsets,
+    sums,
+    transversal,
     triangle,
 )
 from optima.structures.networks.base import NamedNetwork
@@ -38,7 +43,12 @@ FAMILIES: tuple[Family, ...] = (
     grid.family,
     lifted_pairs.family,
     lifted_codes.family,
+    garrod_pairs.family,
     triangle.family,
+    fan.family,
+    first_layer.family,
+    transversal.family,
+    sums.family,
 )
 
 

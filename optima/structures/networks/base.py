@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Block, Number, Orbit, Ridge, Structure, unit_scales
+from optima.structures.simplex import centred_identity, simplex_blocks
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,11 @@ class Power:
 
     def __call__(self, p: Number) -> Number:
         """The value at p = 2/(L+1)."""
-        return self.constant * self.base ** (p / (2 - p) if self.ridge else p / 2)
+        if not self.ridge:
+            return self.constant * self.base ** (p / 2)
+        power = p / (2 - p)
+        # 1/L in a formula.
+        return self.constant * self.base ** (power.cancel() if hasattr(power, "cancel") else power)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Costs:
         B, the squared norm of the last weight matrix.
     spectrum
         Nonzero singular values of X_L with multiplicities.
+    mean
+        What B is less where the logits are centred, 1^T (X_L^T X_L)^{-1} 1 / K, if they are not.
     """
 
     nuclear: Number
@@ -51,6 +59,7 @@ class Costs:
     later: Number
     output: Number
     spectrum: tuple[tuple[Number, Number], ...]
+    mean: Number = 0
 
     def price(self, least_depth: int) -> Power:
         """rho as a function of p: r (N^2 A B / r^(l+1))^(p/2)."""
@@ -66,19 +75,22 @@ class NamedNetwork(Structure):
     """A named relu network at every depth from ``least_depth`` on; each block of classes has neurons of its own.
 
     As a structure its scales are those a of :meth:`direction` under cross-entropy, and those u of
-    :class:`optima.structures.base.Ridge` with squared error. ``losses`` are those it is meant for.
+    :class:`optima.structures.base.Ridge` with squared error.
     """
 
     least_depth: int
-    losses: ClassVar[tuple[str, ...]] = ("mse",)
 
     @abstractmethod
     def chains(self, depth: int) -> tuple[tuple[Array, ...], ...]:
-        """For each block its layers M_2, ..., M_L at unit scale before the activation, on the block's own classes."""
+        """M_2, ..., M_L at unit scale before the activation, on their own classes, for each block or part of one."""
 
     @abstractmethod
     def directions(self, exact: bool = False) -> tuple[np.ndarray, ...]:
-        """The logits of each block at unit scale, on the block's own classes."""
+        """The logits of each chain at unit scale, on its own classes."""
+
+    def chain_scales(self, scales: Sequence[float]) -> Sequence[float]:
+        """The scale of each chain, given those of the blocks."""
+        return scales
 
     def preactivations(self, depth: int) -> tuple[Array, ...]:
         """M_2, ..., M_L at unit scale, of shapes (d_l, K).
@@ -94,9 +106,8 @@ class NamedNetwork(Structure):
 
     def shape(self, scales: Sequence[Number] | None = None, exact: bool = False) -> np.ndarray:
         """Class-mean logits of shape (K, K) under cross-entropy, at the given scales of the blocks."""
-        parts = self.directions(exact)
-        given = unit_scales(scales, len(parts))
-        return direct_sum([scale * part for scale, part in zip(given, parts, strict=True)])
+        given = self.chain_scales(unit_scales(scales, len(self.blocks())))
+        return direct_sum([scale * part for scale, part in zip(given, self.directions(exact), strict=True)])
 
     def check_depth(self, depth: int) -> None:
         """Raise ValueError below the least depth."""
@@ -110,8 +121,7 @@ class NamedNetwork(Structure):
 class OneBlock(NamedNetwork):
     """A network whose classes share one scale.
 
-    A subclass fills in :meth:`stem`, :meth:`stages` where there are any, :meth:`costs`, and the logits: Y, the
-    targets of squared error, unless it overrides :meth:`direction` and :meth:`logits`.
+    A subclass fills in :meth:`stem`, :meth:`stages` where there are any, :meth:`costs`, and the logits.
     """
 
     @abstractmethod
@@ -126,14 +136,13 @@ class OneBlock(NamedNetwork):
     def costs(self, exact: bool = False) -> Costs:
         """Squared norms of the factors, in closed form."""
 
+    @abstractmethod
     def logits(self, exact: bool = False) -> Block:
         """Orbits, singular values and trace of the direction."""
-        K = self.classes
-        return Block((Orbit(K, (1,), (K - 1,)),), ((1, K),), K)
 
+    @abstractmethod
     def direction(self, exact: bool = False) -> np.ndarray:
         """The logits at unit scale, of shape (K, K)."""
-        return np.eye(self.classes, dtype=object if exact else float)
 
     def blocks(self, exact: bool = False) -> tuple[Block, ...]:
         """One block: logits of the direction at the price of the network."""
@@ -151,6 +160,47 @@ class OneBlock(NamedNetwork):
     def directions(self, exact: bool = False) -> tuple[np.ndarray, ...]:
         """The one direction."""
         return (self.direction(exact),)
+
+
+class Separating(OneBlock):
+    """A network whose last hidden layer tells every class from all others: any logits can follow.
+
+    They are I - J/K under cross-entropy, or I in a sum with other classes (:meth:`among_others`).
+    """
+
+    losses: tuple[str, ...] = ("ce", "mse")
+    centred = True
+
+    @abstractmethod
+    def all_costs(self, exact: bool = False) -> Costs:
+        """Squared norms of the factors with logits I, and what the mean of the logits adds."""
+
+    def costs(self, exact: bool = False) -> Costs:
+        """Squared norms of the factors."""
+        costs = self.all_costs(exact)
+        return replace(costs, output=costs.output - costs.mean) if self.centred else costs
+
+    def among_others(self) -> Self:
+        """The same with logits I."""
+        other = copy(self)
+        other.centred = False
+        other.__dict__.pop("fingerprint", None)
+        return other
+
+    def price_of_targets(self, depth: float) -> float:
+        """G: rho of the targets of squared error, Y = I."""
+        return float(self.all_costs().price(self.least_depth)(2 / (depth + 1)))
+
+    def logits(self, exact: bool = False) -> Block:
+        """Those of the simplex, or of a frame."""
+        K = self.classes
+        return simplex_blocks(K)[0] if self.centred else Block((Orbit(K, (1,), (K - 1,)),), ((1, K),), K)
+
+    def direction(self, exact: bool = False) -> np.ndarray:
+        """I - J/K, or I."""
+        if self.centred:
+            return centred_identity(self.classes, exact)
+        return np.eye(self.classes, dtype=object if exact else float)
 
 
 def direct_sum(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -83,8 +83,10 @@ def class_factors(problem: DeepUFM, network: NamedNetwork, scales: Sequence[floa
     Their objective, with the columns of H repeated by :func:`for_samples`, is the loss of
     :func:`optima.best_scales` at its scales. Raises ValueError below the least depth and for a narrower model.
     """
-    directions: Sequence[Array | None] = network.directions() if problem.loss == "ce" else [None] * len(scales)
-    chains = network.chains(problem.depth)
+    chains, scales = network.chains(problem.depth), network.chain_scales(scales)
+    directions: Sequence[Array | None] = network.directions()
+    if problem.loss == "mse" and all(block.ridge is not None for block in network.blocks()):
+        directions = [None] * len(chains)
     blocks = [
         network_factors(problem, chain, scale, direction)
         for chain, scale, direction in zip(chains, scales, directions, strict=True)

@@ -9,11 +9,11 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Family, Number, Structure
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
 from optima.structures.networks.numbers import number, root
 
 
-class Grid(OneBlock):
+class Grid(Separating):
     r"""M_2 = ... = V, rows and columns against the cells of an r x r grid, then M_L = J - V^T V, K = r^2.
 
     .. math:: q^L = \bigl(\sqrt{2r} + 2(r-1) \sqrt r\bigr)^2\, (2r-1)^{L-3}\, \frac{r^3}{2}, \qquad
@@ -41,7 +41,7 @@ class Grid(OneBlock):
         last = 1 - V.T @ V
         return (-last if self.own else last,)
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """Singular values of V, and J/2 - V^T as the weight that makes the stage."""
         r = self.side
         nuclear = root(2 * r, exact) + 2 * (r - 1) * root(r, exact)
@@ -49,7 +49,8 @@ class Grid(OneBlock):
         if not self.own:
             spectrum = (((r - 1) ** 2, 1), (r - 1, 2 * (r - 1)), (1, (r - 1) ** 2))
         output = number(sum((Fraction(m, mu**2) for mu, m in spectrum), Fraction(0)), exact)
-        return Costs(nuclear, 2 * r - 1, number(Fraction(r**3, 2), exact), output, spectrum)
+        later, mean = number(Fraction(r**3, 2), exact), number(Fraction(1, spectrum[0][0] ** 2), exact)
+        return Costs(nuclear, 2 * r - 1, later, output, spectrum, mean)
 
 
 def _members(classes: int) -> list[Structure]:
@@ -61,4 +62,4 @@ def _find(name: str, classes: int) -> Structure | None:
     return next((network for network in _members(classes) if network.name == name), None)
 
 
-family = Family("grid", "rows and columns of a square grid, K = r^2: grid, grid-own", _members, _find, ("mse",))
+family = Family("grid", "rows and columns of a square grid, K = r^2: grid, grid-own", _members, _find)

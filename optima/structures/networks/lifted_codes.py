@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import combinations
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +17,8 @@ from optima.structures.base import Block, Family, Number, Orbit, Structure
 from optima.structures.networks.base import Costs, OneBlock
 from optima.structures.networks.lifted_pairs import lifted_pairs
 from optima.structures.networks.numbers import root
+from optima.structures.networks.subsets import incidence
+from optima.structures.pairs import pair_matrix
 
 # Codes whose facets are computed: more points or dimensions take too long.
 MOST_POINTS, MOST_DIMENSIONS = 64, 6
@@ -33,9 +33,9 @@ class Lift(Content):
     c^2 = r rho^2 is the least for which there is a nonnegative V.
     """
 
-    gram: Array
+    gram: Callable[[], Array]
     square: Callable[[bool], Number]
-    stem: Array
+    stem: Callable[[], Array]
 
 
 class LiftedCode(OneBlock):
@@ -48,7 +48,7 @@ class LiftedCode(OneBlock):
     """
 
     least_depth = 2
-    losses: ClassVar[tuple[str, ...]] = ("ce",)
+    losses: tuple[str, ...] = ("ce",)
 
     def __init__(self, code: Structure) -> None:
         super().__init__(code.classes)
@@ -64,7 +64,7 @@ class LiftedCode(OneBlock):
 
     def stem(self) -> Array:
         """V."""
-        return self.lift.stem
+        return self.lift.stem()
 
     def costs(self, exact: bool = False) -> Costs:
         """Singular values sqrt(K/r), r times, and sqrt(K r) rho."""
@@ -81,7 +81,7 @@ class LiftedCode(OneBlock):
     def direction(self, exact: bool = False) -> np.ndarray:
         """Gamma."""
         if not exact:
-            return self.lift.gram
+            return self.lift.gram()
         shape = self.code.shape(exact=True)
         return np.asarray(shape / shape[0, 0])
 
@@ -108,8 +108,8 @@ def _lift(name: str, classes: int) -> Lift | None:
     if code is None or not _is_tight(code):
         return None
     if name == "pairs":
-        V = lifted_pairs(classes // 2)
-        return Lift(V.T @ V - 1, lambda exact: Fraction(2, classes), V)
+        gram = lambda: pair_matrix(classes, classes // 2)
+        return Lift(gram, lambda exact: Fraction(2, classes), lambda: lifted_pairs(classes // 2))
     if name == "polygon":
         return _polygon(classes)
     points = re.fullmatch(r"srg-(?:triangular-(\d+)|petersen-complement)", name)
@@ -131,11 +131,13 @@ def _is_tight(code: Structure) -> bool:
 
 def _polygon(K: int) -> Lift:
     """Rows zero on two neighbouring points each."""
-    angles = 2 * np.pi * (np.arange(K) - np.arange(K)[:, None] + 0.5) / K
+    cosines = lambda shift: np.cos(2 * np.pi * (np.arange(K) - np.arange(K)[:, None] + shift) / K)
     inradius = math.cos(math.pi / K)
-    # Exact zeros where cosines agree up to rounding.
-    V = math.sqrt(2 / K) * np.where(np.abs(inradius - np.cos(angles)) < 1e-12, 0.0, inradius - np.cos(angles))
-    gram = np.cos(2 * np.pi * (np.arange(K)[:, None] - np.arange(K)) / K)
+
+    def stem() -> Array:
+        heights = inradius - cosines(0.5)
+        # Exact zeros where cosines agree up to rounding.
+        return math.sqrt(2 / K) * np.where(np.abs(heights) < 1e-12, 0.0, heights)
 
     def square(exact: bool) -> Number:
         if not exact:
@@ -144,17 +146,17 @@ def _polygon(K: int) -> Lift:
 
         return sympy.cos(sympy.pi / K) ** 2
 
-    return Lift(gram, square, V)
+    return Lift(lambda: cosines(0.0), square, stem)
 
 
 def _triangular(n: int) -> Lift:
     """2-subsets of n points: a row for each point, its entries at the subsets that hold it."""
-    V = np.zeros((n, n * (n - 1) // 2))
-    for column, pair in enumerate(combinations(range(n), 2)):
-        V[list(pair), column] = 1
-    V *= math.sqrt(n / (2 * (n - 2)))
     square = Fraction(2, (n - 1) * (n - 2))
-    return Lift(V.T @ V - (n - 1) * float(square), lambda exact: square, V)
+
+    def stem() -> Array:
+        return math.sqrt(n / (2 * (n - 2))) * incidence(n, 2)
+
+    return Lift(lambda: stem().T @ stem() - (n - 1) * float(square), lambda exact: square, stem)
 
 
 def _by_facets(code: Structure) -> Lift | None:
@@ -181,7 +183,7 @@ def _by_facets(code: Structure) -> Lift | None:
     heights = 1 + normals @ points.T
     kept = weights > CLOSE
     V = np.sqrt(weights[kept, None]) * np.where(np.abs(heights[kept]) < CLOSE, 0.0, heights[kept])
-    return Lift(gram, lambda exact: _recognised(inradius**2, exact), V)
+    return Lift(lambda: gram, lambda exact: _recognised(inradius**2, exact), lambda: V)
 
 
 def _recognised(value: float, exact: bool) -> Number:

@@ -9,11 +9,11 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Number, single
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
 from optima.structures.networks.numbers import best_fraction, number, root
 
 
-class LiftedPairs(OneBlock):
+class LiftedPairs(Separating):
     r"""V with V^T V = J + X, X the Gram matrix of +-e_k, K = 2d, then the hinges of all classes beside sqrt(x) V.
 
     .. math:: G^{L+1} = 2 (d + \sqrt d)^2 (d+1)^{L-3}
@@ -41,13 +41,14 @@ class LiftedPairs(OneBlock):
         """x."""
         return _share(self.classes // 2)
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """Singular values sqrt(2d) and sqrt(2), d times, of V; a stage of 2d + (d+1) x; 1, 1 + 2x, 1 + 2dx."""
         d, x = self.classes // 2, number(self.share, exact)
         nuclear = root(2 * d, exact) + d * root(2, exact)
         squares: list[tuple[Number, int]] = [(1 + 2 * d * x, 1), (1 + 2 * x, d), (number(1, exact), d - 1)]
         output = sum(m / square for square, m in squares)
-        return Costs(nuclear, d + 1, 2 * d + (d + 1) * x, output, tuple((root(s, exact), m) for s, m in squares if m))
+        spectrum = tuple((root(s, exact), m) for s, m in squares if m)
+        return Costs(nuclear, d + 1, 2 * d + (d + 1) * x, output, spectrum, 1 / squares[0][0])
 
 
 def lifted_pairs(half: int) -> Array:
@@ -70,5 +71,4 @@ family = single(
     LiftedPairs,
     "antipodal pairs lifted to nonnegative features, and a hinge for every class; even K",
     lambda classes: classes >= 4 and classes % 2 == 0,
-    losses=("mse",),
 )

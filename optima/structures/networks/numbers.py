@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from optima.structures.base import Number
 
-# Parameters are fractions near the best value: a minimum forgives an error of 1e-8.
-DENOMINATOR = 10**8
+# Parameters are short fractions near the best value: within 1e-8, which a minimum forgives.
+DENOMINATOR = 10**4
 
 
 def root(value: Number, exact: bool) -> Number:

@@ -56,9 +56,5 @@ def _find(name: str, classes: int) -> Structure | None:
 
 
 family = Family(
-    "srg",
-    "edges of the complete graph on r points, K = r(r-1)/2 (sukenik2024): srg, srg-own",
-    _members,
-    _find,
-    ("mse",),
+    "srg", "edges of the complete graph on r points, K = r(r-1)/2 (sukenik2024): srg, srg-own", _members, _find
 )

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, count
 from math import comb
 
 import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Family, Structure
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
 from optima.structures.networks.numbers import number, root
 
 # Most classes for which networks of subsets are listed.
 MOST = 2000
 
 
-class Subsets(OneBlock):
+class Subsets(Separating):
     r"""M_2 = ... = V, the incidence of r points and all k-subsets, then relu of +-(c J - V^T V).
 
     .. math:: q^L = N^2\, r^{L-3}\, K \Bigl(k - 2c + \frac{r c^2}{k^2}\Bigr), \qquad
@@ -38,10 +39,7 @@ class Subsets(OneBlock):
 
     def stem(self) -> Array:
         """The incidence matrix V, of shape (r, K)."""
-        V = np.zeros((self.points, self.classes))
-        for column, subset in enumerate(combinations(range(self.points), self.size)):
-            V[list(subset), column] = 1
-        return V
+        return incidence(self.points, self.size)
 
     def stages(self) -> tuple[Array, ...]:
         """+-(c J - V^T V)."""
@@ -49,14 +47,15 @@ class Subsets(OneBlock):
         last = self.bound - V.T @ V
         return (last if self.far else -last,)
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """Singular values of V, and (c/k) J - V^T as the weight that makes the stage."""
         r, k, c = self.points, self.size, self.bound
         nuclear = (r - 1) * root(comb(r - 2, k - 1), exact) + root(k * comb(r - 1, k - 1), exact)
         later = number(self.classes * (k - 2 * c + Fraction(r * c * c, k * k)), exact)
         spectrum = self._spectrum()
         output = number(sum((Fraction(m, mu**2) for mu, m in spectrum), Fraction(0)), exact)
-        return Costs(nuclear, r, later, output, spectrum)
+        # All subsets together are the first eigenspace.
+        return Costs(nuclear, r, later, output, spectrum, number(Fraction(1, spectrum[0][0] ** 2), exact))
 
     def _spectrum(self) -> tuple[tuple[int, int], ...]:
         """Nonzero |mu_j| with their multiplicities C(r, j) - C(r, j-1)."""
@@ -72,6 +71,14 @@ class Subsets(OneBlock):
         return sum(m for _, m in self._spectrum()) == self.classes
 
 
+def incidence(points: int, size: int) -> Array:
+    """Points against the k-subsets of them, of shape (r, K), entries 0 and 1."""
+    V = np.zeros((points, comb(points, size)))
+    for column, subset in enumerate(combinations(range(points), size)):
+        V[list(subset), column] = 1
+    return V
+
+
 def _johnson(r: int, k: int, i: int, j: int) -> int:
     """Eigenvalue on eigenspace j of the graph of k-subsets of r points that differ in i points."""
     return sum(
@@ -82,9 +89,18 @@ def _johnson(r: int, k: int, i: int, j: int) -> int:
 def _members(classes: int) -> list[Structure]:
     if classes > MOST:
         return []
-    sizes = ((r, k) for r in range(6, classes) for k in range(3, r // 2 + 1) if comb(r, k) == classes)
-    found = [Subsets(r, k, c) for r, k in sizes for c in range(1, k)]
+    found = [Subsets(r, k, c) for r, k in _sizes(classes) for c in range(1, k)]
     return [network for network in found if network.invertible]
+
+
+def _sizes(classes: int) -> Iterator[tuple[int, int]]:
+    """r and k with C(r, k) = K and 3 <= k <= r/2."""
+    for k in count(3):
+        if comb(2 * k, k) > classes:
+            return
+        r = next(r for r in count(2 * k) if comb(r, k) >= classes)
+        if comb(r, k) == classes:
+            yield r, k
 
 
 def _find(name: str, classes: int) -> Structure | None:
@@ -100,4 +116,4 @@ def _find(name: str, classes: int) -> Structure | None:
     return network if network.invertible and network.name == name else None
 
 
-family = Family("subsets", "all k-subsets of r points, 3 <= k <= r/2: subsets(r,k)", _members, _find, ("mse",))
+family = Family("subsets", "all k-subsets of r points, 3 <= k <= r/2: subsets(r,k)", _members, _find)

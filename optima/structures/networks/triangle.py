@@ -10,11 +10,11 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Number, single
-from optima.structures.networks.base import Costs, OneBlock
+from optima.structures.networks.base import Costs, Separating
 from optima.structures.networks.numbers import best_fraction, number, root
 
 
-class Triangle(OneBlock):
+class Triangle(Separating):
     r"""M_2 = ... = [[0, 1, t], [1, 0, t]], then relu(x - y), relu(y - x) and two neurons that are active on all.
 
     .. math:: G^{L+1} = 2^{L-3} g^2, \qquad g = \min_\varphi \Bigl(1 + \frac{1}{\sin\varphi}\Bigr)
@@ -47,7 +47,7 @@ class Triangle(OneBlock):
         sine, cosine = self._angle(exact)
         return root(3, exact) * sine, root(3, exact) * cosine - 1
 
-    def costs(self, exact: bool = False) -> Costs:
+    def all_costs(self, exact: bool = False) -> Costs:
         """Nuclear norm 1 + 1/sin phi, stage 4 + b1 + b2; sum and third class meet in a matrix of order two."""
         sine, cosine = self._angle(exact)
         both, differ = self._idle(exact)
@@ -55,7 +55,9 @@ class Triangle(OneBlock):
         trace, gap = 1 + both * (1 + cot**2), root((1 + both * (1 - cot**2)) ** 2 + (2 * both * cot) ** 2, exact)
         squares = [(trace + gap) / 2, 2 * both * cot**2 / (trace + gap), 1 + differ]
         output = trace / (both * cot**2) + 1 / (1 + differ)
-        return Costs(1 + 1 / sine, 2, 4 + both + differ, output, tuple((root(square, exact), 1) for square in squares))
+        mean = (1 + both * (1 + 2 * cot**2 - 2 * root(2, exact) * cot)) / (3 * both * cot**2)
+        spectrum = tuple((root(square, exact), 1) for square in squares)
+        return Costs(1 + 1 / sine, 2, 4 + both + differ, output, spectrum, mean)
 
 
 @cache
@@ -69,6 +71,4 @@ def _half_tangent() -> Fraction:
     return best_fraction(cost, 0.1, 0.9)
 
 
-family = single(
-    Triangle, "three classes in the plane, raised to rank three by the last layer", lambda K: K == 3, losses=("mse",)
-)
+family = single(Triangle, "three classes in the plane, raised to rank three by the last layer", lambda K: K == 3)

@@ -1,10 +1,15 @@
 """Losses and prices of named networks to the digits in which they were found by other means."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from optima import DeepUFM, best_scales, named
-from optima.structures.networks import class_factors, for_samples
+from optima.proofs.one_direction import bounding_structures
+from optima.scales import zero_boundary
+from optima.structures.networks import chain_price, class_factors, for_samples, network_catalogue
+from optima.structures.networks.transversal import Transversal
 
 
 def network(name, K):
@@ -17,6 +22,11 @@ def loss(name, K, L, reg, samples=1, kind="mse"):
 
 def target_price(name, K, L):
     """G: the price of the targets of squared error."""
+    return network(name, K).price_of_targets(L)
+
+
+def price(name, K, L):
+    """rho: the price of the logits under cross-entropy."""
     return float(network(name, K).blocks()[0].price(2 / (L + 1)))
 
 
@@ -78,8 +88,8 @@ def test_prices_with_the_other_sign():
 
 def test_collapse_with_cross_entropy():
     for K, L in ((3, 2), (10, 4)):
-        price = K * ((K - 1) / K) ** (1 / (L + 1))
-        assert target_price("collapse", K, L) == pytest.approx(price, rel=1e-14)
+        assert price("collapse", K, L) == pytest.approx(K * ((K - 1) / K) ** (1 / (L + 1)), rel=1e-14)
+        assert target_price("collapse", K, L) == pytest.approx(K, rel=1e-14)
 
 
 @pytest.mark.parametrize(("L", "value"), [(4, 0.0073324059935), (5, 0.0082553258), (6, 0.0092022617)])
@@ -120,4 +130,107 @@ def test_lifted_pairs_against_the_construction_of_theorem_7(K):
     for L in (2, 4, 7):
         published = (2 * K + 4) * 2 ** (-2 * (L - 1) / (L + 1)) * (K / (K + 2)) ** (3 / (L + 1))
         ratio = ((1 + (2 / K) ** 0.5) / 2) ** (2 / (L + 1))
-        assert target_price("lifted(pairs)", K, L) / published == pytest.approx(ratio, rel=1e-13)
+        assert price("lifted(pairs)", K, L) / published == pytest.approx(ratio, rel=1e-13)
+
+
+def test_the_pattern_in_the_first_layer():
+    # The ratio of the two eigenspaces is 2.648 at this lambda, and 2.5 as it vanishes.
+    at_best = loss("srg-first(2648/1000)", 10, 2, 1e-3, kind="ce")
+    assert 0.060191120370 - 1e-12 < at_best < 0.060191120370 + 1e-10
+    assert at_best < loss("srg-first", 10, 2, 1e-3, kind="ce") < loss("collapse", 10, 2, 1e-3, kind="ce")
+    assert loss("collapse", 10, 2, 1e-3, kind="ce") == pytest.approx(0.060455137447, abs=6e-13)
+
+
+def test_transversals_are_cheaper_than_collapse_from_138_classes():
+    assert target_price("transversal", 138, 2) / 138 == pytest.approx(0.999968, abs=6e-7)
+    assert target_price("transversal", 180, 2) / 180 == pytest.approx(0.99839, abs=6e-6)
+    assert Transversal(135).price_of_targets(2) > 135
+    assert loss("transversal", 180, 2, 1e-6) < loss("collapse", 180, 2, 1e-6)
+
+
+def test_a_fan_has_the_price_two_in_the_limit_of_depth():
+    for K in (3, 7, 12):
+        prices = [target_price("fan", K, L) for L in (3, 10, 100, 10_000)]
+        assert all(x > y for x, y in pairwise(prices))
+        assert prices[-1] == pytest.approx(2, rel=5e-3)
+        assert target_price("fan", K, 20) < K
+    assert target_price("fan", 3, 5) > target_price("triangle", 3, 5)
+
+
+@pytest.mark.parametrize(("L", "least"), [(3, 10), (4, 6)])
+def test_published_thresholds_by_sums(L, least):
+    for K in range(least, 40):
+        sums = [n for n in network_catalogue(K, "mse", L) if n.name.startswith("srg")]
+        prices = [sum(float(block.price(2 / (L + 1))) for block in n.blocks()) for n in sums]
+        assert min(prices) < K
+
+
+# K from which the construction of Theorem 7 is cheaper than the collapse of relu networks, and than K - 1.
+@pytest.mark.parametrize(("L", "least"), [(4, 8), (5, 6), (6, 4)])
+def test_theorem_7_against_collapse(L, least):
+    for K in range(4, 20, 2):
+        assert (price("garrod-pairs", K, L) < price("collapse", K, L)) == (least <= K)
+
+
+@pytest.mark.parametrize(("L", "least"), [(4, 14), (5, 10), (6, 8), (8, 6)])
+def test_theorem_7_against_the_linear_simplex(L, least):
+    for K in range(4, 20, 2):
+        assert (price("garrod-pairs", K, L) < K - 1) == (least <= K)
+        published = (2 * K + 4) * 2 ** (-2 * (L - 1) / (L + 1)) * (K / (K + 2)) ** (3 / (L + 1))
+        assert price("garrod-pairs", K, L) == pytest.approx(published, rel=1e-13)
+        assert price("garrod-pairs", K + 1, L) == pytest.approx(published + 1, rel=1e-13)
+
+
+@pytest.mark.parametrize(("L", "least"), [(2, 10), (3, 6), (4, 4), (5, 3)])
+def test_where_named_networks_beat_collapse_with_cross_entropy(L, least):
+    wins = []
+    for K in range(3, 13):
+        rivals = [n for n in network_catalogue(K, "ce", L) if n.name != "collapse"]
+        best = min((float(best_scales(n, L, 1e-3).loss) for n in rivals), default=np.inf)
+        wins += [K] if best < loss("collapse", K, L, 1e-3, kind="ce") else []
+    assert min(wins) == least
+
+
+@pytest.mark.parametrize(("K", "L"), [(3, 2), (10, 3), (10, 6)])
+def test_zero_logits_are_optimal_above_the_bound_by_the_nuclear_norm(K, L):
+    (bound,) = bounding_structures(K, "mse", None, "relu")
+    top = zero_boundary(bound, L, "mse")
+    assert top ** (L + 1) * K**2 == pytest.approx((L - 1) ** (L - 1) / L ** (2 * L), rel=1e-12)
+    for reg in (1e-4, 1e-3, 0.9 * top):
+        least = float(best_scales(bound, L, reg, loss="mse").loss)
+        assert all(least <= float(best_scales(n, L, reg, loss="mse").loss) for n in network_catalogue(K, "mse", L))
+
+
+def test_the_linear_minimum_is_no_bound():
+    linear = float(best_scales(named("frame", 10), 3, 1e-3, loss="mse").loss)
+    assert loss("srg", 10, 3, 1e-3) < linear == pytest.approx(0.019949747467, abs=6e-13)
+
+
+def test_other_losses_of_collapse():
+    assert loss("collapse", 7, 3, 1e-3) == pytest.approx(0.0139754136, abs=6e-11)
+    assert loss("collapse", 3, 3, 1e-3) == pytest.approx(0.0059954932, abs=6e-11)
+    assert loss("collapse", 4, 3, 1e-3) == pytest.approx(0.0079919839, abs=6e-11)
+    assert loss("collapse", 6, 3, 1e-3) == pytest.approx(0.0119819457, abs=6e-11)
+
+
+def test_the_first_layer_of_collapse_is_not_unique():
+    # Positive semidefinite, equal diagonal and no positive entry beside it: relu leaves the frame, at the same cost.
+    whole = chain_price([np.eye(6)], np.eye(6))
+    for M in (np.kron(np.eye(3), [[1.0, -1], [-1, 1]]), 1.2 * (np.eye(6) - 1 / 6)):
+        assert chain_price([M / M[0, 0]], np.eye(6)).price == pytest.approx(whole.price, rel=1e-13)
+
+
+def test_a_cheaper_price_wins_at_every_lambda():
+    for name, K, L in (("srg", 10, 3), ("grid", 9, 3), ("lifted-pairs", 8, 3), ("triangle", 3, 4)):
+        regs = np.geomspace(1e-12, 1, 60)
+        own, collapse = (best_scales(network(each, K), L, regs, loss="mse").loss for each in (name, "collapse"))
+        assert np.all((own < collapse) | (collapse == 0.5))
+        assert target_price(name, K, L) < K
+
+
+@pytest.mark.parametrize("L", [4, 5, 8])
+def test_collapse_loses_for_every_number_of_classes_from_three_on(L):
+    for K in range(3, 30):
+        prices = [sum(float(b.price(2 / (L + 1))) for b in n.blocks()) for n in network_catalogue(K) if "+" in n.name]
+        prices += [n.price_of_targets(L) for n in network_catalogue(K) if hasattr(n, "price_of_targets")]
+        assert min(prices) < K
