@@ -31,7 +31,7 @@ class ClassNetwork(Content):
     models. For fixed weights the best column of H is the same for all samples of a class, so nothing is lost.
 
     ``factors`` has shapes (d, d), ..., (d, d), (K, d), (d, K), where each d may be another. Raises ValueError on
-    factors that do not chain. Source: derivations/relu_price.py.
+    factors that do not chain. Source: derivations/network_price.py.
     """
 
     problem: DeepUFM

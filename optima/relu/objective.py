@@ -37,7 +37,7 @@ class Objective:
     A point is H (r, K), W_1 (d_2, r), ..., W_{L-1} (d_L, d_{L-1}) and for cross-entropy W_L (K, d_L), one after the
     other in a vector; ``widths`` is (r, d_2, ..., d_L). Values have shape (S,), points (S, D).
 
-    Source: derivations/relu_price.py; sukenik2024.
+    Source: derivations/network_price.py; sukenik2024.
     """
 
     def __init__(self, problem: DeepUFM, widths: Sequence[int]) -> None:

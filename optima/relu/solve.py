@@ -57,7 +57,7 @@ def search_networks(
         Told of each batch of descents.
 
     Raises ValueError for an unknown effort, and for problems beyond :mod:`optima.limits`.
-    Source: derivations/relu_price.py; sukenik2024; garrod2025, Theorem 7.
+    Source: derivations/network_price.py; sukenik2024; garrod2025, Theorem 7.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)

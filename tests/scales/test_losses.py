@@ -262,7 +262,12 @@ def test_classes_of_different_sizes_are_refused():
 def test_relu_models_have_their_own_structures():
     found = structure_losses(DeepUFM(3, 2, 1e-3, activation="relu"))
     assert set(found) == {"zero", "collapse"}
-    assert set(structure_losses(DeepUFM(3, 3, 1e-3, loss="mse", activation="relu"))) == {"zero", "collapse", "triangle"}
+    assert set(structure_losses(DeepUFM(3, 3, 1e-3, loss="mse", activation="relu"))) == {
+        "zero",
+        "collapse",
+        "triangle",
+        "fan",
+    }
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])
