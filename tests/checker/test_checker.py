@@ -255,7 +255,7 @@ def test_logits_beyond_the_width_and_relu_are_refused():
     narrow = replace(wide, problem=DeepUFM(3, 2, 1e-2, width=1))
     refused(narrow, "rank 2, more than the width 1")
     relu = replace(wide, problem=DeepUFM(3, 2, 1e-2, activation="relu"))
-    refused(relu, "linear models only")
+    refused(relu, "factors of a network")
 
 
 def test_unequal_classes_are_not_subsampled():

@@ -84,8 +84,13 @@ def test_predictions():
 
 def test_the_bound_on_collapse_of_relu_networks():
     problem = DeepUFM(10, 3, 2**-9, 5, width=70, activation="relu")
-    assert predict(problem) == {"dnc": pytest.approx(0.147060765694726951461, rel=1e-12)}
-    assert predict(replace(problem, loss="mse")) == {}
+    found = predict(problem)
+    assert found["dnc"] == pytest.approx(0.147060765694726951461, rel=1e-12)
+    assert found["dnc"] < found["collapse"]
+    assert {"zero", "collapse", "lifted(pairs)", "srg-first"} <= set(found)
+    squares = predict(replace(problem, loss="mse"))
+    assert "dnc" not in squares
+    assert squares["srg"] == structure_losses(replace(problem, loss="mse"))["srg"].loss
     assert predict(replace(problem, samples=(5,) * 9 + (6,))) == {}
 
 
