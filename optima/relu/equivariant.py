@@ -13,7 +13,7 @@ from optima.model import Array
 
 Permutation = NDArray[np.intp]
 
-# Chances of the groups on m points (symmetric, cyclic, dihedral) and of the sets that they act on (points, pairs, fixed).
+# Chances of the groups on m points (symmetric, cyclic, dihedral), and of the sets (points, pairs, fixed points).
 GROUPS = (0.5, 0.25, 0.25)
 SETS = (0.5, 0.25, 0.25)
 # How often a set of classes is drawn anew before the rest are fixed points.
@@ -46,7 +46,7 @@ class Group:
         return [np.array([number[_sorted(g[a], g[b])] for a, b in pairs]) for g in self.generators]
 
     def drawn(self, size: int, full: bool, rng: np.random.Generator) -> list[Permutation]:
-        """Its action on a random union of such sets with ``size`` elements, or (not ``full``) with at most that many."""
+        """Its action on a random union of such sets with ``size`` elements, or with at most that many."""
         parts: list[list[Permutation]] = []
         room = size
         for _ in range(DRAWS):

@@ -25,6 +25,7 @@ class Pool:
 
     @classmethod
     def empty(cls, objective: Objective) -> Pool:
+        """No minima yet."""
         return cls(np.empty((0, objective.size)), np.empty(0), np.empty(0, np.int64))
 
     @property
