@@ -17,13 +17,14 @@ NOISE = 0.05
 
 
 def random_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
-    """Points (count, D): every other one with a symmetry; else gaussian, or through sparse, 0/1 or skewed features."""
-    drawn = (_symmetric(objective, rng) if i % 2 else _random(objective, i // 2 % 4, rng) for i in range(count))
-    return np.array(list(drawn))
+    """Points (count, D): gaussian, and through sparse, 0/1 or skewed features, by turns."""
+    return np.array([_random(objective, i % 4, rng) for i in range(count)])
 
 
-def _symmetric(objective: Objective, rng: np.random.Generator) -> Array:
-    return chain_start(objective, equivariant_chain(objective.widths[1:], objective.problem.classes, rng))
+def symmetric_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
+    """Points (count, D), each with a random symmetry, which descents keep."""
+    room, K = objective.widths[1:], objective.problem.classes
+    return np.array([chain_start(objective, equivariant_chain(room, K, rng)) for _ in range(count)])
 
 
 def _random(objective: Objective, kind: int, rng: np.random.Generator) -> Array:
