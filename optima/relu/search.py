@@ -22,7 +22,7 @@ BEST = 4
 # Different minima that the pool keeps.
 KEPT = 64
 # Descents from starts with a symmetry that are made together: the best of them is the ceiling of the next.
-SWEEP = 256
+SWEEP = 128
 # Hops are made from so many of the best minima of the pool, and as often from any of them.
 HOPPED = 8
 
@@ -44,9 +44,9 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(256, 32, 3, 2, False),
-    "normal": Effort(4096, 64, 40, 12, True),
-    "thorough": Effort(32768, 64, 200, 40, True),
+    "quick": Effort(128, 32, 3, 2, False),
+    "normal": Effort(3072, 64, 40, 12, True),
+    "thorough": Effort(16384, 64, 200, 40, True),
 }
 
 
