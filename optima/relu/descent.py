@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,17 +11,22 @@ import numpy as np
 from optima.model import Array
 from optima.relu.objective import Gate, Objective
 from optima.search.lbfgs import BatchFunction, lbfgs
+from optima.search.rung import machine_code
 
 # Widths of the smoothed kink, in units of the typical pre-activation, and steps of descent at each.
 WIDTHS = tuple(np.geomspace(0.3, 1e-3, 6).tolist())
 STEPS = 150
 TOLERANCE = 1e-7
+# How far above the ceiling a smoothed loss is hopeless.
+HOPELESS = 1.3
 
 
 def smooth(objective: Objective, width: float) -> Gate:
     r"""Relu with its kink smoothed from inside.
 
-    .. math:: s(m) = 0 \;(m \le 0), \qquad m^2 / 2\epsilon \;(0 \le m \le \epsilon), \qquad m - \epsilon/2 \;(m \ge \epsilon)
+    .. math::
+        s(m) = 0 \;(m \le 0), \qquad m^2 / 2\epsilon \;(0 \le m \le \epsilon), \qquad
+        m - \epsilon/2 \;(m \ge \epsilon)
 
     A minimum that sits on a kink becomes a smooth one within [0, epsilon], so that a descent comes to rest there.
     """
@@ -32,12 +39,38 @@ def smooth(objective: Objective, width: float) -> Gate:
     return gate
 
 
-def descend(objective: Objective, starts: Array, widths: tuple[float, ...] = WIDTHS, steps: int = STEPS) -> Array:
-    """Minima of log f with the last smoothing, from starts (S, D) through all of ``widths``; rows that fail are nan."""
-    points = starts
-    for width in widths:
-        points = lbfgs(_smoothed(objective, width), points, steps, TOLERANCE).x
+def descend(
+    objective: Objective,
+    starts: Array,
+    widths: tuple[float, ...] = WIDTHS,
+    steps: int = STEPS,
+    ceiling: float = np.inf,
+) -> Array:
+    """Minima of log f with the last smoothing, from starts (S, D) through all of ``widths``; rows that fail are nan.
+
+    Before the last smoothing a start whose f is above ``HOPELESS`` times the ceiling is left where it is. In machine
+    code where numba is there; numpy, the slow reference, does the same one width after the other.
+    """
+    ceilings = np.array([*[HOPELESS * ceiling] * (len(widths) - 1), np.inf])
+    compiled = _compiled()
+    if compiled is not None:
+        return np.asarray(compiled.descend(objective, starts, widths, steps, TOLERANCE, np.log(ceilings)))
+    points, going = starts.copy(), np.arange(len(starts))
+    for width, most in zip(widths, ceilings, strict=False):
+        end = lbfgs(_smoothed(objective, width), points[going], steps, TOLERANCE)
+        points[going] = end.x
+        going = going[end.value <= np.log(most)]
     return points
+
+
+@cache
+def _compiled() -> ModuleType | None:
+    """The descents in machine code, where numba runs."""
+    if machine_code() is None:
+        return None
+    from optima.relu import compiled
+
+    return compiled
 
 
 def _smoothed(objective: Objective, width: float) -> BatchFunction:
@@ -47,7 +80,7 @@ def _smoothed(objective: Objective, width: float) -> BatchFunction:
 
 def rescaled(objective: Objective, points: Array) -> Array:
     """Each point times the number, of a grid, at which f is least: else small starts fall to zero."""
-    lengths = objective.usual_length * np.geomspace(0.2, 5.0, 25)
+    lengths = objective.usual_length * np.geomspace(0.2, 5.0, 13)
     stretched = points[:, None] / np.linalg.norm(points, axis=1)[:, None, None] * lengths[None, :, None]
     values = objective.value(stretched.reshape(-1, objective.size)).reshape(len(points), -1)
     best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)

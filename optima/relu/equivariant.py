@@ -13,11 +13,13 @@ from optima.model import Array
 
 Permutation = NDArray[np.intp]
 
-# Chances of the groups on m points (symmetric, cyclic, dihedral) and of the sets that they act on (points, pairs, fixed).
-GROUPS = (0.5, 0.25, 0.25)
+# Chances of the groups on m points (symmetric, cyclic, dihedral), and of the sets (points, pairs, fixed points).
+GROUPS = (0.25, 0.4, 0.35)
 SETS = (0.5, 0.25, 0.25)
 # How often a set of classes is drawn anew before the rest are fixed points.
 DRAWS = 20
+# Chance that the numbers of an orbit are not zero.
+FILLED = 0.6
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class Group:
 
     @classmethod
     def random(cls, most: int, rng: np.random.Generator) -> Group:
-        """A symmetric, cyclic or dihedral group on 2 to ``most`` points."""
-        m = int(rng.integers(2, most + 1))
+        """A symmetric, cyclic or dihedral group on 2 to ``most`` points, on m of them with a chance as 1/m."""
+        weight = 1 / np.arange(2.0, most + 1)
+        m = int(2 + rng.choice(most - 1, p=weight / weight.sum()))
         turn, swap, mirror = np.roll(np.arange(m), 1), np.arange(m), np.arange(m)[::-1].copy()
         swap[:2] = (1, 0)
         return cls(m, ((turn, swap), (turn,), (turn, mirror))[rng.choice(3, p=GROUPS)])
@@ -46,7 +49,7 @@ class Group:
         return [np.array([number[_sorted(g[a], g[b])] for a, b in pairs]) for g in self.generators]
 
     def drawn(self, size: int, full: bool, rng: np.random.Generator) -> list[Permutation]:
-        """Its action on a random union of such sets with ``size`` elements, or (not ``full``) with at most that many."""
+        """Its action on a random union of such sets with ``size`` elements, or with at most that many."""
         parts: list[list[Permutation]] = []
         room = size
         for _ in range(DRAWS):
@@ -64,21 +67,50 @@ class Group:
 def equivariant_chain(widths: Sequence[int], classes: int, rng: np.random.Generator) -> list[Array]:
     """Pre-activations (d_l, K), d_l at most ``widths[l]``, equal under a random group: g M g^-1 = M in every layer.
 
-    Entries have one random value, zero or positive, on each orbit of the pairs of a neuron and a class.
+    Numbers are one on each orbit of the pairs of a neuron and a class; or, every other time, of the pairs of two
+    neurons, for the weights between them, after some first layers that copy.
     """
     group = Group.random(classes, rng)
     on_classes = group.drawn(classes, True, rng)
+    return (_layer_by_layer if rng.random() < 0.5 else _through_weights)(group, on_classes, widths, rng)
+
+
+def _layer_by_layer(
+    group: Group, on_classes: list[Permutation], widths: Sequence[int], rng: np.random.Generator
+) -> list[Array]:
     chain: list[Array] = []
-    neurons = group.drawn(widths[0], False, rng) if widths else []
+    neurons = group.drawn(widths[0], False, rng)
     for index, width in enumerate(widths):
         # Middle layers mostly copy.
         if index and rng.random() < 0.5:
             neurons = group.drawn(width, False, rng)
-        orbits = _pair_orbits(neurons, on_classes)
-        values = np.abs(rng.standard_normal(orbits.max() + 1)) * (rng.random(orbits.max() + 1) < 0.6)
-        values = np.where(rng.random() < 0.5, (values > 0).astype(float), values)
-        chain.append(values[orbits] if values.any() else np.ones(orbits.shape))
+        chain.append(np.abs(_equivariant(neurons, on_classes, rng)))
     return chain
+
+
+def _through_weights(
+    group: Group, on_classes: list[Permutation], widths: Sequence[int], rng: np.random.Generator
+) -> list[Array]:
+    neurons = group.drawn(widths[0], False, rng)
+    chain = [np.abs(_equivariant(neurons, on_classes, rng))]
+    alike = int(rng.integers(1, max(2, len(widths))))
+    for index, width in enumerate(widths[1:], start=1):
+        features = np.maximum(chain[-1], 0.0)
+        if index >= alike:
+            before, neurons = neurons, group.drawn(width, False, rng)
+            features = _equivariant(neurons, before, rng) @ features
+        chain.append(features)
+    return chain
+
+
+def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
+    """A matrix with one number on each orbit: zero, or random, or of random sign."""
+    orbits = _pair_orbits(rows, columns)
+    values = rng.standard_normal(orbits.max() + 1)
+    if rng.random() < 0.5:
+        values = np.sign(values)
+    values *= rng.random(len(values)) < FILLED
+    return np.asarray(values[orbits] if values.any() else np.ones(orbits.shape))
 
 
 def _pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> NDArray[np.intp]:

@@ -25,6 +25,7 @@ class Pool:
 
     @classmethod
     def empty(cls, objective: Objective) -> Pool:
+        """No minima yet."""
         return cls(np.empty((0, objective.size)), np.empty(0), np.empty(0, np.int64))
 
     @property
@@ -36,7 +37,7 @@ class Pool:
         """The pool after descents from ``starts``, at most ``most`` different minima."""
         if not len(starts):
             return self
-        points = descend(objective, rescaled(objective, starts), widths)
+        points = descend(objective, rescaled(objective, starts), widths, ceiling=self.best)
         values = objective.evaluate(points, smooth(objective, WIDTHS[-1]))[0]
         fine = np.isfinite(values)
         points = np.concatenate([self.points, points[fine]])

@@ -15,11 +15,15 @@ from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
 from optima.relu.pool import Pool
-from optima.relu.starts import chain_start, random_starts
+from optima.relu.starts import chain_start, random_starts, symmetric_starts
 
 # Networks of each neighbouring problem that starts are made of.
 BEST = 4
-# The best minima of the pool, from which hops are made.
+# Different minima that the pool keeps.
+KEPT = 64
+# Descents from starts with a symmetry that are made together: the best of them is the ceiling of the next.
+SWEEP = 128
+# Hops are made from so many of the best minima of the pool, and as often from any of them.
 HOPPED = 8
 
 
@@ -27,11 +31,12 @@ HOPPED = 8
 class Effort:
     """How much a search does.
 
-    ``batch`` descents are made together: one batch from random starts, then batches of hops, ``most`` at most, until
-    ``patience`` of them in a row found nothing better. ``neighbours`` tells whether problems of one layer less, and of
-    one class less and more, are searched before, at quick effort.
+    ``symmetric`` starts with a symmetry, which cost little, and ``batch`` without; then batches of ``batch`` hops,
+    ``most`` at most, until ``patience`` of them in a row found nothing better. ``neighbours`` tells whether problems
+    of one layer less, and of one class less and more, are searched before, at quick effort.
     """
 
+    symmetric: int
     batch: int
     most: int
     patience: int
@@ -39,9 +44,9 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(32, 3, 2, False),
-    "normal": Effort(64, 16, 6, True),
-    "thorough": Effort(64, 80, 25, True),
+    "quick": Effort(128, 32, 3, 2, False),
+    "normal": Effort(3072, 64, 40, 12, True),
+    "thorough": Effort(16384, 64, 200, 40, True),
 }
 
 
@@ -80,20 +85,25 @@ def look(
     beside = list(_beside(problem, seed)) if effort.neighbours else []
     given, near = _points(objective, chains), _points(objective, beside)
     # A wide kink would carry networks away that are minima as they are.
-    pool = Pool.empty(objective).with_descents(objective, given, effort.batch, WIDTHS[-2:])
+    pool = Pool.empty(objective).with_descents(objective, given, KEPT, WIDTHS[-2:])
+    for _ in range(effort.symmetric // SWEEP):
+        pool = pool.with_descents(objective, symmetric_starts(objective, SWEEP, rng), KEPT)
+    progress(Words(f"{effort.symmetric} starts with a symmetry: best {pool.best:.8g}"))
     starts = np.concatenate([near, random_starts(objective, effort.batch, rng)])
-    pool = pool.with_descents(objective, starts, effort.batch)
-    quiet, descents = 0, len(given) + len(starts)
+    pool = pool.with_descents(objective, starts, KEPT)
+    random = effort.symmetric + effort.batch
+    quiet, descents = 0, random + len(given) + len(near)
     for number in range(effort.most):
         before = pool.best
-        made = hops(objective, pool.points[:HOPPED], effort.batch, rng)
-        pool = pool.with_descents(objective, made, effort.batch)
+        half = effort.batch // 2
+        made = [hops(objective, pool.points[:HOPPED], half, rng), hops(objective, pool.points, half, rng)]
+        pool = pool.with_descents(objective, np.concatenate(made), KEPT)
         descents += effort.batch
         quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1
         progress(Words(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}"))
         if quiet >= effort.patience:
             break
-    return Looked(objective, pool, descents, effort.batch)
+    return Looked(objective, pool, descents, random)
 
 
 def _points(objective: Objective, chains: Sequence[Chain]) -> Array:
