@@ -63,7 +63,11 @@ def certify(
     ] = None,
     check_with: Annotated[
         str | None,
-        choice("Compare with a convex solver of others: the minimum at depth 1, else boxes of the proof.", "cvxpy"),
+        choice(
+            "Compare with a convex solver of others: the minimum at depth 1, else boxes of the proof.",
+            "cvxpy",
+            metavar="NAME",
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None, file("Keep an interrupted proof here; the same command goes on from it.")
