@@ -74,7 +74,7 @@ def train(
     hyperparameters: Hyperparameters | None = None,
     seeds: int | Sequence[int] = 10,
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[TrainingProgress] = silent,
 ) -> TrainingProgress:
     r"""Gradient descent on the problems from every seed, as far as an atlas does not hold the runs.
 

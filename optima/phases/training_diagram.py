@@ -17,7 +17,7 @@ from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
-from optima.progress import Tell, silent
+from optima.progress import Progress, Tell, silent
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors
@@ -154,7 +154,7 @@ def training_diagram(
     seed: int = 0,
     effort: str = "quick",
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[Progress] = silent,
 ) -> TrainingDiagram:
     r"""The probability that gradient descent ends at each structure, over two numbers of the model.
 
