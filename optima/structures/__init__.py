@@ -6,11 +6,10 @@ To add one, write a file with a ``Family`` in it and list the family in ``FAMILI
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from optima.model.arguments import several
-from optima.model.inputs import positive_integer, shown
+from optima.model.inputs import did_you_mean, nearest, positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,
@@ -88,7 +87,7 @@ def named(name: str, classes: int) -> Structure:
     classes = positive_integer("classes", classes, minimum=2)
     structure = find(name, classes)
     if structure is None:
-        near = " or ".join(near_names(name, [classes], among=[])) or f"a name that catalogue({classes}) lists"
+        near = nearest(name, _members([classes]), canonical) or f"a name that catalogue({classes}) lists"
         raise ValueError(f"there is no structure {shown(name)} at {classes} classes; pass {near}")
     return structure
 
@@ -148,15 +147,14 @@ def check_names(names: Sequence[str], classes: Sequence[int]) -> None:
 
 def hint(name: str, classes: Sequence[int]) -> str:
     """What to pass instead of a name that is not known: the nearest ones, or the families."""
-    near = near_names(name, classes, known_names())
-    known = [family.name for family in FAMILIES]
-    return f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
+    otherwise = f"pass some of {', '.join(family.name for family in FAMILIES)}"
+    return did_you_mean(name, _members(classes, known_names()), otherwise, canonical)
 
 
-def near_names(name: str, classes: Sequence[int], among: Sequence[str]) -> list[str]:
-    """Names like this one: of the structures at these numbers of classes, and ``among`` others."""
+def _members(classes: Sequence[int], others: Sequence[str] = ()) -> list[str]:
+    """The names of all structures at these numbers of classes, and others, in order."""
     members = {member.name for K in classes[:HINTED] for family in FAMILIES for member in family.members(K)}
-    return list(dict.fromkeys(map(canonical, get_close_matches(name, sorted({*among, *members}), n=3))))
+    return sorted({*others, *members})
 
 
 def known_names() -> list[str]:
