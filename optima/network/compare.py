@@ -101,8 +101,8 @@ def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
     counted = int(sizes[0]) if len(set(sizes.tolist())) == 1 else tuple(sizes.tolist())
     if problem.samples != 1:
         raise ValueError(
-            f"the labels have {shown(counted)} samples per class and the problem {shown(problem.samples)}; "
-            "leave the samples out, or pass class means"
+            f"the labels have {shown(counted)} samples per class and the problem {shown(problem.samples)}; leave the "
+            "samples out, or pass class means"
         )
     return replace(problem, samples=counted)
 

@@ -32,8 +32,8 @@ THIRD = 1e-8
 NESTED = 12
 # Width in log lambda below which a tie that could not be solved is the middle between two cells.
 NARROW = 0.01
-# Strips of real depth between two rows, and how often their distance is halved where the phases change or an end
-# moves this far in log lambda.
+# Strips of real depth between two rows, and how often their distance is halved where the phases change or an end moves
+# this far in log lambda.
 STRIPS, HALVINGS, FAR = 8, 4, 0.7
 # Values of lambda sampled on each.
 SAMPLED = 40
