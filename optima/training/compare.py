@@ -13,13 +13,13 @@ from optima.model import DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
 from optima.presented import drawn_by
+from optima.scales.collapse import collapse_loss
 from optima.scales.losses import structure_losses
 from optima.search.ladder import search
 from optima.training.run import Run, runs_table
 
 # Name of the least loss over all logits in a table of predictions, and of the bound for relu networks.
-GLOBAL = "global"
-COLLAPSE = "dnc"
+GLOBAL, BOUND = "global", "dnc"
 CONFIDENCE = 0.95
 
 
@@ -82,8 +82,8 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
 def _collapse_bound(problem: DeepUFM) -> dict[str, float]:
     if not problem.balanced or problem.loss != "ce":
         return {}
-    linear = replace(problem, activation="linear", width=None)
-    return {COLLAPSE: structure_losses(linear, ["simplex"])["simplex"].loss}
+    least = collapse_loss(replace(problem, activation="linear", width=None))
+    return {} if least is None else {BOUND: least}
 
 
 @dataclass(frozen=True, eq=False)
