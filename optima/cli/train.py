@@ -132,6 +132,8 @@ def _print(cell: Comparison) -> None:
         say(
             "predicted: " + ", ".join(f"{SHOWN.get(name, name)} {loss:.10g}" for name, loss in _nearby(cell).items()), 2
         )
+    for kind in {run.kind for run in cell.runs if run.kind}:
+        say(f"known by: {kind}", 2)
     say("ended at: " + _counted(cell.shares), 2)
     if polished:
         say("heading for: " + _counted(cell.polished_shares), 2)

@@ -22,6 +22,7 @@ from optima.model.content import Content
 from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
 from optima.model.key import problem_dict
 from optima.progress import Part, Tell, silent
+from optima.solution.knowledge import Knowledge
 from optima.structures.names import canonical
 from optima.training import checkpoint as stored
 from optima.training.compare import Comparison, compare
@@ -68,8 +69,8 @@ class Training(Content):
         return f"<Training {where}: {brief.counted(len(self.runs), 'run')}, {converged} converged, {diverged} diverged>"
 
     def _repr_html_(self) -> str:
-        heading = repr(self).strip("<>")
-        return html.section(heading, runs_table(self.runs), html.note("See .compare() for the predicted losses."))
+        note = html.note(f"Losses {Knowledge.DESCENT}. See .compare() for those predicted.")
+        return html.section(repr(self).strip("<>"), runs_table(self.runs), note)
 
     def plot(self, path: str | Path | None = None, effort: str = "quick") -> Any:
         """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure.
