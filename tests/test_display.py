@@ -179,7 +179,10 @@ def test_scales_of_no_problem_have_a_repr(empty):
 def test_html_is_well_formed_and_has_the_numbers(solution, training):
     rows = Tables(solution._repr_html_()).rows
     assert ["structure", solution.recognition.description] in rows
-    assert [row for row in rows if row[0] == "3" and row[2].startswith("square-antiprism")]
+    assert [row for row in rows if row[0] == "3" and row[-1].startswith("square-antiprism")]
+    facts = [row for row in rows if len(row) == 2]
+    assert " ".join(name for name, _ in facts) == "problem loss structure rank margin known by bound time"
+    assert [row for row in facts if row[1] not in str(solution)] == []
     cell = training.compare()[0]
     rows = Tables(cell._repr_html_()).rows
     assert [row for row in rows if row[:1] == ["0"] and float(row[1]) == pytest.approx(training.runs[0].loss)]
