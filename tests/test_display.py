@@ -189,6 +189,7 @@ def test_html_is_well_formed_and_has_the_numbers(solution, training):
     assert [row for row in rows if row[:1] == ["pairs"] and float(row[1]) == pytest.approx(cell.predicted["pairs"])]
     rows = Tables(training.polished()._repr_html_()).rows
     assert rows[0][-1] == "heading for"
+    assert "Losses reached by descent." in training._repr_html_()
     assert len(rows) == 1 + 3
     table = LossTable(range(4, 30), [2, 3], [1e-3, 1e-2])
     rows = Tables(table._repr_html_()).rows
