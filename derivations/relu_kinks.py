@@ -26,8 +26,8 @@ m, nu, b, eps = sp.symbols("m nu b epsilon", real=True)
 # ## 1. One pre-activation
 # **Proof.** Take $m$ as a coordinate; the others are free, so that their part of $\nabla_xf$ vanishes, which is the
 # equation along the kink. Along $m$ the smooth part has the slope $-\nu$ (the equation defines $\nu$), and relu adds
-# $b$ to the right. The one-sided derivatives are $-\nu+b$ to the right and $-\nu$ to the left; $F$ has no descent exactly
-# if the first is nonnegative and the second nonpositive.
+# $b$ to the right. The one-sided derivatives are $-\nu+b$ to the right and $-\nu$ to the left; $F$ has no descent
+# exactly if the first is nonnegative and the second nonpositive.
 
 
 # %%

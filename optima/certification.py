@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
-from optima.progress import Tell, silent
+from optima.progress import Tell, Words, silent
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
@@ -19,7 +18,7 @@ from optima.proofs.networks import network_certificate
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
 from optima.relu.solve import search_networks
 from optima.search.ladder import search
-from optima.search.sweep import Progress, search_all
+from optima.search.sweep import search_all
 from optima.solution import Solution
 
 
@@ -30,7 +29,7 @@ def solve(
     effort: str = "normal",
     starts: Sequence[Array] = (),
     ranks: Sequence[int] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Tell[Words] | None = None,
     many: bool = False,
 ) -> Solution:
     r"""Best minimum known of the model, over logits or relu networks of every rank, with a lower bound.
@@ -62,8 +61,8 @@ def solve(
     :mod:`optima.limits`. Source: theory of the ladder of ranks; garrod2025; sukenik2024.
     """
     if problem.nonlinear:
-        return _network(problem, seed, effort, starts, ranks, progress)
-    solution = search(problem, seed, effort, starts, ranks, progress, many)
+        return _network(problem, seed, effort, starts, ranks, progress or silent)
+    solution = search(problem, seed, effort, starts, ranks, progress or silent, many)
     return replace(solution, proof=cheap_certificate(problem, solution.means))
 
 
@@ -73,11 +72,11 @@ def _network(
     effort: str,
     starts: Sequence[Array],
     ranks: Sequence[int] | None,
-    progress: Callable[[str], None] | None,
+    progress: Tell[Words],
 ) -> Solution:
     if len(starts) or ranks is not None:
         raise ValueError("logits do not tell a relu network: starts and ranks are for linear models; leave them out")
-    solution = search_networks(problem, seed, effort, progress=cast(Tell, progress or silent))
+    solution = search_networks(problem, seed, effort, progress=progress)
     assert solution.network is not None
     return replace(solution, proof=network_certificate(solution.network))
 
@@ -86,7 +85,7 @@ def sweep(
     problems: DeepUFM | Iterable[DeepUFM],
     seed: int = 0,
     effort: str = "normal",
-    progress: Progress | None = None,
+    progress: Tell[Words] | None = None,
     workers: int = 1,
 ) -> list[Solution]:
     r"""Best minima known of many problems, in their order: :func:`solve`, with cells that help each other.
@@ -112,7 +111,7 @@ def sweep(
     Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
     RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
     """
-    found = search_all(problems, seed, effort, progress, workers)
+    found = search_all(problems, seed, effort, progress or silent, workers)
     return [replace(each, proof=instant_certificate(each.problem, each.means)) for each in found]
 
 
@@ -123,7 +122,7 @@ def certify(
     minutes: float | None = None,
     memory: float = 4.0,
     checkpoint: str | Path | None = None,
-    progress: Callable[[BranchAndBound], None] | None = None,
+    progress: Tell[BranchAndBound] | None = None,
     intervals: bool = False,
     boxes: int | None = None,
 ) -> Solution:
@@ -146,7 +145,8 @@ def certify(
         File in which an interrupted proof is kept (also on Ctrl-C), and from which the same call goes on, to the same
         end: the budget counts the work of all calls.
     progress
-        Called with the running search: its ``bound``, ``target``, ``size`` (boxes) and ``seconds``.
+        Called with the running search: words by ``str``, ``fraction`` of the budget, ``bound``, ``target``, ``size``
+        (boxes) and ``seconds``.
     intervals
         Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
@@ -160,11 +160,10 @@ def certify(
     path = None if checkpoint is None else Path(checkpoint)
     check_output(path, force=True)
     if not isinstance(problem, Solution) and problem.nonlinear:
-        return _network(problem, 0, "normal", (), None, None)
+        return _network(problem, 0, "normal", (), None, silent)
     solution = problem if isinstance(problem, Solution) else search(problem)
     if solution.network is not None:
         return replace(solution, proof=network_certificate(solution.network))
-    tell = progress or (lambda search: None)
     most_classes = MOST_IN_BALLS if intervals else max(PARTS)
-    proof = prove(solution.problem, solution.means, gap, budget, path, tell, most_classes)
+    proof = prove(solution.problem, solution.means, gap, budget, path, progress or silent, most_classes)
     return replace(solution, proof=proof)

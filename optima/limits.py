@@ -49,8 +49,8 @@ def check_searchable(problem: DeepUFM) -> None:
     felt = reduction.strength * float(problem.class_sizes.max()) ** (reduction.exponent / 2)
     if not (reduction.reg >= LEAST_REG and felt <= MOST_REG):
         raise ValueError(
-            f"the regularisation {reduction.reg:.3g} is beyond the range of the search; pass one from {LEAST_REG:g} "
-            f"to {MOST_REG:g}, less in proportion to (L + 1) / 2 and the samples to the power 1 / (L + 1)"
+            f"the regularisation {reduction.reg:.3g} is beyond the range of the search; pass one from {LEAST_REG:g} to "
+            f"{MOST_REG:g}, less in proportion to (L + 1) / 2 and the samples to the power 1 / (L + 1)"
         )
 
 

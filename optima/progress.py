@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 
 class Progress(Protocol):
@@ -14,7 +14,9 @@ class Progress(Protocol):
         """The part that is done, from 0 to 1."""
 
 
-Tell = Callable[[Progress], None]
+Told = TypeVar("Told", bound=Progress)
+# Whom a computation tells, by what it tells.
+Tell = Callable[[Told], None]
 
 
 def silent(now: Progress) -> None:

@@ -179,13 +179,17 @@ def test_scales_of_no_problem_have_a_repr(empty):
 def test_html_is_well_formed_and_has_the_numbers(solution, training):
     rows = Tables(solution._repr_html_()).rows
     assert ["structure", solution.recognition.description] in rows
-    assert [row for row in rows if row[0] == "3" and row[2].startswith("square-antiprism")]
+    assert [row for row in rows if row[0] == "3" and row[-1].startswith("square-antiprism")]
+    facts = [row for row in rows if len(row) == 2]
+    assert " ".join(name for name, _ in facts) == "problem loss structure rank margin known by bound time"
+    assert [row for row in facts if row[1] not in str(solution)] == []
     cell = training.compare()[0]
     rows = Tables(cell._repr_html_()).rows
     assert [row for row in rows if row[:1] == ["0"] and float(row[1]) == pytest.approx(training.runs[0].loss)]
     assert [row for row in rows if row[:1] == ["pairs"] and float(row[1]) == pytest.approx(cell.predicted["pairs"])]
     rows = Tables(training.polished()._repr_html_()).rows
     assert rows[0][-1] == "heading for"
+    assert "Losses reached by descent." in training._repr_html_()
     assert len(rows) == 1 + 3
     table = LossTable(range(4, 30), [2, 3], [1e-3, 1e-2])
     rows = Tables(table._repr_html_()).rows

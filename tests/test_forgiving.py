@@ -20,6 +20,7 @@ from optima import (
     train,
     zero_threshold,
 )
+from optima.model.inputs import did_you_mean
 from optima.training import predict
 
 PROBLEM = DeepUFM(4, 2, 1e-2)
@@ -160,3 +161,12 @@ def test_every_function_that_takes_a_problem_takes_its_numbers():
     takers = {getattr(optima, name) for name in optima.__all__}
     first = {f for f in takers if inspect.isfunction(f) and "problem" in list(inspect.signature(f).parameters)[:1]}
     assert first <= set(TAKING)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_or_with_what_to_pass():
+    assert did_you_mean("wnner", ["winner", "loss"], "pass one") == "did you mean winner?"
+    assert (
+        did_you_mean("ettf", ["etf", "et"], "pass one", {"etf": "simplex", "et": "simplex"}.get)
+        == "did you mean simplex?"
+    )
+    assert did_you_mean("qqqq", ["winner"], "pass one") == "pass one"

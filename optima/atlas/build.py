@@ -66,7 +66,7 @@ def build(
     certify: bool = False,
     again: bool = False,
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[BuildProgress] = silent,
 ) -> BuildProgress:
     r"""Solve the problems that an atlas lacks, and keep the better minimum of each.
 

@@ -36,8 +36,8 @@ def imbalanced(classes: int, samples: int, ratio: float, kind: str = "long-taile
     R = positive_number("imbalance", ratio)
     if not 1 <= R <= n:
         raise ValueError(
-            f"the imbalance ratio is {R:g} but the largest class has {n} samples; pass a ratio from 1 to {n}, "
-            "or more samples"
+            f"the imbalance ratio is {R:g} but the largest class has {n} samples; pass a ratio from 1 to {n}, or more "
+            "samples"
         )
     k = np.arange(K)
     powers = k / (K - 1) if kind == "long-tailed" else (k >= K // 2).astype(float)

@@ -192,8 +192,8 @@ class Store:
                 raise ValueError(f"{self.path} is being written by another process; try again when it ends") from None
             if code in UNWRITABLE and self._log_size():
                 raise ValueError(
-                    f"{self.path} has changes in {self._log.name} that are read only where files can be written; "
-                    "pass a copy of both in a folder you may write to"
+                    f"{self.path} has changes in {self._log.name} that are read only where files can be written; pass "
+                    "a copy of both in a folder you may write to"
                 ) from None
             if code in UNWRITABLE:
                 raise ValueError(f"{self.path} cannot be opened; pass a file in a folder you may write to") from None
@@ -346,8 +346,8 @@ class Store:
         ).fetchone()
         if row is not None and row[0] < row[1] - CONTRADICTION * abs(row[1]):
             raise ValueError(
-                f"the loss {row[0]:.12g} of {problem} lies under the proved bound {row[1]:.12g}; "
-                "pass a solution and a certificate that agree"
+                f"the loss {row[0]:.12g} of {problem} lies under the proved bound {row[1]:.12g}; pass a solution and a "
+                "certificate that agree"
             )
 
     def get(self, problem: DeepUFM) -> Record | None:

@@ -18,8 +18,8 @@ from optima.training.initial import Initialisation
 from optima.workers.executors import Executors, processes
 from optima.workers.work import work
 
-# Numbers in the factors of the runs of a job: as many as the trainer works on at a time, so that a batch is full and
-# a kill loses little.
+# Numbers in the factors of the runs of a job: as many as the trainer works on at a time, so that a batch is full and a
+# kill loses little.
 BATCH = 2**17
 
 
@@ -74,7 +74,7 @@ def train(
     hyperparameters: Hyperparameters | None = None,
     seeds: int | Sequence[int] = 10,
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[TrainingProgress] = silent,
 ) -> TrainingProgress:
     r"""Gradient descent on the problems from every seed, as far as an atlas does not hold the runs.
 

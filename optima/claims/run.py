@@ -65,7 +65,7 @@ class Outcome:
 
 
 def run(
-    claim: Claim, axes: Axes = NOTHING, deep: bool = False, control: bool = True, progress: Tell = silent
+    claim: Claim, axes: Axes = NOTHING, deep: bool = False, control: bool = True, progress: Tell[Words] = silent
 ) -> Outcome:
     """Check one claim on its axes, with those given in ``axes`` instead of its own, and then its control.
 
@@ -87,7 +87,7 @@ def run(
 
 
 def run_all(
-    claims: Iterable[Claim], axes: Axes = NOTHING, deep: bool = False, progress: Tell = silent
+    claims: Iterable[Claim], axes: Axes = NOTHING, deep: bool = False, progress: Tell[Words] = silent
 ) -> Iterator[Outcome]:
     """:func:`run` for several claims, one after another."""
     for claim in claims:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import runpy
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from optima.claims.claim import REGISTRY, Axes, Claim
 from optima.claims.run import read_counterexample
-from optima.model.inputs import shown
+from optima.model.inputs import did_you_mean, shown
 
 
 def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Axes]:
@@ -71,8 +70,8 @@ def _of_target(target: str) -> list[Claim]:
     found = found or _by_last_part(target)
     if not found:
         groups = {name.partition(".")[0] for name in REGISTRY}
-        near = get_close_matches(target, [*REGISTRY, *groups, *map(_last_part, REGISTRY)], n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "pass a name from optima check --list"
+        known = [*REGISTRY, *groups, *map(_last_part, REGISTRY)]
+        hint = did_you_mean(target, known, "pass a name from optima check --list")
         raise ValueError(f"there is no claim {target!r}; {hint}")
     return found
 

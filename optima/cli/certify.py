@@ -15,7 +15,6 @@ from optima.cli import options, parse
 from optima.cli.declared import choice, file, integer, number, typed
 from optima.cli.terminal import bar, from_checkpoint, resumable, say
 from optima.cli.terminal import width as screen_width
-from optima.progress import Part
 
 if TYPE_CHECKING:
     from optima.checker import Verification
@@ -79,10 +78,9 @@ def certify(
     """Lower bound of the global minimum, as close to the best one known as the boxes allow."""
     from optima.certification import certify as prove
     from optima.certification import solve
-    from optima.proofs.branch_and_bound import BranchAndBound
     from optima.proofs.budget import budget_of
     from optima.proofs.convex.comparison import check_comparable, compare
-    from optima.proofs.gap import gap_of_search, relative_gap
+    from optima.proofs.gap import gap_of_search
     from optima.proofs.invariant.certificate import certify_invariant
     from optima.report.solution import solution_text
     from optima.search.ladder import search
@@ -100,11 +98,10 @@ def certify(
         for name in (name for name, given in unused.items() if given):
             raise ValueError(f"--{name} is not used with --invariant; leave it out")
         with bar("certifying", known=False) as tell:
-            said = lambda at: tell(f"bound {at.bound:.8g}, best {at.best:.8g}, {at.size} boxes")
-            found = certify_invariant(model, invariant, gap, minutes, seed, said, boxes)
+            found = certify_invariant(model, invariant, gap, minutes, seed, tell, boxes)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
-    budget = budget_of(boxes, memory, minutes)
+    budget_of(boxes, memory, minutes)
     if model.nonlinear:
         for name, given in {"check-with": check_with, "checkpoint": checkpoint, "minutes": minutes}.items():
             if given is not None:
@@ -121,14 +118,7 @@ def certify(
         solution = search(model, seed, effort, progress=tell)
     way_on = from_checkpoint(checkpoint)
     with resumable(way_on), bar("certifying") as tell:
-
-        def show(search: BranchAndBound) -> None:
-            rate = search.size / max(search.seconds, 1e-9)
-            reached = relative_gap(search.bound, solution.loss)
-            words = f"bound {search.bound:.8g}, gap {reached:.1e}, {search.size} boxes, {rate:.0f}/s"
-            tell(Part(min(budget.spent(search), 1.0), 1.0, words))
-
-        solution = prove(solution, gap, minutes, memory, checkpoint, show, intervals, boxes)
+        solution = prove(solution, gap, minutes, memory, checkpoint, tell, intervals, boxes)
     compared = None
     if check_with is not None:
         with bar("comparing", known=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -11,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from optima.cli.declared import as_command
 from optima.cli.help import show_help
 from optima.cli.spelling import other_spellings
-from optima.model.inputs import shown
+from optima.model.inputs import did_you_mean, shown
 
 
 class Command(TyperCommand):
@@ -41,8 +40,7 @@ class Group(TyperGroup):
         name, known = args[0], self.list_commands(ctx)
         if name in known or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        near = get_close_matches(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(known)}"
+        hint = did_you_mean(name, known, f"pass one of {', '.join(known)}")
         raise ValueError(f"{ctx.command_path} has no command {shown(name)}; {hint}")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

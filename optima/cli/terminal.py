@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
+from rich import progress as rich
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from optima.progress import silent
+from optima.progress import Progress, Tell, silent
 from optima.report.screen import Column, hidden_words, layout, paragraph
 
-# Takes a progress, or words of those who know of no part.
-Tell = Callable[[Any], None]
 # Narrower terminals are taken to be this wide.
 NARROWEST = 20
 # Wider than any line.
@@ -62,26 +60,26 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = 
 
 
 @contextmanager
-def bar(what: str, known: bool = True, otherwise: Tell = silent) -> Iterator[Tell]:
+def bar(what: str, known: bool = True, otherwise: Tell[Any] = silent) -> Iterator[Tell[Progress]]:
     """A bar on standard error where that is a terminal, gone at the end; the function that is told of the progress.
 
     Without a bar where no part of the whole is ever ``known``. Without a terminal ``otherwise`` is told.
     """
-    parts = (BarColumn(), TextColumn("{task.percentage:.0f} %")) if known else ()
-    shown = Progress(
-        TextColumn(what),
+    parts = (rich.BarColumn(), rich.TextColumn("{task.percentage:.0f} %")) if known else ()
+    shown = rich.Progress(
+        rich.TextColumn(what),
         *parts,
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeElapsedColumn(),
-        *((TimeRemainingColumn(),) if known else ()),
+        rich.TextColumn("{task.fields[note]}", markup=False),
+        rich.TimeElapsedColumn(),
+        *((rich.TimeRemainingColumn(),) if known else ()),
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     )
     task = shown.add_task(what, total=1.0 if known else None, note="")
 
-    def tell(now: Any) -> None:
-        shown.update(task, completed=getattr(now, "fraction", None), note=str(now))
+    def tell(now: Progress) -> None:
+        shown.update(task, completed=now.fraction, note=str(now))
         if not sys.stderr.isatty():
             otherwise(now)
 

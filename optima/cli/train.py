@@ -14,7 +14,6 @@ from optima.cli.declared import file, integer, integers, numbers, word
 from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
-from optima.progress import Part
 from optima.report.screen import columns_of
 from optima.report.words import problem_words
 
@@ -81,11 +80,11 @@ def train(
             device=device,
             threads=threads,
             checkpoint=checkpoint,
-            progress=lambda now: tell(Part(now.done, now.total, f"loss {now.loss:.6g}")),
+            progress=tell,
         )
     if runs.polish:
         with resumable(way_on), bar("polishing") as tell:
-            training = training.polished(lambda done, total: tell(Part(done, total)))
+            training = training.polished(tell)
     compared = training.compare(effort)
     _draw(compared, pictures)
     if as_json:
@@ -133,6 +132,8 @@ def _print(cell: Comparison) -> None:
         say(
             "predicted: " + ", ".join(f"{SHOWN.get(name, name)} {loss:.10g}" for name, loss in _nearby(cell).items()), 2
         )
+    for kind in {run.kind for run in cell.runs if run.kind}:
+        say(f"known by: {kind}", 2)
     say("ended at: " + _counted(cell.shares), 2)
     if polished:
         say("heading for: " + _counted(cell.polished_shares), 2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -63,6 +64,17 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise a ValueError that lists the allowed values unless ``value`` is one of them."""
     if not (isinstance(value, str) and value in allowed):
         raise ValueError(f"{name} is {shown(value)}; pass one of {', '.join(map(repr, allowed))}")
+
+
+def nearest(name: str, known: Sequence[str], canonical: Callable[[str], str] = str) -> str:
+    """The known names most like this one, as ``canonical`` has them: ``a or b``, or nothing."""
+    return " or ".join(dict.fromkeys(map(canonical, get_close_matches(name, known))))
+
+
+def did_you_mean(name: str, known: Sequence[str], otherwise: str, canonical: Callable[[str], str] = str) -> str:
+    """What a message says of an unknown name: the nearest ones, or ``otherwise``."""
+    near = nearest(name, known, canonical)
+    return f"did you mean {near}?" if near else otherwise
 
 
 def shown(value: object) -> str:

@@ -100,8 +100,8 @@ class DeepUFM:
         regs = tuple(positive_number("reg", value, zero=True) for value in self.reg)  # type: ignore[union-attr]
         if len(regs) != self.depth + 1:
             raise ValueError(
-                f"reg has {len(regs)} values but depth {self.depth} has {self.depth + 1} factors; "
-                f"pass one number, or {self.depth + 1} numbers in the order W_1, ..., W_L, H"
+                f"reg has {len(regs)} values but depth {self.depth} has {self.depth + 1} factors; pass one number, or "
+                f"{self.depth + 1} numbers in the order W_1, ..., W_L, H"
             )
         return regs
 
@@ -111,8 +111,8 @@ class DeepUFM:
         sizes = tuple(positive_integer("samples", value) for value in self.samples)  # type: ignore[union-attr]
         if len(sizes) != self.classes:
             raise ValueError(
-                f"samples has {len(sizes)} class sizes but there are {self.classes} classes; "
-                f"pass one number, or {self.classes} numbers"
+                f"samples has {len(sizes)} class sizes but there are {self.classes} classes; pass one number, or "
+                f"{self.classes} numbers"
             )
         return sizes[0] if len(set(sizes)) == 1 else sizes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from optima.model.inputs import shown
 from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
 from optima.network.layout import Labels, Layout, laid_out
+from optima.progress import Tell, Words
 from optima.reduction import Reduction, center
 from optima.scales.collapse import COLLAPSE, collapse_loss
 from optima.structures.recognition import recognise
@@ -28,7 +28,7 @@ def compare(
     weights: Any = None,
     transpose: bool | None = None,
     effort: str = "normal",
-    progress: Callable[[str], None] | None = None,
+    progress: Tell[Words] | None = None,
 ) -> Comparison:
     r"""Where a network stands among the minima of its problem.
 
@@ -101,8 +101,8 @@ def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
     counted = int(sizes[0]) if len(set(sizes.tolist())) == 1 else tuple(sizes.tolist())
     if problem.samples != 1:
         raise ValueError(
-            f"the labels have {shown(counted)} samples per class and the problem {shown(problem.samples)}; "
-            "leave the samples out, or pass class means"
+            f"the labels have {shown(counted)} samples per class and the problem {shown(problem.samples)}; leave the "
+            "samples out, or pass class means"
         )
     return replace(problem, samples=counted)
 

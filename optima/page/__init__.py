@@ -85,6 +85,7 @@ def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
         "named": _short(record.named, 12) if math.isfinite(record.named) else None,
         "collapse": None if price.collapse is None else _short(price.collapse, 12),
         "ladder": [[rank, said[name], _short(loss, 6)] for rank, name, loss in price.rungs],
+        "kind": said[str(record.kind)],
         "known": said[record.known_by],
         "spectrum": [[_short(value, 6), count] for value, count in spectrum],
         # One factor stands for two that are the same.

@@ -77,6 +77,7 @@ const COLUMNS = {
   best_named_loss: (cell) => cell.named,
   neural_collapse_loss: (cell) => cell.collapse,
   lower_bound: (cell) => cell.lower,
+  kind: (cell) => atlas.said[cell.kind],
   known_by: (cell) => atlas.said[cell.known],
 };
 

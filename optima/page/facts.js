@@ -32,7 +32,7 @@ function numbers(cell) {
     ["lower bound", cell.lower === null ? "not computed" : `${cell.lower && cell.lower.toPrecision(10)} (${atlas.said[cell.proof]})`],
     ["singular values", cell.spectrum.map(([value, count]) => `${value} × ${count}`).join(", ") || "none"],
     ["recognised as", structureOf(cell)],
-    ["known by", atlas.said[cell.known]],
+    ["known by", `${atlas.said[cell.kind]}; ${atlas.said[cell.known]}`],
   ];
   const below = cell.named === null ? 0 : 1 - cell.loss / cell.named;
   if (below > 1e-9) rows.splice(2, 0, ["best named structure", `${cell.named.toPrecision(12)} (${percent(cell.named / cell.loss - 1)} above the loss)`]);

@@ -20,7 +20,7 @@ from optima.model import DeepUFM
 from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
-from optima.progress import Tell, Words, silent
+from optima.progress import Progress, Tell, Words, silent
 from optima.reduction import Reduction
 from optima.search.ladder import search
 from optima.workers.executors import Executors
@@ -32,8 +32,8 @@ THIRD = 1e-8
 NESTED = 12
 # Width in log lambda below which a tie that could not be solved is the middle between two cells.
 NARROW = 0.01
-# Strips of real depth between two rows, and how often their distance is halved where the phases change or an end
-# moves this far in log lambda.
+# Strips of real depth between two rows, and how often their distance is halved where the phases change or an end moves
+# this far in log lambda.
 STRIPS, HALVINGS, FAR = 8, 4, 0.7
 # Values of lambda sampled on each.
 SAMPLED = 40
@@ -141,7 +141,7 @@ def phase_diagram(
     effort: str = "normal",
     certify: bool = True,
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[Progress] = silent,
 ) -> Diagram:
     r"""The global structure over two numbers of the model, with the boundaries solved.
 
@@ -253,7 +253,9 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
     return [Phase(row, low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
-def _with_real_depths(strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Tell) -> list[list[Phase]]:
+def _with_real_depths(
+    strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Tell[Words]
+) -> list[list[Phase]]:
     """The strips, with those of real depths between neighbouring integers."""
     out = [strips[0]]
     for low, high in pairwise(strips):

@@ -17,7 +17,8 @@ from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
-from optima.progress import Tell, silent
+from optima.progress import Progress, Tell, silent
+from optima.scales.collapse import COLLAPSE
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors
@@ -26,7 +27,6 @@ from optima.workers.executors import Executors
 GLOBAL = "global"
 # Relative distance from the global minimum within which a run has reached it.
 REACHED = 1e-6
-COLLAPSE = "simplex"
 # The two counts of a table: by the structure where descent stopped, and by that of the critical point beyond.
 COUNTED = {False: "where descent ended", True: "where it was heading for"}
 
@@ -112,9 +112,9 @@ class TrainingDiagram:
 
     @property
     def telling(self) -> str:
-        """The simplex, that is deep neural collapse, where any run ends there; else the most frequent end."""
-        ends = self.structures(self.polished)
-        return COLLAPSE if COLLAPSE in ends else ends[0]
+        """Deep neural collapse where any run ends there; else the most frequent end."""
+        ends, collapse = self.structures(self.polished), COLLAPSE[self.flat[0].problem.loss]
+        return collapse if collapse in ends else ends[0]
 
     def table(self) -> list[dict[str, Any]]:
         """How many runs of each cell end at each structure, with 95 % Wilson intervals, for a file of data."""
@@ -154,7 +154,7 @@ def training_diagram(
     seed: int = 0,
     effort: str = "quick",
     executors: Executors | None = None,
-    progress: Tell = silent,
+    progress: Tell[Progress] = silent,
 ) -> TrainingDiagram:
     r"""The probability that gradient descent ends at each structure, over two numbers of the model.
 

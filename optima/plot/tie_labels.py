@@ -23,8 +23,8 @@ BOX = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", 
 PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.12, 0.88)
 # Share of the length of a label by which the boundary may bend away from it.
 BEND = 0.04
-# Heights of a line of text by which a label is moved off its boundary, and how long the boundary must be, in lengths
-# of the label: one that is covered is still to be seen at both ends.
+# Heights of a line of text by which a label is moved off its boundary, and how long the boundary must be, in lengths of
+# the label: one that is covered is still to be seen at both ends.
 SHIFTS = ((0.0, 1.4), (0.85, 1.0), (-0.85, 1.0))
 # Half the height of a label in lines of text.
 TALL = 0.7

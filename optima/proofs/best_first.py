@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.model.rows import Rows
+from optima.progress import Tell, silent
 from optima.proofs.tree import Tree
 
 # Boxes bounded together.
@@ -39,6 +39,8 @@ class BestFirst(ABC):
     open: OpenBoxes
     tree: Tree
     seconds = 0.0
+    # The work allowed.
+    most, longest = np.inf, np.inf
 
     @property
     def bound(self) -> float:
@@ -55,6 +57,11 @@ class BestFirst(ABC):
         """Boxes of the tree, split ones and those closed unbounded included: the work done."""
         return len(self.tree)
 
+    @property
+    def fraction(self) -> float | None:
+        """The part of the work allowed that is done; None where nothing limits it."""
+        return min(1.0, max(self.size / self.most, self.seconds / self.longest)) or None
+
     @abstractmethod
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         """Put the halves of some of the open boxes in their place."""
@@ -63,13 +70,14 @@ class BestFirst(ABC):
         self,
         most_boxes: float = np.inf,
         seconds: float = np.inf,
-        progress: Callable[[Self], None] = lambda search: None,
+        progress: Tell[Self] = silent,
     ) -> None:
         """Split boxes until the target is proved, or those of an earlier run included there are ``most_boxes``.
 
         ``seconds`` of work, likewise in all, end it on request only: what is reached in them depends on the machine.
         """
         start = time.perf_counter() - self.seconds
+        self.most, self.longest = most_boxes, seconds
         while not self.done and self.size < most_boxes and self.seconds < seconds:
             size, before = self.size, self.open
             try:

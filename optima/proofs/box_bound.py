@@ -24,8 +24,8 @@ import numpy as np
 from optima.model import Array
 from optima.model.rows import Rows
 
-# A norm that counts with weight w is softened by w^-UNEVEN. At 0 the ascents on narrow caps come to rest too early;
-# at 1 the norms are lost in their softening, and no split of a cap promises anything.
+# A norm that counts with weight w is softened by w^-UNEVEN. At 0 the ascents on narrow caps come to rest too early; at
+# 1 the norms are lost in their softening, and no split of a cap promises anything.
 UNEVEN = 0.5
 # Angles count as at least so much there.
 NARROW = 1e-9

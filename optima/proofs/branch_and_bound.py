@@ -16,6 +16,7 @@ from optima.proofs.best_first import BestFirst, OpenBoxes
 from optima.proofs.box_bound import BoxBound, Softened
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.dual import FitDual, newton_step
+from optima.proofs.gap import relative_gap
 from optima.proofs.tree import Tree
 
 # Newton steps on E for a box at each hardness, from the E of its parent; the first box gets more.
@@ -68,13 +69,14 @@ class BranchAndBound(BestFirst):
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
-    reaches the target; otherwise it is split in the middle of the coordinate that promises most.
+    reaches the target; otherwise it is split in the middle of the coordinate that promises most. ``best`` is the loss
+    with which the bound is compared in words.
     """
 
     open: Open
 
     def __init__(self, boxes: MatrixBoxes, dual: FitDual, target: float) -> None:
-        self.boxes, self.dual, self.target = boxes, dual, target
+        self.boxes, self.dual, self.target, self.best = boxes, dual, target, target
         low, high = (corner[None] for corner in boxes.root())
         C, m = dual.rival.shape[0], dual.rival.shape[2]
         # Of each node its D, nan where it was closed without one.
@@ -82,6 +84,10 @@ class BranchAndBound(BestFirst):
         node, bound = np.zeros(1, dtype=np.int64), np.full(1, -np.inf)
         self.open = Open(node, low, high, bound, np.eye(m)[None], np.zeros((1, C, m)), node)
         self.open = self._bounded(self.open, FIRST)
+
+    def __str__(self) -> str:
+        gap, rate = relative_gap(self.bound, self.best), self.size / max(self.seconds, 1e-9)
+        return f"bound {self.bound:.8g}, gap {gap:.1e}, {self.size} boxes, {rate:.0f}/s"
 
     def _split(self, chosen: NDArray[np.bool_]) -> None:
         parent = self.open.take(chosen)

@@ -43,10 +43,6 @@ class Budget:
             left = replace(left, boxes=left.boxes - search.size, seconds=left.seconds - search.seconds)
         return left
 
-    def spent(self, search: BestFirst) -> float:
-        """Part of it that a search has used, 1 or more at its end."""
-        return max(search.size / self.most, search.seconds / self.seconds)
-
     def ended(self, search: BestFirst) -> str:
         """Why a search ended, in words."""
         if search.done:

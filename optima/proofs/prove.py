@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from optima.files import is_special, remove
 from optima.model import Array, DeepUFM
+from optima.progress import Tell, silent
 from optima.proofs.arithmetic import proving
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import CHEAP_BOXES, Budget
@@ -35,8 +35,6 @@ CHEAP_GAP = 1e-3
 WEAKEST, LEAST_LOSS = 1e-40, 1e-290
 # Seconds between two copies of a search in its checkpoint.
 SAVE_EVERY = 30.0
-
-Progress = Callable[[BranchAndBound], None]
 
 FLOATING = "in floating point, with a relative rounding of about 1e-12"
 
@@ -62,7 +60,7 @@ def prove(
     gap: float = 1e-6,
     budget: Budget | None = None,
     checkpoint: Path | None = None,
-    progress: Progress = lambda search: None,
+    progress: Tell[BranchAndBound] = silent,
     most_classes: int = 4,
 ) -> Certificate:
     r"""Lower bound of the minimum, as close to the loss of ``means`` as its budget allows.
@@ -125,7 +123,7 @@ class Claims:
         return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
 
     def of_all_methods(
-        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Progress, most_classes: int
+        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[BranchAndBound], most_classes: int
     ) -> list[Certificate]:
         """Lower bounds by all methods that apply, the one that gets the most work last."""
         problem = self.problem
@@ -210,13 +208,14 @@ class Claims:
         gap: float,
         budget: Budget,
         checkpoint: Path | None,
-        progress: Progress,
+        progress: Tell[BranchAndBound],
         chosen: NDArray[np.int64] | None = None,
     ) -> tuple[Certificate, BranchAndBound]:
         """The bound of a search of the problem, of means over it, or of its ``chosen`` classes; and the search."""
         whole = form.classes == self.problem.classes
         known = min(self.upper, form.zero_fit if whole else upper_bound(form))
         search = search_of(form, known, gap_of_search(gap), self.means if whole else None)
+        search.best = self.upper
         if checkpoint is None:
             _run(search, budget, progress)
         else:
@@ -256,7 +255,7 @@ class Claims:
         return lowered if lowered.verify() else self.trivial()
 
 
-def _run(search: BranchAndBound, budget: Budget, progress: Progress) -> None:
+def _run(search: BranchAndBound, budget: Budget, progress: Tell[BranchAndBound]) -> None:
     """Split boxes within the budget; where matrices are singular to rounding the bound so far stays."""
     with suppress(np.linalg.LinAlgError):
         search.run(budget.most, budget.seconds, progress)
@@ -265,7 +264,7 @@ def _run(search: BranchAndBound, budget: Budget, progress: Progress) -> None:
 def _run_kept(
     search: BranchAndBound,
     budget: Budget,
-    progress: Progress,
+    progress: Tell[BranchAndBound],
     checkpoint: Path,
     about: str,
 ) -> None:

@@ -77,7 +77,7 @@ def look(
     seed: int,
     effort: Effort,
     chains: Sequence[Chain] = (),
-    progress: Tell = silent,
+    progress: Tell[Words] = silent,
 ) -> Looked:
     """The minima met by descents from named networks, neighbouring problems, random starts, and hops from the best."""
     objective = Objective(problem, widths(problem))

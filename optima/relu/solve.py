@@ -10,7 +10,7 @@ from optima.limits import check_networks
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.inputs import one_of, positive_integer
-from optima.progress import Tell, silent
+from optima.progress import Tell, Words, silent
 from optima.reduction import geometric_mean
 from optima.relu.finish import Finished, finish, finish_network, zero_network
 from optima.relu.names import recognise_network
@@ -34,7 +34,7 @@ def search_networks(
     seed: int = 0,
     effort: str = "normal",
     starts: Sequence[ClassNetwork] = (),
-    progress: Tell = silent,
+    progress: Tell[Words] = silent,
 ) -> Solution:
     r"""Best relu network known, over networks of every rank.
 

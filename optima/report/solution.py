@@ -174,29 +174,12 @@ def _absent(solution: Solution, rungs: list[Rung]) -> list[int]:
 
 
 def solution_html(solution: Solution) -> str:
-    """What a notebook shows."""
-    spectrum = ", ".join(f"{value:.6g} x{count}" for value, count in grouped(solution.singular_values)) or "none"
+    """What a notebook shows: the same facts."""
     rungs = [rung for rung in solution.ladder if rung.minima]
-    heads = ("rank", "best loss", "structure", "curvature", "minima", "starts")
+    heads = [column.head for column in LADDER]
     return html.section(
-        f"{solution.recognition.label}, loss {solution.loss:.9g} ({solution.problem.summary})",
-        html.facts(
-            [
-                ("structure", solution.recognition.description),
-                ("loss", f"fit {solution.fit:.6g} + penalty {solution.penalty:.6g}"),
-                ("rank", f"{solution.rank}, singular values of Z: {spectrum}"),
-                *_layers(solution),
-                ("margin", f"{solution.margin:.6g}"),
-                ("known by", solution.known_by),
-                ("bound", _bound(solution)),
-                ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
-            ]
-        ),
-        html.table(heads, [_rung_cells(rung) for rung in rungs[: html.ROWS]]) if rungs else "",
+        f"{solution.recognition.label}, loss {solution.loss:.12g} ({solution.problem.summary})",
+        html.facts(_details(solution)),
+        html.table(heads, [_rung(rung) for rung in rungs[: html.ROWS]]) if rungs else "",
         html.more(len(rungs) - html.ROWS, "ranks", ".ladder"),
     )
-
-
-def _rung_cells(rung: Rung) -> tuple[str, ...]:
-    best = rung.minima[0]
-    return str(rung.rank), f"{best.loss:.9g}", best.structure, best.verdict, str(len(rung.minima)), str(rung.starts)

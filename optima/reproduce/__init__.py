@@ -5,9 +5,7 @@ To add one, write a file with a ``Reproduction`` in it and list it here.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
-from optima.model.inputs import shown
+from optima.model.inputs import did_you_mean, shown
 from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6
 from optima.reproduce.figure import Reproduction, reproduce
 
@@ -22,7 +20,7 @@ def find(name: str) -> Reproduction:
     """The reproduction of that name, or of its last part (``fig1``) where one has it. Raises ValueError otherwise."""
     found = [figure for full, figure in FIGURES.items() if name == full or full.endswith(f".{name}")]
     if len(found) != 1:
-        near = get_close_matches(name, [*FIGURES, *(full.partition(".")[2] for full in FIGURES)])
-        hint = f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(FIGURES)}"
+        known = [*FIGURES, *(full.partition(".")[2] for full in FIGURES)]
+        hint = did_you_mean(name, known, f"pass one of {', '.join(FIGURES)}")
         raise ValueError(f"there is {'no' if not found else 'more than one'} figure {shown(name)}; {hint}")
     return found[0]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Picture
 from optima.files import remove
 from optima.model import DeepUFM
 from optima.plot.picture import write_picture
-from optima.progress import Part, Tell, silent
+from optima.progress import Progress, Tell, silent
 from optima.reproduce.rows import Row, write
 from optima.training import Training, train
 
@@ -29,7 +29,7 @@ class Workplace:
     folder: Path
     name: str
     quick: bool
-    tell: Tell = silent
+    tell: Tell[Progress] = silent
     written: list[Path] = field(default_factory=list)
     stored: list[Path] = field(default_factory=list)
 
@@ -45,9 +45,8 @@ class Workplace:
 
     def train(self, problems: DeepUFM | Sequence[DeepUFM], part: str, steps: int, seeds: int, **more: Any) -> Training:
         """Gradient descent at the learning rate of the figures, from its checkpoint where there is one."""
-        tell = lambda now: self.tell(Part(now.done, now.total, f"loss {now.loss:.6g}"))
         checkpoint = self.checkpoint(part)
-        return train(problems, lr=LR, steps=steps, seeds=seeds, checkpoint=checkpoint, progress=tell, **more)
+        return train(problems, lr=LR, steps=steps, seeds=seeds, checkpoint=checkpoint, progress=self.tell, **more)
 
     def table(self, rows: Sequence[Row], path: Path | None = None) -> None:
         """Write rows as CSV, to the file of this figure or to another one."""
@@ -71,7 +70,9 @@ class Reproduction:
     make: Callable[[Workplace], None]
 
 
-def reproduce(reproduction: Reproduction, folder: Path, quick: bool = False, tell: Tell = silent) -> list[Path]:
+def reproduce(
+    reproduction: Reproduction, folder: Path, quick: bool = False, tell: Tell[Progress] = silent
+) -> list[Path]:
     """Make the figure and its data in a folder; the files written.
 
     An interrupted reproduction goes on from its checkpoints when it is asked for again in the same folder; they

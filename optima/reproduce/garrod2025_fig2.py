@@ -11,9 +11,9 @@ from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.rows import Row
 from optima.reproduce.sweep import REG, WIDTH, cells, panels, settings, sweeps
+from optima.scales.collapse import COLLAPSE
 from optima.training import Share
 
-COLLAPSE = "simplex"
 # The two counts: by the structure where descent ended, and by that of the critical point beyond.
 COUNTS = {"structure": "where descent ended", "polished_structure": "where it was heading for"}
 # Both are in the data; the picture shows this one.
@@ -28,7 +28,8 @@ def _make(place: Workplace) -> None:
 
 
 def _share(rows: Sequence[Row], column: str) -> Share:
-    return Share(COLLAPSE, sum(row[column] == COLLAPSE for row in rows), len(rows))
+    simplex = COLLAPSE["ce"]
+    return Share(simplex, sum(row[column] == simplex for row in rows), len(rows))
 
 
 def _share_row(sweep: str, rows: Sequence[Row], column: str) -> Row:

@@ -25,8 +25,8 @@ SLACK = 2 / (1e6 + 1)
 NARROWEST = 1e-9
 # Rounding of the elasticity, which is computed for arrays and for single points.
 NOISE = 1e-12
-# Blocks with more distinct margins (polygons and cyclic codes beyond K = 2000) are taken to be single-humped
-# without the proof, which grows as K^2; every smaller block of the catalogue passes it.
+# Blocks with more distinct margins (polygons and cyclic codes beyond K = 2000) are taken to be single-humped without
+# the proof, which grows as K^2; every smaller block of the catalogue passes it.
 MOST_MARGINS = 1000
 
 

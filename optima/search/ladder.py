@@ -12,6 +12,7 @@ import numpy as np
 from optima.limits import check_searchable
 from optima.model import Array, DeepUFM
 from optima.model.inputs import one_of, positive_integer, shown
+from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction, balanced_factors
 from optima.scales.batch import best_of_structures
 from optima.scales.squared_error import squared_error_minimum
@@ -96,7 +97,7 @@ def search(
     effort: str = "normal",
     starts: Sequence[Array] = (),
     ranks: Sequence[int] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Tell[Words] = silent,
     many: bool = False,
 ) -> Solution:
     r"""Best minimum known of the linear model, over logits of every rank, without a proof.
@@ -135,7 +136,7 @@ def search(
     if problem.loss == "mse":
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
-        rungs = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress or (lambda line: None), many)
+        rungs = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress, many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
         means, ladder, known = rungs.depth_one() if convex else rungs.run(ranks)
     zero = np.zeros_like(means)
@@ -255,7 +256,7 @@ class _Search:
         effort: Effort,
         starts: list[Array],
         named: dict[str, tuple[float, Array]],
-        progress: Callable[[str], None],
+        progress: Tell[Words],
         many: bool,
     ) -> None:
         self.problem, self.effort, self.seed, self.progress = problem, effort, seed, progress
@@ -271,7 +272,7 @@ class _Search:
         zero = Reduction(problem).value(np.zeros((problem.classes,) * 2))
         self.best_named = min([zero, *(loss for loss, _ in named.values())])
         if named:
-            progress(f"named structures: best {self.best_named:.13g}")
+            progress(Words(f"named structures: best {self.best_named:.13g}"))
 
     def _by_rank(self, matrices: list[Array]) -> dict[int, list[Array]]:
         """Products A B^T = M diag(sqrt(n)) of class-mean logits, by rank."""
@@ -436,7 +437,7 @@ class _Search:
     def _report(self, rank: int) -> None:
         tally = self.tallies[rank]
         found = f"best {tally.best:.13g}" if tally.losses else "nothing of this rank yet"
-        self.progress(f"rank {rank}: {found}, {tally.random} random starts")
+        self.progress(Words(f"rank {rank}: {found}, {tally.random} random starts"))
 
     def _first_starts(self, rank: int, rng: np.random.Generator) -> list[Array]:
         starts = [balanced_factors(self.given[rank], rank)] if rank in self.given else []
@@ -489,7 +490,7 @@ class _Search:
                 hopper = hoppers[tally.rank]
                 hopper.hop(patience, most)
                 self._add_end(tally, hopper)
-                self.progress(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches")
+                self.progress(Words(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches"))
 
     def _near(self, share: float) -> list[_Tally]:
         near = [tally for tally in self.tallies.values() if tally.best <= self.best * (1 + share)]

@@ -21,8 +21,8 @@ from optima.structures.recognition import Recognition, recognise
 from optima.structures.simplex import centred_identity
 from optima.workers.threads import single_threaded
 
-# Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both
-# go to zero like the square root of the gap only.
+# Margins up to this much above one count as active in the test of stationarity: where a multiplier is zero too, both go
+# to zero like the square root of the gap only.
 ACTIVE = 1e-6
 # Largest depth, beyond which sum_i s_i^p has lost the singular values to rounding.
 DEEPEST = 10**6

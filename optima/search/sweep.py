@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from optima.brief import counted
 from optima.limits import check_searchable
 from optima.model import DeepUFM
 from optima.model.arguments import model_itself, several
 from optima.model.inputs import one_of, positive_integer
+from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction
 from optima.search.ladder import EFFORTS, search
 from optima.search.sweep_group import Group
@@ -17,14 +19,12 @@ from optima.solution import Solution
 from optima.workers.executors import processes
 from optima.workers.work import work
 
-Progress = Callable[[str], None]
-
 
 def search_all(
     problems: DeepUFM | Iterable[DeepUFM],
     seed: int = 0,
     effort: str = "normal",
-    progress: Progress | None = None,
+    progress: Tell[Words] = silent,
     workers: int = 1,
 ) -> list[Solution]:
     r"""Best minima known of many problems, in their order, without proofs: cells help each other.
@@ -57,10 +57,8 @@ def search_all(
 
     def take(job: _GroupJob, solutions: list[Solution]) -> None:
         found.update((solution.problem, solution) for solution in solutions)
-        if progress:
-            first = solutions[0]
-            cells = f"{len(solutions)} cell" + "s" * (len(solutions) > 1)
-            progress(f"{first.problem.classes} classes: {cells}, {first.seconds:.3g} s each; {len(found)} cells done")
+        K, each, cells = solutions[0].problem.classes, solutions[0].seconds, counted(len(solutions), "cell")
+        progress(Words(f"{K} classes: {cells}, {each:.3g} s each; {len(found)} cells done"))
 
     if min(workers, len(jobs)) > 1:
         work(jobs, processes(min(workers, len(jobs))), take)

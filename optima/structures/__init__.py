@@ -6,11 +6,10 @@ To add one, write a file with a ``Family`` in it and list the family in ``FAMILI
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from optima.model.arguments import several
-from optima.model.inputs import one_of, positive_integer, shown
+from optima.model.inputs import did_you_mean, nearest, one_of, positive_integer, shown
 from optima.structures import (
     cyclic,
     dual_simplex,
@@ -117,7 +116,8 @@ def named(name: str, classes: int, activation: str = "linear") -> Structure:
     structure = find(name, classes, activation)
     if structure is None:
         listed = f"catalogue({classes})" if activation == "linear" else f"catalogue({classes}, activation='relu')"
-        near = " or ".join(near_names(name, [classes], [], activation)) or f"a name that {listed} lists"
+        known = lambda word: known_as(word, activation)
+        near = nearest(name, _members([classes], (), activation), known) or f"a name that {listed} lists"
         kind = "structure" if activation == "linear" else "network"
         raise ValueError(f"there is no {kind} {shown(name)} at {classes} classes; pass {near}")
     return structure
@@ -187,17 +187,16 @@ def check_names(names: Sequence[str], classes: Sequence[int], activation: str = 
 
 def hint(name: str, classes: Sequence[int], activation: str = "linear") -> str:
     """What to pass instead of a name that is not known: the nearest ones, or the families."""
-    near = near_names(name, classes, known_names(activation), activation)
-    known = [family.name for family in all_families(activation)]
-    return f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(known)}"
+    otherwise = f"pass some of {', '.join(family.name for family in all_families(activation))}"
+    known = lambda word: known_as(word, activation)
+    return did_you_mean(name, _members(classes, known_names(activation), activation), otherwise, known)
 
 
-def near_names(name: str, classes: Sequence[int], among: Sequence[str], activation: str = "linear") -> list[str]:
-    """Names like this one: of the structures at these numbers of classes, and ``among`` others."""
+def _members(classes: Sequence[int], others: Sequence[str], activation: str) -> list[str]:
+    """The names of all structures at these numbers of classes, and others, in order."""
     everything = all_families(activation)
     members = {member.name for K in classes[:HINTED] for family in everything for member in family.members(K)}
-    near = get_close_matches(name, sorted({*among, *members}), n=3)
-    return list(dict.fromkeys(known_as(word, activation) for word in near))
+    return sorted({*others, *members})
 
 
 def known_names(activation: str = "linear") -> list[str]:

@@ -49,8 +49,8 @@ class Mixed(Structure):
         return matrix
 
 
-# Up to this many classes the catalogue has every mixture; beyond it, those whose number of pairs is a power of
-# two or the largest possible. Any other can be asked for by name.
+# Up to this many classes the catalogue has every mixture; beyond it, those whose number of pairs is a power of two or
+# the largest possible. Any other can be asked for by name.
 EVERY_MIXTURE = 200
 
 

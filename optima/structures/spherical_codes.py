@@ -31,8 +31,8 @@ def _roots(build: Callable[..., np.ndarray], *arguments: int) -> Callable[[], Gr
     return lambda: Gram.of(build(*arguments))
 
 
-# Where a code has a name as a polytope this is its name. Left out is what the catalogue has under another name, such
-# as A_2 (the hexagon), the duals of D_n (pairs) and half cubes (folded cubes).
+# Where a code has a name as a polytope this is its name. Left out is what the catalogue has under another name, such as
+# A_2 (the hexagon), the duals of D_n (pairs) and half cubes (folded cubes).
 CODES: dict[str, Code] = {
     "icosahedron": Code(12, 3, polytopes.icosahedron),
     "cuboctahedron": Code(12, 3, _roots(roots.a_roots, 3)),

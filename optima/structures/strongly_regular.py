@@ -180,8 +180,8 @@ def complement(adjacency: np.ndarray) -> np.ndarray:
     return 1 - np.eye(len(adjacency), dtype=int) - adjacency
 
 
-# Graph name -> (vertices, construction). Each graph but the self-complementary Paley graphs also gives the
-# code of its complement.
+# Graph name -> (vertices, construction). Each graph but the self-complementary Paley graphs also gives the code of its
+# complement.
 GRAPHS: dict[str, tuple[int, Callable[[], np.ndarray]]] = {
     "petersen": (10, lambda: complement(triangular(5))),
     "clebsch": (16, clebsch),

@@ -14,11 +14,11 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from optima.files import beside, check_output, created, is_special, open_special, put
+from optima.model.inputs import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -351,8 +351,7 @@ def chosen(schema: pa.Schema, names: Sequence[str] | None) -> pa.Schema:
     found = []
     for name in dict.fromkeys(full.get(name, name) for name in names):
         if name not in schema.names:
-            near = get_close_matches(name, [*schema.names, *full])
-            hint = f"did you mean {' or '.join(near)}?" if near else f"pass some of {', '.join(schema.names)}"
+            hint = did_you_mean(name, [*schema.names, *full], f"pass some of {', '.join(schema.names)}")
             raise ValueError(f"there is no column {name!r}; {hint}")
         found.append(schema.field(name))
     return pa.schema(found)

@@ -47,8 +47,8 @@ def restore(path: Path, command: dict[str, Any], fresh: Callable[[int], Descent]
         raise foreign from None
     changed = sorted(key for key in command if written.get(key) != command[key])
     raise ValueError(
-        f"{path} belongs to training with another {', '.join(changed) or 'command'}; "
-        "pass another file, or repeat the command that wrote it"
+        f"{path} belongs to training with another {', '.join(changed) or 'command'}; pass another file, or repeat the "
+        "command that wrote it"
     )
 
 

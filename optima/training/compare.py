@@ -13,13 +13,13 @@ from optima.model import DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
 from optima.presented import drawn_by
+from optima.scales.collapse import collapse_loss
 from optima.scales.losses import structure_losses
 from optima.search.ladder import search
 from optima.training.run import Run, runs_table
 
 # Name of the least loss over all logits in a table of predictions, and of the bound for relu networks.
-GLOBAL = "global"
-COLLAPSE = "dnc"
+GLOBAL, BOUND = "global", "dnc"
 CONFIDENCE = 0.95
 
 
@@ -67,10 +67,11 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
 
     .. math:: \min_a \log(1 + (K-1) e^{-a}) + \tfrac{L+1}{2} \lambda (K-1) (a \sqrt n)^{2/(L+1)}
 
-    which is the simplex loss of the linear model and below that of ``collapse``. The comparison in Theorem 7 of garrod2025, under its
-    assumption on global means, is with this penalty: its condition 2K + 4 < (K-1) 2^{2(L-1)/(L+1)}
-    ((K+2)/K)^{3/(L+1)} says that its construction costs less than (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the
-    same scale a. For classes of different sizes there is neither, and the result is empty.
+    which is the simplex loss of the linear model and below that of ``collapse``. The comparison in Theorem 7 of
+    garrod2025, under its assumption on global means, is with this penalty: its condition 2K + 4 < (K-1)
+    2^{2(L-1)/(L+1)} ((K+2)/K)^{3/(L+1)} says that its construction costs less than
+    (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. For classes of different sizes there is neither, and
+    the result is empty.
     """
     named = {}
     if problem.balanced:
@@ -83,8 +84,8 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
 def _collapse_bound(problem: DeepUFM) -> dict[str, float]:
     if not problem.balanced or problem.loss != "ce":
         return {}
-    linear = replace(problem, activation="linear", width=None)
-    return {COLLAPSE: structure_losses(linear, ["simplex"])["simplex"].loss}
+    least = collapse_loss(replace(problem, activation="linear", width=None))
+    return {} if least is None else {BOUND: least}
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,13 +102,13 @@ def _structure(name: str, problem: DeepUFM) -> Array:
     structure = find(name, problem.classes)
     if structure is None:
         raise ValueError(
-            f"init is {shown(name)}; pass {', '.join(map(repr, KINDS))}, class-mean logits, or the name of a "
-            f"structure that exists at {problem.classes} classes ({hint(name, [problem.classes])})"
+            f"init is {shown(name)}; pass {', '.join(map(repr, KINDS))}, class-mean logits, or the name of a structure "
+            f"that exists at {problem.classes} classes ({hint(name, [problem.classes])})"
         )
     if structure.rank > problem.max_rank:
         raise ValueError(
-            f"init is {name!r} of rank {structure.rank}, which width {problem.width} cannot carry; "
-            f"pass a width of at least {structure.rank}"
+            f"init is {name!r} of rank {structure.rank}, which width {problem.width} cannot carry; pass a width of at "
+            f"least {structure.rank}"
         )
     best = structure_losses(replace(problem, width=None), [name])[structure.name].best
     return np.asarray(structure.shape(best.scales), dtype=np.float64)

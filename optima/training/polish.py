@@ -23,8 +23,8 @@ STATIONARY = 1e-7
 # Most steps: the kinks of relu can keep L-BFGS from ever coming to rest.
 MOST_STEPS = {"linear": 20_000, "relu": 3000}
 MEMORY = 20
-# Singular values of the logits below this part of the largest vanish at the critical point: they are products of
-# L + 1 factors' values, each of which has fallen to the stationary tolerance.
+# Singular values of the logits below this part of the largest vanish at the critical point: they are products of L + 1
+# factors' values, each of which has fallen to the stationary tolerance.
 VANISHING = 1e-4
 # Step of the differences of gradients, relative to the size of the point, and the curvature, relative to the smallest
 # lambda, below which a relu network is at a saddle.

@@ -13,6 +13,7 @@ import numpy as np
 from optima import brief, html
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
+from optima.solution.knowledge import Knowledge
 from optima.structures.recognition import Recognition, recognise
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class Run(Content):
         return self._last("loss")
 
     @property
+    def kind(self) -> Knowledge | None:
+        """How the loss is known; None for a diverged run."""
+        return None if self.diverged else Knowledge.DESCENT
+
+    @property
     def gradient_norm(self) -> float:
         """||grad F|| over all factors at the end, nan for a diverged run."""
         return self._last("gradient_norm")
@@ -127,6 +133,7 @@ class Run(Content):
         return {
             "seed": self.seed,
             "loss": self.loss if known else None,
+            "kind": str(self.kind) if known else None,
             "rank": self.rank if known else None,
             "structure": self.structure,
             "distance": self.recognition.distance if known else None,

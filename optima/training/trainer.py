@@ -21,6 +21,8 @@ from optima.model.arrays import Backend
 from optima.model.content import Content
 from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
 from optima.model.key import problem_dict
+from optima.progress import Part, Tell, silent
+from optima.solution.knowledge import Knowledge
 from optima.structures.names import canonical
 from optima.training import checkpoint as stored
 from optima.training.compare import Comparison, compare
@@ -44,6 +46,14 @@ class Progress:
     total: int
     loss: float
 
+    @property
+    def fraction(self) -> float:
+        """Steps done of all."""
+        return self.done / self.total
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.6g}"
+
 
 @dataclass(frozen=True, eq=False)
 class Training(Content):
@@ -59,8 +69,8 @@ class Training(Content):
         return f"<Training {where}: {brief.counted(len(self.runs), 'run')}, {converged} converged, {diverged} diverged>"
 
     def _repr_html_(self) -> str:
-        heading = repr(self).strip("<>")
-        return html.section(heading, runs_table(self.runs), html.note("See .compare() for the predicted losses."))
+        note = html.note(f"Losses {Knowledge.DESCENT}. See .compare() for those predicted.")
+        return html.section(repr(self).strip("<>"), runs_table(self.runs), note)
 
     def plot(self, path: str | Path | None = None, effort: str = "quick") -> Any:
         """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure.
@@ -74,13 +84,12 @@ class Training(Content):
             raise ValueError(f"{many}; plot each of them: [cell.plot() for cell in training.compare()]")
         return self.compare(effort)[0].plot(path)
 
-    def polished(self, progress: Callable[[int, int], None] | None = None) -> Training:
+    def polished(self, progress: Tell[Part] = silent) -> Training:
         """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`)."""
         done = []
         for number, run in enumerate(self.runs):
             done.append(run if run.diverged else replace(run, polished=polish(run.problem, run.factors)))
-            if progress is not None:
-                progress(number + 1, len(self.runs))
+            progress(Part(number + 1, len(self.runs)))
         return Training(tuple(done))
 
     def compare(self, effort: str = "quick") -> list[Comparison]:
@@ -105,7 +114,7 @@ def train(
     device: str | None = None,
     threads: int | None = None,
     checkpoint: str | Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Tell[Progress] | None = None,
 ) -> Training:
     r"""Full-batch gradient descent on every factor of the model, for many seeds and settings at once.
 
@@ -182,9 +191,7 @@ def train(
 class _Session:
     """Progress and checkpoints of one call."""
 
-    def __init__(
-        self, command: dict[str, Any], path: Path | None, total: int, tell: Callable[[Progress], None] | None
-    ) -> None:
+    def __init__(self, command: dict[str, Any], path: Path | None, total: int, tell: Tell[Progress] | None) -> None:
         self.command, self.path, self.total, self.tell = command, path, total, tell
         self.descents: list[Descent] = []
         self.told = self.stored = time.monotonic()

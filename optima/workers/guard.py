@@ -9,8 +9,8 @@ import sys
 from types import FrameType
 
 GUARD = (
-    "worker processes import the script that starts them, and would run this call again; "
-    'put it under `if __name__ == "__main__":`'
+    "worker processes import the script that starts them, and would run this call again; put it under `if __name__ == "
+    '"__main__":`'
 )
 
 

@@ -1,4 +1,4 @@
-"""The words of the claims: whole sentences, and in the source lines without stubs."""
+"""The words of the claims: whole sentences; and all source in lines without stubs."""
 
 import io
 import re
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import optima.claims
+import optima
 from optima.claims import library
 
-SOURCES = sorted(Path(optima.claims.__file__).parent.rglob("*.py"))
+ROOT = Path(optima.__file__).parent
+SOURCES = sorted(ROOT.rglob("*.py"))
 # Lines of the source have room for this many characters.
 LENGTH = 120
 
@@ -27,22 +28,30 @@ def test_a_statement_is_whole_sentences(name):
         assert "  " not in text
 
 
+# The first word of a string, which a value in braces may be a part of.
+WORD = re.compile(r"\w*[\"']((?:\{[^{}]*\}|[^\s{])*\s?)")
+
+
 def stubs(source):
     """Numbers of the lines whose text goes on in the next line, though its first word had room in this one."""
-    lines, found = source.splitlines(), []
+    lines, found = [*source.splitlines(), ""], []
     tokens = [each for each in tokenize.generate_tokens(io.StringIO(source).readline) if each.type != tokenize.NL]
     for first, second in pairwise(tokens):
-        text = first.type == second.type == tokenize.STRING and first.string.endswith(' "')
+        row, before = first.end[0], lines[first.end[0] - 1]
         # Formulas are broken at their signs.
-        text = text and not first.string.startswith("r")
-        if text and first.end[0] < second.start[0]:
-            word = re.match(r"\w*\"(\S*\s?)", second.string)[1]
-            if len(lines[first.end[0] - 1]) + len(word) <= LENGTH:
-                found.append(first.end[0])
+        text = first.type == second.type == tokenize.STRING and re.search(r" [\"']$", first.string)
+        if text and not first.string.startswith("r") and row < second.start[0]:
+            word = WORD.match(second.string)[1]
+        elif first.type == second.type == tokenize.COMMENT and before.lstrip() == first.string and before[-1] != ".":
+            word = " " + second.string.split()[1] if row + 1 == second.start[0] else " " * LENGTH
+        else:
+            continue
+        if len(before) + len(word) <= LENGTH:
+            found.append(row)
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_line_of_a_text_is_cut_short(path):
     assert stubs(path.read_text()) == []
 
@@ -51,3 +60,5 @@ def test_a_stub_is_found():
     whole = 'text = (\n    "one two "\n    "' + "x" * 110 + ' three"\n)\n'
     assert stubs(whole) == []
     assert stubs('text = (\n    "one two "\n    "three "\n    "four"\n)\n') == [2, 3]
+    assert stubs("# One two\n# three.\n# Four.\n") == [1]
+    assert stubs('text = (\n    "one two "\n    f"{max(1, 2)}' + "x" * 98 + '"\n)\n') == []

@@ -14,6 +14,7 @@ TRAIN = ["train", "--classes", "4", "--depth", "2", "--width", "6", "--reg", "2^
 RUN_KEYS = {
     "seed",
     "loss",
+    "kind",
     "rank",
     "structure",
     "distance",
@@ -39,6 +40,7 @@ def test_json(call):
     for run in data["runs"]:
         assert set(run) == RUN_KEYS
         assert len(run["singular_values"]) == 4
+        assert run["kind"] == "reached by descent"
         assert run["loss"] >= data["predicted"]["global"] * (1 - 1e-9)
         assert run["polished_loss"] <= run["loss"]
         assert run["excess"]["simplex"] == run["loss"] / data["predicted"]["simplex"] - 1
@@ -52,7 +54,7 @@ def test_json(call):
 def test_print(call):
     code, out, err = call(*TRAIN)
     assert (code, err) == (0, "")
-    for word in ("heading for", "predicted: ", "ended at: ", "95 %"):
+    for word in ("heading for", "predicted: ", "known by: reached by descent", "ended at: ", "95 %"):
         assert word in out
 
 
@@ -68,10 +70,13 @@ def test_a_grid_has_one_cell_for_each_setting(call):
 
 def test_divergence_leaves_no_nan(call):
     data = json.loads(call(*TRAIN, "--lr", "1e6", "--json")[1])
-    assert all(run["diverged"] and run["loss"] is None and run["excess"] is None for run in data["runs"])
+    assert all(
+        run["diverged"] and run["loss"] is None and run["kind"] is None and run["excess"] is None
+        for run in data["runs"]
+    )
     assert data["summary"]["diverged"] == 2
     code, out, _ = call(*TRAIN, "--lr", "1e6")
-    assert (code, "nan" in out, "diverged 2 of 2" in out) == (0, False, True)
+    assert (code, "nan" in out, "known by" in out, "diverged 2 of 2" in out) == (0, False, False, True)
 
 
 def test_relu_and_squared_error(call):

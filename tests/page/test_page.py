@@ -36,11 +36,12 @@ def data(html):
 
 
 def test_every_cell_is_there(html, records):
-    cells = data(html)["cells"]
+    cells, said = data(html)["cells"], data(html)["said"]
     assert [cell["loss"] for cell in cells] == [record.loss for record in records]
     for cell, record in zip(cells, records, strict=True):
         A, B = np.array(cell["code"][0]), np.array(cell["code"][-1])
         assert np.allclose(A @ B.T, record.means, atol=1e-3)
+        assert said[cell["kind"]] == record.kind
         assert (cell["lower"] is None) == (record.certificate is None)
         assert f"{cell['name']} {cell['match']}" == record.description
 
@@ -289,7 +290,8 @@ def test_downloads(visit, records):
     assert np.allclose([[float(x) for x in line.split(",")] for line in logits.splitlines()], evil.means, atol=1e-3)
     (row,) = csv.DictReader(io.StringIO(table))
     assert row["structure"] == "'" + evil.structure
-    assert float(row["loss"]) == evil.loss
+    assert (float(row["loss"]), row["kind"], row["known_by"]) == (evil.loss, evil.kind, evil.known_by)
+    assert f"{evil.kind}; {evil.known_by}" in shown["cell"]
     assert json.loads(one) == json.loads(everything)
     assert np.allclose(json.loads(one)["cells"][0]["logits"], evil.means, atol=1e-3)
 

@@ -1,5 +1,6 @@
 """Where training ends over two numbers: the counts, and the picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,16 @@ def test_diverged_and_unsettled_runs_are_counted_and_shown(diagram_of):
     shown = words(plot_training_diagram(short))
     assert shown.count("4 not settled") == 4
     assert "most runs not settled" in shown
+
+
+@pytest.mark.parametrize(("loss", "collapse"), [("ce", "simplex"), ("mse", "frame")])
+def test_neural_collapse_of_the_loss_is_told_where_a_run_ends_there(diagram, loss, collapse):
+    cell = diagram.flat[0]
+    ends = ["pairs", "pairs", collapse, "pairs"]
+    runs = tuple(replace(run, polished_structure=end) for run, end in zip(cell.runs, ends, strict=True))
+    ended = replace(cell, problem=replace(cell.problem, loss=loss), runs=runs)
+    assert replace(diagram, cells=((ended,),)).telling == collapse
+    assert replace(diagram, cells=((replace(ended, runs=runs[:2]),),)).telling == "pairs"
 
 
 def test_the_numbers_in_the_picture(diagram, tmp_path):

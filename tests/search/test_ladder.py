@@ -3,25 +3,15 @@
 import json
 import math
 
-import cvxpy
 import numpy as np
 import pytest
 
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
 from optima.model.key import problem_dict
+from optima.proofs.convex import depth_one
 
 SIZES = (1, 2, 3, 4)
 SMALL = [DeepUFM(4, 2, 1e-2), DeepUFM(5, 3, 1e-3, 2), DeepUFM(6, 4, 1e-4)]
-
-
-def nuclear_norm_minimum(problem):
-    """The L = 1 cross-entropy problem as a convex program in the class-mean logits."""
-    K, sizes = problem.classes, problem.class_sizes
-    M = cvxpy.Variable((K, K))
-    fits = [sizes[c] / sizes.sum() * (cvxpy.log_sum_exp(M[:, c]) - M[c, c]) for c in range(K)]
-    penalty = Reduction(problem).reg * cvxpy.normNuc(M @ np.diag(np.sqrt(sizes)))
-    program = cvxpy.Problem(cvxpy.Minimize(sum(fits) + penalty))
-    return program.solve(solver=cvxpy.CLARABEL)
 
 
 def scalar_minimum(function, top):
@@ -162,7 +152,7 @@ def test_squared_error_threshold_of_the_zero(excess, rank):
 def test_depth_one_is_the_nuclear_norm_problem(reg, samples):
     problem = DeepUFM(4, 1, reg, samples)
     solution = solve(problem)
-    assert solution.loss == pytest.approx(nuclear_norm_minimum(problem), rel=1e-6)
+    assert solution.loss == pytest.approx(depth_one.minimum(problem).value, rel=1e-7)
     assert solution.known_by.startswith("exact: convex")
 
 

@@ -97,8 +97,8 @@ class Comparison:
             return f"{by} does not agree: {self.objection}"
         if not self.boxes:
             return (
-                f"{by} solved the same convex problem: minimum {self.value:.12g}, ours {self.ours:.12g}, "
-                f"difference {self.difference:.1e}, within the tolerance of {self.tolerance:.1e}"
+                f"{by} solved the same convex problem: minimum {self.value:.12g}, ours {self.ours:.12g}, difference "
+                f"{self.difference:.1e}, within the tolerance of {self.tolerance:.1e}"
             )
         first, room = self.boxes[0], [box.value - box.best for box in self.boxes]
         return (
@@ -115,8 +115,8 @@ def check_comparable(problem: DeepUFM) -> None:
         check_depth_one(problem)
     elif problem.loss == "mse":
         raise ValueError(
-            "squared error is known in closed form at depth 2 and more, so cvxpy has nothing to compare; "
-            "pass depth 1 or cross-entropy"
+            "squared error is known in closed form at depth 2 and more, so cvxpy has nothing to compare; pass depth 1 "
+            "or cross-entropy"
         )
 
 

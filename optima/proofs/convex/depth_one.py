@@ -92,8 +92,8 @@ def check_depth_one(problem: DeepUFM) -> None:
         )
     if problem.classes > MOST_CLASSES:
         raise ValueError(
-            f"the cones of {problem.classes} classes are too large for cvxpy; pass at most {MOST_CLASSES} classes, "
-            "or leave the check by cvxpy out"
+            f"the cones of {problem.classes} classes are too large for cvxpy; pass at most {MOST_CLASSES} classes, or "
+            "leave the check by cvxpy out"
         )
 
 

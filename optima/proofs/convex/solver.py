@@ -47,7 +47,7 @@ def run(program: Any) -> Ended:
             status = "failed"
     if any(variable.value is None for variable in program.variables()):
         raise NoAnswer(
-            f"{SOLVER} leaves no point of the convex program (status: {status}), so nothing can be compared; "
-            "pass a regularisation nearer to 1e-3"
+            f"{SOLVER} leaves no point of the convex program (status: {status}), so nothing can be compared; pass a "
+            "regularisation nearer to 1e-3"
         )
     return Ended(SOLVER, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from optima.model.arguments import takes_model
 from optima.model.content import Content
 from optima.model.foreign import check_fields, check_matrix, check_numbers
 from optima.model.key import problem_dict, problem_from
+from optima.progress import Tell, silent
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search, relative_gap
@@ -142,7 +143,7 @@ def certify_invariant(
     gap: float = 1e-3,
     minutes: float | None = None,
     seed: int = 0,
-    progress: Callable[[ChordSearch], None] = lambda search: None,
+    progress: Tell[ChordSearch] = silent,
     boxes: int | None = None,
 ) -> InvariantCertificate:
     r"""The best invariant logits, and how far from the best of their symmetry class they can be.
@@ -165,7 +166,8 @@ def certify_invariant(
     seed
         Seed of the descents that look for good logits.
     progress
-        Called with the running search: its ``bound``, ``best``, ``size`` (boxes) and ``seconds``.
+        Called with the running search: words by ``str``, ``fraction`` of the budget, ``bound``, ``best``, ``size``
+        (boxes) and ``seconds``.
 
     The bound is one for invariant logits only, never for the problem. Raises ValueError for other problems and groups.
     Source: derivations/invariant_bound.py.

@@ -58,6 +58,9 @@ class ChordSearch(BestFirst):
         self.tree = Tree(np.int64, where=np.full(1, np.nan), point=np.full((1, start.size), np.nan))
         self.open = self._unproved(self._bounded(whole))
 
+    def __str__(self) -> str:
+        return f"bound {self.bound:.8g}, best {self.best:.8g}, {self.size} boxes"
+
     def _improve(self, best: float, point: Array) -> None:
         self.best, self.best_point, self.target = best, point, best * (1 - self.gap)
 

@@ -39,8 +39,8 @@ class Group:
         group = cls(tuple(positive_integer("a cyclic order", n, minimum=2) for n in orders))
         if math.prod(group.orders) != classes or not group.orders:
             raise ValueError(
-                f"group {tuple(orders)} has {math.prod(group.orders)} elements for {classes} classes; "
-                f"pass cyclic orders with the product {classes}, such as ({classes},)"
+                f"group {tuple(orders)} has {math.prod(group.orders)} elements for {classes} classes; pass cyclic "
+                f"orders with the product {classes}, such as ({classes},)"
             )
         return group
 
