@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
 from optima.model import Array
 from optima.relu.objective import Gate, Objective
@@ -98,12 +99,12 @@ def settle(objective: Objective, point: Array, pattern: Pattern) -> Rest:
 
     ``point`` has shape (D,) and lies near the pattern. Source: derivations/relu_kinks.py.
     """
-    rest = _newton(objective, point, pattern)
+    rest = _newton(objective, point, pattern).with_best_multipliers(objective)
     for _ in range(ROUNDS):
         released = rest.repaired()
         if released is None:
             break
-        following = _newton(objective, rest.point, released)
+        following = _newton(objective, rest.point, released).with_best_multipliers(objective)
         if not following.converged and rest.converged:
             break
         rest = following
@@ -122,7 +123,7 @@ class _Newton:
     reg: float
 
     def _bounds(self) -> Array:
-        return np.concatenate([b[kink] for b, kink in zip(self.system.slopes, self.pattern.kink, strict=True)])
+        return _at_kinks(self.system.slopes, self.pattern)
 
     def _wrong(self) -> tuple[Mask, Mask]:
         """Multipliers below zero and above their bounds."""
@@ -143,6 +144,30 @@ class _Newton:
         """Whether no multiplier and no pre-activation contradicts the pattern."""
         below, above = self._wrong()
         return not (below.any() or above.any() or any(mask.any() for mask in self._strayed()))
+
+    def with_best_multipliers(self, objective: Objective) -> _Newton:
+        """The same point with the multipliers that are farthest within their bounds, where there is a choice.
+
+        Kinks may depend on each other: then J^T nu = -slope of f has a space of solutions.
+        """
+        free = _null_space(self.system.jacobian.T) if self.multipliers.size else np.empty((0, 0))
+        if not self.converged or not free.shape[1]:
+            return self
+        units = np.eye(self.multipliers.size)
+        bounds = lambda multipliers: _at_kinks(_slopes(objective, self.point, self.pattern, multipliers), self.pattern)
+        at_zero = bounds(np.zeros(self.multipliers.size))
+        # Bounds are affine in the multipliers of later layers.
+        effect = np.stack([bounds(unit) - at_zero for unit in units], axis=1)
+        margins = np.concatenate([free, (effect - units) @ free])
+        now = np.concatenate([self.multipliers, at_zero + (effect - units) @ self.multipliers]) / self.reg
+        # The largest t with now + margins z >= t.
+        cost = np.zeros(free.shape[1] + 1)
+        cost[-1] = -1.0
+        found = linprog(cost, np.column_stack([-margins, np.ones(len(now))]), now, bounds=(None, None))
+        if found.status != 0:
+            return self
+        multipliers = self.multipliers + self.reg * free @ found.x[:-1]
+        return replace(self, multipliers=multipliers, system=_system(objective, self.point, self.pattern, multipliers))
 
     def repaired(self) -> Pattern | None:
         """The pattern less its contradictions; None where there is none."""
@@ -197,16 +222,30 @@ def _newton(objective: Objective, point: Array, pattern: Pattern) -> _Newton:
     return _Newton(point, multipliers, pattern, system, bool(system.residual <= 10 * limit), objective.reg)
 
 
-def _system(objective: Objective, point: Array, pattern: Pattern, multipliers: Array) -> _System:
-    """All derivatives from one batch of complex steps along the coordinates."""
+def _at_kinks(values: Sequence[Array], pattern: Pattern) -> Array:
+    return np.concatenate([value[kink] for value, kink in zip(values, pattern.kink, strict=True)])
+
+
+def _added(pattern: Pattern, multipliers: Array) -> list[Array]:
+    """The multipliers in their places, (d_l, K) for each layer."""
     added, start = [], 0
     for kink in pattern.kink:
         each = np.zeros(kink.shape)
         each[kink] = multipliers[start : start + int(kink.sum())]
         start += int(kink.sum())
         added.append(each)
+    return added
+
+
+def _slopes(objective: Objective, point: Array, pattern: Pattern, multipliers: Array) -> list[Array]:
+    """b, the slopes of f in the activations."""
+    return objective.evaluate(point, pattern.gate, _added(pattern, multipliers))[3]
+
+
+def _system(objective: Objective, point: Array, pattern: Pattern, multipliers: Array) -> _System:
+    """All derivatives from one batch of complex steps along the coordinates."""
     steps = point + 1j * COMPLEX * np.eye(point.size)
-    _, gradient, layers, slopes = objective.evaluate(steps, pattern.gate, added)
+    _, gradient, layers, slopes = objective.evaluate(steps, pattern.gate, _added(pattern, multipliers))
     at_kink = lambda values: np.concatenate([v[..., kink] for v, kink in zip(values, pattern.kink, strict=True)], -1)
     moved = at_kink(layers)
     real = lambda values: [np.asarray(value[0].real) for value in values]
