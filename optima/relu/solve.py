@@ -109,7 +109,8 @@ def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list
     ends = [(finish(looked.objective, point), int(hits)) for point, hits in looked.best(count)]
     alive = [network for network in named if network.logits.any()]
     ends += [(finish_network(network), 0) for network in alive]
-    ends += [(Finished(network, "unverified", float("nan"), float("nan")), 0) for network in alive[:1]]
+    if alive and alive[0].loss < min(end.network.loss for end, _ in ends) * (1 - SAME):
+        ends.append((Finished(alive[0], "unverified", float("nan"), float("nan")), 0))
     ends.append((Finished(zero_network(looked.objective.problem), "minimum", 0.0, looked.objective.reg), 0))
     ends.sort(key=lambda end: end[0].network.loss)
     distinct: list[tuple[Finished, int]] = []
