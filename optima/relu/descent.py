@@ -57,6 +57,8 @@ def descend(
         return np.asarray(compiled.descend(objective, starts, widths, steps, TOLERANCE, np.log(ceilings)))
     points, going = starts.copy(), np.arange(len(starts))
     for width, most in zip(widths, ceilings, strict=False):
+        if not going.size:
+            break
         end = lbfgs(_smoothed(objective, width), points[going], steps, TOLERANCE)
         points[going] = end.x
         going = going[end.value <= np.log(most)]

@@ -82,8 +82,9 @@ def _layer_by_layer(
     neurons = group.drawn(widths[0], False, rng)
     for index, width in enumerate(widths):
         # Middle layers mostly copy.
-        if index and rng.random() < 0.5:
-            neurons = group.drawn(width, False, rng)
+        last = index == len(widths) - 1
+        if index and (last or rng.random() < 0.5):
+            neurons = group.drawn(width, last, rng)
         chain.append(np.abs(_equivariant(neurons, on_classes, rng)))
     return chain
 
@@ -97,7 +98,8 @@ def _through_weights(
     for index, width in enumerate(widths[1:], start=1):
         features = np.maximum(chain[-1], 0.0)
         if index >= alike:
-            before, neurons = neurons, group.drawn(width, False, rng)
+            # Given the features before it the last layer is a convex problem: it chooses among many neurons.
+            before, neurons = neurons, group.drawn(width, index == len(widths) - 1, rng)
             features = _equivariant(neurons, before, rng) @ features
         chain.append(features)
     return chain
