@@ -18,6 +18,8 @@ STEPS = 300
 DEAD = 1e-2
 # Relative size of features that are zero up to rounding.
 ROUNDING = 1e-9
+# Difference of rows of norm one that are the same up to rounding.
+PROPORTIONAL = 1e-7
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
 # descent, and how many widths from zero a pre-activation counts as at the kink.
 READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
@@ -60,7 +62,7 @@ def finish(objective: Objective, point: Array) -> Finished:
         if width != last:
             start, last = descend(smaller, start, (width,), STEPS), width
         rest = _settled(smaller, start[0], width, near)
-        reached = _without_dead(smaller.network(rest.point))
+        reached = simplified(smaller.network(rest.point))
         better = reached.loss < best.network.loss * (1 + 1e-9)
         if rest.verdict != "not converged" and better:
             best = Finished(reached, rest.verdict, rest.residual, rest.curvature)
@@ -69,15 +71,38 @@ def finish(objective: Objective, point: Array) -> Finished:
     return best
 
 
-def _without_dead(network: ClassNetwork) -> ClassNetwork:
-    """The network without neurons that are zero for all classes up to rounding."""
+def simplified(network: ClassNetwork) -> ClassNetwork:
+    """The same logits at no higher cost: dead neurons are left out, and those whose rows are proportional made one.
+
+    Neurons a v and b v with the weights p and q behind them become one, r v with r^2 = a^2 + b^2 and behind it
+    (a p + b q) / r, which is no longer than p and q together.
+    """
     factors = list(network.factors)
     for number, layer in enumerate(network.layers[:-1]):
-        largest = np.maximum(layer, 0.0).max(axis=1)
-        alive = largest > ROUNDING * largest.max()
-        factors[number] = factors[number][alive]
-        factors[number + 1] = factors[number + 1][:, alive]
+        groups = _alike(layer)
+        parts = np.zeros((len(groups), len(layer)))
+        for row, group in enumerate(groups):
+            parts[row, group] = np.linalg.norm(layer[group], axis=1)
+        parts /= np.linalg.norm(parts, axis=1, keepdims=True)
+        factors[number] = parts @ factors[number]
+        factors[number + 1] = factors[number + 1] @ parts.T
     return ClassNetwork(network.problem, tuple(factors))
+
+
+def _alike(layer: Array) -> list[list[int]]:
+    """Neurons that are not zero for all classes, in groups of proportional rows."""
+    largest = np.maximum(layer, 0.0).max(axis=1)
+    groups: list[list[int]] = []
+    for neuron in np.flatnonzero(largest > ROUNDING * largest.max()):
+        row = layer[neuron] / np.linalg.norm(layer[neuron])
+        for group in groups:
+            first = layer[group[0]] / np.linalg.norm(layer[group[0]])
+            if np.linalg.norm(row - first) <= PROPORTIONAL:
+                group.append(int(neuron))
+                break
+        else:
+            groups.append([int(neuron)])
+    return groups
 
 
 def _settled(objective: Objective, point: Array, width: float, near: float) -> Rest:

@@ -7,7 +7,7 @@ import pytest
 
 from optima.model import DeepUFM
 from optima.relu import kinks
-from optima.relu.finish import finish_network
+from optima.relu.finish import finish_network, simplified
 from optima.relu.kinks import Pattern, settle
 from optima.relu.objective import Objective
 from optima.relu.starts import chain_start
@@ -86,3 +86,28 @@ def test_the_triangle_has_its_known_loss():
     assert end.verdict == "minimum"
     assert end.network.loss == pytest.approx(0.0073324059935, rel=1e-10)
     assert end.network.ranks == (2, 2, 2, 3)
+
+
+def test_a_network_is_told_with_as_few_neurons_as_it_has():
+    network = finish_network(best_network(3, 4)).network
+    double = [factor.copy() for factor in network.factors]
+    # Every neuron of the second hidden layer twice, in two parts, and a dead one.
+    double[1] = np.concatenate([0.6 * double[1], 0.8 * double[1], np.zeros((1, double[1].shape[1]))])
+    double[2] = np.concatenate([0.6 * double[2], 0.8 * double[2], np.zeros((len(double[2]), 1))], axis=1)
+    wide = replace(network, factors=tuple(double))
+    assert wide.loss == pytest.approx(network.loss, rel=1e-12)
+    again = simplified(wide)
+    assert [layer.shape for layer in again.layers] == [layer.shape for layer in network.layers]
+    assert again.logits == pytest.approx(network.logits, abs=1e-12)
+    assert again.loss <= wide.loss * (1 + 1e-12)
+    assert simplified(network).loss == pytest.approx(network.loss, rel=1e-13)
+
+
+def test_neurons_that_are_not_proportional_stay():
+    network = finish_network(best_network(3, 4)).network
+    moved = [factor.copy() for factor in network.factors]
+    moved[1] = np.concatenate([0.6 * moved[1], 0.8 * moved[1] * (1 + 1e-3)])
+    moved[1][-1] += 0.01 * np.arange(1, 1 + moved[1].shape[1])
+    moved[2] = np.concatenate([0.6 * moved[2], 0.8 * moved[2]], axis=1)
+    wide = replace(network, factors=tuple(moved))
+    assert len(simplified(wide).layers[1]) == len(network.layers[1]) + 1
