@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.extras import needed
-from optima.model.fit import Array
 from optima.model.inputs import one_of
+
+Array = NDArray[np.float64]
 
 # The module that speaks the standard for each library; torch and cupy need a thin layer to do so.
 MODULES = {

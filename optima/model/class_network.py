@@ -10,8 +10,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import svdvals
 
+from optima.model.arrays import Array
 from optima.model.content import Content
-from optima.model.fit import Array, Fit
+from optima.model.fit import Fit
 from optima.model.problem import DeepUFM
 
 # Relative size under which a singular value of a layer counts as zero.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from optima.model.arrays import Backend
-
-Array = NDArray[np.float64]
+from optima.model.arrays import Array, Backend
 
 
 class Fit:

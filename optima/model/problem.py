@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optima import brief
-from optima.model.fit import Array, Fit
+from optima.model.arrays import Array, Backend
+from optima.model.fit import Fit
 from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
-from optima.model.network import backpropagated, layers
-
-if TYPE_CHECKING:
-    from optima.model.arrays import Backend
+from optima.model.layers import backpropagated, layers
 
 LOSSES = ("ce", "mse")
 ACTIVATIONS = ("linear", "relu")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from optima.model.inputs import one_of, shown
-from optima.model.network import Factors, Network
+from optima.model.layers import Factors
+from optima.model.network import Network
 
 DECAYS = ("coupled", "decoupled")
 
