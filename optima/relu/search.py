@@ -10,15 +10,18 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.progress import Tell, Words, silent
 from optima.reduction import geometric_mean
-from optima.relu.descent import WIDTHS
+from optima.relu.descent import WIDTHS, sharpened
 from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
 from optima.relu.pool import Pool
 from optima.relu.starts import chain_start, random_starts, symmetric_starts
+from optima.structures.networks import network_catalogue
 
 # Networks of each neighbouring problem that starts are made of.
 BEST = 4
+# The best minima whose kinks are sharpened at the end.
+SHARPENED = 2
 # Different minima that the pool keeps.
 KEPT = 64
 # Descents from starts with a symmetry that are made together: the best of them is the ceiling of the next.
@@ -31,7 +34,7 @@ HOPPED = 8
 class Effort:
     """How much a search does.
 
-    ``symmetric`` starts with a symmetry, which cost little, and ``batch`` without; then batches of ``batch`` hops,
+    ``symmetric`` starts with a symmetry a class, which cost little, and ``batch`` without; then batches of hops,
     ``most`` at most, until ``patience`` of them in a row found nothing better. ``neighbours`` tells whether problems
     of one layer less, and of one class less and more, are searched before, at quick effort.
     """
@@ -44,9 +47,9 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(128, 32, 3, 2, False),
-    "normal": Effort(3072, 64, 40, 12, True),
-    "thorough": Effort(16384, 64, 200, 40, True),
+    "quick": Effort(48, 32, 3, 2, False),
+    "normal": Effort(512, 64, 40, 16, True),
+    "thorough": Effort(4096, 64, 200, 40, True),
 }
 
 
@@ -68,8 +71,12 @@ class Looked:
     random: int
 
     def best(self, count: int) -> Iterator[tuple[Array, int]]:
-        """The points of the best minima, with the number of descents that ended there."""
-        return zip(self.pool.points[:count], self.pool.hits[:count], strict=True)
+        """The points of the best minima with the number of descents that ended there; then the very best, sharpened.
+
+        Where Newton's method finds no way to all digits from a smoothed minimum, the sharp one has nearly all.
+        """
+        yield from zip(self.pool.points[:count], self.pool.hits[:count], strict=True)
+        yield from ((point, 0) for point in sharpened(self.objective, self.pool.points[:SHARPENED]))
 
 
 def look(
@@ -86,12 +93,13 @@ def look(
     given, near = _points(objective, chains), _points(objective, beside)
     # A wide kink would carry networks away that are minima as they are.
     pool = Pool.empty(objective).with_descents(objective, given, KEPT, WIDTHS[-2:])
-    for _ in range(effort.symmetric // SWEEP):
-        pool = pool.with_descents(objective, symmetric_starts(objective, SWEEP, rng), KEPT)
-    progress(Words(f"{effort.symmetric} starts with a symmetry: best {pool.best:.8g}"))
+    symmetric = effort.symmetric * problem.classes
+    for done in range(0, symmetric, SWEEP):
+        pool = pool.with_descents(objective, symmetric_starts(objective, min(SWEEP, symmetric - done), rng), KEPT)
+    progress(Words(f"{symmetric} starts with a symmetry: best {pool.best:.8g}"))
     starts = np.concatenate([near, random_starts(objective, effort.batch, rng)])
     pool = pool.with_descents(objective, starts, KEPT)
-    random = effort.symmetric + effort.batch
+    random = symmetric + effort.batch
     quiet, descents = 0, random + len(given) + len(near)
     for number in range(effort.most):
         before = pool.best
@@ -120,7 +128,8 @@ def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
         for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
             yield from with_idle_layer(chain)
     if problem.balanced:
-        for chain in _quick(replace(problem, classes=problem.classes + 1), seed):
+        above = replace(problem, classes=problem.classes + 1)
+        for chain in _quick(above, seed, list(_named_above(above))):
             yield from without_class(chain)
         if problem.classes > 3:
             yield from map(with_collapsed_class, _quick(replace(problem, classes=problem.classes - 1), seed))
@@ -135,6 +144,15 @@ def _beside_in_depth(problem: DeepUFM, seed: int) -> Iterator[Chain]:
             yield from with_idle_layer(chain)
 
 
+def _named_above(problem: DeepUFM) -> Iterator[Chain]:
+    """The named networks of a problem, and those of one class more without a class."""
+    depth, loss = problem.depth, problem.loss
+    for each in network_catalogue(problem.classes, loss, depth):
+        yield each.preactivations(depth)
+    for each in network_catalogue(problem.classes + 1, loss, depth):
+        yield next(without_class(each.preactivations(depth)))
+
+
 def _quick(problem: DeepUFM, seed: int, chains: Sequence[Chain] = ()) -> list[Chain]:
     looked = look(problem, seed, EFFORTS["quick"], chains)
-    return [looked.objective.layers(point) for point, _ in looked.best(BEST)]
+    return [looked.objective.layers(point) for point in looked.pool.points[:BEST]]

@@ -5,7 +5,7 @@ import pytest
 
 from optima import DeepUFM
 from optima.relu import descent
-from optima.relu.descent import WIDTHS, descend, rescaled, smooth
+from optima.relu.descent import WIDTHS, descend, rescaled, sharpened, smooth
 from optima.relu.objective import Objective
 from optima.relu.search import widths
 from optima.relu.starts import random_starts
@@ -104,3 +104,13 @@ def test_a_start_that_is_not_a_number_spoils_no_other():
     ends = descend(objective, starts)
     assert not np.isfinite(ends[0]).any()
     np.testing.assert_array_equal(ends[1:], expected[1:])
+
+
+def test_sharpened_minima_are_near_their_kinks():
+    objective = objective_of(4, 3, "mse")
+    ends = descend(objective, starts_of(objective, 16))
+    best = ends[np.argmin(smoothed_loss(objective, ends))][None]
+    before, after = objective.value(best)[0], objective.value(sharpened(objective, best))[0]
+    # Collapse, whose features touch the kinks.
+    assert after == pytest.approx(0.0079919839, abs=1e-10)
+    assert before > after + 1e-8
