@@ -66,8 +66,8 @@ def check_networks(problem: DeepUFM, size: int) -> None:
     reg = geometric_mean(problem.regs)
     if not LEAST_NETWORK_REG <= reg <= MOST_NETWORK_REG:
         raise ValueError(
-            f"the regularisation {reg:.3g} is beyond the range of the search over relu networks; "
-            f"pass one from {LEAST_NETWORK_REG:g} to {MOST_NETWORK_REG:g}"
+            f"the regularisation {reg:.3g} is beyond the range of the search over relu networks; pass one from "
+            f"{LEAST_NETWORK_REG:g} to {MOST_NETWORK_REG:g}"
         )
 
 

@@ -71,7 +71,7 @@ def test_the_numbers_of_a_model_stand_for_it():
     assert solve(problem=PROBLEM, effort="quick").problem == PROBLEM
     assert certify(2, 1, np.array(1e-2)).gap < 1e-6
     assert list(structure_losses(4, 2, 1e-2)) == list(structure_losses(PROBLEM))
-    assert predict(4, 2, 1e-2, samples=2, activation="relu", width=8).keys() == {"dnc"}
+    assert predict(4, 2, 1e-2, samples=2, activation="relu", width=8).keys() >= {"dnc", "collapse"}
     assert certify_invariant(4, 2, 1e-2, boxes=100).problem == PROBLEM
 
 

@@ -616,11 +616,15 @@ def refused(match):
     return pytest.raises(ValueError, match=match)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_relu_models_have_no_reduction(depth):
+def test_relu_models_have_no_reduction():
     with refused("linear") as error:
-        Reduction(DeepUFM(3, depth, 0.1, activation="relu"))
+        Reduction(DeepUFM(3, 2, 0.1, activation="relu"))
     assert "\n" not in str(error.value)
+
+
+def test_one_weight_matrix_leaves_no_place_for_relu():
+    means = np.diag([1.0, 2.0, 3.0])
+    assert Reduction(DeepUFM(3, 1, 0.1, activation="relu")).value(means) == Reduction(DeepUFM(3, 1, 0.1)).value(means)
 
 
 def test_classes_of_different_size_have_no_effective_reg():

@@ -92,8 +92,8 @@ def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
         "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
     )
     say(
-        f"scale: {factor} at which its loss is least, one for each block that has its own; "
-        "other scales: where the loss is stationary too (its value there, and of which kind)"
+        f"scale: {factor} at which its loss is least, one for each block that has its own; other scales: where the "
+        "loss is stationary too (its value there, and of which kind)"
     )
 
 

@@ -46,8 +46,8 @@ class ClassNetwork(Content):
         ):
             shapes = ", ".join(str(factor.shape) for factor in factors)
             raise ValueError(
-                f"factors of shapes {shapes} are no network of depth {self.problem.depth} on {K} classes; "
-                "pass W_1, ..., W_L and H that can be multiplied in this order, H with one column for each class"
+                f"factors of shapes {shapes} are no network of depth {self.problem.depth} on {K} classes; pass W_1, "
+                "..., W_L and H that can be multiplied in this order, H with one column for each class"
             )
 
     @cached_property

@@ -93,7 +93,13 @@ def _smoothed(objective: Objective, width: float) -> BatchFunction:
 def rescaled(objective: Objective, points: Array) -> Array:
     """Each point times the number, of a grid, at which f is least: else small starts fall to zero."""
     lengths = objective.usual_length * np.geomspace(0.2, 5.0, 13)
-    stretched = points[:, None] / np.linalg.norm(points, axis=1)[:, None, None] * lengths[None, :, None]
+    stretched = points[:, None] * (lengths / _lengths(points)[:, None])[:, :, None]
     values = objective.value(stretched.reshape(-1, objective.size)).reshape(len(points), -1)
     best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
     return np.asarray(stretched[np.arange(len(points)), best])
+
+
+def _lengths(points: Array) -> Array:
+    """Norms (S,), of zeros one."""
+    norms = np.linalg.norm(points, axis=1)
+    return np.where(norms > 0, norms, 1.0)

@@ -13,8 +13,8 @@ from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.result import UNNAMED, Recognition
 from optima.structures.recognition.view import View
 
-# Difference of spectra of norm one up to which a network counts as a named one: the best shape of a network follows
-# the regularisation a little, that of a named one does not.
+# Difference of spectra of norm one up to which a network counts as a named one: the best shape of a network follows the
+# regularisation a little, that of a named one does not.
 TOLERANCE = 0.01
 ZERO = "zero"
 

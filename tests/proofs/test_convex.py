@@ -187,7 +187,7 @@ def test_the_least_value_is_below_all_logits_of_the_box(problem, proved):
         (DeepUFM(4, 1, 1e-2, width=2), "pass a width of at least 3"),
         (DeepUFM(4, 1, 1e-2, width=3, loss="mse"), "pass a width of at least 4"),
         (DeepUFM(4, 2, 1e-2), "pass depth 1, not 2"),
-        (DeepUFM(4, 1, 1e-2, activation="relu"), "linear"),
+        (DeepUFM(4, 2, 1e-2, activation="relu"), "depth"),
         (DeepUFM(4, 1, 1e-15), "leaves no point"),
     ],
 )

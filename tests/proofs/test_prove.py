@@ -382,9 +382,11 @@ def test_gaps_outside_are_refused(gap: float) -> None:
         certify(DeepUFM(3, 3, 1e-3), gap=gap)
 
 
-def test_relu_is_refused() -> None:
-    with pytest.raises(ValueError, match="linear"):
-        certify(DeepUFM(3, 3, 1e-3, activation="relu"))
+def test_relu_networks_are_bounded_by_the_nuclear_norm() -> None:
+    solution = certify(DeepUFM(3, 3, 1e-3, activation="relu"))
+    assert solution.certificate.method == "one direction"
+    assert 0 < solution.lower_bound < solution.loss
+    assert solution.certificate.verify().valid
 
 
 @pytest.mark.parametrize("reg", [1e-1, pytest.param(1e-3, marks=pytest.mark.slow), 1e-5])

@@ -9,6 +9,7 @@ import pytest
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
 from optima.model.key import problem_dict
 from optima.proofs.convex import depth_one
+from optima.search.ladder import search
 
 SIZES = (1, 2, 3, 4)
 SMALL = [DeepUFM(4, 2, 1e-2), DeepUFM(5, 3, 1e-3, 2), DeepUFM(6, 4, 1e-4)]
@@ -390,7 +391,7 @@ def test_mistakes_are_told_in_one_line(arguments, words):
 
 def test_relu_models_are_refused():
     with pytest.raises(ValueError, match="linear"):
-        solve(DeepUFM(4, 3, 1e-3, activation="relu"))
+        search(DeepUFM(4, 3, 1e-3, activation="relu"))
 
 
 @pytest.mark.slow
