@@ -20,8 +20,9 @@ STEPS = 150
 SHARP = tuple(np.geomspace(3e-4, 1e-8, 10).tolist())
 LONG = 1000
 TOLERANCE = 1e-7
-# How far above the ceiling a smoothed loss is hopeless.
-HOPELESS = 1.3
+# How far above the ceiling a smoothed loss is hopeless: in 24 problems of 3 to 10 classes, depths 2 to 5 and both
+# losses the best minimum was lost three times at 1.15, once at 1.3, never at 1.5, which saves a quarter of the time.
+HOPELESS = 1.5
 
 
 def smooth(objective: Objective, width: float) -> Gate:
