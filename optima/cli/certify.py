@@ -103,8 +103,9 @@ def certify(
         return
     budget_of(boxes, memory, minutes)
     if model.nonlinear:
-        for name, given in {"check-with": check_with, "checkpoint": checkpoint, "minutes": minutes}.items():
-            if given is not None:
+        given = {"check-with": check_with, "checkpoint": checkpoint, "minutes": minutes, "intervals": intervals or None}
+        for name, value in given.items():
+            if value is not None:
                 raise ValueError(
                     f"--{name} is not used with --activation relu, where no boxes are searched; leave it out"
                 )

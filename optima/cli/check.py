@@ -132,7 +132,7 @@ def _list(claims: Sequence[Claim], as_json: bool) -> None:
         for label, text in entries.items():
             if text:
                 say(f"    {label}{text}", 6)
-    say(f"{len(claims)} claims; optima check NAME checks one, optima check all of them")
+    say(f"{len(claims)} claims; optima check NAME checks one of them, optima check without a name all")
 
 
 def _show(outcomes: Sequence[Outcome], files: dict[str, Path]) -> None:

@@ -87,7 +87,7 @@ def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
 
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
-    ridge = problem.activation == "relu" and problem.loss == "mse"
+    ridge = problem.nonlinear and problem.loss == "mse"
     factor = (
         "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
     )

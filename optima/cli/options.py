@@ -126,7 +126,8 @@ def regularisation(reg: float | None, per_factor: tuple[float, ...] | None) -> f
         return reg
     if per_factor is not None and reg is None:
         return per_factor
-    raise ValueError("the regularisation is given twice or not at all; pass either --reg or --reg-per-factor")
+    how = "not given" if reg is None else "given twice"
+    raise ValueError(f"the regularisation is {how}; pass either --lambda or --reg-per-factor")
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,11 @@ def _list(grid: LossTable, cells: list[dict], title: str) -> None:
     columns = [column for column in COLUMNS if several or column.head != "n"]
     show(columns, [_row(cell, several) for cell in cells], title, "--out FILE or --format csv")
     if any(cell["scale"] is not None for cell in cells):
-        say(
-            "scale: the factor of the structure's logits; wins by: how far the loss is below that of the next structure"
+        ridge = grid.activation == "relu" and grid.loss == "mse"
+        what = (
+            "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
         )
+        say(f"scale: {what}; wins by: how far the loss is below that of the next structure")
     if len(cells) < len(grid):
         say(f"... {len(grid) - len(cells)} more cells; pass --rows N to see more, or --out FILE for all of them")
 

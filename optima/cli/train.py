@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,8 @@ def _row(run: Run, polished: bool) -> list[str]:
 
 def _nearby(cell: Comparison) -> dict[str, float]:
     """The global minimum, the bound, and the structures that were met or are best known, best first."""
-    met = {*cell.shares, *cell.polished_shares, "global", "dnc", "simplex", "pairs", "frame"}
+    met = {*cell.shares, *cell.polished_shares, "global", "dnc", "simplex", "pairs", "frame", "collapse"}
+    met.add(min(cell.predicted, key=lambda name: cell.predicted[name] if name != "dnc" else math.inf))
     chosen = {name: loss for name, loss in cell.predicted.items() if name in met}
     return dict(sorted(chosen.items(), key=lambda item: item[1]))
 

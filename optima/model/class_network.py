@@ -40,10 +40,12 @@ class ClassNetwork(Content):
 
     def __post_init__(self) -> None:
         factors, K = self.factors, self.problem.classes
+        if len(factors) != self.problem.depth + 1:
+            raise ValueError(
+                f"got {len(factors)} factors for depth {self.problem.depth}; pass {self.problem.depth + 1}"
+            )
         chained = all(after.shape[1] == before.shape[0] for before, after in pairwise([factors[-1], *factors[:-1]]))
-        if not (
-            len(factors) == self.problem.depth + 1 and factors[-1].shape[1] == factors[-2].shape[0] == K and chained
-        ):
+        if not (factors[-1].shape[1] == factors[-2].shape[0] == K and chained):
             shapes = ", ".join(str(factor.shape) for factor in factors)
             raise ValueError(
                 f"factors of shapes {shapes} are no network of depth {self.problem.depth} on {K} classes; pass W_1, "
@@ -118,7 +120,7 @@ class ClassNetwork(Content):
         """
         *weights, features = self.factors
         widest = max(len(features), *(len(weight) for weight in weights[:-1]), 1)
-        width = width or self.problem.width or widest
+        width = (self.problem.width or widest) if width is None else width
         if width < widest:
             raise ValueError(f"the network has a layer of {widest} neurons; pass a width of at least {widest}")
         features = np.repeat(features, self.problem.class_sizes, axis=1)

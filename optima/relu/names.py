@@ -42,6 +42,9 @@ def recognise_network(network: ClassNetwork, named: Sequence[NamedNetwork]) -> R
         distinct_margins(network.logits, TOLERANCE),
         None,
         TOLERANCE,
+        text=f"{name} (middle rank {network.middle_rank}, distance {distance:.1g})"
+        if found
+        else f"{UNNAMED} (middle rank {network.middle_rank})",
     )
 
 

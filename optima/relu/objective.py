@@ -146,7 +146,11 @@ class Objective:
 
     def _ridge_inverse(self, features: Any) -> Any:
         gram = _turned(features) @ features / self.problem.size
-        return np.linalg.inv(gram + self.reg * np.eye(self.problem.classes))
+        if np.iscomplexobj(gram):
+            return np.linalg.inv(gram + self.reg * np.eye(self.problem.classes))
+        # Rounding of large features may be larger than the regularisation.
+        values, vectors = np.linalg.eigh(gram)
+        return (vectors / (np.maximum(values, 0.0) + self.reg)[..., None, :]) @ _turned(vectors)
 
     def network(self, point: Array) -> ClassNetwork:
         """The network of a point, with the problem's own regs, sizes and last layer."""

@@ -39,7 +39,7 @@ class Pool:
             return self
         points = descend(objective, rescaled(objective, starts), widths, ceiling=self.best)
         values = objective.evaluate(points, smooth(objective, WIDTHS[-1]))[0]
-        fine = np.isfinite(values)
+        fine = np.isfinite(values) & (values > 0)
         points = np.concatenate([self.points, points[fine]])
         values = np.concatenate([self.values, values[fine]])
         hits = np.concatenate([self.hits, np.ones(int(fine.sum()), np.int64)])

@@ -61,6 +61,10 @@ def search_networks(
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
+    if not problem.nonlinear:
+        raise ValueError("there is no relu in this model; pass activation='relu' and a depth of at least 2")
+    if any(not isinstance(each, ClassNetwork) or each.problem != problem for each in starts):
+        raise ValueError("starts are networks of the problem; pass ClassNetwork(problem, factors)")
     check_networks(problem, Objective(problem, widths(problem)).size)
     began = time.perf_counter()
     named = _named(problem)

@@ -65,10 +65,12 @@ class Winners:
         codes = codes_of({winner for winner, _ in self.found.values() if winner is not None})
         below = self._below_collapse()
         name = collapse_name(self.grid.loss, self.grid.activation)
+        itself = f" (the {name})" if name != "collapse" else ""
         meant = {"zero": " (the logits vanish)", name: " (deep neural collapse itself)"}
         lines = [
             f"Who wins: classes K down, depths L across; a number says by how many per cent the winner's loss is below "
-            f"that of deep neural collapse{' (the ' + name + ')' if name != 'collapse' else ''}.",
+            f"that of deep neural collapse{itself}. Named structures only: optima solve looks at all logits, or "
+            "networks, and may find better.",
             *self._notes(below),
             "; ".join(f"{code} = {winner}{meant.get(winner, '')}" for winner, code in codes.items() if code != winner),
         ]

@@ -352,8 +352,8 @@ class _Search:
         likely = chance(self.problem, hits)
         return (
             f"best of {starts} random starts on ranks {', '.join(map(str, searched))}"
-            + (f", {local} searches from minimum to minimum" if local else "")
-            + f" and the named structures; met {hits} time{'s' * (hits != 1)}; "
+            + (f" and of {local} searches from minimum to minimum" if local else "")
+            + f" and of the named structures; met {hits} time{'s' * (hits != 1)}; "
             + (
                 "no estimate of the chance that more work finds better: nothing like it was measured"
                 if math.isnan(likely)

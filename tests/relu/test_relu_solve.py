@@ -134,3 +134,41 @@ def test_certify_gives_the_same_bound(triangle):
     certified = optima.certify(triangle)
     assert certified.lower_bound == pytest.approx(triangle.lower_bound)
     assert certified.certificate.verify().valid
+
+
+@pytest.mark.parametrize(
+    ("classes", "depth", "reg"), [(3, 8, 1e-3), (2, 10, 1e-3), (3, 9, 1e-5), (3, 4, 1e-7), (4, 4, 1e-9)]
+)
+def test_deep_networks_and_weak_regularisation(classes, depth, reg):
+    # Stretched starts have features whose rounding is larger than the regularisation.
+    problem = DeepUFM(classes, depth, reg, loss="mse", activation="relu")
+    solution = optima.solve(problem, effort="quick")
+    assert problem.objective(solution.factors()) == pytest.approx(solution.loss, rel=1e-10)
+    assert solution.lower_bound <= solution.loss <= min(solution.candidates.values()) * (1 + 1e-12)
+    assert solution.certificate.verify().valid
+
+
+def test_a_file_whose_parts_contradict_each_other_is_refused(triangle, tmp_path):
+    triangle.save(tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz") as stored:
+        arrays = dict(stored)
+    for name in ("factor_0", "means"):
+        moved = arrays[name].copy()
+        moved[..., 0, 0] += 0.3
+        np.savez(tmp_path / "altered.npz", **{**arrays, name: moved})
+        with pytest.raises(ValueError, match="network"):
+            optima.Solution.load(tmp_path / "altered.npz")
+
+
+def test_what_is_no_network_is_refused():
+    from optima.model.class_network import ClassNetwork
+    from optima.relu import search_networks
+
+    with pytest.raises(ValueError, match="pass 5"):
+        ClassNetwork(TRIANGLE, ())
+    with pytest.raises(ValueError, match="there is no relu"):
+        search_networks(DeepUFM(3, 2, 1e-3))
+    with pytest.raises(ValueError, match="there is no relu"):
+        search_networks(DeepUFM(3, 1, 1e-3, activation="relu"))
+    with pytest.raises(ValueError, match="starts are networks of the problem"):
+        search_networks(TRIANGLE, starts=[3])
