@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optima.model import DeepUFM
-from optima.reduction import UNREGULARISED, Reduction, geometric_mean
+from optima.reduction import UNREGULARISED, Reduction, mean_reg
 
 # Regularisations in which losses and their gradients keep their digits.
 LEAST_REG, MOST_REG = 1e-300, 1e300
@@ -63,7 +63,7 @@ def check_networks(problem: DeepUFM, size: int) -> None:
             f"relu networks of {problem.classes} classes and depth {problem.depth} have {size} numbers to search, and "
             f"{MOST_NETWORK} are the limit; pass fewer classes, or a smaller depth or width"
         )
-    reg = geometric_mean(problem.regs)
+    reg = mean_reg(problem)
     if not LEAST_NETWORK_REG <= reg <= MOST_NETWORK_REG:
         raise ValueError(
             f"the regularisation {reg:.3g} is beyond the range of the search over relu networks; pass one from "

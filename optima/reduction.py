@@ -39,6 +39,11 @@ def geometric_mean(values: Sequence[float]) -> float:
     return math.ldexp(math.exp(logs / len(values)), whole)
 
 
+def mean_reg(problem: DeepUFM) -> float:
+    """lambda: geometric mean of the regularisations of the L + 1 factors, however many they are."""
+    return geometric_mean(problem.reg) if isinstance(problem.reg, tuple) else problem.reg
+
+
 def center(logits: Array) -> Array:
     """Logits with each column's mean removed: cross-entropy is unchanged, no singular value rises."""
     return logits - logits.mean(axis=0, keepdims=True)
@@ -103,8 +108,7 @@ class Reduction:
     @cached_property
     def reg(self) -> float:
         """lambda: geometric mean of the regularisations of the L + 1 factors."""
-        reg = self.problem.reg
-        return geometric_mean(reg) if isinstance(reg, tuple) else reg
+        return mean_reg(self.problem)
 
     @property
     def strength(self) -> float:

@@ -13,7 +13,7 @@ from optima.model.class_network import ClassNetwork
 from optima.proofs.certificate import Certificate
 from optima.proofs.gap import BOUND_ROUNDING
 from optima.proofs.one_direction import OneDirection
-from optima.reduction import exponent, geometric_mean
+from optima.reduction import exponent, mean_reg
 from optima.scales.scale import best_scales
 from optima.structures import Block, Structure
 from optima.structures.base import Number, Orbit
@@ -59,7 +59,7 @@ def network_certificate(network: ClassNetwork) -> Certificate:
 
 
 def _lower(problem: DeepUFM) -> tuple[float, str]:
-    reg = geometric_mean(problem.regs)
+    reg = mean_reg(problem)
     if problem.loss == "mse":
         goal = math.fsum(np.sqrt(problem.class_sizes))
         unit = goal**2 / (problem.classes * problem.size)

@@ -12,7 +12,7 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.fit import Fit
-from optima.reduction import geometric_mean
+from optima.reduction import mean_reg
 
 # For the pre-activations of layer l: the activations and their derivative.
 Gate = Callable[[Any, int], tuple[Any, Any]]
@@ -46,7 +46,7 @@ class Objective:
         ends = [*self.widths, K] if problem.loss == "ce" else list(self.widths)
         self.shapes = [(ends[0], K), *zip(ends[1:], ends[:-1], strict=True)]
         self.offsets = np.cumsum([0, *(rows * columns for rows, columns in self.shapes)])
-        self.reg = geometric_mean(problem.regs)
+        self.reg = mean_reg(problem)
         self.share = problem.class_sizes / problem.size
 
     @property

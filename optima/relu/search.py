@@ -9,7 +9,7 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.progress import Tell, Words, silent
-from optima.reduction import geometric_mean
+from optima.reduction import mean_reg
 from optima.relu.descent import WIDTHS, sharpened
 from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
@@ -54,11 +54,22 @@ EFFORTS = {
 
 
 def widths(problem: DeepUFM) -> tuple[int, ...]:
-    """Widths of H and of the hidden layers that are searched: K and half of it more, or the width of the model."""
-    K = problem.classes
-    room = K + K // 2 + 2
-    most = room if problem.width is None else min(room, problem.width)
-    return (min(K, most), *[most] * (problem.depth - 1))
+    """Widths of H and of the hidden layers that are searched."""
+    most = widths_of(problem)
+    return (min(problem.classes, most), *[most] * (problem.depth - 1))
+
+
+def widths_of(problem: DeepUFM) -> int:
+    """The width of a hidden layer that is searched: K and half of it more, or the width of the model."""
+    room = problem.classes + problem.classes // 2 + 2
+    return room if problem.width is None else min(room, problem.width)
+
+
+def size(problem: DeepUFM) -> int:
+    """Numbers of such a network, at any depth."""
+    inner, width = min(problem.classes, widths_of(problem)), widths_of(problem)
+    ends = inner * (problem.classes + width) + (problem.classes * width if problem.loss == "ce" else 0)
+    return ends + (problem.depth - 2) * width**2
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def _points(objective: Objective, chains: Sequence[Chain]) -> Array:
 def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
     """Chains of the best networks of neighbouring problems, grown or cut to this one."""
     if problem.depth > 2:
-        below = replace(problem, depth=problem.depth - 1, reg=geometric_mean(problem.regs))
+        below = replace(problem, depth=problem.depth - 1, reg=mean_reg(problem))
         for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
             yield from with_idle_layer(chain)
     if problem.balanced:

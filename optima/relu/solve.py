@@ -11,11 +11,10 @@ from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.inputs import one_of, positive_integer
 from optima.progress import Tell, Words, silent
-from optima.reduction import geometric_mean
+from optima.reduction import mean_reg
 from optima.relu.finish import Finished, finish, finish_network, zero_network
 from optima.relu.names import recognise_network
-from optima.relu.objective import Objective
-from optima.relu.search import EFFORTS, Looked, look, widths
+from optima.relu.search import EFFORTS, Looked, look, size
 from optima.scales import best_scales
 from optima.solution import Minimum, Rung, Solution
 from optima.structures.networks import NamedNetwork, class_factors, network_catalogue
@@ -65,7 +64,7 @@ def search_networks(
         raise ValueError("there is no relu in this model; pass activation='relu' and a depth of at least 2")
     if any(not isinstance(each, ClassNetwork) or each.problem != problem for each in starts):
         raise ValueError("starts are networks of the problem; pass ClassNetwork(problem, factors)")
-    check_networks(problem, Objective(problem, widths(problem)).size)
+    check_networks(problem, size(problem))
     began = time.perf_counter()
     named = _named(problem)
     # The rounding of a product, and so the path of a descent, depends on the number of threads.
@@ -102,7 +101,7 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
     for each in _catalogue(problem):
         if problem.width is not None and each.width > problem.width:
             continue
-        best = best_scales(each, problem.depth, geometric_mean(problem.regs), problem.class_sizes[0], problem.loss)
+        best = best_scales(each, problem.depth, mean_reg(problem), problem.class_sizes[0], problem.loss)
         network = ClassNetwork(problem, tuple(class_factors(problem, each, best.scales.ravel().tolist())))
         found[each.name] = (network.loss, network)
     return dict(sorted(found.items(), key=lambda item: item[1][0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import DeepUFM
-from optima.reduction import Reduction, geometric_mean
+from optima.reduction import Reduction, mean_reg
 from optima.scales.scale import best_scales
 from optima.structures import named
 from optima.structures.networks.collapse import Collapse
@@ -46,5 +46,5 @@ def _of_networks(problem: DeepUFM) -> float | None:
     network = Collapse(problem.classes)
     if not problem.balanced or (problem.width is not None and network.width > problem.width):
         return None
-    reg, samples = geometric_mean(problem.regs), int(problem.class_sizes[0])
+    reg, samples = mean_reg(problem), int(problem.class_sizes[0])
     return float(best_scales(network, problem.depth, reg, samples, problem.loss).loss)

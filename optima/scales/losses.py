@@ -12,7 +12,7 @@ from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.model.arguments import several, takes_model
 from optima.model.content import Content
-from optima.reduction import UNREGULARISED, geometric_mean
+from optima.reduction import UNREGULARISED, mean_reg
 from optima.scales.scale import Stationary, stationary_scales
 from optima.structures import Structure, catalogue, check_names
 
@@ -96,7 +96,7 @@ def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None)
         check_names(names, [problem.classes], activation)
     if not problem.regularised:
         raise ValueError(UNREGULARISED)
-    reg = geometric_mean(problem.regs)
+    reg = mean_reg(problem)
     samples = int(problem.class_sizes[0])
     most = problem.width if activation == "relu" else problem.max_rank
     found = [

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM
-from optima.relu.search import EFFORTS, look
+from optima.relu.objective import Objective
+from optima.relu.search import EFFORTS, look, size, widths
 from optima.relu.solve import search_networks
 
 
@@ -65,3 +66,15 @@ def test_the_best_known_is_reached(classes, depth, loss, best, seed):
 def test_the_graph_network_is_found_without_its_name(depth, best):
     pool = look(relu(10, depth), 0, EFFORTS["normal"]).pool
     assert pool.best < best * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+@pytest.mark.parametrize(("classes", "depth", "width"), [(3, 2, None), (5, 4, None), (6, 3, 4)])
+def test_the_size_of_a_search_is_known_before_it(classes, depth, width, loss):
+    problem = DeepUFM(classes, depth, 1e-3, width=width, loss=loss, activation="relu")
+    assert size(problem) == Objective(problem, widths(problem)).size
+
+
+def test_a_huge_depth_is_refused_at_once():
+    with pytest.raises(ValueError, match="pass fewer classes, or a smaller depth or width"):
+        search_networks(DeepUFM(3, 10**15, 1e-3, activation="relu"))
