@@ -9,6 +9,7 @@ so that values in the middle of an interval enclose both on all of it. Source: d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import zip_longest
 
@@ -18,8 +19,11 @@ from optima.model import Array
 from optima.scales.branches import Branches
 from optima.scales.newton import Index, newton, root_between
 from optima.scales.terms import RidgeTerms, stack
+from optima.scales.turning_points import bisect
 from optima.structures import Block
 
+# A function and its derivative, for the equations numbered by an index.
+Curve = Callable[[Array, Index], tuple[Array, Array]]
 # Bounds of the first and second derivative of E in log u.
 STEEPEST, BENT = 1.0, 8.0
 # Narrowest interval of log u that is still split.
@@ -50,7 +54,7 @@ class RidgeBranches(Branches):
         log_slope, _ = terms.log_slope(self.fold)
         self.peak = (log_slope + self.flat * log_fold - np.log(self.nu)) / self.power
 
-    def _excess(self, pairs: Index):  # type: ignore[no-untyped-def]
+    def _excess(self, pairs: Index) -> Curve:
         terms, flat = self.terms.take(pairs), self.flat[pairs]
 
         def excess(v: Array, index: Index) -> tuple[Array, Array]:
@@ -60,7 +64,7 @@ class RidgeBranches(Branches):
 
         return excess
 
-    def _curve(self, which: Index, tau: Array, sign: float):  # type: ignore[no-untyped-def]
+    def _curve(self, which: Index, tau: Array, sign: float) -> Curve:
         terms, flat = self.terms.take(which), self.flat[which]
 
         def curve(v: Array, index: Index) -> tuple[Array, Array]:
@@ -168,7 +172,7 @@ def ridge_single_humped(block: Block) -> bool:
         open_ = ~(rises | beyond)
         if falls.any() or (half[open_] < NARROWEST).any():
             return False
-        ends = _split(ends[:, open_])
+        ends = bisect(ends[:, open_])
     return True
 
 
@@ -187,7 +191,7 @@ def ridge_turning_points(block: Block, p: float) -> tuple[float, ...]:
         decided = (np.abs(slope) > BENT * half) | (half < NARROWEST)
         left, right = (_elasticity(terms, end)[0] - flat for end in ends)
         crossing += [tuple(pair) for pair in ends[:, ~excluded & decided & (left * right <= 0)].T.tolist()]
-        ends = _split(ends[:, ~excluded & ~decided])
+        ends = bisect(ends[:, ~excluded & ~decided])
     height = lambda v: float(_elasticity(terms, np.array([v]))[0][0]) - flat
     roots = [float(np.exp(root_between(height, lo, hi, NOISE, xtol=1e-15, rtol=1e-15))) for lo, hi in sorted(crossing)]
     return tuple(root for i, root in enumerate(roots) if i == 0 or root > roots[i - 1] * (1 + NARROWEST))
@@ -203,8 +207,3 @@ def _elasticity(terms: RidgeTerms, v: Array) -> tuple[Array, Array]:
     """E and dE/dv at log u = v, for one block."""
     mean, variance = terms.moments(np.exp(v))
     return 2 * mean, 2 * mean * (1 - mean) - 6 * variance
-
-
-def _split(ends: Array) -> Array:
-    middle = ends.mean(axis=0)
-    return np.concatenate([np.stack([ends[0], middle]), np.stack([middle, ends[1]])], axis=1)

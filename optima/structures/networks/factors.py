@@ -34,11 +34,14 @@ def network_factors(
 
     W_1 is of shape (d_2, r), H of shape (r, k) with r the rank of M_2: :func:`padded` makes all widths one.
 
-    Raises ValueError where a layer is not an image of the one before, the model is not balanced or of another depth.
+    Raises ValueError where a layer is not an image of the one before, the model is linear, of another depth or not
+    balanced.
     Source: derivations/network_price.py.
     """
     if len(preactivations) != problem.depth - 1:
         raise ValueError(f"got {len(preactivations)} layers for depth {problem.depth}; pass {problem.depth - 1}")
+    if problem.activation != "relu":
+        raise ValueError("named networks are those of relu models; pass activation='relu'")
     if not problem.balanced:
         raise ValueError("named networks need classes of equal size; pass one number of samples")
     parts = [*_first_two(preactivations[0]), *weights(preactivations)]

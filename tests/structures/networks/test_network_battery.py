@@ -15,7 +15,7 @@ from optima.structures.networks import (
     network_factors,
 )
 
-CLASSES = (2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 20, 21)
+CLASSES = (2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 20, 35)
 NETWORKS = [
     *(network for K in CLASSES for network in network_catalogue(K)),
     named("transversal", 138, "relu"),
@@ -184,6 +184,8 @@ def test_factors_need_the_depth_the_width_and_equal_classes():
     relu = {"activation": "relu"}
     with pytest.raises(ValueError, match="got 2 layers for depth 4; pass 3"):
         network_factors(DeepUFM(4, 4, 1e-3, **relu), layers, 1.0)
+    with pytest.raises(ValueError, match="pass activation='relu'"):
+        network_factors(DeepUFM(4, 3, 1e-3), layers, 1.0)
     with pytest.raises(ValueError, match="equal size"):
         network_factors(DeepUFM(4, 3, 1e-3, (1, 2, 3, 4), **relu), layers, 1.0)
     with pytest.raises(ValueError, match="width 3 cannot carry a layer of 4 neurons"):

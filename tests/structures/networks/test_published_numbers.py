@@ -234,3 +234,8 @@ def test_collapse_loses_for_every_number_of_classes_from_three_on(L):
         prices = [sum(float(b.price(2 / (L + 1))) for b in n.blocks()) for n in network_catalogue(K) if "+" in n.name]
         prices += [n.price_of_targets(L) for n in network_catalogue(K) if hasattr(n, "price_of_targets")]
         assert min(prices) < K
+
+
+def test_three_subsets_are_much_cheaper_than_pairs_of_points():
+    for (K, name), ratio in {(35, "subsets(7,3)"): 0.8403, (56, "subsets(8,3)"): 0.7963}.items():
+        assert target_price(name, K, 3) / K == pytest.approx(ratio, abs=6e-5)
