@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from optima.model import Array, DeepUFM
 from optima.model.arguments import model_itself
+from optima.model.arrays import numerical_rank
 from optima.model.fit import Fit
 from optima.model.inputs import positive_integer
 
@@ -61,9 +62,15 @@ def balanced_factors(products: ArrayLike, rank: int) -> Array:
     return np.stack([U[..., :rank] * root, np.swapaxes(V, -1, -2)[..., :rank] * root], axis=-3)
 
 
-def numerical_rank(singular: Array, tolerance: float | Array) -> int:
-    """Number of singular values (descending) above ``tolerance``, one or one for each, times the largest."""
-    return int(np.sum(singular > tolerance * singular[0])) if singular.size and singular[0] > 0 else 0
+def halves(product: Array, tolerance: float = 0.0) -> tuple[Array, Array]:
+    """U sqrt(S) (d, r) and sqrt(S) V^T (r, k) of a matrix (d, k): of all its factors those of least norm.
+
+    r is its rank, where singular values up to ``tolerance`` times the largest count as zero.
+    """
+    U, s, V = np.linalg.svd(product, full_matrices=False)
+    rank = numerical_rank(s, tolerance)
+    root = np.sqrt(s[:rank])
+    return U[:, :rank] * root, root[:, None] * V[:rank]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from optima.solution import Solution
 
 
+# The gap that is asked for, and the GiB that may be used, where nothing is said.
+GAP, MEMORY = 1e-6, 4.0
+
+
 def _group(text: str, name: str) -> tuple[int, ...]:
     """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
     return tuple(parse.integer(order, name, 2) for order in text.split("x"))
@@ -35,16 +39,22 @@ class Problem(options.AnyProblem):
     classes: Annotated[Any, integer("Number of classes K; left out with --invariant.", least=2)] = None
 
 
+def _check_unused(given: dict[str, bool], where: str) -> None:
+    """Raise ValueError for an option that would be passed over in silence."""
+    for name in (name for name, is_given in given.items() if is_given):
+        raise ValueError(f"--{name} is not used {where}; leave it out")
+
+
 def certify(
     problem: Problem,
-    gap: Annotated[float, number("Relative gap at which the proof is done.")] = 1e-6,
+    gap: Annotated[float, number("Relative gap at which the proof is done.")] = GAP,
     boxes: Annotated[
         int | None, integer("Most boxes of the proof, by default 600000, or without limit with --minutes.")
     ] = None,
     minutes: Annotated[
         float | None, number("Stop by the clock, after this time: the bound then depends on the machine.")
     ] = None,
-    memory: Annotated[float, number("Most memory of the proof, in GiB.")] = 4,
+    memory: Annotated[float, number("Most memory of the proof, in GiB.")] = MEMORY,
     seed: options.Seed = 0,
     effort: options.Effort = "normal",
     verify: Annotated[bool, typer.Option("--verify", help="Check the certificate by independent code.")] = False,
@@ -92,23 +102,22 @@ def certify(
     model = problem.model
     options.check_output(save, force)
     gap_of_search(gap)
+    unused = {"check-with": check_with is not None, "checkpoint": checkpoint is not None, "memory": memory != MEMORY}
     if invariant is not None:
-        unused = {"checkpoint": checkpoint is not None, "memory": memory != 4, "effort": effort != "normal"}
-        unused["check-with"] = check_with is not None
-        for name in (name for name, given in unused.items() if given):
-            raise ValueError(f"--{name} is not used with --invariant; leave it out")
+        _check_unused({**unused, "effort": effort != "normal"}, "with --invariant")
         with bar("certifying", known=False) as tell:
             found = certify_invariant(model, invariant, gap, minutes, seed, tell, boxes)
         _answer(found, lambda limit: _invariant_text(found, limit), verify, intervals, as_json, save)
         return
     budget_of(boxes, memory, minutes)
     if model.nonlinear:
-        given = {"check-with": check_with, "checkpoint": checkpoint, "minutes": minutes, "intervals": intervals or None}
-        for name, value in given.items():
-            if value is not None:
-                raise ValueError(
-                    f"--{name} is not used with --activation relu, where no boxes are searched; leave it out"
-                )
+        unused |= {
+            "minutes": minutes is not None,
+            "boxes": boxes is not None,
+            "gap": gap != GAP,
+            "intervals": intervals,
+        }
+        _check_unused(unused, "with --activation relu, where no boxes are searched")
         with bar("searching", known=False) as tell:
             network = solve(model, seed, effort, progress=tell)
         _answer(network, lambda limit: solution_text(network, limit), verify, intervals, as_json, save)

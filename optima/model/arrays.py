@@ -15,6 +15,12 @@ from optima.model.inputs import one_of
 
 Array = NDArray[np.float64]
 
+
+def numerical_rank(singular: Array, tolerance: float | Array) -> int:
+    """Number of singular values (descending) above ``tolerance``, one or one for each, times the largest."""
+    return int(np.sum(singular > tolerance * singular[0])) if singular.size and singular[0] > 0 else 0
+
+
 # The module that speaks the standard for each library; torch and cupy need a thin layer to do so.
 MODULES = {
     "numpy": "numpy",

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import svdvals
 
-from optima.model.arrays import Array
+from optima.model.arrays import Array, numerical_rank
 from optima.model.content import Content
 from optima.model.fit import Fit
 from optima.model.problem import DeepUFM
@@ -101,12 +101,17 @@ class ClassNetwork(Content):
     def singular_values(self) -> Array:
         """Nonzero singular values of the logits of all samples, descending."""
         singular = svdvals(self.logits * np.sqrt(self.problem.class_sizes))
-        return np.asarray(singular[: _count(singular)])
+        return np.asarray(singular[: numerical_rank(singular, ZERO)])
 
     @cached_property
     def ranks(self) -> tuple[int, ...]:
         """Numerical ranks of M_2, ..., M_L and Z."""
-        return tuple(_count(svdvals(layer)) for layer in self.layers)
+        return tuple(numerical_rank(svdvals(layer), ZERO) for layer in self.layers)
+
+    @cached_property
+    def feature_ranks(self) -> tuple[int, ...]:
+        """Numerical ranks of X_2, ..., X_L, what the activation makes of M_2, ..., M_L."""
+        return tuple(numerical_rank(svdvals(self.activated(layer)), ZERO) for layer in self.layers[:-1])
 
     @property
     def middle_rank(self) -> int:
@@ -126,11 +131,6 @@ class ClassNetwork(Content):
         features = np.repeat(features, self.problem.class_sizes, axis=1)
         shapes = self.problem.factor_shapes(width)
         return [_padded(factor, shape) for factor, shape in zip([*weights, features], shapes, strict=True)]
-
-
-def _count(singular: Array) -> int:
-    """Number of singular values (descending) that count as nonzero."""
-    return int(np.sum(singular > ZERO * singular[0])) if singular.size and singular[0] > 0 else 0
 
 
 def _padded(factor: Array, shape: Sequence[int]) -> Array:

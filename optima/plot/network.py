@@ -14,6 +14,7 @@ from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import LABELLED, SCALE, Order, class_order
 from optima.plot.numbers import settings
+from optima.scales.collapse import collapse_loss
 
 if TYPE_CHECKING:
     from optima.solution import Solution
@@ -34,18 +35,15 @@ def plot_network(solution: Solution) -> Figure:
         raise ValueError("the solution has no network; plot_solution draws its logits")
     hidden = network.layers[:-1]
     figure = Figure(figsize=(2.3 * (len(hidden) + 1) + 1.2, 5.4), layout="constrained")
-    figure.suptitle(
-        f"Best network known: {_name(solution)}, loss {solution.loss:.8g}{_below(solution)}\n"
-        f"{settings(solution.problem)}",
-        fontsize=10,
-    )
+    found = f"{solution.structure}, middle rank {network.middle_rank}, loss {solution.loss:.8g}{_below(solution)}"
+    figure.suptitle(f"Best network known: {found}\n{settings(solution.problem)}", fontsize=10)
     axes = figure.subplots(2, len(hidden) + 1, squeeze=False)
     classes = _class_order(network)
     for number, layer in enumerate(hidden):
         shown = layer[np.ix_(_neuron_order(layer[:, classes]), classes)]
-        rank = network.ranks[number]
-        _draw(axes[0, number], shown, classes, f"$M_{{{number + 2}}}$, rank {rank}")
-        _draw(axes[1, number], np.maximum(shown, 0.0), classes, f"$X_{{{number + 2}}}$, rank {_rank(shown)}")
+        before, after = network.ranks[number], network.feature_ranks[number]
+        _draw(axes[0, number], shown, classes, f"$M_{{{number + 2}}}$, rank {before}")
+        _draw(axes[1, number], np.maximum(shown, 0.0), classes, f"$X_{{{number + 2}}}$, rank {after}")
     axes[0, 0].set_ylabel("neuron, before the activation")
     axes[1, 0].set_ylabel("neuron, after it")
     _draw(axes[0, -1], network.logits[np.ix_(classes, classes)], classes, f"$Z$, rank {network.ranks[-1]}")
@@ -69,10 +67,6 @@ def _draw(axes: Axes, layer: Array, classes: Order, title: str) -> None:
     axes.set_yticks([])
 
 
-def _rank(layer: Array) -> int:
-    return int(np.linalg.matrix_rank(np.maximum(layer, 0.0), tol=1e-7 * max(1e-300, float(np.abs(layer).max()))))
-
-
 def _class_order(network: ClassNetwork) -> Order:
     """Classes whose first features are alike side by side."""
     features = network.activated(network.layers[0])
@@ -86,14 +80,8 @@ def _neuron_order(layer: Array) -> Order:
     return np.lexsort(keys).astype(np.intp)
 
 
-def _name(solution: Solution) -> str:
-    return f"{solution.recognition.label}, middle rank {solution.recognition.rank}".replace(
-        f" (rank {solution.recognition.rank})", ""
-    )
-
-
 def _below(solution: Solution) -> str:
-    collapse = solution.candidates.get("collapse")
+    collapse = collapse_loss(solution.problem)
     if not collapse or solution.loss >= collapse * (1 - 1e-9):
         return ""
     return f", {100 * (1 - solution.loss / collapse):.3g} % below collapse"

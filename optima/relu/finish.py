@@ -14,7 +14,7 @@ from optima.relu.objective import Objective
 from optima.relu.starts import chain_start
 
 STEPS = 300
-# Length, relative to the usual one, under which a descent has ended at zero.
+# Length, relative to the usual one, under which a descent has ended at zero, as where a layer is dead.
 DEAD = 1e-2
 # Relative size of features that are zero up to rounding.
 ROUNDING = 1e-9
@@ -52,9 +52,10 @@ def finish_network(network: ClassNetwork) -> Finished:
 
 def finish(objective: Objective, point: Array) -> Finished:
     """The best network that Newton's method reaches from a smoothed minimum, of a stationary one if there is any."""
-    if np.linalg.norm(point) <= DEAD * objective.usual_length:
+    layers = objective.layers(point)
+    if np.linalg.norm(point) <= DEAD * objective.usual_length or not all((layer > 0).any() for layer in layers):
         return Finished(zero_network(objective.problem), "minimum", 0.0, objective.reg)
-    smaller, start = trimmed(objective, point, objective.layers(point))
+    smaller, start = trimmed(objective, point, layers)
     network = smaller.network(start)
     best = Finished(network, "not converged", float("nan"), float("nan"))
     start, last = start[None], 0.0

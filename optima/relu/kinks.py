@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from optima.model import Array
+from optima.reduction import halves
 from optima.relu.objective import Gate, Objective
 
 STEPS = 25
@@ -23,6 +24,8 @@ STATIONARY = 1e-10
 FLAT = 1e-7
 # Widths of the smoothed kink within which a pre-activation counts as at the kink.
 NEAR = 3.0
+# Relative size under which a direction of H counts as unused.
+UNUSED = 1e-3
 # Step of the complex derivative: its square is nothing beside 1, so the derivative is exact.
 COMPLEX = 1e-30
 # Longest step, relative to the size of the point.
@@ -289,10 +292,8 @@ def trimmed(objective: Objective, point: Array, layers: Sequence[Array]) -> tupl
         parts[1 + index] = parts[1 + index][alive]
         if 2 + index < len(parts):
             parts[2 + index] = parts[2 + index][:, alive]
-    left, s, right = np.linalg.svd(parts[1] @ parts[0], full_matrices=False)
-    rank = max(1, int(np.sum(s > 1e-3 * s[0])))
-    parts[0], parts[1] = np.sqrt(s[:rank, None]) * right[:rank], left[:, :rank] * np.sqrt(s[:rank])
-    widths = (rank, *(len(part) for part in parts[1 : 1 + objective.hidden]))
+    parts[1], parts[0] = halves(parts[1] @ parts[0], UNUSED)
+    widths = (len(parts[0]), *(len(part) for part in parts[1 : 1 + objective.hidden]))
     return Objective(objective.problem, widths), np.asarray(objective.joined(parts))
 
 

@@ -134,10 +134,7 @@ def _points(objective: Objective, chains: Sequence[Chain]) -> Array:
 
 def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
     """Chains of the best networks of neighbouring problems, grown or cut to this one."""
-    if problem.depth > 2:
-        below = replace(problem, depth=problem.depth - 1, reg=mean_reg(problem))
-        for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):
-            yield from with_idle_layer(chain)
+    yield from _beside_in_depth(replace(problem, reg=mean_reg(problem)), seed)
     if problem.balanced:
         above = replace(problem, classes=problem.classes + 1)
         for chain in _quick(above, seed, list(_named_above(above))):
@@ -149,6 +146,7 @@ def _beside(problem: DeepUFM, seed: int) -> Iterator[Chain]:
 
 
 def _beside_in_depth(problem: DeepUFM, seed: int) -> Iterator[Chain]:
+    """Chains of all lesser depths, one idle layer after the other."""
     if problem.depth > 2:
         below = replace(problem, depth=problem.depth - 1)
         for chain in _quick(below, seed, list(_beside_in_depth(below, seed))):

@@ -17,7 +17,7 @@ from optima.relu.names import recognise_network
 from optima.relu.search import EFFORTS, Looked, look, size
 from optima.scales import best_scales
 from optima.solution import Minimum, Rung, Solution
-from optima.structures.networks import NamedNetwork, class_factors, network_catalogue
+from optima.structures.networks import NamedNetwork, at_scales, network_catalogue
 from optima.workers.threads import single_threaded
 
 # Minima that are finished by Newton's method, by effort.
@@ -102,7 +102,7 @@ def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
         if problem.width is not None and each.width > problem.width:
             continue
         best = best_scales(each, problem.depth, mean_reg(problem), problem.class_sizes[0], problem.loss)
-        network = ClassNetwork(problem, tuple(class_factors(problem, each, best.scales.ravel().tolist())))
+        network = at_scales(problem, each, best.scales.ravel().tolist())
         found[each.name] = (network.loss, network)
     return dict(sorted(found.items(), key=lambda item: item[1][0]))
 

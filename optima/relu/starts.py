@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optima.model import Array
+from optima.reduction import center, halves
 from optima.relu.equivariant import equivariant_chain
 from optima.relu.objective import Objective
 
@@ -68,19 +69,14 @@ def chain_start(objective: Objective, chain: Sequence[Array]) -> Array:
 def _parts_of_chain(objective: Objective, chain: Sequence[Array], dependent: float = DEPENDENT) -> list[Array]:
     """H, W_1, ... of least norm through the given layers; the logits of cross-entropy are those of collapse."""
     root = np.sqrt(objective.problem.class_sizes)
-    left, s, right = np.linalg.svd(chain[0] * root, full_matrices=False)
-    rank = min(len(s), objective.widths[0])
+    weight, features = halves(chain[0] * root)
+    rank = min(len(features), objective.widths[0])
     parts = [np.zeros(shape) for shape in objective.shapes]
-    parts[0][:rank] = np.sqrt(s[:rank, None]) * right[:rank]
-    parts[1][:, :rank] = left[:, :rank] * np.sqrt(s[:rank])
-    ends = [*chain[1:], _collapse(objective.problem.classes)] if objective.problem.loss == "ce" else chain[1:]
+    parts[0][:rank], parts[1][:, :rank] = features[:rank], weight[:, :rank]
+    ends = [*chain[1:], center(np.eye(objective.problem.classes))] if objective.problem.loss == "ce" else chain[1:]
     for index, (before, after) in enumerate(zip(chain, ends, strict=False)):
         parts[2 + index] = after @ np.linalg.pinv(np.maximum(before, 0.0), rcond=dependent)
     return parts
-
-
-def _collapse(classes: int) -> Array:
-    return np.eye(classes) - 1 / classes
 
 
 def _noisy(parts: list[Array], rng: np.random.Generator) -> list[Array]:

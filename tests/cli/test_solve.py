@@ -197,6 +197,8 @@ def test_relu_networks_are_drawn_and_certified(call, tmp_path):
     code, out, err = call("certify", *RELU, "--verify")
     assert (code, err) == (0, "")
     assert "proved again" in out
-    code, out, err = call("certify", *RELU, "--check-with", "cvxpy")
-    assert (code, out) == (2, "")
-    assert "--check-with is not used with --activation relu" in err
+    unused = [["--check-with", "cvxpy"], ["--boxes", "100"], ["--gap", "1e-2"], ["--memory", "1"], ["--intervals"]]
+    for option in unused:
+        code, out, err = call("certify", *RELU, *option)
+        assert (code, out) == (2, "")
+        assert f"{option[0]} is not used with --activation relu" in err

@@ -9,7 +9,7 @@ from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.networks import network_certificate
 from optima.scales import best_scales
-from optima.structures.networks import class_factors, network_catalogue
+from optima.structures.networks import at_scales, network_catalogue
 
 PROBLEMS = [
     DeepUFM(3, 4, 1e-3, loss="mse", activation="relu"),
@@ -52,7 +52,7 @@ def test_named_networks_are_above_the_bound(problem):
     reg = np.exp(np.mean(np.log(problem.regs)))
     for each in network_catalogue(problem.classes, problem.loss, problem.depth):
         best = best_scales(each, problem.depth, reg, problem.class_sizes[0], problem.loss)
-        network = ClassNetwork(problem, tuple(class_factors(problem, each, best.scales.ravel().tolist())))
+        network = at_scales(problem, each, best.scales.ravel().tolist())
         assert network.loss == pytest.approx(float(best.loss), rel=1e-11)
         certificate = network_certificate(network)
         assert 0 < certificate.lower < network.loss

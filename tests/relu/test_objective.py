@@ -51,7 +51,7 @@ def test_the_gradient_is_that_of_the_value(problem, width):
     direction = np.random.default_rng(2).standard_normal(points.shape)
     step = 1e-5
     ahead, behind = (objective.log_value(points + sign * step * direction, gate)[0] for sign in (1, -1))
-    assert (ahead - behind) / (2 * step) == pytest.approx(np.sum(gradient * direction, axis=1), rel=1e-4, abs=1e-6)
+    assert (ahead - behind) / (2 * step) == pytest.approx(np.sum(gradient * direction, axis=1), rel=1e-5, abs=1e-6)
 
 
 def test_smoothing_is_from_inside():

@@ -7,7 +7,7 @@ import pytest
 
 from optima.model import DeepUFM
 from optima.relu import kinks
-from optima.relu.finish import finish_network, simplified
+from optima.relu.finish import finish, finish_network, simplified
 from optima.relu.kinks import Pattern, settle
 from optima.relu.objective import Objective
 from optima.relu.starts import chain_start
@@ -111,3 +111,12 @@ def test_neurons_that_are_not_proportional_stay():
     moved[2] = np.concatenate([0.6 * moved[2], 0.8 * moved[2]], axis=1)
     wide = replace(network, factors=tuple(moved))
     assert len(simplified(wide).layers[1]) == len(network.layers[1]) + 1
+
+
+def test_a_descent_that_ended_with_a_dead_layer_is_zero():
+    objective, point = collapse_point()
+    parts = objective.split(point.copy())
+    parts[1][:] = -np.abs(parts[1])
+    parts[0][:] = np.abs(parts[0])
+    end = finish(objective, objective.joined(parts))
+    assert (end.network.loss, end.verdict) == (0.5, "minimum")

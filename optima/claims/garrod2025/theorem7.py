@@ -15,7 +15,7 @@ from optima.model.log_grid import log_grid
 from optima.reduction import Reduction
 from optima.scales import best_scales
 from optima.structures import named
-from optima.structures.networks import NamedNetwork, class_factors, for_samples
+from optima.structures.networks import NamedNetwork, at_scales
 
 # Largest relative difference between the network's objective and the formula.
 TOLERANCE = 1e-10
@@ -71,7 +71,7 @@ def _gain(K: int, L: int, reg: float) -> Iterator[Evidence]:
     a = float(best.scales[0])
     if a == 0:
         return
-    factors = for_samples(problem, class_factors(problem, _network(K), [a]))
+    factors = at_scales(problem, _network(K), [a]).repeated()
     objective = problem.objective(factors)
     pairs = named("pairs", K)
     linear = Reduction(DeepUFM(K, L, reg, samples=2))

@@ -22,15 +22,14 @@ from optima.structures.networks import (
 )
 from optima.structures.networks.base import NamedNetwork
 from optima.structures.networks.chain import ChainPrice, chain_price
-from optima.structures.networks.factors import class_factors, for_samples, network_factors
+from optima.structures.networks.factors import at_scales, network_factors
 
 __all__ = [
     "FAMILIES",
     "ChainPrice",
     "NamedNetwork",
+    "at_scales",
     "chain_price",
-    "class_factors",
-    "for_samples",
     "network_catalogue",
     "network_factors",
 ]

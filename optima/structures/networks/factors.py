@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.reduction import halves
 from optima.structures.networks.base import NamedNetwork, direct_sum
 from optima.structures.networks.chain import NOISE, weight, weights
 
@@ -32,7 +34,7 @@ def network_factors(
     direction
         Logits of shape (k, k), or None.
 
-    W_1 is of shape (d_2, r), H of shape (r, k) with r the rank of M_2: :func:`padded` makes all widths one.
+    W_1 is of shape (d_2, r), H of shape (r, k) with r the rank of M_2.
 
     Raises ValueError where a layer is not an image of the one before, the model is linear, of another depth or not
     balanced.
@@ -44,7 +46,7 @@ def network_factors(
         raise ValueError("named networks are those of relu models; pass activation='relu'")
     if not problem.balanced:
         raise ValueError("named networks need classes of equal size; pass one number of samples")
-    parts = [*_first_two(preactivations[0]), *weights(preactivations)]
+    parts = [*halves(preactivations[0], NOISE), *weights(preactivations)]
     last = np.maximum(preactivations[-1], 0.0)
     *regs, reg_of_features = problem.regs
     regs = [regs[0], int(problem.class_sizes[0]) * reg_of_features, *regs[1:]]
@@ -54,14 +56,6 @@ def network_factors(
         return [first, *middle, _ridge(s * last, problem), features]
     first, features, *later = _balanced([*parts, weight(direction, last)], regs, scale)
     return [first, *later, features]
-
-
-def _first_two(first: Array) -> tuple[Array, Array]:
-    """W_1 and H, the halves of M_2 that its nuclear norm is the cost of."""
-    U, s, V = np.linalg.svd(first, full_matrices=False)
-    rank = int(np.sum(s > NOISE * s[0]))
-    root = np.sqrt(s[:rank])
-    return U[:, :rank] * root, root[:, None] * V[:rank]
 
 
 def _balanced(factors: Sequence[Array], regs: Sequence[float], scale: float) -> list[Array]:
@@ -80,12 +74,15 @@ def _ridge(last: Array, problem: DeepUFM) -> Array:
     return np.asarray((V.T * (s / (s**2 + reg))) @ U.T)
 
 
-def class_factors(problem: DeepUFM, network: NamedNetwork, scales: Sequence[float]) -> list[Array]:
-    """Factors (W_1, ..., W_L, H) of a network at the scales of its blocks, with one column of H for each class.
+def at_scales(problem: DeepUFM, network: NamedNetwork, scales: Sequence[float]) -> ClassNetwork:
+    """A named network at the scales of its blocks; its loss there is that of :func:`optima.best_scales`.
 
-    Their objective, with the columns of H repeated by :func:`for_samples`, is the loss of
-    :func:`optima.best_scales` at its scales. Raises ValueError below the least depth and for a narrower model.
+    Raises ValueError below the least depth, and for a model that is narrower than the network.
     """
+    if problem.width is not None and network.width > problem.width:
+        raise ValueError(
+            f"width {problem.width} cannot carry a layer of {network.width} neurons; pass a width of at least that"
+        )
     chains, scales = network.chains(problem.depth), network.chain_scales(scales)
     directions: Sequence[Array | None] = network.directions()
     if problem.loss == "mse" and all(block.ridge is not None for block in network.blocks()):
@@ -94,23 +91,4 @@ def class_factors(problem: DeepUFM, network: NamedNetwork, scales: Sequence[floa
         network_factors(problem, chain, scale, direction)
         for chain, scale, direction in zip(chains, scales, directions, strict=True)
     ]
-    return padded(problem, [direct_sum(parts) for parts in zip(*blocks, strict=True)])
-
-
-def padded(problem: DeepUFM, factors: Sequence[Array]) -> list[Array]:
-    """The factors with zeros up to the width of the model, or to that of their widest layer."""
-    inner = [len(factors[-1]), *(len(factor) for factor in factors[: problem.depth - 1])]
-    width = problem.width or max(inner)
-    if max(inner) > width:
-        raise ValueError(f"width {width} cannot carry a layer of {max(inner)} neurons; pass a width of at least that")
-    shapes = [*[(width, width)] * (problem.depth - 1), (len(factors[-2]), width), (width, factors[-1].shape[1])]
-    return [
-        np.pad(factor, [(0, full - size) for full, size in zip(shape, factor.shape, strict=True)])
-        for shape, factor in zip(shapes, factors, strict=True)
-    ]
-
-
-def for_samples(problem: DeepUFM, factors: Sequence[Array]) -> list[Array]:
-    """The factors with each class's column of H once for each of its samples: what ``DeepUFM.objective`` takes."""
-    *weights, features = factors
-    return [*weights, np.repeat(features, problem.class_sizes, axis=1)]
+    return ClassNetwork(problem, tuple(direct_sum(parts) for parts in zip(*blocks, strict=True)))

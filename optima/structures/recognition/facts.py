@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array
-from optima.reduction import numerical_rank
+from optima.model.arrays import numerical_rank
 
 
 def multiplicities(singular: Array, tolerance: float, rank: int | None = None) -> tuple[int, ...]:

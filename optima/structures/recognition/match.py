@@ -9,7 +9,8 @@ import numpy as np
 from scipy.linalg import svdvals
 
 from optima.model import Array
-from optima.reduction import center, numerical_rank
+from optima.model.arrays import numerical_rank
+from optima.reduction import center
 from optima.structures.base import Structure
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.symmetry import relative_distance

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.linalg import svdvals
 
 from optima.model import Array
-from optima.reduction import center, numerical_rank
+from optima.model.arrays import numerical_rank
+from optima.reduction import center
 
 Order = NDArray[np.int64]
 

@@ -8,9 +8,8 @@ from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.structures import find, named
 from optima.structures.networks import (
+    at_scales,
     chain_price,
-    class_factors,
-    for_samples,
     network_catalogue,
     network_factors,
 )
@@ -115,16 +114,16 @@ def test_the_objective_of_the_factors_is_the_formula(network, loss, samples):
             network.classes, L, tuple(rng.uniform(1e-3, 1e-2, L + 1)), samples, loss=loss, activation="relu"
         )
         scales = rng.uniform(1, 30, len(network.blocks())).tolist()
-        factors = class_factors(problem, network, scales)
-        assert factors[-1].shape[1] == network.classes
+        found = at_scales(problem, network, scales)
+        factors = found.factors
         if loss == "ce":
             np.testing.assert_allclose(
-                problem.logits(for_samples(problem, factors)),
+                problem.logits(found.repeated()),
                 np.repeat(network.shape(scales), samples, axis=1),
                 atol=1e-10 * max(scales),
             )
-        found = problem.objective(for_samples(problem, factors))
-        assert found == pytest.approx(formula(network, problem, scales), rel=1e-12)
+        assert found.loss == pytest.approx(problem.objective(found.repeated()), rel=1e-13)
+        assert found.loss == pytest.approx(formula(network, problem, scales), rel=1e-12)
         if len(scales) == 1:
             norms = [lam * np.sum(F**2) for lam, F in zip(problem.regs, factors, strict=True)]
             norms[-1] *= samples
@@ -189,12 +188,11 @@ def test_factors_need_the_depth_the_width_and_equal_classes():
     with pytest.raises(ValueError, match="equal size"):
         network_factors(DeepUFM(4, 3, 1e-3, (1, 2, 3, 4), **relu), layers, 1.0)
     with pytest.raises(ValueError, match="width 3 cannot carry a layer of 4 neurons"):
-        class_factors(DeepUFM(4, 3, 1e-3, width=3, **relu), network, [1.0])
-    wide = class_factors(DeepUFM(4, 3, 1e-3, width=7, **relu), network, [1.0])
+        at_scales(DeepUFM(4, 3, 1e-3, width=3, **relu), network, [1.0])
+    wide = at_scales(DeepUFM(4, 3, 1e-3, width=7, **relu), network, [1.0]).repeated()
     assert [F.shape for F in wide] == [(7, 7), (7, 7), (4, 7), (7, 4)]
 
 
 def test_zero_scale():
     problem = DeepUFM(10, 3, 1e-3, loss="mse", activation="relu")
-    factors = class_factors(problem, named("srg", 10, activation="relu"), [0.0])
-    assert problem.objective(factors) == 0.5
+    assert at_scales(problem, named("srg", 10, activation="relu"), [0.0]).loss == 0.5

@@ -8,7 +8,7 @@ import pytest
 from optima import DeepUFM, best_scales, named
 from optima.proofs.one_direction import bounding_structures
 from optima.scales import zero_boundary
-from optima.structures.networks import chain_price, class_factors, for_samples, network_catalogue
+from optima.structures.networks import at_scales, chain_price, network_catalogue
 from optima.structures.networks.transversal import Transversal
 
 
@@ -61,7 +61,7 @@ def test_one_regularisation_a_factor_and_three_samples():
     reg = float(np.prod(problem.regs)) ** (1 / 5)
     best = best_scales(network("srg", 10), 4, reg, 3, "mse")
     assert float(best.loss) == pytest.approx(0.029408259120, abs=6e-13)
-    factors = for_samples(problem, class_factors(problem, network("srg", 10), best.scales.tolist()))
+    factors = at_scales(problem, network("srg", 10), best.scales.tolist()).repeated()
     assert problem.objective(factors) == pytest.approx(float(best.loss), rel=1e-12)
     norms = [lam * np.sum(F**2) for lam, F in zip(problem.regs, factors, strict=True)]
     np.testing.assert_allclose(norms, norms[0], rtol=1e-9)
