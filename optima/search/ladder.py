@@ -59,6 +59,8 @@ EFFORTS = {
     "normal": Effort(batch=7, unseen=0.03, distant=0.1, patience=3, hops=3, work=4e6, small=6),
     "thorough": Effort(batch=32, unseen=0.003, distant=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
 }
+# Random starts of a batch, at least, where minima serve other problems too.
+SHARED = 16
 # A rung is hopeless when its best minimum lies this much (relative) above the best of all, or it has none.
 HOPELESS = 0.02
 # Descents still this much above the best after their first steps are not followed to their end.
@@ -99,6 +101,7 @@ def search(
     ranks: Sequence[int] | None = None,
     progress: Tell[Words] = silent,
     many: bool = False,
+    shared: bool = False,
 ) -> Solution:
     r"""Best minimum known of the linear model, over logits of every rank, without a proof.
 
@@ -108,10 +111,10 @@ def search(
     searched by descents from random codes, from the named structures and from its neighbours; descents
     that lose rank pass to the rung below. A rung gets more random starts until (n_1 + 1) / ((N + 2) (D + 1)), with
     n_1 of the D minima met just once in N descents, is below a number that the effort sets, a larger one for rungs
-    more than 0.5 % above the best. Two starts a rank scout
-    which rung to search first; then ranks go up until several rungs in a row are hopeless (more than 2 % above the
-    best, or empty), and the others get the named structures only. Beyond 48 classes the ranks visited bracket the best
-    one, from log2 K by doubling and halving; beyond 500 not to the last rank.
+    more than 0.5 % above the best. Two starts a rank scout which rung to search first; then ranks go up until several
+    rungs in a row are hopeless (more than 2 % above the best, or empty), and the others get the named structures only.
+    Beyond 48 classes the ranks visited bracket the best one, from log2 K by doubling and halving; beyond 500 not to the
+    last rank.
 
     On the rungs near the best one the search then goes from minimum to minimum: where classes differ in size, two of
     them exchange their places until no exchange is better; then a kick moves classes or shakes the code, until several
@@ -122,6 +125,8 @@ def search(
 
     Parameters and errors are those of :func:`optima.solve`. With ``many`` the descents of problems of few classes too
     run in machine code, which takes seconds to be made, once, and a second to be loaded; results agree up to rounding.
+    With ``shared`` ranks that are not the best here get as many starts as those near it: what is found there is the
+    best of other problems.
 
     Source: theory of the ladder of ranks; garrod2025.
     """
@@ -136,7 +141,9 @@ def search(
     if problem.loss == "mse":
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
-        rungs = _Search(problem, seed, EFFORTS[effort], list(starts), named, progress, many)
+        work = EFFORTS[effort]
+        work = replace(work, batch=max(work.batch, SHARED), distant=work.unseen) if shared else work
+        rungs = _Search(problem, seed, work, list(starts), named, progress, many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
         means, ladder, known = rungs.depth_one() if convex else rungs.run(ranks)
     zero = np.zeros_like(means)

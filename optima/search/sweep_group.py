@@ -140,7 +140,7 @@ class Group:
         """The minima on the ladders of the cells searched from scratch, by rank."""
         pool: dict[int, list[Array]] = {}
         for cell in self.anchors:
-            solution = search(self.cells[cell], self.seed, self.effort, many=True)
+            solution = search(self.cells[cell], self.seed, self.effort, many=True, shared=True)
             for rung in solution.ladder:
                 products = [minimum.means / self.objective.column for minimum in rung.minima]
                 codes = balanced_factors(products, rung.rank)

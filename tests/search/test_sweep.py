@@ -119,3 +119,12 @@ def test_spread_cells_are_far_apart():
     reg = np.geomspace(1e-6, 1e-2, 5)
     assert spread(np.full(5, 2.0), reg, 3).tolist() == [2, 0, 4]
     assert spread(np.full(1, 2.0), reg[:1], 3).tolist() == [0]
+
+
+@pytest.mark.slow
+def test_codes_of_ranks_that_are_best_elsewhere_reach_the_cells_where_they_are():
+    # A code of rank 4 is best in one cell alone, beside the zero logits; few starts on it elsewhere once lost it.
+    regs = np.geomspace(1e-7, 1e-1, 13).tolist()
+    problems = [DeepUFM(12, L, reg) for L in range(2, 9) for reg in regs]
+    found = dict(zip(problems, sweep(problems), strict=True))
+    assert found[DeepUFM(12, 2, regs[11])].loss == pytest.approx(1.2713315486, rel=1e-9)
