@@ -26,6 +26,8 @@ from optima.structures.recognition.result import Recognition
 
 # Relative difference of two losses of the same logits that is rounding.
 AGREE = 1e-9
+# What a find consists of, without and with relu.
+_SAID = {False: ("the logits have", "logits that reach"), True: ("the network has", "a network that reaches")}
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,9 @@ def verified(solution: Solution, claimed: float | None = None) -> Record:
         factors = _factors(problem, solution)
         objective = all_parameter_objective(problem, factors)
         stated = solution.loss if claimed is None else claimed
-    what = "network" if problem.nonlinear else "logits"
     if not abs(objective - stated) <= AGREE * abs(objective) < math.inf:
-        raise ValueError(
-            f"the {what} {'has' if problem.nonlinear else 'have'} loss {objective:.12g}, not {stated:.12g} as claimed; "
-            f"pass {what} that reach the claim"
-        )
+        has, reaching = _SAID[problem.nonlinear]
+        raise ValueError(f"{has} loss {objective:.12g}, not {stated:.12g} as claimed; pass {reaching} the claim")
     if solution.proof is not None:
         if normalised(solution.proof.problem) != problem:
             raise ValueError("the certificate is about another problem; pass a solution without it")

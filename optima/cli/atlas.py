@@ -93,6 +93,8 @@ NETCDF = "netcdf"
 COLUMNS = columns_of(
     "K L reg n d:4 objective:6 activation:3 loss rank:1 <structure below_collapse:2 gap:3 below_catalogue:5"
 )
+# The place of the activation, which is shown where it differs.
+ACTIVATION = 6
 
 
 def _sizes(text: str, name: str) -> list[options.Sizes]:
@@ -230,8 +232,10 @@ def show(
                 shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
                     shown.append([*[""] * 7, f"was {past.loss:.10g}", str(past.rank), past.structure, *[""] * 3])
-    show_table(COLUMNS, shown, str(store), "--json")
-    if any(row[6] == "relu" for row in shown):
+    relu = any(row[ACTIVATION] == "relu" for row in shown)
+    kept = [place for place in range(len(COLUMNS)) if relu or place != ACTIVATION]
+    show_table([COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in shown], str(store), "--json")
+    if relu:
         say("rank: of relu networks the middle rank, the least rank of a hidden layer before the activation", 2)
     if found.total() > rows:
         say(f"... {found.total() - rows} more cells; pass --rows N to see more")
