@@ -75,9 +75,10 @@ def build(
         \rho(Z) = \sum_i s_i(Z)^p \text{ (linear), the least cost of a network (relu)}
 
     The grid is cut into jobs of neighbouring cells of one kind (:func:`optima.atlas.jobs.cut`); a job solves its
-    missing cells by :func:`optima.sweep`, or relu networks by :func:`optima.relu.continuation.search_along`,
-    warm-started from each other, and reads nothing else, so that one process, eight and a cluster store the same values. Jobs are stored whole: after a kill the same call solves the jobs that
-    were in flight, to the values of an uninterrupted build. A larger grid solves its new cells among themselves.
+    missing cells by :func:`optima.sweep`, or relu networks by :func:`optima.relu.continuation.search_along`, so that
+    they help each other, and reads nothing else: one process, eight and a cluster store the same values. Jobs are
+    stored whole: after a kill the same call solves the jobs that were in flight, to the values of an uninterrupted
+    build. A larger grid solves its new cells among themselves.
 
     Parameters
     ----------

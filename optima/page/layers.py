@@ -17,9 +17,9 @@ ZERO = 1e-9
 
 
 def layers_of(network: ClassNetwork) -> dict[str, Any]:
-    """Pre-activations M_2, ..., M_L and logits Z, neurons in the order they are drawn in, with ranks and that of classes.
+    """Pre-activations M_2, ..., M_L and logits Z, their ranks, and the order of classes.
 
-    ``ranks`` are those of M_l and of its features, for each hidden layer.
+    Neurons are in the order in which they are drawn; ``ranks`` are those of M_l and of its features.
     """
     classes = class_order_of(network)
     *hidden, logits = network.layers

@@ -19,8 +19,8 @@ def search_along(problems: Iterable[DeepUFM], seed: int = 0, effort: str = "norm
 
     .. math:: f_i \leftarrow \min(f_i, f_i(\text{the minimum at } \lambda_i \text{ next to the network of } i \pm 1))
 
-    until nothing changes, from the f_i of :func:`optima.relu.search_networks` on: where lambda is small the best network
-    is the same up to its scales. A neighbour's network costs one descent and one finish, a thousandth of a search.
+    until nothing changes, from the f_i of :func:`optima.relu.search_networks` on: where lambda is small the best
+    network is the same up to its scales. A neighbour's network costs one descent and Newton's method.
 
     Parameters and errors are those of :func:`optima.relu.search_networks`.
     """

@@ -162,7 +162,7 @@ def test_finds_with_other_networks_are_refused(path, triangle):
     refused(dataclasses.replace(triangle, network=network), "logits are not those of the network")
     honest = dataclasses.replace(triangle, network=network, means=network.logits, proof=None)
     with Store(path.with_name("other"), write=True) as store:
-        with pytest.raises(ValueError, match="the network has loss .* as claimed; pass a network that reaches"):
+        with pytest.raises(ValueError, match=r"the network has loss .* as claimed; pass a network that reaches"):
             add(store, honest, claimed=triangle.loss)
         assert add(store, honest)
         assert add(store, triangle)
@@ -269,7 +269,7 @@ def test_a_better_network_is_passed_on_and_a_worse_one_is_not(triangle):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mse", "ce"])
 def test_cells_are_those_of_solve_and_never_worse_than_a_named_network(path, thread, loss):
-    cells = grid([3, 5], [2, 4], [1e-4, 1e-3], losses=[loss], activations=["relu"])
+    cells = grid([3, 4], [2, 4], [1e-4, 1e-3], losses=[loss], activations=["relu"])
     with Store(path, write=True) as store:
         build(store, cells, seed=1, effort="quick", certify=True, executors=thread)
         for problem in cells:
@@ -295,7 +295,7 @@ def values(path):
         return {record.key: (record, check(record).holds) for record in store.records()}
 
 
-SMALL = grid([3, 4], [1, 2, 4], [1e-4, 1e-3], losses=["mse", "ce"], activations=["relu", "linear"])
+SMALL = grid([3], [1, 2, 4], [1e-4, 1e-3], losses=["mse", "ce"], activations=["relu", "linear"])
 
 
 @pytest.mark.slow
@@ -311,6 +311,6 @@ def test_one_process_and_two_store_the_same_and_so_does_one_that_was_stopped(tmp
                 assert 0 < len(store) < len(SMALL)
             build(store, SMALL, effort="quick", executors=processes(2 if name == "two" else 1))
     one = values(tmp_path / "one")
-    assert len(one) == len({problem for problem in SMALL}) - 8, "at depth one relu models are linear ones"
+    assert len(one) == len(set(SMALL)) == 20, "at depth one relu models are linear ones"
     assert all(holds for _, holds in one.values())
     assert values(tmp_path / "two") == values(tmp_path / "stopped") == one
