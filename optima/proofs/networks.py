@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.model import DeepUFM
+from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.certificate import Certificate
 from optima.proofs.gap import BOUND_ROUNDING
@@ -53,9 +53,13 @@ def network_certificate(network: ClassNetwork) -> Certificate:
         "nonnegative": "fit and penalty are nonnegative",
     }[method]
     lower = min(lower, network.loss) * (1 - BOUND_ROUNDING)
-    data = {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
     seconds = time.perf_counter() - start
-    return Certificate(problem, lower, network.loss, network.logits, method, rigour, seconds, data)
+    return Certificate(problem, lower, network.loss, network.logits, method, rigour, seconds, network_data(network))
+
+
+def network_data(network: ClassNetwork) -> dict[str, Array]:
+    """The factors as the data of a certificate: all that it holds of the upper bound."""
+    return {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
 
 
 def _lower(problem: DeepUFM) -> tuple[float, str]:
