@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optima.scales.scale import best_scales, stationary_scales
     from optima.search.max_margin import max_margin
     from optima.solution.solution import Solution
+    from optima.spectra.ask import spectrum
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
@@ -48,6 +49,7 @@ __all__ = [
     "named",
     "recognise",
     "solve",
+    "spectrum",
     "stationary_scales",
     "structure_losses",
     "sweep",
@@ -77,6 +79,7 @@ _HOMES = {
     "named": "structures",
     "recognise": "structures.recognition.recognise",
     "solve": "certification",
+    "spectrum": "spectra.ask",
     "stationary_scales": "scales.scale",
     "structure_losses": "scales.losses",
     "sweep": "certification",
