@@ -113,8 +113,8 @@ def _searched(solution: Solution) -> Row:
 def _named(problem: DeepUFM) -> Row:
     """The best named network, at its best scales."""
     losses = structure_losses(problem)
-    best = next(entry for entry in losses.values() if isinstance(entry.structure, NamedNetwork))
-    name, rank = best.structure.name, at_scales(problem, best.structure, best.best.scales).middle_rank
+    best, structure = next((x, x.structure) for x in losses.values() if isinstance(x.structure, NamedNetwork))
+    name, rank = structure.name, at_scales(problem, structure, best.best.scales).middle_rank
     known = {"verdict": "closed form", "known_by": "named networks only, closed form"}
     return {**_row(problem, name, rank, best.loss, (name, best.loss)), **known}
 
