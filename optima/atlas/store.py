@@ -331,7 +331,8 @@ class Store:
         # Not the seconds: the file does not depend on the machine.
         said = {"lower": certificate.lower, "method": certificate.method, "rigour": certificate.rigour}
         # Nor the network: the bound holds beside any, and the cell has the best.
-        data = None if record.problem.nonlinear else _packed(dict(certificate.data))
+        held = () if record.network is None else network_data(record.network)
+        data = _packed({name: array for name, array in certificate.data.items() if name not in held})
         words = json.dumps(said)
         kept = self._connection.execute(
             "INSERT INTO certificate VALUES (?, ?, ?, ?) ON CONFLICT (cell) DO UPDATE"
