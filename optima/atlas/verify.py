@@ -16,11 +16,10 @@ from optima.model.fit import Fit
 from optima.model.key import normalised
 from optima.model.layers import layers
 from optima.reduction import Reduction
-from optima.relu.names import recognise_network
+from optima.relu.names import known_networks, recognise_network
 from optima.scales.losses import structure_losses
 from optima.solution import Solution
 from optima.solution.foreign import check_solution
-from optima.structures.networks import network_catalogue
 from optima.structures.recognition import recognise
 from optima.structures.recognition.result import Recognition
 
@@ -143,11 +142,11 @@ def _recognised(record: Record, solution: Solution) -> Recognition:
     problem = record.problem
     if record.network is None:
         return recognise(solution.means, loss=problem.loss, rank=solution.rank)
-    return recognise_network(record.network, network_catalogue(problem.classes, problem.loss, problem.depth))
+    return recognise_network(record.network, known_networks(problem))
 
 
 def _best_named(problem: DeepUFM, solution: Solution) -> float:
     """The least loss of a named structure, where the finder tried any."""
-    if not (solution.candidates and problem.balanced):
+    if not (solution.candidates and (problem.balanced or problem.nonlinear)):
         return math.nan
     return min((entry.loss for entry in structure_losses(problem).values()), default=math.nan)

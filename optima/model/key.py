@@ -21,7 +21,7 @@ def normalised(problem: DeepUFM) -> DeepUFM:
     Equal regularisations become one number, a width that bounds nothing becomes None, and with one weight matrix, where
     no relu acts, the model is linear; all leave the least loss of any logits as it is. With relu the neurons of a layer
     enter what follows by sum_j s(m_j) s(m_j)^T alone, K (K + 1) / 2 numbers, at a cost that is a sum over them: by
-    Caratheodory's theorem as many neurons are as good as more.
+    Caratheodory's theorem as many neurons are as good as more. Source: derivations/network_gram_chain.py.
     """
     width, relu = problem.width, problem.nonlinear
     enough = problem.classes * (problem.classes + 1) // 2 if relu else problem.classes

@@ -106,7 +106,7 @@ function shapeWords(cell) {
 
 function networkWords(cell) {
   if (cell.rank === 0) return SHAPES.zero;
-  const known = atlas.said[cell.shape] || "A network that no formula names";
+  const known = atlas.said[cell.shape] || (cell.name === "unnamed" ? "A network that no formula names" : `A named network, ${plain(cell.name)}`);
   const narrow = cell.rank < cell.K
     ? `The narrowest of its layers has rank ${cell.rank} instead of ${cell.K}.`
     : "No layer has a rank below the number of classes.";

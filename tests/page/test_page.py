@@ -101,6 +101,15 @@ def test_unequal_classes_have_no_formula():
     assert plain.rungs
 
 
+def test_networks_of_unequal_classes_have_one():
+    problem = DeepUFM(4, 4, 1e-3, samples=(2, 2, 2, 1), loss="mse", activation="relu")
+    (priced,) = named([problem])
+    prices = structure_losses(problem)
+    assert priced.collapse == pytest.approx(prices["collapse"].loss, rel=1e-12)
+    assert [(rank, name) for rank, name, _ in priced.rungs] == [(3, "triangle(3)[n=2]+collapse(1)"), (4, "collapse")]
+    assert all(loss == pytest.approx(prices[name].loss, rel=1e-12) for _, name, loss in priced.rungs)
+
+
 def test_a_rank_has_one_colour(html, records):
     assert data(html)["colours"] == {
         str(rank): to_hex(rank_colour(rank)) for rank in {record.rank for record in records}
