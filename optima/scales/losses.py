@@ -97,7 +97,7 @@ class UnequalStructureLoss(StructureLoss):
 
 @takes_model()
 def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
-    """Every structure of the catalogue, or of the families and names in ``names``; best first.
+    """Every structure of the catalogue for a ``problem``, or of the families and names in ``names``; best first.
 
     In a relu model the structures are the named networks that exist at its depth, and the zero logits. Classes of
     different sizes: relu networks made of blocks of classes of one size
