@@ -46,7 +46,7 @@ def test_structures_asked_for():
 
 
 def test_depth_one_is_linear():
-    with pytest.raises(ValueError, match="depths is 1; pass an integer of at least 2"):
+    with pytest.raises(ValueError, match="depths has 1, and a network of one weight matrix has no relu"):
         LossTable([10], [1], [1e-3], activation="relu")
     relu = structure_losses(DeepUFM(5, 1, 1e-3, activation="relu"))
     assert list(relu) == list(structure_losses(DeepUFM(5, 1, 1e-3)))
