@@ -55,9 +55,14 @@ def network_certificate(network: ClassNetwork) -> Certificate:
         "class shares": f"Gibbs' inequality in each class and the nuclear norm, {FLOATING}",
     }[method]
     lower = min(lower, network.loss) * (1 - BOUND_ROUNDING)
-    data = {f"factor_{number}": factor for number, factor in enumerate(network.factors)} | shares
+    data = network_data(network) | shares
     seconds = time.perf_counter() - start
     return Certificate(problem, lower, network.loss, network.logits, method, rigour, seconds, data)
+
+
+def network_data(network: ClassNetwork) -> dict[str, Array]:
+    """The factors as the data of a certificate: all that it holds of the upper bound."""
+    return {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
 
 
 def _lower(problem: DeepUFM) -> tuple[float, str, dict[str, Array]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from optima.limits import check_networks
 from optima.model import DeepUFM
@@ -87,6 +88,24 @@ def search_networks(
         effort,
         time.perf_counter() - began,
         network=best.network,
+    )
+
+
+def with_end(solution: Solution, end: Finished) -> Solution:
+    """The solution with a better network, and its minimum on the ladder; how it is known stays as it is."""
+    network, catalogue = end.network, known_networks(solution.problem)
+    (rung,) = _ladder([(end, 0)], catalogue)
+    rungs = {each.rank: each for each in solution.ladder}
+    if rung.rank in rungs:
+        before = rungs[rung.rank]
+        rung = replace(before, minima=(*rung.minima, *before.minima))
+    rungs[rung.rank] = rung
+    return replace(
+        solution,
+        means=network.logits,
+        recognition=recognise_network(network, catalogue),
+        ladder=tuple(rungs[rank] for rank in sorted(rungs)),
+        network=network,
     )
 
 

@@ -80,6 +80,7 @@ COMMANDS = {
         "--verify",
     ],
     "max-margin": ["max-margin", "--classes", "5", "--depth", "2", "--effort", "quick"],
+    "spectrum": ["spectrum", "--classes", "4", "--depth", "2", "--reg", "1e-3", "--layer", "2"],
     "train": TRAIN,
     "check": ["check", "model.samples", "model.odd_pairs", "--classes", "3:4", "--depths", "2"],
     "check list": ["check", "--list"],
@@ -257,7 +258,7 @@ def test_words_that_appear_are_explained(monkeypatch):
     for word in ("unverified", "chance"):
         assert (word in text.partition("\n\n")[2]) == bool(re.search(rf"^{word}: ", text, re.M))
     ranks = {int(line.split()[0]) for line in text.splitlines() if re.match(r" +\d+  ", line)}
-    absent = re.search(r"not in the ladder: ranks? ([\d, to]+);", text)
+    absent = re.search(r"not in the ladder: ranks? ([\d, to]+), where", text)
     assert bool(absent) == (ranks != set(range(1, 6)))
 
 

@@ -34,14 +34,14 @@ def noisy(arrays, size, seed=0):
     return [a + size * np.abs(a).max() * rng.standard_normal(a.shape) for a in arrays]
 
 
-@pytest.mark.parametrize(("problem", "name"), [(CE, "lifted(pairs)"), (MSE, "lifted-pairs"), (MSE, "srg")])
+@pytest.mark.parametrize(("problem", "name"), [(CE, "lifted(pairs)"), (MSE, "hinged-pairs"), (MSE, "srg")])
 def test_the_logits_of_a_named_network_cost_what_it_does(problem, name):
     network = shuffled(network_of(problem, name))
     found = optima.compare(network.logits, problem)
     if name == "srg":
         # Of six classes the layers of lifted pairs make the same logits, those of collapse, at less cost.
         assert found.loss < network.loss * (1 - 1e-3)
-        assert found.cheapest == "lifted-pairs"
+        assert found.cheapest == "hinged-pairs"
         assert {"collapse", "srg"} <= set(found.alike)
     else:
         assert found.loss == pytest.approx(network.loss, rel=1e-9)
@@ -55,10 +55,10 @@ def test_the_logits_of_a_named_network_cost_what_it_does(problem, name):
 
 
 def test_all_factors_cost_their_objective_and_are_known_by_their_layers():
-    factors = noisy(network_of(MSE, "lifted-pairs").repeated(12), 0.01)
+    factors = noisy(network_of(MSE, "hinged-pairs").repeated(12), 0.01)
     found = optima.compare(factors, MSE)
     assert found.loss == pytest.approx(MSE.objective(factors), rel=1e-12)
-    assert found.recognition.nearest[0].name == "lifted-pairs"
+    assert found.recognition.nearest[0].name == "hinged-pairs"
     data = found.as_dict()
     assert data["middle_rank"] == 4
     assert data["layer_ranks"] == [4, 4, 4]

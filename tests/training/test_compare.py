@@ -63,8 +63,6 @@ def test_verdicts_of_relu_networks():
     assert polish(replace(problem, depth=1), zero[2:]).verdict == "saddle"
     run = train(problem, steps=3000, seeds=[1], record=False).polished().runs[0]
     assert run.polished.loss <= run.loss
-    if run.polished.relative_gradient > 1e-6:
-        assert run.polished.verdict == "not converged"
 
 
 def test_wilson_intervals():

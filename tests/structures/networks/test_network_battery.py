@@ -14,7 +14,7 @@ from optima.structures.networks import (
     network_factors,
 )
 
-CLASSES = (2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 20, 35)
+CLASSES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 35)
 NETWORKS = [
     *(network for K in CLASSES for network in network_catalogue(K)),
     named("transversal", 138, "relu"),
@@ -157,7 +157,7 @@ def test_the_catalogue_names_each_network_once(classes):
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "near"), [("sgr", 10, "srg"), ("liftedpairs", 8, "lifted-pairs"), ("colapse", 5, "collapse")]
+    ("name", "classes", "near"), [("sgr", 10, "srg"), ("liftedpairs", 8, "hinged-pairs"), ("colapse", 5, "collapse")]
 )
 def test_near_names_are_said(name, classes, near):
     with pytest.raises(ValueError, match=rf"^there is no network '{name}' at {classes} classes; pass [^\n]*{near}"):
