@@ -26,7 +26,7 @@ class LiftedPairs(Separating):
 
     name = "hinged-pairs"
     least_depth = 3
-    about_numbers = "the fraction x beside the hinges is within 1e-8 of the best one; the formula is exact for it"
+    about_numbers = "the weight x beside the hinges is a fraction within 1e-8 of the best one"
 
     def stem(self) -> Array:
         """V, of shape (m, 2d) with m the least power of two above d."""

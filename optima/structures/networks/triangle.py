@@ -25,7 +25,7 @@ class Triangle(Separating):
 
     name = "triangle"
     least_depth = 3
-    about_numbers = "fractions are those of an angle within 1e-8 of the best one; the formula is exact for it"
+    about_numbers = "decimals are those of an angle within 1e-8 of the best one, which the formula is of"
 
     def stem(self) -> Array:
         """Two neurons, three points of the quadrant."""
