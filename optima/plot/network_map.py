@@ -21,7 +21,7 @@ from optima.plot.ranks import ink
 COLOURS = colormaps["YlGnBu"]
 LINE = "#c0392b"
 # Of names that are too long for a cell.
-CUT = {"unnamed": "", "collapse": "DNC", "lifted-pairs": "pairs", "triangle": "tri.", "subsets": "sub.", "zero": "0"}
+CUT = {"unnamed": "", "collapse": "DNC", "hinged-pairs": "pairs", "triangle": "tri.", "subsets": "sub.", "zero": "0"}
 
 Row = Mapping[str, Any]
 

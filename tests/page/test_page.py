@@ -88,9 +88,9 @@ def test_every_network_is_there(networks):
             assert loss == pytest.approx(prices[said[name]].loss, rel=1e-5)
             assert (rank == 0) == (said[name] == "zero")
     assert "deep neural collapse" in said[cells[0]["shape"]]
-    assert [cell["name"] for cell in cells] == ["collapse", "lifted-pairs", "zero"]
+    assert [cell["name"] for cell in cells] == ["collapse", "hinged-pairs", "zero"]
     named_ranks = {said[name]: rank for rank, name, _ in cells[1]["ladder"]}
-    assert named_ranks == {"zero": 0, "fan": 2, "lifted-pairs": 3, "collapse": 4}
+    assert named_ranks == {"zero": 0, "fan": 2, "hinged-pairs": 3, "collapse": 4}
 
 
 def test_unequal_classes_have_no_formula():

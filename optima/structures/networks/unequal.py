@@ -100,7 +100,7 @@ class UnequalNetwork:
 
     @cached_property
     def name(self) -> str:
-        """``lifted-pairs(6)[n=5]+collapse(4)``: networks with the size of their classes; ``collapse`` alone."""
+        """``hinged-pairs(6)[n=5]+collapse(4)``: networks with the size of their classes; ``collapse`` alone."""
         others = [part for part in self.parts if not isinstance(part.network, Collapse)]
         left = self.classes - sum(len(part.members) for part in others)
         if not others:
