@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from optima.search.max_margin import max_margin
     from optima.solution.solution import Solution
     from optima.structures import catalogue, named
+    from optima.structures.networks.threshold import collapse_threshold
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
     from optima.training.trainer import train
@@ -43,6 +44,7 @@ __all__ = [
     "catalogue",
     "certify",
     "certify_invariant",
+    "collapse_threshold",
     "compare",
     "max_margin",
     "named",
@@ -72,6 +74,7 @@ _HOMES = {
     "catalogue": "structures",
     "certify": "certification",
     "certify_invariant": "proofs.invariant.certificate",
+    "collapse_threshold": "structures.networks.threshold",
     "compare": "network.compare",
     "max_margin": "search.max_margin",
     "named": "structures",
