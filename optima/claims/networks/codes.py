@@ -21,9 +21,8 @@ TOLERANCE = 1e-10
 
 @claim(
     "networks.lifted_pairs",
-    statement="With cross-entropy and even K antipodal pairs lifted to nonnegative features cost ((1 + "
-    "sqrt(2/K))/2)^p of the network of Theorem 7 of garrod2025, p = 2/(L+1), at the same logits: less at every L and "
-    "lambda.",
+    statement="With cross-entropy and even K antipodal pairs lifted to nonnegative features cost ((1 + sqrt(2/K))/2)^p "
+    "of the network of Theorem 7 of garrod2025, p = 2/(L+1), at the same logits: less at every L and lambda.",
     latex=r"\rho_{\rm lifted}=\Bigl(\frac{1+\sqrt{2/K}}2\Bigr)^p\rho_{\rm Theorem\,7}",
     source="derivations/network_lifted_codes.py; improves on garrod2025, Theorem 7",
     how="symbolic proof for all K and L; prices and losses on a grid, and the factors themselves",

@@ -21,8 +21,8 @@ TOLERANCE = 1e-10
 
 @claim(
     "networks.price",
-    statement="Over all factors of a relu network with layers M_2, ..., M_L up to scales and logits alpha Z, the "
-    "least regulariser is ((L+1)/2) lam (sqrt(n) alpha)^p rho, rho^(L+1) = ||M_2||_*^2 prod ||M_{l+1} X_l^+||^2 ||Z "
+    statement="Over all factors of a relu network with layers M_2, ..., M_L up to scales and logits alpha Z, the least "
+    "regulariser is ((L+1)/2) lam (sqrt(n) alpha)^p rho, rho^(L+1) = ||M_2||_*^2 prod ||M_{l+1} X_l^+||^2 ||Z "
     "X_L^+||^2.",
     latex=r"\min\tfrac12\sum\lambda_l\|W_l\|^2=\tfrac{L+1}2\lambda(\sqrt n\,\alpha)^p\rho,\quad p=\tfrac2{L+1}",
     source="derivations/network_price.py",

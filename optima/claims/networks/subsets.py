@@ -53,8 +53,8 @@ def _six() -> NamedNetwork:
 
 @claim(
     "networks.fans",
-    statement="K classes as a fan in the plane, told apart by hinges of the last hidden layer, have a price that "
-    "tends to 2 with depth: for every K >= 3 there is a depth from which they cost less than collapse.",
+    statement="K classes as a fan in the plane, told apart by hinges of the last hidden layer, have a price that tends "
+    "to 2 with depth: for every K >= 3 there is a depth from which they cost less than collapse.",
     latex=r"G_{\rm fan}^{L+1}=C_K\,2^{L-3}\ \Rightarrow\ G_{\rm fan}\to2",
     source="derivations/network_fan.py",
     how="symbolic proof; prices of the best fans at multiples of the depth from which they win",

@@ -60,8 +60,8 @@ def depth_two(classes: Ints, regs: Reals) -> Iterator[Evidence]:
 
 @claim(
     "networks.depth_three",
-    statement="For K >= 7 and L = 3 deep neural collapse is not globally optimal in the relu model with squared "
-    "error, at any lambda at which it is not zero; published was K >= 10.",
+    statement="For K >= 7 and L = 3 deep neural collapse is not globally optimal in the relu model with squared error, "
+    "at any lambda at which it is not zero; published was K >= 10.",
     latex=r"L=3,\ K\ge7:\quad\min f<f_{\rm DNC}",
     source="derivations/network_pointed_edges.py, derivations/network_thresholds.py; sharpens sukenik2024",
     how="symbolic proof with the network of four points and one of them marked; gain of the best named network on a "
