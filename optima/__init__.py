@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from optima.solution.solution import Solution
     from optima.spectra.ask import spectrum
     from optima.structures import catalogue, named
+    from optima.structures.networks.threshold import collapse_threshold
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
     from optima.training.trainer import train
@@ -46,6 +47,7 @@ __all__ = [
     "catalogue",
     "certify",
     "certify_invariant",
+    "collapse_threshold",
     "compare",
     "flow",
     "max_margin",
@@ -90,6 +92,7 @@ _HOMES = {
     "catalogue": "structures",
     "certify": "certification",
     "certify_invariant": "proofs.invariant.certificate",
+    "collapse_threshold": "structures.networks.threshold",
     "compare": "network.compare",
     "flow": "dynamics.flow",
     "max_margin": "search.max_margin",

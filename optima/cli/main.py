@@ -25,6 +25,7 @@ from optima.cli import (
     spectrum,
     structures,
     table,
+    thresholds,
     train,
 )
 from optima.cli.menu import App, Command
@@ -38,6 +39,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
         "loss": (loss.loss, "The loss of every named structure in one problem."),
         "structures": (structures.structures, "The structures: names, words of the papers, formulas."),
         "formula": (formula.formula, "The exact loss of one structure, as text or LaTeX."),
+        "thresholds": (thresholds.thresholds, "From how many classes on collapse loses with relu."),
         "max-margin": (max_margin.max_margin, "The limit of vanishing lambda: the code of margin one."),
     },
     "Spectra": {

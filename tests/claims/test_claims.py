@@ -43,6 +43,28 @@ SMALL = {
     "model.squared_error": ("proved", {"classes": (2,), "depths": (2, 3), "samples": (1,)}),
     "model.structures": ("proved", {"classes": (5, 6), "depths": (2,)}),
     "model.tangent_bound": ("proved", {"classes": (3,), "seeds": (0, 1)}),
+    "networks.closed_forms": ("proved", {"classes": (3, 7), "more": (0, 1)}),
+    "networks.collapse": ("holds", {"classes": (3, 5), "depths": (2, 4)}),
+    "networks.depth_four": ("proved", {"classes": (3, 6), "depths": (4, 7), "regs": FEW}),
+    "networks.depth_limit": ("proved", {"classes": (3,), "depths": (10, 1000)}),
+    "networks.depth_three": ("proved", {"classes": (7, 8), "regs": FEW, "samples": (2,)}),
+    "networks.depth_three_small": ("holds", {"classes": (3,)}),
+    "networks.depth_two": ("proved", {"classes": (138, 140), "regs": FEW}),
+    "networks.fans": ("proved", {"classes": (3, 5), "multiples": (1, 10)}),
+    "networks.gram_chain": ("proved", {"classes": (4,), "depths": (3,), "samples": (2,)}),
+    "networks.kinks": ("proved", {"classes": (3,), "depths": (3,)}),
+    "networks.lifted_codes": ("proved", {"classes": (6, 10), "depths": (3,)}),
+    "networks.lifted_pairs": ("proved", {"classes": (4, 8), "depths": (2, 4), "regs": FEW}),
+    "networks.nuclear_bound": ("proved", {"classes": (3, 7), "depths": (2, 4), "regs": FEW}),
+    "networks.price": ("proved", {"classes": (3,), "depths": (2, 4), "samples": (2,), "seeds": (0,)}),
+    "networks.three_subsets": ("proved", {"points": (7, 8), "depths": (3,), "regs": FEW[:2]}),
+    "networks.two_classes": ("proved", {"depths": (2, 7)}),
+    "networks.two_directions": ("proved", {"classes": (2, 4), "depths": (2, 5), "seeds": (0, 1)}),
+    "sukenik2024.beats_collapse": ("proved", {"classes": (6, 10, 12), "depths": (3, 4), "regs": FEW}),
+    "sukenik2024.closed_form": ("proved", {"points": (4, 5), "depths": (3, 4), "samples": (2,), "seeds": (0,)}),
+    "sukenik2024.nuclear_norm": ("counterexample", {"classes": (2, 3)}),
+    "sukenik2024.rank": ("proved", {"points": (4, 6), "depths": (3, 5)}),
+    "sukenik2024.sign": ("holds", {"points": (5, 8), "regs": FEW}),
 }
 
 
@@ -51,7 +73,15 @@ def test_every_claim_is_here():
 
 
 # These take seconds each also on a small grid.
-LONG = ("model.scale", "garrod2025.theoremA2", "garrod2025.theorem6")
+LONG = (
+    "model.scale",
+    "garrod2025.theoremA2",
+    "garrod2025.theorem6",
+    "networks.closed_forms",
+    "networks.depth_four",
+    "networks.gram_chain",
+    "networks.kinks",
+)
 
 
 @pytest.mark.parametrize(

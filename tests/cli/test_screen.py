@@ -45,6 +45,7 @@ COMMANDS = {
     "table rows": [*TABLE, "--rows", "500"],
     "loss": LOSS,
     "loss per factor": ["loss", "--classes", "5", "--depth", "2", "--reg-per-factor", "1e-2,1e-4,1e-3"],
+    "thresholds": ["thresholds", "--depths", "3:5"],
     "solve": SOLVE,
     "solve relu": [
         "solve",

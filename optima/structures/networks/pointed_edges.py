@@ -34,7 +34,7 @@ class PointedEdges(Separating):
     least_depth = 3
 
     def stem(self) -> Array:
-        """Point 0 sees its class with a and its edges with b, another point the edge to 0 with c and the rest with 1."""
+        """Point 0 sees its class with a and its edges with b, other points the edge to 0 with c and the rest with 1."""
         s = _sizes()
         columns = [[s.a, 0, 0, 0]]
         for i, j in EDGES:

@@ -19,6 +19,7 @@ from optima.structures.networks import (
     pointed_edges,
     strongly_regular,
     subsets,
+    transversal,
     triangle,
 )
 from optima.structures.networks.base import NamedNetwork, OneBlock, Separating
@@ -32,6 +33,7 @@ BASES = (
     lifted_codes.family,
     triangle.family,
     pointed_edges.family,
+    transversal.family,
 )
 # Most classes that are left over.
 MOST_LEFT = 12
