@@ -66,7 +66,8 @@ def plot_network_map(rows: Sequence[Row], lines: Sequence[Lines]) -> Figure:
     scale = PowerNorm(0.6, 0, max(row["below_collapse_percent"] for row in rows) or 1.0)
     height = max(3.6, 0.46 * len({row["classes"] for row in grid}))
     figure = Figure(figsize=(1.8 * len(depths) + 2.2, height + 1.2), layout="constrained")
-    left, right = (figure.add_subfigure(place) for place in figure.add_gridspec(1, 2))
+    halves = figure.add_gridspec(1, 2)
+    left, right = (figure.add_subfigure(halves[0, side]) for side in (0, 1))
     main = left.subplots()
     _draw(main, grid, "classes", "classes $K$", scale)
     for each in lines:

@@ -38,9 +38,9 @@ def _make(place: Workplace) -> None:
         by_reg, by_width = [model(3, 3, reg, 8) for reg in (2.0**-8, 2.0**-6)], [model(3, 3, 2.0**-8, 6)]
         steps, seeds = 500, 2
     else:
-        by_reg = [model(10, 4, 2.0**power, 30) for power in range(-11, -5)]
-        by_width = [model(10, 4, 4e-3, width) for width in (11, 13, 16, 22, 30, 44, 60)]
-        steps, seeds = 30_000, 10
+        by_reg = [model(10, 4, 2.0**power, 30) for power in range(-10, -5)]
+        by_width = [model(10, 4, 4e-3, width) for width in (11, 14, 20, 30, 44)]
+        steps, seeds = 20_000, 10
     ends = {
         sweep: [end_row(run) for problem in problems for run in _runs(place, problem, steps, seeds)]
         for sweep, problems in (("reg", by_reg), ("width", by_width))

@@ -18,7 +18,7 @@ FULL, QUICK = model(15, 7, 1e-3, 40), model(4, 4, 4e-3, 8)
 
 
 def _make(place: Workplace) -> None:
-    problem, steps, seeds = (QUICK, 600, 2) if place.quick else (FULL, 60_000, 5)
+    problem, steps, seeds = (QUICK, 600, 2) if place.quick else (FULL, 40_000, 4)
     runs = place.train(problem, place.name, steps, seeds, record=False).polished().runs
     place.table(run_rows(runs))
     place.picture(_draw(runs))
