@@ -61,7 +61,7 @@ class Group:
             if not room or (not full and parts and rng.random() < 0.4):
                 break
         parts += [self.action(2)] * (room if full or not parts else 0)
-        return [_joined([part[i] for part in parts]) for i in range(len(self.generators))]
+        return [joined_actions([part[i] for part in parts]) for i in range(len(self.generators))]
 
 
 def equivariant_chain(widths: Sequence[int], classes: int, rng: np.random.Generator) -> list[Array]:
@@ -107,7 +107,7 @@ def _through_weights(
 
 def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
     """A matrix with one number on each orbit: zero, or random, or of random sign."""
-    orbits = _pair_orbits(rows, columns)
+    orbits = pair_orbits(rows, columns)
     values = rng.standard_normal(orbits.max() + 1)
     if rng.random() < 0.5:
         values = np.sign(values)
@@ -115,7 +115,7 @@ def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rn
     return np.asarray(values[orbits] if values.any() else np.ones(orbits.shape))
 
 
-def _pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> NDArray[np.intp]:
+def pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> NDArray[np.intp]:
     """The number of the orbit of each pair, under permutations that move rows and columns together."""
     shape = (len(rows[0]), len(columns[0]))
     number = np.arange(shape[0] * shape[1]).reshape(shape)
@@ -128,7 +128,7 @@ def _pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) ->
             return np.unique(number, return_inverse=True)[1].reshape(shape)
 
 
-def _joined(parts: Sequence[Permutation]) -> Permutation:
+def joined_actions(parts: Sequence[Permutation]) -> Permutation:
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
     return np.concatenate([part + start for part, start in zip(parts, starts, strict=True)])
 

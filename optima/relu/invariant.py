@@ -1,0 +1,150 @@
+"""Relu networks that are invariant under a group: problems with a handful of unknowns, one for each orbit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from optima.model import Array, DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.relu.descent import descend, rescaled
+from optima.relu.equivariant import FILLED, Group, Permutation, joined_actions, pair_orbits
+from optima.relu.groups import set_orbits, transitive_groups, with_fixed_points
+from optima.relu.objective import Objective
+
+# Descents that are made together, of one kind of network.
+BATCH = 16
+# A kind counts as solved when so many descents ended at the best loss met; at most so many batches.
+HITS, BATCHES = 4, 4
+# Part of a point that may have left the invariant points by rounding.
+BROKEN = 1e-5
+# Relative difference of losses that are the same.
+SAME = 1e-6
+# Classes that a group may leave alone.
+FIXED = 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A group with its action on the classes, and on the neurons of the first hidden layers and of the last one."""
+
+    group: str
+    classes: Sequence[Permutation]
+    stem: Sequence[Permutation]
+    last: Sequence[Permutation]
+
+    @property
+    def neurons(self) -> tuple[int, int]:
+        """Of a first hidden layer, and of the last."""
+        return len(self.stem[0]), len(self.last[0])
+
+
+class Invariant:
+    r"""The objective over factors that commute with a group: :math:`W_{g(i) g(j)} = W_{ij}`.
+
+    A point of :class:`optima.relu.objective.Objective` is B t with t of shape (m,), one number for each orbit of pairs,
+    and B orthonormal: an indicator of an orbit over the root of its size. The features H are K x K, which is no loss:
+    (M_2^T M_2)^{1/4} commutes with the group. Hidden layers but the last have the neurons of the stem.
+    """
+
+    def __init__(self, problem: DeepUFM, kind: Kind) -> None:
+        stem, last = kind.neurons
+        hidden = [kind.stem] * (problem.depth - 2) + [kind.last]
+        self.objective = Objective(problem, (problem.classes, *[stem] * (problem.depth - 2), last))
+        ends = [kind.classes, kind.classes, *hidden, *([kind.classes] if problem.loss == "ce" else [])]
+        parts, count = [], 0
+        for before, after in zip(ends[:-1], ends[1:], strict=True):
+            orbits = pair_orbits(after, before)
+            parts.append(orbits.ravel() + count)
+            count += int(orbits.max()) + 1
+        self.orbit = np.concatenate(parts)
+        self.size = np.bincount(self.orbit)
+
+    def points(self, unknowns: Array) -> Array:
+        """B t, shapes (S, m) to (S, D)."""
+        return np.asarray((unknowns / np.sqrt(self.size))[:, self.orbit])
+
+    def unknowns(self, points: Array) -> Array:
+        """B^T x, shapes (S, D) to (S, m)."""
+        sums = np.stack([np.bincount(self.orbit, row, len(self.size)) for row in points])
+        return np.asarray(sums / np.sqrt(self.size))
+
+    def descended(self, points: Array) -> Array:
+        """The minima that descents from invariant points (S, D) reach, fewer where rounding broke the symmetry.
+
+        Descents keep it but for rounding, which grows at saddles: an end is taken back onto the invariant points.
+        """
+        ends = descend(self.objective, points)
+        ends = ends[np.isfinite(ends).all(axis=1)]
+        kept = self.points(self.unknowns(ends))
+        near = np.linalg.norm(kept - ends, axis=1) <= BROKEN * np.linalg.norm(ends, axis=1)
+        return np.asarray(kept[near])
+
+    def start(self, rng: np.random.Generator, count: int) -> Array:
+        """Random points (count, D), some of their unknowns zero, at their best scale."""
+        drawn = rng.standard_normal((count, len(self.size))) * (rng.random((count, len(self.size))) < FILLED)
+        return rescaled(self.objective, self.points(drawn))
+
+
+@dataclass(frozen=True)
+class Least:
+    """The best network of a kind that descents met, how many ended there, of how many."""
+
+    network: ClassNetwork
+    loss: float
+    unknowns: int
+    hits: int
+    descents: int
+
+
+def least(problem: DeepUFM, kind: Kind, seed: int = 0) -> Least | None:
+    """The least loss over the networks of a kind: batches of descents until four of them ended at the best.
+
+    None where no descent kept the symmetry.
+    """
+    invariant, rng = Invariant(problem, kind), np.random.default_rng(seed)
+    points = np.empty((0, invariant.objective.size))
+    values = np.empty(0)
+    descents = 0
+    while descents < BATCHES * BATCH:
+        descents += BATCH
+        found = invariant.descended(invariant.start(rng, BATCH))
+        points = np.concatenate([points, found])
+        values = np.concatenate([values, invariant.objective.value(found)])
+        hits = int(np.sum(values <= values.min(initial=np.inf) * (1 + SAME)))
+        if hits >= HITS:
+            break
+    if not values.size:
+        return None
+    best = int(np.argmin(values))
+    network = invariant.objective.network(points[best])
+    return Least(network, float(values[best]), len(invariant.size), hits, descents)
+
+
+def kinds(problem: DeepUFM, most_neurons: int) -> Iterator[Kind]:
+    """Every group of :func:`optima.relu.groups.transitive_groups` on K classes or all but one or two of them.
+
+    Neurons are an orbit of small sets of classes, or two of them, at most ``most_neurons`` in all, one orbit at least
+    of more than one set; the last layer has as many as there are classes or more.
+    """
+    K = problem.classes
+    for fixed in range(min(FIXED, K - 3) + 1):
+        for name, group in transitive_groups(K - fixed).items():
+            moved = with_fixed_points(group, fixed)
+            layers = list(_unions(moved, most_neurons))
+            for stem in layers if problem.depth > 2 else layers[:1]:
+                for last in layers:
+                    if len(last[0]) >= K:
+                        yield Kind(name, moved.generators, stem, last)
+
+
+def _unions(group: Group, most: int) -> Iterator[list[Permutation]]:
+    orbits = set_orbits(group, most)
+    yield from (orbit for orbit in orbits if len(orbit[0]) > 1)
+    for pair in combinations_with_replacement(orbits, 2):
+        count = sum(len(orbit[0]) for orbit in pair)
+        if 2 < count <= most:
+            yield [joined_actions([orbit[i] for orbit in pair]) for i in range(len(group.generators))]
