@@ -46,6 +46,17 @@ def align(point: Point, layer: int, vectors: KroneckerVectors, outliers: int) ->
     return Alignment(outliers, float(shares[:outliers].sum()), f, means)
 
 
+def product_cosines(point: Point, layer: int, vectors: KroneckerVectors) -> Array:
+    """f = (v^T H v)^2 / (|v|^2 |H v|^2) of the products v = mu_c^(l+1) kron mu_c'^(l), shape (K, K); 0 where H v is."""
+    after, before = point.means(layer + 1), point.means(layer)
+    left, right = vectors.left.T @ after, vectors.right.T @ before
+    inner = np.einsum("mab,ac,bd->cdm", vectors.coefficients, left, right, optimize=True) ** 2
+    norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0))
+    once, twice = inner @ vectors.values, inner @ vectors.values**2
+    below = norms * twice
+    return np.divide(once**2, below, out=np.zeros_like(once), where=below > 0)
+
+
 def by_class_means(point: Point, layer: int, vectors: KroneckerVectors) -> tuple[KroneckerVectors, Array]:
     r"""Eigenvectors as sums of mu_c^(l+1) kron mu_c'^(l), and the share of each that such sums reach, shape (m,).
 

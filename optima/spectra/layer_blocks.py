@@ -117,9 +117,14 @@ class LayerBlocks:
     def vectors(self) -> KroneckerVectors:
         """Eigenvalues and orthonormal eigenvectors."""
         F = self._half
-        _, s, V = np.linalg.svd(F, full_matrices=False)
+        if len(F) < F.shape[1]:
+            _, s, V = np.linalg.svd(F, full_matrices=False)
+            values = s**2
+        else:
+            values, columns = np.linalg.eigh(F.T @ F)
+            values, V = np.maximum(values[::-1], 0.0), columns.T[::-1]
         shape = (-1, self.left.shape[1], self.right.shape[1])
-        return KroneckerVectors(s**2, self.left, self.right, V.reshape(shape))
+        return KroneckerVectors(values, self.left, self.right, V.reshape(shape))
 
 
 def separate_values(point: Point, layer: int) -> Array:

@@ -31,6 +31,11 @@ MATRICES = {
 }
 
 
+def outlier_count(problem: DeepUFM) -> int:
+    """Number of outliers of a layer at collapse: K^2, (K-1)^2 in the linear cross-entropy model."""
+    return (problem.classes - (problem.loss == "ce" and not problem.nonlinear)) ** 2
+
+
 @dataclass(frozen=True, eq=False)
 class KnownSpectrum(Content):
     """Eigenvalues of one matrix of a network, and how each is known.
@@ -151,9 +156,7 @@ class KnownSpectrum(Content):
         Raises ValueError for other matrices than the Hessian of a weight matrix.
         """
         layer = self._one_weight_matrix("alignment")
-        K = self.problem.classes
-        most = (K - 1) ** 2 if self.problem.loss == "ce" and not self.problem.nonlinear else K**2
-        chosen = most if outliers is None else positive_integer("outliers", outliers)
+        chosen = outlier_count(self.problem) if outliers is None else positive_integer("outliers", outliers)
         return align(self.point, layer, self.vectors, min(chosen, self.vectors.values.size))
 
     def as_dict(self) -> dict[str, Any]:
