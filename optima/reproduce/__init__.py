@@ -1,4 +1,4 @@
-"""Published figures, made again at the published settings; one file for each.
+"""Published figures, made again, and the map of relu networks; one file for each.
 
 To add one, write a file with a ``Reproduction`` in it and list it here.
 """
@@ -17,6 +17,7 @@ from optima.reproduce import (
     garrod2026spectra_fig4,
     garrod2026spectra_fig5,
     ours_flatness,
+    relu_map,
 )
 from optima.reproduce.figure import Reproduction, reproduce
 
@@ -35,6 +36,7 @@ FIGURES: dict[str, Reproduction] = {
         garrod2026spectra_fig4,
         garrod2026spectra_fig5,
         ours_flatness,
+        relu_map,
     )
 }
 

@@ -28,7 +28,9 @@ class Products:
         self.regs = problem.regs if regularised else (0.0,) * (problem.depth + 1)
         self.fit = problem.data_fit()
         # Of the layers 1, ..., L; no relu acts on the features or the logits.
-        self.on: list[Any] = [1.0, *(mask.astype(float) for mask in point.active)] if point.active else [1.0] * problem.depth
+        self.on: list[Any] = (
+            [1.0, *(mask.astype(float) for mask in point.active)] if point.active else [1.0] * problem.depth
+        )
         self.signal = self.fit.slope(point.logits)
         self.shapes = [factor.shape for factor in point.factors]
         self.ends = np.cumsum([factor.size for factor in point.factors])
