@@ -13,7 +13,7 @@ from optima.training.layer_spectra import predicted_layers
 
 
 def _make(place: Workplace) -> None:
-    steps, seeds = (2000, 3) if place.quick else (40_000, 5)
+    steps, seeds = (2000, 3) if place.quick else (20_000, 5)
     runs = followed(place, model(3, place.quick, "relu"), steps, seeds)
     place.table(spectra_rows(runs, RELU_LAYER, "collapse"))
     place.picture(_draw(_shown(runs)))

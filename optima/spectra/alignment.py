@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array
-from optima.spectra.layer_blocks import KroneckerVectors
+from optima.spectra.layer_blocks import KroneckerVectors, LayerBlocks
 from optima.spectra.point import Point
 
 
@@ -33,28 +33,16 @@ class Alignment:
     means: Array
 
 
-def align(point: Point, layer: int, vectors: KroneckerVectors, outliers: int) -> Alignment:
+def align(point: Point, blocks: LayerBlocks, vectors: KroneckerVectors, outliers: int) -> Alignment:
     """The alignment of the gradient in W_l with the first eigenvectors."""
+    layer = blocks.layer
     gradient = point.gradients[layer - 1]
     shares = vectors.shares(gradient)
-    first, second = float(shares @ vectors.values), float(shares @ vectors.values**2)
     after, before = point.means(layer + 1), point.means(layer)
     norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0)) * np.sum(gradient**2)
     inner = (after.T @ gradient @ before) ** 2
     means = np.divide(inner, norms, out=np.zeros_like(inner), where=norms > 0)
-    f = first**2 / second if second else 0.0
-    return Alignment(outliers, float(shares[:outliers].sum()), f, means)
-
-
-def product_cosines(point: Point, layer: int, vectors: KroneckerVectors) -> Array:
-    """f = (v^T H v)^2 / (|v|^2 |H v|^2) of the products v = mu_c^(l+1) kron mu_c'^(l), shape (K, K); 0 where H v is."""
-    after, before = point.means(layer + 1), point.means(layer)
-    left, right = vectors.left.T @ after, vectors.right.T @ before
-    inner = np.einsum("mab,ac,bd->cdm", vectors.coefficients, left, right, optimize=True) ** 2
-    norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0))
-    once, twice = inner @ vectors.values, inner @ vectors.values**2
-    below = norms * twice
-    return np.divide(once**2, below, out=np.zeros_like(once), where=below > 0)
+    return Alignment(outliers, float(shares[:outliers].sum()), blocks.eigenvector(gradient), means)
 
 
 def by_class_means(point: Point, layer: int, vectors: KroneckerVectors) -> tuple[KroneckerVectors, Array]:

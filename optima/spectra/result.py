@@ -126,13 +126,17 @@ class KnownSpectrum(Content):
         return self.layer
 
     @cached_property
+    def _blocks(self) -> LayerBlocks:
+        return LayerBlocks(self.point, int(self.layer))
+
+    @cached_property
     def vectors(self) -> KroneckerVectors:
         """Orthonormal eigenvectors of the Hessian of a weight matrix, factored, with its values unregularised.
 
         Raises ValueError for other matrices.
         """
-        layer = self._one_weight_matrix("vectors")
-        found = LayerBlocks(self.point, layer).vectors()
+        self._one_weight_matrix("vectors")
+        found = self._blocks.vectors()
         kept = found.values > found.values.max(initial=0.0) * found.values.size * float(np.finfo(float).eps)
         return KroneckerVectors(found.values[kept], found.left, found.right, found.coefficients[kept])
 
@@ -155,9 +159,9 @@ class KnownSpectrum(Content):
         model.
         Raises ValueError for other matrices than the Hessian of a weight matrix.
         """
-        layer = self._one_weight_matrix("alignment")
+        self._one_weight_matrix("alignment")
         chosen = outlier_count(self.problem) if outliers is None else positive_integer("outliers", outliers)
-        return align(self.point, layer, self.vectors, min(chosen, self.vectors.values.size))
+        return align(self.point, self._blocks, self.vectors, min(chosen, self.vectors.values.size))
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the object that ``optima spectrum --json`` prints."""

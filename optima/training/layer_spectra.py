@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optima.model import Array, DeepUFM
-from optima.spectra.alignment import align, product_cosines
+from optima.spectra.alignment import align
 from optima.spectra.ask import spectrum
 from optima.spectra.eigenvalues import Eigenvalue
 from optima.spectra.layer_blocks import DENSE, LayerBlocks
@@ -50,15 +50,16 @@ def measure_spectra(problem: DeepUFM, factors: Sequence[Array]) -> dict[str, Arr
     found: dict[str, list[Any]] = {name: [] for name in ("values", "inside", "own", "products", "gram")}
     for layer in range(1, problem.depth + 1):
         blocks = LayerBlocks(point, layer)
-        vectors = blocks.vectors()
-        aligned = align(point, layer, vectors, outlier_count(problem))
+        outliers = outlier_count(problem)
+        vectors = blocks.largest(outliers)
+        aligned = align(point, blocks, vectors, outliers)
         values = vectors.values[:count]
         means = point.means(layer)
         gram = means.T @ means
         found["values"].append(np.concatenate([values, np.zeros(count - values.size)]))
         found["inside"].append(aligned.in_outliers)
         found["own"].append(aligned.eigenvector)
-        found["products"].append(product_cosines(point, layer, vectors))
+        found["products"].append(blocks.curvatures(point.means(layer + 1), means))
         size = float(np.linalg.norm(gram))
         found["gram"].append(np.linalg.norm(gram / size - np.eye(K) / np.sqrt(K)) if size else np.sqrt(2.0))
     before = [weight @ layer for weight, layer in zip(factors[:-2], point.features[:-1], strict=True)]

@@ -60,10 +60,11 @@ def cross_entropy(
         alpha, point = scale_of(problem, "simplex"), lifted(problem, "simplex")
         at: dict[str, Any] = {"classes": K, "depths": L, "samples": n, "regs": reg}
         for layer in range(1, L + 1):
-            vectors = LayerBlocks(point, layer).vectors()
+            blocks = LayerBlocks(point, layer)
+            vectors = blocks.vectors()
             error = off(vectors.values, reg * values(K, alpha))
             yield Cases(agreement(error, TOLERANCE), what=f"values, layer {layer}", **at)
-            missing = 1 - align(point, layer, vectors, 1).in_outliers
+            missing = 1 - align(point, blocks, vectors, 1).in_outliers
             yield Cases(agreement(missing, TOLERANCE), what=f"gradient, layer {layer}", **at)
         if n == 1 and max(depths) == L:
             rows.append([K, reg, *(f"{value:.6g}" for value in np.unique(three_values(K, alpha))[::-1])])

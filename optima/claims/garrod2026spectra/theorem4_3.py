@@ -49,7 +49,8 @@ def theorem4_3(
     for problem, at in problems(classes, depths, samples, shares):
         K, gamma, point = problem.classes, scale_of(problem, "frame"), lifted(problem, "frame")
         for layer in range(1, problem.depth + 1):
-            aligned = align(point, layer, LayerBlocks(point, layer).vectors(), K * K)
+            blocks = LayerBlocks(point, layer)
+            aligned = align(point, blocks, blocks.vectors(), K * K)
             error = float(np.abs(aligned.means - cosines(K)).max())
             yield Cases(agreement(error, TOLERANCE), what=f"class means, layer {layer}", **at)
             yield Cases(agreement(1 - aligned.eigenvector, TOLERANCE), what=f"eigenvector, layer {layer}", **at)
