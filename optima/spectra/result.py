@@ -89,6 +89,10 @@ class KnownSpectrum(Content):
         return sum(each.multiplicity for each in self.eigenvalues)
 
     @property
+    def _layer(self) -> int | str:
+        return "H" if self.layer == 0 else self.layer
+
+    @property
     def bulk(self) -> float:
         """What the eigenvalues of directions that the loss does not see are: 0, or lambda_l where regularised."""
         return self._shift if isinstance(self.layer, int) else 0.0
@@ -99,7 +103,9 @@ class KnownSpectrum(Content):
 
     @property
     def outliers(self) -> tuple[Eigenvalue, ...]:
-        """The eigenvalues above the bulk."""
+        """The eigenvalues above the bulk; of all parameters, where there is no such, those that are not zero."""
+        if self.layer == "all":
+            return tuple(each for each in self.eigenvalues if abs(each.value) > each.error)
         return tuple(each for each in self.eigenvalues if each.value - self.bulk > each.error)
 
     @property
@@ -168,7 +174,7 @@ class KnownSpectrum(Content):
         return {
             "problem": problem_dict(self.problem),
             "of": self.of,
-            "layer": self.layer,
+            "layer": self._layer,
             "regularised": self.regularised,
             **({"kink": self.kink} if self.problem.nonlinear else {}),
             "structure": self.structure or None,
@@ -182,7 +188,8 @@ class KnownSpectrum(Content):
         return str(shown_by("report.spectrum:spectrum_text", self))
 
     def __repr__(self) -> str:
-        return f"<KnownSpectrum of the {self.of}, layer {self.layer}: {self.rank} above the bulk, top {self.top:.6g}>"
+        ranks = f"rank {self.rank} of {self.order}"
+        return f"<KnownSpectrum of the {self.of}, layer {self._layer}: {ranks}, top {self.top:.6g}>"
 
     def plot(self, path: str | Path | None = None) -> Any:
         """The eigenvalues as a picture."""

@@ -69,7 +69,7 @@ COMMAND = ["train", "--classes", "3", "--depth", "2", "--width", "4", "--reg", "
 
 
 def test_the_command(capsys, tmp_path):
-    more = ["--steps", "1000", "--record", "spectrum"]
+    more = ["--steps", "100", "--record", "spectrum", "--no-polish"]
     assert main([*COMMAND, *more, "--json", "--plot", str(tmp_path / "layers.png")]) == 0
     (followed,) = json.loads(capsys.readouterr().out)["spectra"]
     assert [each["layer"] for each in followed["layers"]] == [1, 2]
