@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -16,7 +17,7 @@ COLOURS = ("#00204c", "#4f7fb5", "#7c7b78", "#a17000", "#d9b500")
 
 
 def _make(place: Workplace) -> None:
-    steps, seeds = (300, 3) if place.quick else (3000, 5)
+    steps, seeds = (300, 3) if place.quick else (10_000, 5)
     runs = followed(place, model(3, place.quick, "relu"), steps, seeds)
     place.table([row for run in runs for row in _rows(run)])
     place.picture(_draw(runs))
@@ -41,21 +42,23 @@ def _rows(run: Run) -> list[Row]:
 def _draw(runs: Sequence[Run]) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    depth = runs[0].problem.depth
-    steps = np.maximum(runs[0].history["step"], 0.7)
-    for layer, colour in zip(range(2, depth + 1), COLOURS, strict=False):
-        for axes, name, place in ((left, "negative_share", layer - 2), (right, "gram_distance", layer - 1)):
-            each = np.array([run.history[name][: len(steps), place] for run in runs])
-            axes.fill_between(steps, each.min(axis=0), each.max(axis=0), color=colour, alpha=0.15, lw=0)
-            axes.plot(steps, each.mean(axis=0), color=colour, label=f"layer {layer}")
+    layers = range(2, runs[0].problem.depth + 1)
+    nearest = min(runs, key=lambda run: float(run.history["gram_distance"][-1, 1:].max()))
+    for run, (layer, colour) in product(runs, zip(layers, COLOURS, strict=False)):
+        steps = np.maximum(run.history["step"], 0.7)
+        near = run is nearest
+        style = {"color": colour, "lw": 2.0 if near else 0.7, "alpha": 1.0 if near else 0.45}
+        left.plot(steps, run.history["negative_share"][:, layer - 2], **style)
+        right.plot(steps, run.history["gram_distance"][:, layer - 1], label=f"layer {layer}" if near else None, **style)
     for axes, label in (
         (left, "share of pre-activations below $-10^{-6}$"),
         (right, r"distance of $\bar H^T \bar H / \|\cdot\|$ from $I / \sqrt{K}$"),
     ):
         axes.set(xscale="log", xlabel="step of gradient descent", ylabel=label)
         axes.set_ylim(bottom=0)
-    left.legend(fontsize=8, frameon=False)
-    titled(figure, runs[0].problem, f"Relu, early training: mean and range over {len(runs)} seeds")
+    right.legend(fontsize=8, frameon=False, loc="lower left")
+    what = f"Relu, {len(runs)} seeds; bold the one that ends nearest to collapse (seed {nearest.seed})"
+    titled(figure, runs[0].problem, what)
     return figure
 
 

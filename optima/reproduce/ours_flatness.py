@@ -23,7 +23,7 @@ from optima.structures import catalogue
 from optima.training import Training
 
 # Classes, depths, lambdas, seeds and steps.
-FULL = ((4, 6, 8), (2, 3, 4), (1e-3, 3e-3, 1e-2), 24, 10_000)
+FULL = ((4, 6, 8), (2, 3, 4), (1e-3, 3e-3, 1e-2), 16, 8000)
 QUICK = ((4,), (2, 3), (3e-3,), 6, 3000)
 SAMPLES = 2
 # Smaller is better: the loss, and four measures of sharpness.
