@@ -816,6 +816,54 @@ CONTROLS = {
         lambda d: {"power": lambda p: p},
         lambda d: {"power": lambda p: p * sp.Rational(101, 100)},
     ),
+    "the value of a layer goes with gamma squared": (
+        "spectra_squared_error",
+        "check_layer",
+        lambda d: {"power": 2},
+        lambda d: {"power": 1},
+    ),
+    "the class part has 1/K of the squared gradient": (
+        "spectra_squared_error",
+        "check_split",
+        lambda d: {"classes": 3},
+        lambda d: {"classes": 3, "share": sp.Integer(1)},
+    ),
+    "the multiplicities are all parameters": (
+        "spectra_squared_error",
+        "check_whole",
+        lambda d: {},
+        lambda d: {"one": lambda: d["L"] * (d["d"] - d["K"]) ** 2 + (d["d"] - d["K"]) * (d["N"] - d["K"])},
+    ),
+    "the frame is semidefinite from the fold on": (
+        "spectra_squared_error",
+        "check_semidefinite",
+        lambda d: {},
+        lambda d: {"at": (d["L"] - 1) / (d["L"] + 1)},
+    ),
+    "the top value of cross-entropy is lambda alpha P": (
+        "spectra_cross_entropy",
+        "check_simplex",
+        lambda d: {},
+        lambda d: {"spread": lambda K: 1},
+    ),
+    "the last layer of pairs is not projected": (
+        "spectra_cross_entropy",
+        "check_pairs",
+        lambda d: {"classes": 6},
+        lambda d: {"classes": 6, "last": lambda K: d["R"]},
+    ),
+    "masks of middle layers count twice": (
+        "spectra_relu",
+        "check_pattern",
+        lambda d: {"neurons": 4, "on": (1, 3, 2)},
+        lambda d: {"neurons": 4, "on": (1, 3, 2), "power": 1},
+    ),
+    "middle layers have K singular values": (
+        "spectra_relu",
+        "check_entropy",
+        lambda d: {},
+        lambda d: {"singular": d["K"] - 1},
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from optima.cli import options
 from optima.cli import training_options as training_
-from optima.cli.declared import file, integer, integers, numbers, word
+from optima.cli.declared import choice, file, integer, integers, numbers, word
 from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Words for predictions that are not of a structure.
 SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
+SPECTRA = ("hessian_eigenvalues", "gradient_in_outliers", "gradient_eigenvector")
+SPECTRA_COLUMNS = columns_of("seed layer <largest <predicted next:3 in_outliers:1 eigenvector:2")
 COLUMNS = columns_of("seed loss rank:2 <structure distance:5 gradient:4 steps:4 <ended:3 <heading_for:1")
 
 
@@ -44,6 +46,9 @@ def train(
     loss: options.Loss = "ce",
     activation: options.Activation = "linear",
     effort: options.Effort = "quick",
+    record: Annotated[
+        str | None, choice("Follow the Hessian of every layer: spectrum.", "spectrum", metavar="NAME")
+    ] = None,
     backend: Annotated[str, word("Array library: numpy, torch, cupy or jax.")] = "numpy",
     device: Annotated[str | None, word("Its device, such as cuda.")] = None,
     threads: Annotated[int | None, integer("Threads of numpy; default one for each core.")] = None,
@@ -76,7 +81,7 @@ def train(
             scale=runs.scale,
             rule=Rule(runs.momentum, runs.nesterov, runs.decay),
             tolerance=runs.tolerance,
-            record=False,
+            record=record or False,
             backend=backend,
             device=device,
             threads=threads,
@@ -87,13 +92,15 @@ def train(
         with resumable(way_on), bar("polishing") as tell:
             training = training.polished(tell)
     compared = training.compare(effort)
-    _draw(compared, pictures)
+    _draw(compared, pictures, record)
     if as_json:
-        found = [_as_dict(cell) for cell in compared]
+        found = [_as_dict(cell, record) for cell in compared]
         print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
     else:
         for cell in compared:
             _print(cell)
+            if record:
+                _print_spectra(cell)
 
 
 def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
@@ -109,19 +116,50 @@ def _pictures(plot: Path | None, count: int, force: bool) -> list[Path]:
     return files
 
 
-def _as_dict(cell: Comparison) -> dict[str, Any]:
+def _as_dict(cell: Comparison, record: str | None) -> dict[str, Any]:
     from optima.model.key import problem_dict
 
-    return {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
+    found = {"problem": problem_dict(cell.problem), "lr": cell.lr, **cell.as_dict()}
+    if record:
+        from optima.training.layer_spectra import recorded_spectra
+
+        found["spectra"] = [None if run.diverged else recorded_spectra(run) for run in cell.runs]
+    return found
 
 
-def _draw(cells: list[Comparison], files: list[Path]) -> None:
+def _draw(cells: list[Comparison], files: list[Path], record: str | None) -> None:
     if files:
         from optima.plot.picture import write_figure
         from optima.plot.training import plot_training
+        from optima.plot.training_spectra import plot_layers
 
         for cell, file in zip(cells, files, strict=True):
-            write_figure(plot_training(cell), file)
+            write_figure(plot_layers(cell) if record else plot_training(cell), file)
+
+
+def _print_spectra(cell: Comparison) -> None:
+    """For each run and layer the outliers at the end, against those predicted where it ended."""
+    from optima.spectra.eigenvalues import repeated
+    from optima.spectra.result import outlier_count
+    from optima.training.layer_spectra import ended_at, predicted_layers
+
+    count, rows = outlier_count(cell.problem), []
+    for run in cell.runs:
+        predicted = [] if run.diverged else predicted_layers(run.problem, ended_at(run))
+        for layer in range(0 if run.diverged else cell.problem.depth):
+            last = {name: run.history[name][-1, layer] for name in SPECTRA}
+            values = last["hessian_eigenvalues"]
+            wanted = repeated(predicted[layer])[:count] if predicted else None
+            span = "" if wanted is None else f"{wanted[0]:.6g} to {wanted[-1]:.6g}"
+            shares = [f"{last[name]:.6f}" for name in SPECTRA[1:]]
+            found = [f"{values[0]:.6g} to {values[count - 1]:.6g}", span, f"{values[count]:.2g}"]
+            rows.append([str(run.seed), str(layer + 1), *found, *shares])
+    say("")
+    show(SPECTRA_COLUMNS, rows, f"Hessian of each layer at the end: its {count} largest eigenvalues, and the gradient")
+    say(
+        "predicted: at the structure where the run ended; next: the largest eigenvalue after these; in outliers: share "
+        "of the squared gradient in their space; eigenvector: squared cosine of the gradient with its image"
+    )
 
 
 def _print(cell: Comparison) -> None:

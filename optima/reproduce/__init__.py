@@ -11,6 +11,12 @@ from optima.reproduce import (
     garrod2025_fig2,
     garrod2025_fig5,
     garrod2025_fig6,
+    garrod2026spectra_fig1,
+    garrod2026spectra_fig2,
+    garrod2026spectra_fig3,
+    garrod2026spectra_fig4,
+    garrod2026spectra_fig5,
+    ours_flatness,
     relu_map,
     sukenik2024_fig2,
     sukenik2024_fig3,
@@ -26,6 +32,12 @@ _MODULES = (
     garrod2025_fig2,
     garrod2025_fig5,
     garrod2025_fig6,
+    garrod2026spectra_fig1,
+    garrod2026spectra_fig2,
+    garrod2026spectra_fig3,
+    garrod2026spectra_fig4,
+    garrod2026spectra_fig5,
+    ours_flatness,
     relu_map,
     sukenik2024_fig2,
     sukenik2024_fig3,
@@ -36,10 +48,10 @@ FIGURES: dict[str, Reproduction] = {module.figure.name: module.figure for module
 
 
 def find(name: str) -> Reproduction:
-    """The reproduction of that name, or of its last part (``fig1``) where one has it. Raises ValueError otherwise."""
+    """The reproduction of that name, or the first with this last part (``fig1``). Raises ValueError otherwise."""
     found = [figure for full, figure in FIGURES.items() if name == full or full.endswith(f".{name}")]
-    if len(found) != 1:
+    if not found:
         known = [*FIGURES, *(full.partition(".")[2] for full in FIGURES)]
         hint = did_you_mean(name, known, f"pass one of {', '.join(FIGURES)}")
-        raise ValueError(f"there is {'no' if not found else 'more than one'} figure {shown(name)}; {hint}")
+        raise ValueError(f"there is no figure {shown(name)}; {hint}")
     return found[0]

@@ -15,10 +15,13 @@ from optima.model.arrays import Backend
 from optima.model.network import Network, penalty, squared_norms
 from optima.reduction import class_means
 from optima.structures.recognition import recognise
+from optima.training.layer_spectra import measure_spectra
 from optima.training.measures import measure
 from optima.training.rule import Rule
 from optima.workers.threads import Crew
 
+# Asks for the spectra of the layers in the records.
+SPECTRUM = "spectrum"
 # Checks per factor of ten in the number of steps.
 PER_DECADE = 10
 # Steps between two looks for divergence.
@@ -47,7 +50,7 @@ class Settings:
     steps: int
     rule: Rule
     tolerance: float
-    record: bool
+    record: bool | str
 
 
 @dataclass
@@ -156,6 +159,8 @@ class Descent:
         facts["step"] = np.asarray(float(self.step))
         if self.settings.record:
             facts |= measure(problem, self._factors(row))
+        if self.settings.record == SPECTRUM:
+            facts |= measure_spectra(problem, self._factors(row))
         track.records.append(facts)
         if self._settled(track, problem):
             return "converged"

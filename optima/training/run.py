@@ -37,7 +37,7 @@ class Run(Content):
     history
         Arrays whose first axis is over the recorded steps: ``step``, ``loss``, ``fit``, ``penalty``,
         ``gradient_norm``, ``relative_gradient``, class-mean logits ``means`` (K, K), and those of
-        :func:`optima.training.measures.measure`.
+        :func:`optima.training.measures.measure` and :func:`optima.training.layer_spectra.measure_spectra`.
     polished
         What :meth:`optima.training.Training.polished` found, or None.
     """

@@ -19,15 +19,16 @@ from optima.model import Array, DeepUFM
 from optima.model.arguments import several, takes_model
 from optima.model.arrays import Backend
 from optima.model.content import Content
-from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
+from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number, shown
 from optima.model.key import problem_dict
 from optima.progress import Part, Tell, silent
 from optima.solution.knowledge import Knowledge
 from optima.structures.names import canonical
 from optima.training import checkpoint as stored
 from optima.training.compare import Comparison, compare
-from optima.training.descent import Descent, Settings, Trial
+from optima.training.descent import SPECTRUM, Descent, Settings, Trial
 from optima.training.initial import Initialisation
+from optima.training.layer_spectra import check_recordable
 from optima.training.polish import polish
 from optima.training.rule import Rule
 from optima.training.run import Run, runs_table
@@ -109,7 +110,7 @@ def train(
     scale: float | None = None,
     rule: Rule | None = None,
     tolerance: float = 1e-5,
-    record: bool = True,
+    record: bool | str = True,
     backend: str = "numpy",
     device: str | None = None,
     threads: int | None = None,
@@ -147,7 +148,8 @@ def train(
         See :class:`optima.training.rule.Rule`; None is plain gradient descent.
     record
         Whether spectra, margin and collapse are recorded at the checks; losses, gradient norms and class-mean logits
-        always are.
+        always are. With ``"spectrum"`` the Hessian of every layer is followed too
+        (:func:`optima.training.layer_spectra.measure_spectra`).
     backend, device
         Array library (``"numpy"``, ``"torch"``, ``"cupy"``, ``"jax"``) and its device.
     threads
@@ -162,6 +164,8 @@ def train(
 
     Raises ValueError and TypeError on bad input. Source: garrod2025, section on experiments.
     """
+    if isinstance(record, str):
+        one_of("record", record, (SPECTRUM,))
     trials = _trials(problem, width, lr, seeds)
     settings = Settings(
         positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record
@@ -172,6 +176,9 @@ def train(
     for group in groups:
         check_trainable(trials[group[0]].problem, len(group))
     starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
+    if record == SPECTRUM:
+        for trial in trials:
+            check_recordable(trial.problem)
     path = None if checkpoint is None else Path(checkpoint)
     check_output(path, force=True)
     command = _command(trials, settings, init, scale, library) if checkpoint else {}
