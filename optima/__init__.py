@@ -14,6 +14,7 @@ from optima.version import VERSION
 
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
+    from optima.dynamics.basin import Basin, basin
     from optima.dynamics.flow import Flow, flow
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from optima.zero_region import ZeroThreshold, zero_threshold
 
 __all__ = [
+    "Basin",
     "Comparison",
     "DeepUFM",
     "Flow",
@@ -39,6 +41,7 @@ __all__ = [
     "Reduction",
     "Solution",
     "ZeroThreshold",
+    "basin",
     "best_scales",
     "boundary",
     "boundary_depth",
@@ -75,6 +78,7 @@ ROOMS = (
 )
 # Where each public name is defined, as above.
 _HOMES = {
+    "Basin": "dynamics.basin",
     "Comparison": "network.comparison",
     "DeepUFM": "model.problem",
     "Flow": "dynamics.flow",
@@ -82,6 +86,7 @@ _HOMES = {
     "Reduction": "reduction",
     "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
+    "basin": "dynamics.basin",
     "best_scales": "scales.scale",
     "boundary": "scales.boundaries",
     "boundary_depth": "scales.boundaries",
