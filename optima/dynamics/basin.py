@@ -106,7 +106,7 @@ def basin(
     start = positive_number("start", start)
     orders = basis(classes) if group is None else _orders(group)
     levels = two_level(classes, None if size is None else positive_integer("size", size, minimum=2))
-    deviation = 1.0 if levels is None else levels.separatrix(depth, start)
+    deviation = 1.0 if levels is None else float(levels.separatrix(depth, [start])[0])
     return Basin(
         classes,
         depth,

@@ -17,6 +17,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from optima.model import Array
 
 
 @dataclass(frozen=True)
@@ -56,30 +59,33 @@ class TwoLevel:
         lead = rho * math.expm1(w) * self.trailing * (B - b) / self.classes
         return N * (A - B) * math.expm1(lead) / (n * (1 - a) + N * (1 - A) * math.exp(lead))
 
-    def separatrix(self, depth: int, start: float) -> float:
-        r"""1 - r*: from z = r rho_0 on the values become equal, or collapse, exactly for r > r*(rho_0).
+    def separatrix(self, depth: int, starts: ArrayLike) -> Array:
+        r"""1 - r* for each rho_0 (S,): from z = r rho_0 on the values become equal exactly for r > r*(rho_0).
 
         w = log(z / rho) obeys dw / d log rho = e^{(1-2/m) w} R - 1. The separatrix is the one solution that stays
-        between both fates, with the limit e^w -> y*; backwards in rho it attracts all others, so that it is
-        integrated from where the far rivals have a share below e^-60, where it is that limit, down to the start.
+        between both fates, with the limit e^w -> y*. Backwards in rho it attracts all others, so that it is integrated
+        from where the far rivals have a share below e^-60, where it is that limit, down to the starts.
         """
         from scipy.integrate import solve_ivp
 
-        if depth == 1:
-            return 1.0
+        logs = np.log(np.asarray(starts, dtype=float))
         limit, power = self.late_limit(depth), 1 - 2 / (depth + 1)
+        found = np.full(logs.shape, 1 - limit)
+        if depth == 1:
+            return found
         # Where the far rivals have no share left.
         late = math.log(60 * self.classes / ((1 - limit) * self.trailing * (self.far[2] - self.near[2])))
-        if math.log(start) >= late:
-            return 1 - limit
+        early = np.unique(logs[logs < late])[::-1]
+        if early.size:
 
-        def rate(log_rho: float, w: np.ndarray) -> list[float]:
-            excess = self.excess(math.exp(log_rho), float(w[0]))
-            return [math.expm1(power * float(w[0])) * (1 + excess) + excess]
+            def rate(log_rho: float, w: Array) -> list[float]:
+                excess = self.excess(math.exp(log_rho), float(w[0]))
+                return [math.expm1(power * float(w[0])) * (1 + excess) + excess]
 
-        span = (late, math.log(start))
-        found = solve_ivp(rate, span, [math.log(limit)], method="LSODA", rtol=1e-13, atol=1e-15, t_eval=span[1:])
-        return -math.expm1(float(found.y[0, -1]))
+            exact = {"method": "LSODA", "rtol": 1e-13, "atol": 1e-15}
+            line = solve_ivp(rate, (late, early[-1]), [math.log(limit)], t_eval=early, **exact)
+            found[logs < late] = -np.expm1(line.y[0])[np.searchsorted(-early, -logs[logs < late])]
+        return found
 
 
 def groups(classes: int, size: int) -> TwoLevel:

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from optima.dynamics.basin import basin
+from optima.dynamics.two_level import two_level
 from optima.plot.figure import Figure, defaults
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def _colours(count: int) -> list[object]:
 def _draw_separatrices(axes: Axes, found: Sequence[Basin], size: int | None) -> None:
     depths = _depths(found)
     starts = [each.start for each in found]
+    levels = two_level(found[0].classes, size)
     sizes = np.geomspace(min(LEAST, *starts), max(LARGEST, *starts), POINTS)
     for L, colour in zip(depths, _colours(len(depths)), strict=True):
-        line = [basin(found[0].classes, L, float(rho), size=size).separatrix for rho in sizes]
+        line = 1 - levels.separatrix(L, sizes) if levels else np.zeros(POINTS)
         axes.plot(sizes, line, color=colour, linewidth=1.6, label=f"$L = {L}$")
         axes.fill_between(sizes, line, 1, color=colour, alpha=0.1, linewidth=0)
         points = [each for each in found if each.depth == L]

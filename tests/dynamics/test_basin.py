@@ -96,9 +96,8 @@ def test_chances_are_those_of_flows_one_by_one():
     found = collapse_chance(8, 4, 0.1, 0.05, trials=20, seed=1)
     equations = Characters(DeepUFM(8, 4, 0), (2, 2, 2))
     starts = 0.1 * np.exp(0.05 * np.random.default_rng(1).standard_normal((20, 7)))
-    ends = [
-        flow(DeepUFM(8, 4, 0), start, until={"margin": 200}, group=(2, 2, 2), tolerance=1e-7) for start in starts[:6]
-    ]
+    to_200 = {"until": {"margin": 200}, "group": (2, 2, 2), "tolerance": 1e-7}
+    ends = [flow(DeepUFM(8, 4, 0), start, **to_200) for start in starts[:6]]
     apart = np.array([end.zeta[-1].min() / end.zeta[-1].max() for end in ends])
     fate = fates(equations, starts)
     assert found.collapsed == np.sum(fate > 0)
