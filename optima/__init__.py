@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from optima.scales.boundaries import boundary, boundary_depth
     from optima.scales.losses import structure_losses
     from optima.scales.scale import best_scales, stationary_scales
+    from optima.search.heading import Heading, heading
     from optima.search.max_margin import max_margin
+    from optima.search.softmax_code import SoftmaxCode, softmax_code
     from optima.solution.solution import Solution
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
@@ -37,8 +39,10 @@ __all__ = [
     "Comparison",
     "DeepUFM",
     "Flow",
+    "Heading",
     "LossTable",
     "Reduction",
+    "SoftmaxCode",
     "Solution",
     "ZeroThreshold",
     "basin",
@@ -50,9 +54,11 @@ __all__ = [
     "certify_invariant",
     "compare",
     "flow",
+    "heading",
     "max_margin",
     "named",
     "recognise",
+    "softmax_code",
     "solve",
     "stationary_scales",
     "structure_losses",
@@ -82,8 +88,10 @@ _HOMES = {
     "Comparison": "network.comparison",
     "DeepUFM": "model.problem",
     "Flow": "dynamics.flow",
+    "Heading": "search.heading",
     "LossTable": "tables.table",
     "Reduction": "reduction",
+    "SoftmaxCode": "search.softmax_code",
     "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
     "basin": "dynamics.basin",
@@ -95,9 +103,11 @@ _HOMES = {
     "certify_invariant": "proofs.invariant.certificate",
     "compare": "network.compare",
     "flow": "dynamics.flow",
+    "heading": "search.heading",
     "max_margin": "search.max_margin",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
+    "softmax_code": "search.softmax_code",
     "solve": "certification",
     "stationary_scales": "scales.scale",
     "structure_losses": "scales.losses",
