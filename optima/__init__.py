@@ -14,6 +14,7 @@ from optima.version import VERSION
 
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
+    from optima.dynamics.basin import Basin, basin
     from optima.dynamics.flow import Flow, flow
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from optima.scales.boundaries import boundary, boundary_depth
     from optima.scales.losses import structure_losses
     from optima.scales.scale import best_scales, stationary_scales
+    from optima.search.heading import Heading, heading
     from optima.search.max_margin import max_margin
+    from optima.search.softmax_code import SoftmaxCode, softmax_code
     from optima.solution.solution import Solution
     from optima.spectra.ask import spectrum
     from optima.structures import catalogue, named
@@ -34,13 +37,17 @@ if TYPE_CHECKING:
     from optima.zero_region import ZeroThreshold, zero_threshold
 
 __all__ = [
+    "Basin",
     "Comparison",
     "DeepUFM",
     "Flow",
+    "Heading",
     "LossTable",
     "Reduction",
+    "SoftmaxCode",
     "Solution",
     "ZeroThreshold",
+    "basin",
     "best_scales",
     "boundary",
     "boundary_depth",
@@ -50,9 +57,11 @@ __all__ = [
     "collapse_threshold",
     "compare",
     "flow",
+    "heading",
     "max_margin",
     "named",
     "recognise",
+    "softmax_code",
     "solve",
     "spectrum",
     "stationary_scales",
@@ -79,13 +88,17 @@ ROOMS = (
 )
 # Where each public name is defined, as above.
 _HOMES = {
+    "Basin": "dynamics.basin",
     "Comparison": "network.comparison",
     "DeepUFM": "model.problem",
     "Flow": "dynamics.flow",
+    "Heading": "search.heading",
     "LossTable": "tables.table",
     "Reduction": "reduction",
+    "SoftmaxCode": "search.softmax_code",
     "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
+    "basin": "dynamics.basin",
     "best_scales": "scales.scale",
     "boundary": "scales.boundaries",
     "boundary_depth": "scales.boundaries",
@@ -95,9 +108,11 @@ _HOMES = {
     "collapse_threshold": "structures.networks.threshold",
     "compare": "network.compare",
     "flow": "dynamics.flow",
+    "heading": "search.heading",
     "max_margin": "search.max_margin",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
+    "softmax_code": "search.softmax_code",
     "solve": "certification",
     "spectrum": "spectra.ask",
     "stationary_scales": "scales.scale",

@@ -12,6 +12,7 @@ import typer
 
 from optima.cli import (
     atlas,
+    basin,
     certify,
     check,
     compare,
@@ -54,6 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
     },
     "Training": {
         "train": (train.train, "Gradient descent from many seeds: at which minimum it ends."),
+        "basin": (basin.basin, "Without weight decay: which starts end at neural collapse."),
     },
     "Papers": {
         "reproduce": (reproduce.reproduce, "A published figure and its data, made again."),
