@@ -49,7 +49,7 @@ class Lines:
 
     def reached(self, depths: Sequence[int]) -> dict[int, int]:
         """The least K at each depth: what is known at one depth holds at larger ones."""
-        return {L: min(K for at, K in self.least.items() if at <= L) for L in depths if L >= min(self.least)}
+        return {L: min(K for at, K in self.least.items() if at <= L) for L in depths if min(self.least) <= L}
 
 
 @defaults
@@ -119,7 +119,7 @@ def _words(row: Row) -> str:
 
 def _draw_line(axes: Axes, lines: Lines, classes: Sequence[int], depths: Sequence[int]) -> None:
     """Below it collapse is not beaten; depths without a line, or with one above the map, have none."""
-    places = {L: sum(each < K for each in classes) - 0.5 for L, K in lines.reached(depths).items() if K <= classes[-1]}
+    places = {L: sum(each < K for each in classes) - 0.5 for L, K in lines.reached(depths).items() if classes[-1] >= K}
     x, y = [], []
     for L, place in sorted(places.items()):
         j = depths.index(L)
