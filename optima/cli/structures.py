@@ -34,7 +34,7 @@ def structures(
         return
     for each in found:
         name, also = each.pop("name"), each.pop("also")
-        print(name + (f"  (also {', '.join(also)})" if also else ""))
+        say(name + (f"  (also {', '.join(also)})" if also else ""), 4)
         for key, value in each.items():
             say(f"  {key:<16}{value}", 18)
     if classes is None:

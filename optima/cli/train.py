@@ -173,7 +173,7 @@ def _print(cell: Comparison) -> None:
         )
     for kind in {run.kind for run in cell.runs if run.kind}:
         say(f"known by: {kind}", 2)
-    say(f"{'logits ' * cell.problem.nonlinear}ended at: " + _counted(cell.shares), 2)
+    say("ended at: " + _counted(cell.shares), 2)
     if polished:
         for line in _headings(cell) if cell.problem.nonlinear else [_counted(cell.polished_shares)]:
             say(f"heading for: {line}", 2)

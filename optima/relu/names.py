@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +14,12 @@ from optima.model import Array, DeepUFM
 from optima.model.arrays import numerical_rank
 from optima.model.class_network import ZERO as ZERO_RANK
 from optima.model.class_network import ClassNetwork
+from optima.reduction import class_means
 from optima.scales.unequal import unequal_losses
 from optima.structures.networks import network_catalogue
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.nearest import Near
+from optima.structures.recognition.result import TOLERANCE as NOISE
 from optima.structures.recognition.result import UNNAMED, Recognition
 from optima.structures.recognition.view import View
 
@@ -93,6 +96,20 @@ def recognise_network(
         middle=True,
         neighbours=near[:LISTED],
     )
+
+
+def recognise_trained(problem: DeepUFM, factors: Sequence[Array]) -> Recognition:
+    """The name of factors (W_1, ..., W_L, H), H (d, N), where training ended: with the means of each class in H.
+
+    Singular values up to 2 % of the largest are dying, and so is a distance of 2 %.
+    """
+    network = ClassNetwork(problem, (*factors[:-1], class_means(factors[-1], problem.class_sizes)))
+    return recognise_network(network, _known_once(replace(problem, width=None)), NOISE, NOISE)
+
+
+@lru_cache(maxsize=8)
+def _known_once(problem: DeepUFM) -> list[Known]:
+    return known_networks(problem)
 
 
 def nearest_first(found: Iterable[Near]) -> tuple[Near, ...]:

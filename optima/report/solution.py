@@ -154,9 +154,9 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
     absent = _absent(solution, rungs)
     if absent:
         notes.append(
-            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}, where no minimum was found: either every "
-            "start there ended at a lower rank or did not come to rest, or none was made, as the losses at the other "
-            "ranks left no hope for a lower one"
+            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}, where no minimum was found: either "
+            "every start there ended at a lower rank or did not come to rest, or none was made, as the losses at the "
+            "other ranks left no hope for a lower one"
         )
     return notes
 

@@ -13,6 +13,7 @@ import numpy as np
 from optima import brief, html
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
+from optima.relu.names import recognise_trained
 from optima.solution.knowledge import Knowledge
 from optima.structures.recognition import Recognition, recognise
 
@@ -101,8 +102,9 @@ class Run(Content):
 
     @cached_property
     def recognition(self) -> Recognition:
-        """What the class-mean logits at the end are."""
-        return recognise(self.means, loss=self.problem.loss)
+        """What the class-mean logits at the end are; of a relu network what its layers are."""
+        found = recognise(self.means, loss=self.problem.loss)
+        return recognise_trained(self.problem, self.factors) if self.problem.nonlinear and found.rank else found
 
     @property
     def structure(self) -> str:
@@ -112,7 +114,12 @@ class Run(Content):
     @property
     def rank(self) -> int:
         """Number of singular values of the class-mean logits above 2 % of the largest."""
-        return self.recognition.rank
+        return recognise(self.means, loss=self.problem.loss).rank if self.recognition.middle else self.recognition.rank
+
+    @property
+    def middle_rank(self) -> int | None:
+        """Of a relu network the least number of singular values of a layer above 2 % of the largest."""
+        return self.recognition.rank if self.recognition.middle else None
 
     @cached_property
     def singular_values(self) -> Array:
@@ -135,6 +142,7 @@ class Run(Content):
             "loss": self.loss if known else None,
             "kind": str(self.kind) if known else None,
             "rank": self.rank if known else None,
+            **({"middle_rank": self.middle_rank} if known and self.problem.nonlinear else {}),
             "structure": self.structure,
             "distance": self.recognition.distance if known else None,
             "singular_values": self.singular_values.tolist() if known else None,

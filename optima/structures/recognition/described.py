@@ -65,8 +65,6 @@ def _other(name: str, classes: int | None) -> Described | None:
         return Described(
             name, classes, None, f"points on circles, class c at c times {times}; each circle has a radius"
         )
-    if match := re.fullmatch(r"frame\((\d+)\)", name):
-        return Described(name, classes, int(match[1]), "a multiple of an orthogonal projection of this rank")
     if re.fullmatch(r"[a-z][\w-]*\(\d+\)(\+[a-z][\w-]*\(\d+\))+", name):
         count = sum(map(int, re.findall(r"\((\d+)\)", name)))
         return Described(name, count, None, "groups of classes that do not see each other, each a structure of its own")
