@@ -134,8 +134,10 @@ def depth_limit(classes: Ints, depths: Ints, *, limit: float = 2.0) -> Iterator[
             far = 2 * np.log(max(limit_price(relu_network("fan", K), 3) ** 4 / 16, K**2 / 4.0)) / (L + 1)
             for what, value in (("bound", low), ("fans", high)):
                 yield Cases(far * np.exp(far) - abs(value - limit), classes=K, depths=L, what=what)
+        if K not in (min(classes), max(classes)):
+            continue
         shown = list(range(2, 41))
         curves[f"K = {K}, cheapest named"] = (shown, [cheapest(K, L)[1] * K for L in shown])
         curves[f"K = {K}, bound"] = (shown, [two_directions(np.eye(K), L) for L in shown])
-    yield Lines("Price of the targets", "depth L", "G", curves, log="xy")
+    yield Lines("Price of the targets", "depth L", "G", curves)
     yield Remark("the best price and the bound by two directions both tend to 2; that by the nuclear norm tends to 1")
