@@ -81,7 +81,7 @@ def two_directions_bound(classes: Ints, depths: Ints, seeds: Ints, *, base: floa
                 factors.append(rng.normal(size=(width, len(X))) + rng.normal())
                 X = np.maximum(factors[-1] @ X, 0)
             factors.append(rng.normal(size=(K, len(X))))
-            price = np.mean([np.sum(F**2) for F in factors])
+            price = float(np.mean([np.sum(F**2) for F in factors]))
             bound = two_directions(factors[-1] @ X, L, base)
             yield Cases(price / max(bound, 1e-300) - 1 + SLACK, classes=K, depths=L, what=f"random {seed}")
         for network in network_catalogue(K, "mse", L):
