@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def lifted_codes(classes: Ints, depths: Ints, *, sign: int = 1) -> Iterator[Evid
                 continue
             r, square, V = network.code.rank, float(network.lift.square(False)), network.stem()
             error = np.max(np.abs(V.T @ V - network.lift.gram() - r * square))
-            at = {"classes": K, "code": network.code.name}
+            at: dict[str, Any] = {"classes": K, "code": network.code.name}
             yield Cases(agreement(error, 1e-9), what="lift", **at)
             yield Cases(float(V.min()), what="nonnegative", **at)
             for L in depths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def price(classes: Ints, depths: Ints, samples: Ints, seeds: Ints, *, shift: int
         found = chain_price(layers, direction)
         formula = (L + 1) / 2 * mean_reg(problem) * n ** (1 / (L + 1)) * found.price * 1.7 ** (2 / (L + shift))
         attained = _attained(problem, layers, direction, 1.7)
-        at = {"classes": K, "depths": L, "samples": n, "seeds": seed}
+        at: dict[str, Any] = {"classes": K, "depths": L, "samples": n, "seeds": seed}
         yield Cases(agreement(abs(attained / formula - 1), TOLERANCE), what="attained", **at)
         last = direction @ np.linalg.pinv(np.maximum(layers[-1], 0)) * 1.7
         own = sum(reg * np.sum(W**2) for reg, W in zip(problem.regs, [*weights, last], strict=False))
@@ -140,7 +141,7 @@ def closed_forms(classes: Ints, more: Ints, *, less: int = 0) -> Iterator[Eviden
         for network in network_catalogue(K):
             L = network.least_depth + extra
             directions = network.directions()
-            at = {"classes": K, "depths": L, "network": network.name}
+            at: dict[str, Any] = {"classes": K, "depths": L, "network": network.name}
             if len(directions) == 1:
                 (block,) = network.blocks()
                 layers = network.preactivations(L)

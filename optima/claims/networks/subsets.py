@@ -17,6 +17,9 @@ from optima.model.log_grid import log_grid
 from optima.structures.networks import NamedNetwork
 from optima.structures.networks.threshold import limit_price
 
+# Curves that a figure can tell apart.
+CURVES = 4
+
 
 @claim(
     "networks.three_subsets",
@@ -78,4 +81,5 @@ def fans(classes: Ints, multiples: Ints, *, shallow: bool = False) -> Iterator[E
             yield Cases(np.log(constant / 16) / (L + 1) - np.log(G / 2) + 1e-9, classes=K, depths=L, what="limit")
         depths = list(range(3, 41))
         curves[f"K = {K}"] = (depths, [limit_price(fan, L) for L in depths])
-    yield Lines("Price of fans", "depth L", "price G of the targets", curves, log="x")
+    shown = dict(list(curves.items())[-CURVES:])
+    yield Lines("Price of fans", "depth L", "price G of the targets", shown)
