@@ -23,7 +23,7 @@ ROUNDING = 1e-9
 PROPORTIONAL = 1e-7
 NEARLY = (3e-2, 1e-2)
 # Steps of a descent from where gradient descent ended.
-LONG = 1000
+LONG = 3000
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
 # descent, and how many widths from zero a pre-activation counts as at the kink.
 READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
