@@ -14,6 +14,7 @@ from optima.version import VERSION
 
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
+    from optima.dynamics.flow import Flow, flow
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from optima.scales.scale import best_scales, stationary_scales
     from optima.search.max_margin import max_margin
     from optima.solution.solution import Solution
+    from optima.spectra.ask import spectrum
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "DeepUFM",
+    "Flow",
     "LossTable",
     "Reduction",
     "Solution",
@@ -44,10 +47,12 @@ __all__ = [
     "certify",
     "certify_invariant",
     "compare",
+    "flow",
     "max_margin",
     "named",
     "recognise",
     "solve",
+    "spectrum",
     "stationary_scales",
     "structure_losses",
     "sweep",
@@ -57,11 +62,24 @@ __all__ = [
 __version__ = VERSION
 
 # Packages of use beside the public names; the others can be had the same way.
-ROOMS = ("atlas", "checker", "claims", "model", "phases", "plot", "proofs", "spectra", "structures", "training")
+ROOMS = (
+    "atlas",
+    "checker",
+    "claims",
+    "dynamics",
+    "model",
+    "phases",
+    "plot",
+    "proofs",
+    "spectra",
+    "structures",
+    "training",
+)
 # Where each public name is defined, as above.
 _HOMES = {
     "Comparison": "network.comparison",
     "DeepUFM": "model.problem",
+    "Flow": "dynamics.flow",
     "LossTable": "tables.table",
     "Reduction": "reduction",
     "Solution": "solution.solution",
@@ -73,10 +91,12 @@ _HOMES = {
     "certify": "certification",
     "certify_invariant": "proofs.invariant.certificate",
     "compare": "network.compare",
+    "flow": "dynamics.flow",
     "max_margin": "search.max_margin",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
     "solve": "certification",
+    "spectrum": "spectra.ask",
     "stationary_scales": "scales.scale",
     "structure_losses": "scales.losses",
     "sweep": "certification",

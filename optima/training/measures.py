@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array, DeepUFM
+from optima.model.margin import sample_margin
 from optima.reduction import class_means
 
 
@@ -37,14 +38,6 @@ def measure(problem: DeepUFM, factors: list[Array]) -> dict[str, Array]:
         "dnc2": np.array([from_simplex(means) for means in centred]),
         "dnc3": np.array([from_self_dual(w, means) for w, means in zip(factors[:-1], centred, strict=True)]),
     }
-
-
-def sample_margin(problem: DeepUFM, logits: Array) -> float:
-    """min over samples of z_label - max over the other classes, at logits (K, N)."""
-    columns = np.arange(problem.size)
-    rivals = logits.copy()
-    rivals[problem.labels, columns] = -np.inf
-    return float(np.min(logits[problem.labels, columns] - rivals.max(axis=0)))
 
 
 def _largest(matrix: Array, count: int) -> Array:

@@ -15,9 +15,10 @@ from optima import DeepUFM, Reduction, solve
 from optima.checker import verify, verify_invariant
 from optima.proofs.invariant.certificate import best_found, certify_invariant
 from optima.proofs.invariant.chord_search import ChordSearch
-from optima.proofs.invariant.group import Group, InvariantForm
+from optima.proofs.invariant.group import InvariantForm
 from optima.scales.scale import best_scales
 from optima.structures import named
+from optima.structures.group import Group
 
 GROUPS = [(2,), (3,), (5,), (6,), (7,), (2, 2), (2, 3), (2, 2, 2), (4, 2), (3, 3), (2, 2, 3), (12,)]
 REGS = st.floats(-5, -0.5).map(lambda power: 10.0**power)

@@ -23,7 +23,8 @@ from optima.proofs.arithmetic import proving
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search, relative_gap
 from optima.proofs.invariant.chord_search import ChordSearch
-from optima.proofs.invariant.group import Group, InvariantForm
+from optima.proofs.invariant.group import InvariantForm
+from optima.structures.group import Group
 
 # Sets of blocks from which descents start.
 STARTS = 64
