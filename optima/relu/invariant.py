@@ -153,7 +153,7 @@ def kinds(problem: DeepUFM, most_neurons: int) -> Iterator[Kind]:
     of more than one set; the last layer has as many as there are classes or more.
     """
     K = problem.classes
-    for fixed in range(min(FIXED, K - 3) + 1):
+    for fixed in range(min(FIXED, K - 2) + 1):
         for name, group in transitive_groups(K - fixed).items():
             moved = with_fixed_points(group, fixed)
             layers = list(_unions(moved, most_neurons))
