@@ -85,7 +85,7 @@ def _layer_by_layer(
         last = index == len(widths) - 1
         if index and (last or rng.random() < 0.5):
             neurons = group.drawn(width, last, rng)
-        chain.append(np.abs(_equivariant(neurons, on_classes, rng)))
+        chain.append(np.abs(equivariant_matrix(neurons, on_classes, rng)))
     return chain
 
 
@@ -93,19 +93,19 @@ def _through_weights(
     group: Group, on_classes: list[Permutation], widths: Sequence[int], rng: np.random.Generator
 ) -> list[Array]:
     neurons = group.drawn(widths[0], False, rng)
-    chain = [np.abs(_equivariant(neurons, on_classes, rng))]
+    chain = [np.abs(equivariant_matrix(neurons, on_classes, rng))]
     alike = int(rng.integers(1, max(2, len(widths))))
     for index, width in enumerate(widths[1:], start=1):
         features = np.maximum(chain[-1], 0.0)
         if index >= alike:
             # Given the features before it the last layer is a convex problem: it chooses among many neurons.
             before, neurons = neurons, group.drawn(width, index == len(widths) - 1, rng)
-            features = _equivariant(neurons, before, rng) @ features
+            features = equivariant_matrix(neurons, before, rng) @ features
         chain.append(features)
     return chain
 
 
-def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
+def equivariant_matrix(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
     """A matrix with one number on each orbit: zero, or random, or of random sign."""
     orbits = pair_orbits(rows, columns)
     values = rng.standard_normal(orbits.max() + 1)
@@ -129,6 +129,7 @@ def pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> 
 
 
 def joined_actions(parts: Sequence[Permutation]) -> Permutation:
+    """Permutations of disjoint sets as one of their union."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
     return np.concatenate([part + start for part, start in zip(parts, starts, strict=True)])
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
-from optima.relu.descent import descend, rescaled
-from optima.relu.equivariant import FILLED, Group, Permutation, joined_actions, pair_orbits
+from optima.relu.descent import WIDTHS, descend, rescaled
+from optima.relu.equivariant import Group, Permutation, equivariant_matrix, joined_actions, pair_orbits
 from optima.relu.groups import set_orbits, transitive_groups, with_fixed_points
 from optima.relu.objective import Objective
+from optima.relu.starts import chain_start
 
 # Descents that are made together, of one kind of network.
 BATCH = 16
 # A kind counts as solved when so many descents ended at the best loss met; at most so many batches.
 HITS, BATCHES = 4, 4
+NARROW = WIDTHS[2:]
 # Part of a point that may have left the invariant points by rounding.
 BROKEN = 1e-5
 # Relative difference of losses that are the same.
@@ -51,12 +53,13 @@ class Invariant:
     """
 
     def __init__(self, problem: DeepUFM, kind: Kind) -> None:
+        self.kind = kind
         stem, last = kind.neurons
         hidden = [kind.stem] * (problem.depth - 2) + [kind.last]
         self.objective = Objective(problem, (problem.classes, *[stem] * (problem.depth - 2), last))
         ends = [kind.classes, kind.classes, *hidden, *([kind.classes] if problem.loss == "ce" else [])]
         parts, count = [], 0
-        for before, after in zip(ends[:-1], ends[1:], strict=True):
+        for before, after in pairwise(ends):
             orbits = pair_orbits(after, before)
             parts.append(orbits.ravel() + count)
             count += int(orbits.max()) + 1
@@ -75,18 +78,35 @@ class Invariant:
     def descended(self, points: Array) -> Array:
         """The minima that descents from invariant points (S, D) reach, fewer where rounding broke the symmetry.
 
-        Descents keep it but for rounding, which grows at saddles: an end is taken back onto the invariant points.
+        Half of them leave out the widest kinks, which carry some away from narrow minima such as the lifted pairs.
+        Descents keep the symmetry but for rounding, which grows at saddles: an end is taken back onto invariant points.
         """
-        ends = descend(self.objective, points)
+        half = len(points) // 2
+        ends = np.concatenate(
+            [descend(self.objective, points[:half], NARROW), descend(self.objective, points[half:], WIDTHS)]
+        )
         ends = ends[np.isfinite(ends).all(axis=1)]
         kept = self.points(self.unknowns(ends))
         near = np.linalg.norm(kept - ends, axis=1) <= BROKEN * np.linalg.norm(ends, axis=1)
         return np.asarray(kept[near])
 
-    def start(self, rng: np.random.Generator, count: int) -> Array:
-        """Random points (count, D), some of their unknowns zero, at their best scale."""
-        drawn = rng.standard_normal((count, len(self.size))) * (rng.random((count, len(self.size))) < FILLED)
-        return rescaled(self.objective, self.points(drawn))
+    def starts(self, rng: np.random.Generator, count: int) -> Array:
+        """Random invariant points (count, D) at their best scale: through nonnegative layers, copied up to the last."""
+        drawn = np.array([self._start(rng, bool(rng.random() < 0.5)) for _ in range(count)])
+        return rescaled(self.objective, self.points(self.unknowns(drawn)))
+
+    def _start(self, rng: np.random.Generator, through_weights: bool) -> Array:
+        kind, hidden = self.kind, self.objective.hidden
+        stem = np.abs(equivariant_matrix(kind.stem if hidden > 1 else kind.last, kind.classes, rng))
+        chain = [stem] * max(1, hidden - 1)
+        if hidden > 1:
+            signed = equivariant_matrix(kind.last, kind.stem, rng) @ stem
+            chain.append(signed if through_weights else np.abs(equivariant_matrix(kind.last, kind.classes, rng)))
+        parts = self.objective.split(chain_start(self.objective, chain))
+        # Of all factors of M_2 those that commute with the group.
+        u, s, v = np.linalg.svd(parts[1] @ parts[0], full_matrices=False)
+        parts[0], parts[1] = (v.T * np.sqrt(s)) @ v, (u * np.sqrt(s)) @ v
+        return np.asarray(self.objective.joined(parts))
 
 
 @dataclass(frozen=True)
@@ -103,17 +123,19 @@ class Least:
 def least(problem: DeepUFM, kind: Kind, seed: int = 0) -> Least | None:
     """The least loss over the networks of a kind: batches of descents until four of them ended at the best.
 
-    None where no descent kept the symmetry.
+    None where all descents ended at zero, or none kept the symmetry.
     """
     invariant, rng = Invariant(problem, kind), np.random.default_rng(seed)
     points = np.empty((0, invariant.objective.size))
     values = np.empty(0)
+    zero = float(invariant.objective.value(np.zeros((1, invariant.objective.size)))[0])
     descents = 0
     while descents < BATCHES * BATCH:
         descents += BATCH
-        found = invariant.descended(invariant.start(rng, BATCH))
-        points = np.concatenate([points, found])
-        values = np.concatenate([values, invariant.objective.value(found)])
+        found = invariant.descended(invariant.starts(rng, BATCH))
+        reached = invariant.objective.value(found)
+        alive = reached < zero * (1 - SAME)
+        points, values = np.concatenate([points, found[alive]]), np.concatenate([values, reached[alive]])
         hits = int(np.sum(values <= values.min(initial=np.inf) * (1 + SAME)))
         if hits >= HITS:
             break
@@ -131,7 +153,7 @@ def kinds(problem: DeepUFM, most_neurons: int) -> Iterator[Kind]:
     of more than one set; the last layer has as many as there are classes or more.
     """
     K = problem.classes
-    for fixed in range(min(FIXED, K - 3) + 1):
+    for fixed in range(min(FIXED, K - 2) + 1):
         for name, group in transitive_groups(K - fixed).items():
             moved = with_fixed_points(group, fixed)
             layers = list(_unions(moved, most_neurons))

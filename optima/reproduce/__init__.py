@@ -48,10 +48,12 @@ FIGURES: dict[str, Reproduction] = {module.figure.name: module.figure for module
 
 
 def find(name: str) -> Reproduction:
-    """The reproduction of that name, or the first with this last part (``fig1``). Raises ValueError otherwise."""
-    found = [figure for full, figure in FIGURES.items() if name == full or full.endswith(f".{name}")]
+    """The reproduction of that name, or of its last part (``fig1``) where one alone has it; else raises ValueError."""
+    found = [full for full in FIGURES if name == full or full.endswith(f".{name}")]
+    if len(found) > 1:
+        raise ValueError(f"there is more than one figure {shown(name)}; pass {' or '.join(found)}")
     if not found:
         known = [*FIGURES, *(full.partition(".")[2] for full in FIGURES)]
         hint = did_you_mean(name, known, f"pass one of {', '.join(FIGURES)}")
         raise ValueError(f"there is no figure {shown(name)}; {hint}")
-    return found[0]
+    return FIGURES[found[0]]

@@ -36,9 +36,9 @@ STALLED, BENT = 1e-6, 1e-3
 class Polished(Content):
     """A critical point: its loss, structure, class-mean logits, rank and what it is.
 
-    ``verdict`` is ``"minimum"``, ``"saddle"`` or ``"not converged"``. For relu ``structure`` is the name of the
-    ``network``, by all of its layers, and ``rank`` its middle rank; for linear models there is no network, and both are
-    of the logits.
+    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or for large relu networks ``"unverified"``. For
+    relu ``structure`` is the name of the ``network``, by all of its layers, and ``rank`` its middle rank; for linear
+    models there is no network, and both are of the logits.
     """
 
     loss: float

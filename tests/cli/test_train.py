@@ -93,7 +93,7 @@ def test_divergence_leaves_no_nan(call):
 def test_relu_and_squared_error(call):
     relu = json.loads(call(*TRAIN, "--activation", "relu", "--json")[1])
     assert {"zero", "dnc", "collapse"} <= set(relu["predicted"])
-    assert relu["runs"][0]["polished_verdict"] in ("minimum", "saddle", "not converged")
+    assert relu["runs"][0]["polished_verdict"] in ("minimum", "saddle", "not converged", "unverified")
     squares = json.loads(call(*TRAIN, "--loss", "mse", "--samples", "1,2,3,1", "--json")[1])
     assert set(squares["predicted"]) == {"global"}
 
