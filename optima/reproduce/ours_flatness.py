@@ -185,7 +185,7 @@ def _draw_concordance(axes: Axes, groups: Mapping[int, Sequence[Sequence[Minimum
             axes.annotate(words, (share, at), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.axvline(0.5, color="0.4", ls=":", lw=1)
     axes.set_yticks(range(len(MEASURES)), [WORDS[measure] for measure in MEASURES], fontsize=9)
-    axes.set_ylim(len(MEASURES) - 0.3, -0.7)
+    axes.set_ylim(len(MEASURES) + 0.2, -0.7)
     axes.set_xlim(0, 1.3)
     axes.set_xlabel("pairs of minima of a cell where the one with\nless of it was met more often", fontsize=9)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
