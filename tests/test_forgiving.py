@@ -15,6 +15,7 @@ from optima import (
     certify,
     certify_invariant,
     solve,
+    spectrum,
     structure_losses,
     sweep,
     train,
@@ -24,7 +25,7 @@ from optima.model.inputs import did_you_mean
 from optima.training import predict
 
 PROBLEM = DeepUFM(4, 2, 1e-2)
-TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict]
+TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict, spectrum]
 
 
 class Scalar:

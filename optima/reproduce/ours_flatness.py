@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -22,9 +22,9 @@ from optima.spectra import lifted_spectrum, spectrum
 from optima.structures import catalogue
 from optima.training import Training
 
-# Classes, depths, lambdas, seeds and steps.
-FULL = ((4, 6, 8), (2, 3, 4), (1e-3, 3e-3, 1e-2), 16, 8000)
-QUICK = ((4,), (2, 3), (3e-3,), 6, 3000)
+# Classes, depths, lambdas, widths over K, seeds and steps.
+FULL = ((4, 6, 8), (2, 3, 4), (1e-3, 3e-3, 1e-2), (2, 6), 24, 8000)
+QUICK = ((4,), (2, 3), (3e-3,), (2,), 6, 3000)
 SAMPLES = 2
 # Smaller is better: the loss, and four measures of sharpness.
 MEASURES = ("loss", "trace", "top", "layer_trace", "layer_top")
@@ -59,13 +59,14 @@ class Minimum:
         """For the file."""
         problem = self.problem
         row: Row = {"classes": problem.classes, "depth": problem.depth, "reg": problem.reg}
-        row |= {"structure": self.structure, "runs": self.runs}
+        row |= {"width": problem.width, "structure": self.structure, "runs": self.runs}
         return row | {name: getattr(self, name) for name in MEASURES}
 
 
 def _make(place: Workplace) -> None:
-    classes, depths, regs, seeds, steps = QUICK if place.quick else FULL
-    problems = [DeepUFM(K, L, reg, SAMPLES, width=2 * K) for K, L, reg in product(classes, depths, regs)]
+    classes, depths, regs, widths, seeds, steps = QUICK if place.quick else FULL
+    grid = product(classes, depths, regs, widths)
+    problems = [DeepUFM(K, L, reg, SAMPLES, width=wide * K) for K, L, reg, wide in grid]
     training = place.train(problems, place.name, steps, seeds, record=False)
     cells = [minima(problem, _of(training, problem)) for problem in problems]
     cells = [cell for cell in cells if cell]
@@ -152,32 +153,42 @@ def concordance(cells: Sequence[Sequence[Minimum]], measure: str) -> tuple[int, 
 def _draw(cells: Sequence[Sequence[Minimum]]) -> Figure:
     figure = Figure(figsize=(12.5, 4.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.15, 1.25))
-    _draw_concordance(left, cells)
+    wide = sorted({_wide(cell) for cell in cells})
+    _draw_concordance(left, {each: [cell for cell in cells if _wide(cell) == each] for each in wide})
     _draw_shares(middle, cells)
     at = lambda cell: (cell[0].problem.classes, cell[0].problem.depth, cell[0].problem.reg)
     _draw_outliers(right, next((cell for cell in cells if at(cell) == SHOWN), cells[0]))
     figure.suptitle(
-        f"Does flatness order minima as training prefers them? Gradient descent, $n = {SAMPLES}$, $d = 2K$, learning "
-        f"rate {LR}, {len(cells)} cells of $K$, $L$, $\\lambda$",
+        f"Does flatness order minima as training prefers them? Gradient descent, $n = {SAMPLES}$, learning rate "
+        f"{LR}, {len(cells)} cells of $K$, $L$, $\\lambda$, $d$",
         fontsize=10,
     )
     return figure
 
 
-def _draw_concordance(axes: Axes, cells: Sequence[Sequence[Minimum]]) -> None:
-    """The share of pairs that each measure orders as training does."""
-    for place, measure in enumerate(MEASURES):
-        right, total = concordance(cells, measure)
-        share = right / total if total else 0.0
-        axes.barh(place, share, color=COLOURS[0] if measure == "loss" else COLOURS[1], height=0.6)
-        axes.annotate(
-            f"{right} of {total}", (share, place), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+def _wide(cell: Sequence[Minimum]) -> int:
+    """d over K."""
+    problem = cell[0].problem
+    return (problem.width or problem.classes) // problem.classes
+
+
+def _draw_concordance(axes: Axes, groups: Mapping[int, Sequence[Sequence[Minimum]]]) -> None:
+    """The share of pairs that each measure orders as training does, at each width."""
+    height = 0.8 / len(groups)
+    for number, (wide, cells) in enumerate(groups.items()):
+        for place, measure in enumerate(MEASURES):
+            right, total = concordance(cells, measure)
+            share, at = right / total if total else 0.0, place + (number - (len(groups) - 1) / 2) * height
+            label = f"$d = {wide} K$" if place == 0 else None
+            axes.barh(at, share, 0.9 * height, color=COLOURS[number], label=label)
+            words = f"{right} of {total}"
+            axes.annotate(words, (share, at), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.axvline(0.5, color="0.4", ls=":", lw=1)
     axes.set_yticks(range(len(MEASURES)), [WORDS[measure] for measure in MEASURES], fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.2)
+    axes.set_ylim(len(MEASURES) + 0.2, -0.7)
+    axes.set_xlim(0, 1.3)
     axes.set_xlabel("pairs of minima of a cell where the one with\nless of it was met more often", fontsize=9)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
 
 
 def _draw_shares(axes: Axes, cells: Sequence[Sequence[Minimum]]) -> None:
@@ -211,7 +222,7 @@ def _draw_outliers(axes: Axes, cell: Sequence[Minimum]) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("number of the outlier", fontsize=9)
     axes.set_title(f"Hessian of layer {layer}: {settings(cell[0].problem)}", fontsize=9)
-    axes.legend(fontsize=7, frameon=False, loc="lower left")
+    axes.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 figure = Reproduction(
