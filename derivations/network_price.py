@@ -17,6 +17,14 @@
 # 4. $\rho(Z)\ge\|Z\|_*^p$. So for squared error $f\ge\min_t\frac{(1-t)^2}2+\frac{L+1}2\lambda_e(Kt)^p$.
 # 5. The ReLU can raise the nuclear norm: $M_{ij}=\cos(2\pi(i-j)/N)$ has $\|M\|_*=N$, and $\|\max(M,0)\|_*>1.13\,N$ for
 #    large $N$.
+# 6. Classes of sizes $n_c$, $N=\sum n_c$, $\pi_c=n_c/N$: collapse, one neuron a class in every layer, costs
+#    $$\sum_c\min_y\Bigl(\pi_cg(y)+\tfrac{L+1}2\lambda n_c^{1/(L+1)}(\kappa y)^p\Bigr),$$
+#    $g(y)=\frac{(1-y)^2}2$, $\kappa=1$ for squared error; $g(y)=\log(1+(K-1)e^{-y})$, $\kappa=\sqrt{(K-1)/K}$ for
+#    cross-entropy. A block of $k$ classes of one size $n$ on neurons of its own is $nK/N$ times the same block of $K$
+#    classes of one size with $\lambda N/(nK)$ for every factor.
+# 7. Cross-entropy, any $\epsilon_{c}\in(0,1)$, $H$ the entropy of $(1-\epsilon,\frac\epsilon{K-1},\dots)$: the fit is
+#    at least $\sum_c\pi_cH(\epsilon_c)-\sigma t$, $\sigma=\frac K{K-1}\max_c\frac{\epsilon_c\sqrt{n_c}}N$,
+#    $t=\|Z\operatorname{diag}(\sqrt{n_c})\|_*$, and a network with these logits costs at least $c\,t^p$.
 #
 # **Sources.** The chain is that of sukenik2024 and of Jacot (2022, representation cost). New here: the closed form with
 # the best last weight matrix, its independence of $\lambda$ but for a power, and (5), which refutes the assumption that
@@ -195,3 +203,60 @@ for k in (0, 1, 2, 4, 6):
     coefficient = mp.quad(lambda t, k=k: mp.cos(t) * mp.cos(k * t), [-mp.pi / 2, mp.pi / 2]) / (2 * mp.pi)
     expected = mp.mpf(1) / 4 if k == 1 else mp.cos(mp.pi * k / 2) / (mp.pi * (1 - k**2))
     assert abs(coefficient - expected) < 1e-12
+
+# %% [markdown]
+# ## 6. Classes of different sizes
+# **Proof.** The regulariser of a network whose classes $c$ have neurons of their own is a sum over $c$. Class $c$ has
+# $L$ numbers $h,w_1,\dots,w_{L-1}>0$ and the column $w$ of $W_L$, with logits $z=w\,w_{L-1}\cdots h$ and $\lambda_H$
+# times $n_c$; by AM-GM the least is $\frac{L+1}2\lambda n_c^{1/(L+1)}\|z\|^p$. Of all $z$ of one norm
+# $\sqrt{(K-1)/K}\,y$ the fit of cross-entropy, convex and the same for all rivals, is least at $y(e_c-1/K)$; that of
+# squared error at $ye_c$. For a block, $\pi_c=\frac{nK}N\cdot\frac1K$, and the rest is that of the objective after
+# division by $\frac{nK}N$.
+
+
+# %%
+def check_one_class(size=1.0):
+    """The least cost of a class with logits z is ((L+1)/2) lambda (``size`` n)^(1/(L+1)) ||z||^p."""
+    regs, n, z = rng.uniform(0.1, 2, 4), 5, rng.normal(size=6)
+    best = np.inf
+    for _ in range(200):
+        scales = rng.uniform(0.3, 3, 3)
+        # H, W_1, W_2 and what is left for W_3: first random, then of equal costs.
+        norms = np.array([*scales, np.linalg.norm(z) / np.prod(scales)]) ** 2
+        costs = regs * norms * np.array([n, 1, 1, 1])
+        best = min(best, np.sum(costs) / 2)
+    least = 2 * (np.prod(regs) * size * n) ** (1 / 4) * np.linalg.norm(z) ** (1 / 2)
+    assert least <= best, "the regulariser is smaller"
+    assert best < 1.5 * least, "the regulariser is larger"
+
+
+check_one_class()
+
+# %% [markdown]
+# ## 7. Cross-entropy from below
+# **Proof.** $\log\sum_je^{z_j}\ge H(q)+\langle q,z\rangle$ for every probability vector $q$ (Gibbs). With
+# $q_c=e_c-\frac{K\epsilon_c}{K-1}(e_c-\frac1K\mathbf 1)$ the sum over the classes is
+# $\sum\pi_cH(\epsilon_c)-\langle A,Z\operatorname{diag}(\sqrt{n_c})\rangle$ with
+# $A=\frac K{K-1}(I-\frac JK)\operatorname{diag}(\epsilon_c\sqrt{n_c}/N)$, whose norm is at most $\sigma$. The price is
+# that of 4, with the factor $n_c$ on the columns of $H$.
+
+
+# %%
+def check_shares(steepness=1.0):
+    """The fit is above h - ``steepness`` sigma t, at logits of which some are along the worst direction."""
+    K, sizes = 4, np.array([9.0, 4, 1, 1])
+    N = sizes.sum()
+    for _ in range(200):
+        shares = rng.uniform(0.01, 0.7, K)
+        own = 1 - shares
+        h = (sizes / N) @ -(own * np.log(own) + shares * np.log(shares / (K - 1)))
+        sigma = K / (K - 1) * np.max(shares * np.sqrt(sizes)) / N
+        # The logits whose probabilities these are, and others.
+        Z = np.diag(np.log(own * (K - 1) / shares)) + 0.3 * rng.normal(size=(K, K)) * (rng.random() < 0.5)
+        Z = Z - Z.mean(axis=0)
+        fit = (sizes / N) @ (np.log(np.sum(np.exp(Z), axis=0)) - np.diag(Z))
+        t = np.linalg.svd(Z * np.sqrt(sizes), compute_uv=False).sum()
+        assert fit >= h - steepness * sigma * t - 1e-12, "the fit is below the line"
+
+
+check_shares()

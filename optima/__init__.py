@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from optima.search.max_margin import max_margin
     from optima.search.softmax_code import SoftmaxCode, softmax_code
     from optima.solution.solution import Solution
+    from optima.spectra.ask import spectrum
     from optima.structures import catalogue, named
     from optima.structures.recognition.recognise import recognise
     from optima.tables.table import LossTable
@@ -60,6 +61,7 @@ __all__ = [
     "recognise",
     "softmax_code",
     "solve",
+    "spectrum",
     "stationary_scales",
     "structure_losses",
     "sweep",
@@ -109,6 +111,7 @@ _HOMES = {
     "recognise": "structures.recognition.recognise",
     "softmax_code": "search.softmax_code",
     "solve": "certification",
+    "spectrum": "spectra.ask",
     "stationary_scales": "scales.scale",
     "structure_losses": "scales.losses",
     "sweep": "certification",

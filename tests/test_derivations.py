@@ -330,6 +330,18 @@ CONTROLS = {
         lambda d: {"N": 200, "ratio": 1.13},
         lambda d: {"N": 200, "ratio": 1.14},
     ),
+    "the samples of a class count in its cost": (
+        "network_price",
+        "check_one_class",
+        lambda d: {"size": 1.0},
+        lambda d: {"size": 40.0},
+    ),
+    "lines below the fit are as steep as the largest share": (
+        "network_price",
+        "check_shares",
+        lambda d: {"steepness": 1.0},
+        lambda d: {"steepness": 0.5},
+    ),
     "the stage of edges costs K r / 4": (
         "network_subsets",
         "check_stage",

@@ -10,11 +10,11 @@ from optima.atlas.filling import Filling
 from optima.atlas.jobs import Job, jobs
 from optima.atlas.record import Record
 from optima.atlas.store import Store
-from optima.limits import check_searchable
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import normalised
 from optima.progress import Tell, silent
+from optima.relu.search import check_findable
 from optima.search.ladder import EFFORTS
 from optima.workers.executors import Executors, processes
 from optima.workers.work import work
@@ -54,7 +54,8 @@ class BuildProgress(Filling):
         problem = self.find.problem
         return (
             f"{words}; best find K = {problem.classes}, L = {problem.depth}, reg {problem.regs[0]:.3g}: "
-            f"{self.find.structure} of rank {self.find.rank}, {100 * self.find.gain:.2g} % below the catalogue"
+            f"{self.find.structure} of {'middle ' if problem.nonlinear else ''}rank {self.find.rank}, "
+            f"{100 * self.find.gain:.2g} % below the catalogue"
         )
 
 
@@ -70,12 +71,14 @@ def build(
 ) -> BuildProgress:
     r"""Solve the problems that an atlas lacks, and keep the better minimum of each.
 
-    .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p \quad \text{for every } (K, L, \lambda, n, d)
+    .. math:: \min_M \operatorname{fit}(M) + c \rho(Z) \quad \text{for every } (K, L, \lambda, n, d), \qquad
+        \rho(Z) = \sum_i s_i(Z)^p \text{ (linear), the least cost of a network (relu)}
 
     The grid is cut into jobs of neighbouring cells of one kind (:func:`optima.atlas.jobs.cut`); a job solves its
-    missing cells by :func:`optima.sweep`, warm-started from each other, and reads nothing else, so that one process,
-    eight and a cluster store the same values. Jobs are stored whole: after a kill the same call solves the jobs that
-    were in flight, to the values of an uninterrupted build. A larger grid solves its new cells among themselves.
+    missing cells by :func:`optima.sweep`, or relu networks by :func:`optima.relu.continuation.search_along`, so that
+    they help each other, and reads nothing else: one process, eight and a cluster store the same values. Jobs are
+    stored whole: after a kill the same call solves the jobs that were in flight, to the values of an uninterrupted
+    build. A larger grid solves its new cells among themselves.
 
     Parameters
     ----------
@@ -89,14 +92,14 @@ def build(
     progress
         Called after each job.
 
-    Raises ValueError for relu models, an unknown effort and problems beyond :mod:`optima.limits`, and ConnectionError
+    Raises ValueError for an unknown effort and problems beyond :mod:`optima.limits`, and ConnectionError
     when a job keeps losing its worker or a cluster its scheduler.
     """
     one_of("effort", effort, tuple(EFFORTS))
     seed = positive_integer("seed", seed, minimum=0)
     grid = list(dict.fromkeys(map(normalised, problems)))
     for problem in grid:
-        check_searchable(problem)
+        check_findable(problem)
     known = {} if again else store.known(grid)
     bare = [problem for problem, certified in known.items() if certify and not certified]
     records = {problem: record for problem in bare if (record := store.get(problem)) is not None}

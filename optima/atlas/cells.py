@@ -1,4 +1,4 @@
-"""Grids of problems: every combination of classes, depth, lambda, class sizes, width and loss."""
+"""Grids of problems: every combination of classes, depth, lambda, class sizes, width, loss and activation."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ def grid(
     losses: Sequence[str] = ("ce",),
     imbalances: Sequence[float] = (1.0,),
     kind: str = "long-tailed",
+    activations: Sequence[str] = ("linear",),
 ) -> list[DeepUFM]:
-    """Every combination as a problem, without repeats.
+    """Every combination as a problem, without repeats; at depth one relu models are linear ones.
 
     ``samples`` are numbers of samples of the largest class, of which every one of ``imbalances`` (ratios R, see
     :func:`imbalanced`) makes class sizes, or class sizes themselves.
@@ -66,10 +67,10 @@ def grid(
     every = list(samples)
     if any(isinstance(each, tuple) for each in every) and list(imbalances) != [1.0]:
         raise ValueError("class sizes are given together with an imbalance ratio; pass one of the two")
-    axes = classes, depths, regs, every, imbalances, widths, losses
+    axes = classes, depths, regs, every, imbalances, widths, losses, activations
     check_cells(math.prod(map(len, axes)))
     found: dict[DeepUFM, None] = {}
-    for K, L, reg, n, R, width, loss in product(*axes):
+    for K, L, reg, n, R, width, loss, activation in product(*axes):
         sizes = n if isinstance(n, tuple) else imbalanced(K, n, R, kind)
-        found[DeepUFM(K, L, reg, sizes, width, loss)] = None
+        found[DeepUFM(K, L, reg, sizes, width, loss, activation if L > 1 else "linear")] = None
     return list(found)

@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from optima.atlas.record import Record
-from optima.atlas.runs import mean_reg
 from optima.atlas.trained import Trained
 from optima.extras import needed
 from optima.model import DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import mean_reg
 
 # Rows of a batch.
 BATCH = 1000
@@ -64,6 +63,7 @@ def _problem(problem: DeepUFM) -> dict[str, Any]:
         "samples": problem.samples if problem.balanced else None,
         "width": problem.width,
         "objective": problem.loss,
+        "activation": problem.activation,
         "regs": ",".join(map(repr, problem.reg)) if isinstance(problem.reg, tuple) else None,
         "class_sizes": ",".join(map(str, problem.samples)) if isinstance(problem.samples, tuple) else None,
     }
@@ -72,7 +72,7 @@ def _problem(problem: DeepUFM) -> dict[str, Any]:
 def _of_record(record: Record) -> dict[str, Any]:
     return {
         **_problem(record.problem),
-        "reg": Reduction(record.problem).reg,
+        "reg": mean_reg(record.problem),
         "best_named_loss": None if math.isnan(record.named) else record.named,
         "lower_bound": None if record.certificate is None else record.certificate.lower,
         "kind": str(record.kind),
@@ -84,18 +84,18 @@ def _of_run(run: Trained) -> dict[str, Any]:
         **asdict(run.hyperparameters),
         **_problem(run.problem),
         "reg": mean_reg(run.problem),
-        "activation": run.problem.activation,
         "steps_taken": run.steps,
         "relative_gradient": run.gradient,
         "polished_verdict": run.verdict,
     }
 
 
-# One row for each cell: ``reg`` is the geometric mean where the factors differ, ``width`` None where it is free.
+# One row for each cell: ``reg`` is the geometric mean where the factors differ, ``width`` None where it is free, and
+# ``rank`` that of the logits, of relu networks the middle rank.
 CELLS = Rows.of(
     _of_record,
-    "classes depth reg samples width objective loss structure description rank best_named_loss lower_bound regs "
-    "class_sizes kind known_by version seed effort",
+    "classes depth reg samples width objective activation loss structure description rank best_named_loss lower_bound "
+    "regs class_sizes kind known_by version seed effort",
     missing="samples width best_named_loss lower_bound regs class_sizes",
 )
 # One row for each run of gradient descent.
@@ -115,7 +115,9 @@ ARRAYS = {"loss": np.nan, "lower_bound": np.nan, "best_named_loss": np.nan, "ran
 
 
 def dataset(records: Iterable[Record]) -> Any:
-    """Loss, rank, structure and bounds over (objective, classes, depth, reg, samples, width), as an xarray Dataset.
+    """Loss, rank, structure and bounds over the seven axes of a grid, as an xarray Dataset.
+
+    These are objective, activation, classes, depth, reg, samples and width.
 
     Cells that the atlas lacks are nan, -1 or empty; width 0 stands for one that does not bound the rank.
 
@@ -126,7 +128,7 @@ def dataset(records: Iterable[Record]) -> Any:
     rows = [CELLS.row(record) for record in records]
     if any(cell["regs"] or cell["class_sizes"] for cell in rows):
         raise ValueError("a cell has several regularisations or class sizes; pass --format csv or parquet instead")
-    names = ("objective", "classes", "depth", "reg", "samples", "width")
+    names = ("objective", "activation", "classes", "depth", "reg", "samples", "width")
     places = [tuple(FREE if cell[name] is None else cell[name] for name in names) for cell in rows]
     axes = {name: sorted({place[i] for place in places}) for i, name in enumerate(names)}
     where = [{value: i for i, value in enumerate(axis)} for axis in axes.values()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.model import DeepUFM
 from optima.model.foreign import check_fields
 from optima.model.key import problem_of, problem_text
+from optima.reduction import mean_reg
 
 # The fields of a run that are columns as they are.
 _FIELDS = (
@@ -84,13 +84,6 @@ class Runs:
         clauses, values = place_conditions("training", classes, depths, regs)
         order = "classes, depth, reg, width, problem, hyperparameters, seed"
         return self._store.decoded(_trained, f"{_RUN} WHERE {' AND '.join(clauses)} ORDER BY {order}", values)
-
-
-def mean_reg(problem: DeepUFM) -> float:
-    """The regularisation, the geometric mean of several."""
-    if isinstance(problem.reg, float):
-        return problem.reg
-    return math.exp(sum(map(math.log, problem.regs)) / len(problem.regs))
 
 
 def _trained(row: tuple) -> Trained:

@@ -56,10 +56,14 @@ STEPS: tuple[str, ...] = (
     INSERT INTO ledger SELECT 1, cell || '/' || row_number() OVER (PARTITION BY cell), NULL, NULL FROM history;
     INSERT INTO ledger SELECT 2, training || '/' || seed, NULL, NULL FROM run;
     """,
+    # The same tables. From here on cells of relu models hold networks, which older releases cannot read.
+    "",
 )
 
-# The version of files without a ledger, which are read all the same: perhaps where nobody may write.
-WITHOUT_LEDGER = 2
+# Files of these versions are read as they are, perhaps where nobody may write: those without a ledger, and those
+# without networks.
+WITHOUT_LEDGER, WITHOUT_NETWORKS = 2, 3
+READABLE = (WITHOUT_LEDGER, WITHOUT_NETWORKS)
 
 # The ledger lists every row that was written (cells by half of their keys, which is enough), with the CRC-32 of its
 # contents and of its certificate: NULL and UNKNOWN where they were written before there was a ledger.

@@ -24,6 +24,7 @@ from optima.atlas.schema import (
     CELL,
     HISTORY,
     LISTED,
+    READABLE,
     STEPS,
     UNKNOWN,
     WITHOUT_LEDGER,
@@ -38,7 +39,8 @@ from optima.model.foreign import check_real
 from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
 from optima.proofs.certificate import check_certificate
-from optima.reduction import Reduction
+from optima.proofs.networks import network_data
+from optima.reduction import mean_reg
 from optima.structures.names import canonical
 from optima.structures.recognition.result import Recognition
 
@@ -161,10 +163,10 @@ class Store:
         if version < len(STEPS):
             if write:
                 migrate(self._connection)
+            elif version not in READABLE:
+                raise ValueError(f"{self.path} is an atlas of an older version; pass it to optima atlas build once")
             elif version == WITHOUT_LEDGER:
                 self._connection.execute("CREATE TEMP TABLE ledger (kind, key, crc, proof)")
-            else:
-                raise ValueError(f"{self.path} is an atlas of an older version; pass it to optima atlas build once")
         self.has_ledger = write or version > WITHOUT_LEDGER
 
     def _log_size(self) -> int:
@@ -282,12 +284,12 @@ class Store:
         if old is not None and better:
             self._replace(record, old)
         if record.certificate is not None:
-            self._keep_bound(cell, record.key, record.certificate)
+            self._keep_bound(cell, record, record.certificate)
         self._check_bound(cell, record.problem)
         return better
 
     def _insert(self, record: Record) -> int:
-        place = (record.problem.classes, record.problem.depth, Reduction(record.problem).reg)
+        place = (record.problem.classes, record.problem.depth, mean_reg(record.problem))
         row = (record.key, problem_text(record.problem), *place, *self._found(record))
         cursor = self._connection.execute(
             "INSERT INTO cell (key, problem, classes, depth, reg, loss, structure, rank, named, factors, source)"
@@ -299,9 +301,8 @@ class Store:
         return cursor.lastrowid
 
     def _note_cell(self, record: Record) -> None:
-        self.note(
-            CELL, record.key[:8], checksum(problem_text(record.problem), record.description, as_bytes(record.factors))
-        )
+        held = problem_text(record.problem), record.description, factor_bytes(record.factors)
+        self.note(CELL, record.key[:8], checksum(*held))
 
     def _replace(self, record: Record, old: tuple[int, float, str, int, int]) -> None:
         self._connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", old)
@@ -316,7 +317,7 @@ class Store:
 
     def _found(self, record: Record) -> tuple[float, str, int, float | None, bytes, int]:
         named = None if math.isnan(record.named) else record.named
-        return record.loss, record.description, record.rank, named, as_bytes(record.factors), self._source(record)
+        return record.loss, record.description, record.rank, named, factor_bytes(record.factors), self._source(record)
 
     def _source(self, record: Record) -> int:
         row = (record.version, record.seed, record.effort, record.known_by)
@@ -326,10 +327,13 @@ class Store:
         where = "version = ? AND seed = ? AND effort = ? AND known_by = ?"
         return int(self._connection.execute(f"SELECT id FROM source WHERE {where}", row).fetchone()[0])
 
-    def _keep_bound(self, cell: int, key: bytes, certificate: Certificate) -> None:
+    def _keep_bound(self, cell: int, record: Record, certificate: Certificate) -> None:
         # Not the seconds: the file does not depend on the machine.
         said = {"lower": certificate.lower, "method": certificate.method, "rigour": certificate.rigour}
-        words, data = json.dumps(said), _packed(dict(certificate.data))
+        # Nor the network: the bound holds beside any, and the cell has the best.
+        held = () if record.network is None else network_data(record.network)
+        data = _packed({name: array for name, array in certificate.data.items() if name not in held})
+        words = json.dumps(said)
         kept = self._connection.execute(
             "INSERT INTO certificate VALUES (?, ?, ?, ?) ON CONFLICT (cell) DO UPDATE"
             " SET lower = excluded.lower, words = excluded.words, data = excluded.data"
@@ -338,7 +342,8 @@ class Store:
         )
         if kept.rowcount:
             proof = checksum(words, data or b"")
-            self._connection.execute("UPDATE ledger SET proof = ? WHERE kind = ? AND key = ?", (proof, CELL, key[:8]))
+            where = (proof, CELL, record.key[:8])
+            self._connection.execute("UPDATE ledger SET proof = ? WHERE kind = ? AND key = ?", where)
 
     def _check_bound(self, cell: int, problem: DeepUFM) -> None:
         row = self._connection.execute(
@@ -380,7 +385,7 @@ class Store:
     ) -> Iterator[Record]:
         """The records that meet every condition given, by classes, depth and lambda; regs are the ends of a range.
 
-        A structure is met by its name or by the whole description.
+        A structure is met by its name or by the whole description, a relu network's rank is its middle rank.
         """
         clauses, values = place_conditions("cell", classes, depths, regs)
         if structure is not None:
@@ -410,13 +415,15 @@ def _record(row: tuple) -> Record:
     check_crc(crc, text, structure, blob)
     check_real("loss", loss)
     problem = problem_of(text)
-    factors = np.frombuffer(blob, dtype="<f8").reshape(2, problem.classes, rank).astype(float)
     named = math.nan if named is None else named
-    record = Record(problem, factors, loss, structure, named, known_by, version, seed, effort)
+    record = Record(problem, read_factors(problem, rank, blob), loss, structure, named, known_by, version, seed, effort)
+    if record.rank != rank:
+        raise ValueError("its rank is another")
     if words is None:
         return record
     check_crc(proved, words, data or b"")
     arrays = {} if data is None else read_arrays(io.BytesIO(data))
+    arrays |= {} if record.network is None else network_data(record.network)
     certificate = Certificate(problem, upper=loss, means=record.means, data=arrays, seconds=0.0, **parse_json(words))
     check_certificate(certificate)
     return replace(record, certificate=certificate)
@@ -433,6 +440,31 @@ def _packed(arrays: dict[str, Array]) -> bytes | None:
 def as_bytes(array: Array) -> bytes:
     """The numbers of an array as they are stored."""
     return np.ascontiguousarray(array, dtype="<f8").tobytes()
+
+
+def factor_bytes(factors: Array | tuple[Array, ...]) -> bytes:
+    """Factors as they are stored: those of a network after its widths d_1, ..., d_L, one after another."""
+    if isinstance(factors, np.ndarray):
+        return as_bytes(factors)
+    widths = np.array([factors[0].shape[1], *map(len, factors[:-2])], dtype=float)
+    return as_bytes(np.concatenate([widths, *(factor.ravel() for factor in factors)]))
+
+
+def read_factors(problem: DeepUFM, rank: int, blob: bytes) -> Array | tuple[Array, ...]:
+    """The factors that :func:`factor_bytes` wrote. Raises ValueError for other bytes."""
+    numbers = np.frombuffer(blob, dtype="<f8").astype(float)
+    if not problem.nonlinear:
+        return numbers.reshape(2, problem.classes, rank)
+    widths, numbers = numbers[: problem.depth].tolist(), numbers[problem.depth :]
+    if not all(1 <= width <= numbers.size and width == int(width) for width in widths):
+        raise ValueError("its widths are no numbers of neurons")
+    sizes = [*map(int, widths)]
+    shapes = [*zip([*sizes[1:], problem.classes], sizes, strict=True), (sizes[0], problem.classes)]
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    if ends[-1] != numbers.size:
+        raise ValueError("its factors have other widths")
+    parts = np.split(numbers, ends[:-1])
+    return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
 
 
 def checksum(*parts: str | bytes) -> int:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optima.atlas.record import Record
+from optima.atlas.record import Record, network_of
 from optima.atlas.store import Store
 from optima.atlas.trained import Trained
 from optima.model import Array, DeepUFM
+from optima.model.fit import Fit
 from optima.model.key import normalised
+from optima.model.layers import layers
 from optima.reduction import Reduction
+from optima.relu.names import recognise_network
 from optima.scales.losses import structure_losses
 from optima.solution import Solution
 from optima.solution.foreign import check_solution
+from optima.structures.networks import network_catalogue
 from optima.structures.recognition import recognise
+from optima.structures.recognition.result import Recognition
 
 # Relative difference of two losses of the same logits that is rounding.
 AGREE = 1e-9
+# What a find consists of, without and with relu.
+_SAID = {False: ("the logits have", "logits that reach"), True: ("the network has", "a network that reaches")}
 
 
 @dataclass(frozen=True)
@@ -53,28 +61,35 @@ def check_trained(run: Trained) -> Check | None:
     """
     if run.polished_loss is None or run.means is None or run.problem.activation != "linear":
         return None
-    return Check(run.problem, run.polished_loss, all_parameter_objective(run.problem, run.means))
+    return Check(run.problem, run.polished_loss, all_parameter_objective(run.problem, balanced(run.problem, run.means)))
 
 
 def check(record: Record) -> Check:
     r"""The loss of a record again, through weights and features instead of singular values.
 
     .. math:: g(W_L \cdots W_1 H) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|_F^2 + \tfrac{\lambda_H}{2} \|H\|_F^2
+
+    Those of a relu network are the ones stored.
     """
     bound = None if record.certificate is None else record.certificate.lower
-    return Check(record.problem, record.loss, all_parameter_objective(record.problem, record.means), bound)
+    network = record.network
+    factors = balanced(record.problem, record.means) if network is None else network.factors
+    return Check(record.problem, record.loss, all_parameter_objective(record.problem, factors), bound)
 
 
-def all_parameter_objective(problem: DeepUFM, means: Array) -> float:
-    """The objective of the model at balanced factors whose logits are M R; samples of one class share their column."""
-    reduction = Reduction(problem)
-    factors = reduction.class_factors(means)
-    logits = factors[-1]
-    for weight in factors[:-1]:
-        logits = weight @ logits
-    repeats = [*(np.ones(weight.shape[1]) for weight in factors[:-1]), problem.class_sizes]
-    norms = (float(np.sum(factor**2 @ repeat)) for factor, repeat in zip(factors, repeats, strict=True))
-    return reduction.fit(logits) + sum(reg / 2 * norm for reg, norm in zip(problem.regs, norms, strict=True))
+def balanced(problem: DeepUFM, means: Array) -> list[Array]:
+    """Factors of a linear model whose logits are M, with one column of H for each class."""
+    return Reduction(problem).class_factors(means)
+
+
+def all_parameter_objective(problem: DeepUFM, factors: Sequence[Array]) -> float:
+    """The objective of the model at factors (W_1, ..., W_L, H); samples of one class share their column of H."""
+    classes, sizes = np.arange(problem.classes), problem.class_sizes
+    relu = (lambda layer: np.maximum(layer, 0.0)) if problem.nonlinear else None
+    fit = Fit(problem.loss, problem.classes, classes, sizes / problem.size).value(layers(list(factors), relu)[-1])
+    norms = [float(np.sum(weight**2)) for weight in factors[:-1]]
+    norms.append(float(np.sum(factors[-1] ** 2 @ sizes)))
+    return float(fit) + sum(reg / 2 * norm for reg, norm in zip(problem.regs, norms, strict=True))
 
 
 def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
@@ -86,34 +101,49 @@ def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
 
 
 def verified(solution: Solution, claimed: float | None = None) -> Record:
-    """The record of someone's find, of which only logits, seed, effort and words are taken as they are.
+    """The record of someone's find, of which only logits or network, seed, effort and words are taken as they are.
 
     Its loss, its structure and the loss of the best named structure are computed again, and a certificate that comes
     with it is proved again; ``claimed`` is the loss that the finder states, default that of the solution.
 
     Raises ValueError and TypeError when a field is not of its kind, the loss differs from the claim, the logits have
-    a rank beyond the width, or a certificate does not hold or is about another problem.
+    a rank beyond the width, the network is wider, a relu model comes without one, or a certificate does not hold or is
+    about another problem.
     """
     check_solution(solution)
     problem = normalised(solution.problem)
-    if Reduction(problem).singular_values(solution.means).size > problem.max_rank:
-        raise ValueError(f"the logits have a rank beyond {problem.max_rank}; pass logits that the width allows")
     with np.errstate(all="ignore"):
-        objective = all_parameter_objective(problem, solution.means)
+        factors = _factors(problem, solution)
+        objective = all_parameter_objective(problem, factors)
         stated = solution.loss if claimed is None else claimed
     if not abs(objective - stated) <= AGREE * abs(objective) < math.inf:
-        raise ValueError(
-            f"the logits have loss {objective:.12g}, not {stated:.12g} as claimed; pass logits that reach the claim"
-        )
+        has, reaching = _SAID[problem.nonlinear]
+        raise ValueError(f"{has} loss {objective:.12g}, not {stated:.12g} as claimed; pass {reaching} the claim")
     if solution.proof is not None:
         if normalised(solution.proof.problem) != problem:
             raise ValueError("the certificate is about another problem; pass a solution without it")
         verification = solution.proof.verify()
         if not verification:
             raise ValueError(f"the certificate does not hold ({verification.reason}); pass a solution without it")
-    description = recognise(solution.means, loss=problem.loss, rank=solution.rank).description
     record = Record.of(solution)
+    description = _recognised(record, solution).description
     return replace(record, loss=objective, description=description, named=_best_named(problem, solution))
+
+
+def _factors(problem: DeepUFM, solution: Solution) -> Sequence[Array]:
+    """The factors of a find. Raises ValueError where the width does not allow them."""
+    if problem.nonlinear:
+        return network_of(problem, () if solution.network is None else solution.network.factors).factors
+    if Reduction(problem).singular_values(solution.means).size > problem.max_rank:
+        raise ValueError(f"the logits have a rank beyond {problem.max_rank}; pass logits that the width allows")
+    return balanced(problem, solution.means)
+
+
+def _recognised(record: Record, solution: Solution) -> Recognition:
+    problem = record.problem
+    if record.network is None:
+        return recognise(solution.means, loss=problem.loss, rank=solution.rank)
+    return recognise_network(record.network, network_catalogue(problem.classes, problem.loss, problem.depth))
 
 
 def _best_named(problem: DeepUFM, solution: Solution) -> float:

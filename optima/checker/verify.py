@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
 from optima.checker.instance import Instance
 from optima.checker.scalar import nuclear_norm, one_direction, squared_error
@@ -43,11 +44,12 @@ def verify(
         verification holds the bounds found here.
     method
         How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
-        norm" or "nonnegative".
+        norm", "class shares" or "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
-        "centres" and "limits". For relu "factor_0", "factor_1", ..., the factors of a network of loss upper.
+        "centres" and "limits"; for class shares the "shares" (m, K) of m lines. For relu
+        "factor_0", "factor_1", ..., the factors of a network of loss upper.
     intervals
         Compute in balls that enclose the true values; a search over at most three classes.
 
@@ -118,6 +120,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         if problem.loss != "mse":
             raise Refuted("the bound by the nuclear norm alone is for squared error")
         return nuclear_norm(problem, numbers)
+    if method == "class shares":
+        return class_shares(problem, data, numbers)
     if problem.nonlinear and method != "one direction":
         raise Refuted(f"{method} is a proof for linear models")
     if method == "squared error":

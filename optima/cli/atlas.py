@@ -71,22 +71,30 @@ class Cells(Place):
     """Which cells, by their minima too."""
 
     structure: Annotated[str | None, word("Only this structure.")] = None
-    rank: Annotated[int | None, integer("Only logits of this rank.", least=0)] = None
+    rank: Annotated[int | None, integer("Only this rank of the logits, or middle rank of a relu network.", least=0)] = (
+        None
+    )
 
     def records(self, atlas: Store) -> Iterator[Record]:
         """The cells. Raises ValueError for a name that no cell has and that is not one of a structure either."""
+        from optima.model.problem import ACTIVATIONS
         from optima.structures import HINTED, find, hint
 
         name, numbers = self.structure, range(2, HINTED + 1)
         # A name that no cell has may still be one of a structure.
         unmet = name is not None and next(atlas.records(structure=name), None) is None
-        if name is not None and unmet and not any(find(name, K) for K in numbers):
+        known = lambda name: any(find(name, K, activation) for K in numbers for activation in ACTIVATIONS)
+        if name is not None and unmet and not known(name):
             raise ValueError(f"{atlas.path} has no cell of structure {name!r}; {hint(name, numbers)}")
         return atlas.records(*self.axes, name, self.rank)
 
 
 NETCDF = "netcdf"
-COLUMNS = columns_of("K L reg n d:3 objective:5 loss rank:1 <structure gap:2 below_catalogue:4")
+COLUMNS = columns_of(
+    "K L reg n d:4 objective:6 activation:3 loss rank:1 <structure below_collapse:2 gap:3 below_catalogue:5"
+)
+# The place of the activation, which is shown where it differs.
+ACTIVATION = 6
 
 
 def _sizes(text: str, name: str) -> list[options.Sizes]:
@@ -121,6 +129,10 @@ def build(
     loss: Annotated[
         list[str] | None,
         choice("Cross-entropy (default) or squared error; may be given twice for both.", "ce", "mse", several=True),
+    ] = None,
+    activation: Annotated[
+        list[str] | None,
+        choice("Linear (default) or relu networks; may be given twice for both.", "linear", "relu", several=True),
     ] = None,
     seed: options.Seed = 0,
     effort: options.Effort = "normal",
@@ -157,6 +169,7 @@ def build(
         loss or ["ce"],
         imbalance or [1.0],
         imbalance_type,
+        activation or ["linear"],
     )
     settings = training.hyperparameters
     if train:
@@ -218,8 +231,12 @@ def show(
             if found.total() <= rows:
                 shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
-                    shown.append([*[""] * 6, f"was {past.loss:.10g}", str(past.rank), past.structure, "", ""])
-    show_table(COLUMNS, shown, str(store), "--json")
+                    shown.append([*[""] * 7, f"was {past.loss:.10g}", str(past.rank), past.structure, *[""] * 3])
+    relu = any(row[ACTIVATION] == "relu" for row in shown)
+    kept = [place for place in range(len(COLUMNS)) if relu or place != ACTIVATION]
+    show_table([COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in shown], str(store), "--json")
+    if relu:
+        say("rank: of relu networks the middle rank, the least rank of a hidden layer before the activation", 2)
     if found.total() > rows:
         say(f"... {found.total() - rows} more cells; pass --rows N to see more")
     say(f"{found.total()} cells: " + ", ".join(f"{name} {count}" for name, count in found.most_common()), 2)
@@ -237,7 +254,7 @@ def export(
     trained: Annotated[bool, typer.Option("--trained", help="The runs of gradient descent, instead.")] = False,
     force: options.Force = False,
 ) -> None:
-    """The cells of an atlas as a table, or as arrays over the grid (netcdf); without the logits."""
+    """The cells of an atlas as a table, or as arrays over the grid (netcdf); without logits and networks."""
     from optima.atlas import Store
     from optima.atlas.export import CELLS, dataset
 
@@ -294,7 +311,7 @@ def page(
 
 @app.command("verify")
 def verify(store: File) -> None:
-    """Compute every stored loss again from its logits, through weights and features; exit code 1 when one differs.
+    """Compute every stored loss again through weights and features; exit code 1 when one differs.
 
     So it is when cells, bounds or runs are gone that the file says it holds.
     """
@@ -353,17 +370,25 @@ def add(
 
 def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
     from optima.atlas.export import CELLS
+    from optima.solution.stored import network_dict
 
     out = {**CELLS.row(record), "gap": None if math.isnan(record.gap) else record.gap, "logits": record.means.tolist()}
+    if record.network is not None:
+        out |= network_dict(record.network) | {"factors": [factor.tolist() for factor in record.network.factors]}
     before = atlas.history(record.problem) if history else []
     return out | ({"history": [vars(past) | {"structure": past.structure} for past in before]} if history else {})
 
 
 def _cells(record: Record) -> list[str]:
+    from optima.scales.collapse import collapse_loss
+
     problem = record.problem
     reg = shown_reg(problem)
     samples = shown_sizes(problem)
     gap = "" if math.isnan(record.gap) else f"{record.gap:.1e}"
-    gain = f"{100 * record.gain:.2g} %" if record.gain > 1e-9 else ""
-    head = [str(problem.classes), str(problem.depth), reg, samples, str(problem.width or ""), problem.loss]
-    return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, gap, gain]
+    collapse = collapse_loss(problem)
+    below = [math.nan if collapse is None else 1 - record.loss / collapse, record.gain]
+    collapse_gain, gain = (f"{100 * share:.2g} %" if share > 1e-9 else "" for share in below)
+    kind = [str(problem.width or ""), problem.loss, problem.activation]
+    head = [str(problem.classes), str(problem.depth), reg, samples, *kind]
+    return [*head, f"{record.loss:.10g}", str(record.rank), record.structure, collapse_gain, gap, gain]

@@ -35,7 +35,7 @@ def show_trained(path: Path, place: Axes, rows: int, as_json: bool) -> None:
     shown = []
     with Store(path) as atlas:
         for problem, settings, runs in found[:rows]:
-            minimum = atlas.get(problem) if problem.activation == "linear" else None
+            minimum = atlas.get(problem)
             head = [str(problem.classes), str(problem.depth), shown_reg(problem), shown_sizes(problem)]
             numbers = [str(problem.width), f"{settings.lr:g}", str(settings.steps), str(len(runs))]
             endings = [str(sum(run.ending == ending for run in runs)) for ending in ("converged", "diverged")]

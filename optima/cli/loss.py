@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from optima.cli import options
-from optima.cli.declared import choice, integer
+from optima.cli.declared import choice
 from optima.cli.terminal import say, show
 from optima.model import DeepUFM
 from optima.report.screen import columns_of
@@ -24,15 +23,8 @@ COLUMNS = columns_of("<structure loss scale:2 rank:1 <singular_values_of_Z:3 fit
 TERMINAL = "terminal"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Balanced(options.AnyProblem):
-    """The model with as many samples of each class."""
-
-    samples: Annotated[int, integer("Samples n per class.")] = 1
-
-
 def loss(
-    problem: Balanced,
+    problem: options.AnyProblem,
     structures: options.Structures = None,
     format: Annotated[
         str, choice("terminal, csv, markdown or latex.", TERMINAL, "csv", "markdown", "latex", metavar="FORMAT")
@@ -88,9 +80,8 @@ def _as_row(name: str, entry: StructureLoss) -> dict[str, Any]:
 def _print(problem: DeepUFM, found: dict[str, StructureLoss]) -> None:
     show(COLUMNS, [[name, *_cells(entry)] for name, entry in found.items()], problem_words(problem))
     ridge = problem.nonlinear and problem.loss == "mse"
-    factor = (
-        "s^2/(lambda K), s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
-    )
+    unit = "s^2/(lambda K)" if problem.balanced else "s^2 n/(lambda N), N the samples of all classes"
+    factor = f"{unit}, s the factor of the last hidden layer" if ridge else "the factor of the structure's logits"
     say(
         f"scale: {factor} at which its loss is least, one for each block that has its own; other scales: where the "
         "loss is stationary too (its value there, and of which kind)"

@@ -23,6 +23,7 @@ from optima.cli import (
     recognise,
     reproduce,
     solve,
+    spectrum,
     structures,
     table,
     train,
@@ -39,6 +40,9 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
         "structures": (structures.structures, "The structures: names, words of the papers, formulas."),
         "formula": (formula.formula, "The exact loss of one structure, as text or LaTeX."),
         "max-margin": (max_margin.max_margin, "The limit of vanishing lambda: the code of margin one."),
+    },
+    "Spectra": {
+        "spectrum": (spectrum.spectrum, "Outliers and bulk of Hessians, gradients, weights and features."),
     },
     "Your network": {
         "compare": (compare.compare, "Where your logits stand among the predicted minima."),

@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from optima.atlas import Store
+    from optima.phases import Diagram
 
 AXES = ("classes", "depth", "reg", "width", "samples")
-# Options of one kind of diagram only.
+# Options of one kind of diagram only; named networks are not searched.
 _MINIMA = ("colour", "certify")
+_SEARCHED = ("store", "certify", "seed", "effort", "workers")
 # What is drawn where nothing is said, without training and with it.
 _DRAWN = {False: ("reg", "depth"), True: ("width", "reg")}
 _VALUES: dict[bool, dict[str, Any]] = {
-    False: {"depth": parse.integers("1:8", "depth", 1), "reg": parse.reals("1e-7:0.5:17", "reg"), "width": [None]},
+    False: {"depth": None, "reg": parse.reals("1e-7:0.5:17", "reg"), "width": [None]},
     True: {"depth": [2], "reg": parse.reals("2^-10:2^-6:5", "reg"), "width": [15, 30, 50, 70, 100, 140, 200]},
 }
 
@@ -53,7 +55,6 @@ class Runs(training_.Training):
         str | None,
         word("Whose probability: a name, or global for the optimal one; default simplex, if any run ends there."),
     ] = None
-    activation: options.Activation = "linear"
 
 
 def phase(
@@ -67,7 +68,7 @@ def phase(
     classes: Annotated[
         Sequence[int], integers("K: a number, or integers and ranges a:b[:step] on an axis.", least=2)
     ] = (10,),
-    depth: Annotated[list[int] | None, integers("L, likewise; default 1:8, of training 2.")] = None,
+    depth: Annotated[list[int] | None, integers("L, likewise; default 1:8, of relu 2:8, of training 2.")] = None,
     reg: Annotated[
         list[float] | None,
         numbers("lambda: a number, or numbers and lo:hi:count; default 1e-7:0.5:17, of training 2^-10:2^-6:5."),
@@ -79,6 +80,7 @@ def phase(
         str, word("Samples n per class; of training also K of them with commas.", metavar="INTEGERS")
     ] = "1",
     loss: options.Loss = "ce",
+    activation: options.Activation = "linear",
     colour: Annotated[
         str, choice("Colours by rank, the same in every diagram, or by structure.", "structure", "rank")
     ] = "rank",
@@ -96,12 +98,16 @@ def phase(
 ) -> None:
     """Draw a phase diagram with solved boundaries; the data go to CSV files beside the first picture.
 
+    With --activation relu it is the best of the named networks, with their middle ranks; nothing is searched.
+
     With --training each cell shows how often gradient descent ends at a structure, from many seeds.
     """
     if training:
         training_.refuse(context, _MINIMA, "with --training, where it says nothing; leave it out")
     else:
         training_.refuse(context, [each.name for each in fields(Runs)], "but nothing is trained; add --training")
+    if activation == "relu" and not training:
+        training_.refuse(context, _SEARCHED, "but relu diagrams are of named networks, in closed form; leave it out")
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
     from optima.atlas import processes
     from optima.plot.picture import check_pictures, write_picture
@@ -114,7 +120,7 @@ def phase(
     first, second = x or _DRAWN[training][0], y or _DRAWN[training][1]
     given: dict[str, Sequence[Any]] = {
         "classes": classes,
-        "depth": depth or defaults["depth"],
+        "depth": depth or defaults["depth"] or list(range(1 if activation == "linear" else 2, 9)),
         "reg": reg or defaults["reg"],
         "width": width or defaults["width"],
         "samples": _samples(samples, training and "samples" not in (first, second)),
@@ -123,14 +129,16 @@ def phase(
     for name, values in given.items():
         if name not in axes and len(values) > 1:
             raise ValueError(f"{name} has {len(values)} values but is on no axis; pass one number")
-    fixed = {name: values[0] for name, values in given.items() if name not in axes} | {"loss": loss}
+    fixed = {name: values[0] for name, values in given.items() if name not in axes}
+    fixed |= {"loss": loss, "activation": activation}
     asked = (first, second, axes, fixed)
     search = {"seed": seed, "effort": effort, "executors": processes(workers)}
     if training:
         structure = None if runs.structure is None else canonical(runs.structure)
-        _check_structure(structure, classes, runs.activation)
-        fixed["activation"] = runs.activation
+        _check_structure(structure, classes, activation)
         figure, tables = _training(asked, store, search, runs, structure)
+    elif activation == "relu":
+        figure, tables = _networks(asked, colour)
     else:
         figure, tables = _minima(asked, store, search, certify, colour)
     for path in out:
@@ -155,8 +163,20 @@ def _minima(asked: Asked, store: Path | None, search: dict[str, Any], certify: b
     tell = lambda line: print(line, file=sys.stderr, flush=True)
     with _atlas(store) as atlas:
         diagram = phase_diagram(*asked, atlas, **search, certify=certify, progress=tell)
-    tables: list[Rows] = [(diagram.columns, diagram.table()), (diagram.boundary_columns, diagram.boundaries())]
-    return plot_phase(diagram, colour), tables
+    return plot_phase(diagram, colour), _rows(diagram)
+
+
+def _networks(asked: Asked, colour: str) -> Drawn:
+    from optima.phases.networks import network_diagram
+    from optima.plot.phase import plot_phase
+
+    with bar("rows", known=False) as tell:
+        diagram = network_diagram(*asked, tell)
+    return plot_phase(diagram, colour), _rows(diagram)
+
+
+def _rows(diagram: Diagram) -> list[Rows]:
+    return [(diagram.columns, diagram.table()), (diagram.boundary_columns, diagram.boundaries())]
 
 
 def _training(

@@ -45,7 +45,7 @@ def table(
     classes: options.ClassGrid,
     depths: options.DepthGrid,
     regs: options.RegGrid,
-    samples: Annotated[Sequence[int], integers("n per class: integers and ranges.")] = (1,),
+    samples: Annotated[Sequence[int], integers("n per class, the same for all: integers and ranges.")] = (1,),
     loss: options.Loss = "ce",
     activation: options.Activation = "linear",
     structures: options.Structures = None,

@@ -166,9 +166,29 @@ def _print(cell: Comparison) -> None:
         )
     for kind in {run.kind for run in cell.runs if run.kind}:
         say(f"known by: {kind}", 2)
-    say("ended at: " + _counted(cell.shares), 2)
+    say(f"{'logits ' * cell.problem.nonlinear}ended at: " + _counted(cell.shares), 2)
     if polished:
-        say("heading for: " + _counted(cell.polished_shares), 2)
+        for line in _headings(cell) if cell.problem.nonlinear else [_counted(cell.polished_shares)]:
+            say(f"heading for: {line}", 2)
+
+
+def _headings(cell: Comparison) -> list[str]:
+    """For each relu network how many runs were heading for it, the loss there, and where gradient descent is."""
+    lines = []
+    for name, share in cell.polished_shares.items():
+        met = [(run, run.polished) for run in cell.runs if run.polished and run.polished.structure == name]
+        line = _counted({name: share})
+        if met:
+            above = [100 * (run.loss / end.loss - 1) if end.loss else 0.0 for run, end in met]
+            line += f", loss {_spread([end.loss for _, end in met], '.10g')}, gradient descent is at "
+            line += f"{_spread([run.loss for run, _ in met], '.10g')}, {_spread(above, '.2g')} % above"
+        lines.append(line)
+    return lines
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """The values, or the least and the largest."""
+    return " to ".join(dict.fromkeys(f"{value:{form}}" for value in (min(values), max(values))))
 
 
 def _row(run: Run, polished: bool) -> list[str]:

@@ -52,6 +52,20 @@ class ClassNetwork(Content):
                 "..., W_L and H that can be multiplied in this order, H with one column for each class"
             )
 
+    @classmethod
+    def of_samples(cls, problem: DeepUFM, factors: Sequence[Array]) -> ClassNetwork:
+        """The network of factors of the model, with the best column of H (d, N) of each class: the one of least cost.
+
+        For fixed weights the objective is a sum over columns, so that it is no higher than at the factors.
+        """
+        *weights, features = factors
+        logits, owner = problem.logits(factors), problem.labels
+        fits = [Fit(problem.loss, problem.classes, owner, each).value(logits) for each in np.eye(problem.size)]
+        costs = np.array(fits) / problem.size + problem.regs[-1] / 2 * np.sum(features**2, axis=0)
+        own = np.equal.outer(np.arange(problem.classes), owner)
+        best = np.argmin(np.where(own, costs, np.inf), axis=1)
+        return cls(problem, (*weights, features[:, best]))
+
     @cached_property
     def layers(self) -> tuple[Array, ...]:
         """Pre-activations M_2, ..., M_L of the hidden layers and the logits Z, (d_l, K) each."""

@@ -16,16 +16,18 @@ def normalised(problem: DeepUFM) -> DeepUFM:
     r"""The same problem in its one standard form.
 
     .. math:: \lambda_1 = \dots = \lambda_{L+1} \mapsto \lambda, \qquad d \ge K \mapsto d = \infty
+        \quad (\text{relu: } d \ge K (K + 1) / 2)
 
-    Equal regularisations become one number and a width that does not bound the rank of the logits becomes None; both
-    leave the loss of every logits as it is, to the last bit. Raises ValueError for relu models, which have no
-    reduction to logits.
+    Equal regularisations become one number, a width that bounds nothing becomes None, and with one weight matrix, where
+    no relu acts, the model is linear; all leave the least loss of any logits as it is. With relu the neurons of a layer
+    enter what follows by sum_j s(m_j) s(m_j)^T alone, K (K + 1) / 2 numbers, at a cost that is a sum over them: by
+    Caratheodory's theorem as many neurons are as good as more.
     """
-    if problem.activation != "linear":
-        raise ValueError("an atlas holds linear models; pass activation='linear'")
-    regs, width = problem.regs, problem.width
+    regs, width, relu = problem.regs, problem.width, problem.nonlinear
     reg = regs[0] if len(set(regs)) == 1 else regs
-    return dataclasses.replace(problem, reg=reg, width=None if width is None or width >= problem.classes else width)
+    enough = problem.classes * (problem.classes + 1) // 2 if relu else problem.classes
+    width = None if width is None or width >= enough else width
+    return dataclasses.replace(problem, reg=reg, width=width, activation="relu" if relu else "linear")
 
 
 def content_key(problem: DeepUFM) -> bytes:

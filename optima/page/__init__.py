@@ -15,18 +15,20 @@ from matplotlib.colors import to_hex
 
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.page.layers import layers_of, network_words
 from optima.page.named import Named, named
 from optima.plot.code import hull_edges
 from optima.plot.logits import class_order
 from optima.plot.ranks import rank_colour
 from optima.reduction import Reduction
-from optima.scales.collapse import COLLAPSE
+from optima.scales.collapse import COLLAPSE, collapse_name
 from optima.structures.recognition.result import grouped
 
 # Significant digits of the codes on the page, which are there to be looked at.
 DIGITS = 5
 # In the order in which they are read.
-SCRIPTS = ("words", "address", "diagram", "code", "ladder", "facts", "download", "start")
+SCRIPTS = ("words", "address", "diagram", "code", "layers", "ladder", "facts", "download", "start")
 TITLE = "The best minima known of deep unconstrained feature models"
 
 
@@ -48,7 +50,12 @@ def atlas_page(records: Iterable[Record], title: str = TITLE) -> str:
         source.joinpath(name).read_text(encoding="utf-8")
         for name in ("page.html", "page.css", *(f"{name}.js" for name in SCRIPTS))
     )
-    data = {"collapse": COLLAPSE, "colours": colours, "said": list(said), "cells": cells}
+    data = {
+        "collapse": {**COLLAPSE, "relu": collapse_name("mse", "relu")},
+        "colours": colours,
+        "said": list(said),
+        "cells": cells,
+    }
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     # For a script element: ASCII, and no tag is in it, because <, > and & are escaped.
     text = re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
@@ -68,9 +75,6 @@ def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
     problem, proof = record.problem, record.certificate
     if isinstance(problem.reg, tuple):
         raise ValueError("a cell has several regularisations, for which the page has no place; leave it out")
-    reduction = Reduction(problem)
-    spectrum = grouped(reduction.singular_values(record.means)) if record.rank else []
-    code = [_rounded(factor) for factor in record.factors]
     return {
         "K": problem.classes,
         "L": problem.depth,
@@ -87,14 +91,36 @@ def _cell(record: Record, price: Named, said: _Said) -> dict[str, Any]:
         "ladder": [[rank, said[name], _short(loss, 6)] for rank, name, loss in price.rungs],
         "kind": said[str(record.kind)],
         "known": said[record.known_by],
-        "spectrum": [[_short(value, 6), count] for value, count in spectrum],
+        "seed": record.seed,
+        "effort": record.effort,
+        **(_logits(record) if record.network is None else _network(record.network, record, said)),
+    }
+
+
+def _logits(record: Record) -> dict[str, Any]:
+    spectrum = grouped(Reduction(record.problem).singular_values(record.means)) if record.rank else []
+    code = [_rounded(factor) for factor in record.factors]
+    return {
+        "spectrum": _groups(spectrum),
         # One factor stands for two that are the same.
         "code": code[:1] if code[0] == code[1] else code,
         # Edges one after another, two classes each.
         "hull": [c for edge in hull_edges(record.factors[0]) for c in edge] if record.rank in (2, 3) else [],
         "order": class_order(record.means, record.problem.loss).tolist(),
-        "seed": record.seed,
     }
+
+
+def _network(network: ClassNetwork, record: Record, said: _Said) -> dict[str, Any]:
+    return {
+        "spectrum": _groups(grouped(network.singular_values)),
+        "hull": [],
+        "shape": said[network_words(record.structure, record.problem.classes)],
+        **layers_of(network),
+    }
+
+
+def _groups(spectrum: list[tuple[float, int]]) -> list[list[float]]:
+    return [[_short(value, 6), count] for value, count in spectrum]
 
 
 def _setting(problem: DeepUFM) -> str:
@@ -102,7 +128,8 @@ def _setting(problem: DeepUFM) -> str:
     sizes = problem.samples if isinstance(problem.samples, tuple) else (problem.samples,)
     parts = [] if problem.samples == 1 else [f"n={','.join(map(str, sizes))}"]
     parts += [] if problem.width is None else [f"d={problem.width}"]
-    return "&".join([*parts, *([] if problem.loss == "ce" else [f"loss={problem.loss}"])])
+    parts += [] if problem.loss == "ce" else [f"loss={problem.loss}"]
+    return "&".join([*parts, *([] if problem.activation == "linear" else [f"activation={problem.activation}"])])
 
 
 def _short(value: float, digits: int) -> float:

@@ -1,5 +1,5 @@
-// Every view has an address, #K=12&L=3&reg=1e-3 and what else sets its diagram apart: &n=5&d=2&loss=mse.
-const PARTS = ["n", "d", "loss"];
+// Every view has an address, #K=12&L=3&reg=1e-3 and what else sets its diagram apart: &n=5&d=2&loss=mse&activation=relu.
+const PARTS = ["n", "d", "loss", "activation"];
 const sliceOf = (cell) => `${cell.K}&${cell.at}`;
 const fieldDistance = {
   K: (cell, value) => Math.abs(cell.K - value),
@@ -47,9 +47,10 @@ function mostVaried(cells) {
   return [...names.keys()].reduce((best, slice) => (names.get(slice).size > names.get(best).size ? slice : best));
 }
 
-// What is shown first: a code that can be drawn, where λ is nearest to a thousandth.
+// What is shown first: a code that can be drawn, or a network far below collapse, where λ is nearest to a thousandth.
 function preferred(cells) {
-  const rank = (cell) => [3, 2].indexOf(cell.rank) + 1 || 3;
-  const order = (a, b) => rank(a) - rank(b) || fieldDistance.reg(a, 1e-3) - fieldDistance.reg(b, 1e-3) || a.L - b.L;
+  const above = (cell) => (isRelu(cell) && cell.collapse ? cell.loss / cell.collapse : 1);
+  const rank = (cell) => (isRelu(cell) ? 3 : [3, 2].indexOf(cell.rank) + 1 || 3);
+  const order = (a, b) => rank(a) - rank(b) || fieldDistance.reg(a, 1e-3) - fieldDistance.reg(b, 1e-3) || above(a) - above(b) || a.L - b.L;
   return cells.reduce((best, cell) => (order(cell, best) < 0 ? cell : best));
 }

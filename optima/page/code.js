@@ -1,8 +1,9 @@
 // The eye of the pictures: 55 degrees to the left and 18 up.
 let view = { turn: (55 * Math.PI) / 180, tilt: (18 * Math.PI) / 180 };
 
-// Class-mean logits A Bᵀ.
+// Class-mean logits A Bᵀ, of a network its last layer.
 function logitsOf(cell) {
+  if (isRelu(cell)) return cell.layers.at(-1);
   const [A, B] = [cell.code[0], cell.code.at(-1)];
   return A.map((a) => B.map((b) => a.reduce((sum, value, k) => sum + value * b[k], 0)));
 }
@@ -11,20 +12,26 @@ function withWords(picture, words) {
   return block("figure", "", picture, block("figcaption", "", words));
 }
 
-function heatMap(cell) {
-  const logits = logitsOf(cell), order = cell.order, canvas = document.createElement("canvas"), flat = logits.flat();
-  const low = flat.reduce((a, b) => Math.min(a, b)), high = flat.reduce((a, b) => Math.max(a, b));
-  canvas.width = canvas.height = cell.K;
+function colourMap(rows, low, high) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [rows[0].length, rows.length];
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `heat map of the ${cell.K} by ${cell.K} class-mean logits`);
   const pen = canvas.getContext("2d");
-  order.forEach((row, i) => order.forEach((column, j) => {
-    const t = high > low ? (logits[row][column] - low) / (high - low) : 0.5;
+  rows.forEach((row, i) => row.forEach((value, j) => {
+    const t = high > low ? (value - low) / (high - low) : 0.5;
     // Like cividis: from dark blue through grey to yellow, lighter all the way.
     const mix = (a, b, c) => Math.round(t < 0.5 ? a + (b - a) * 2 * t : b + (c - b) * (2 * t - 1));
     pen.fillStyle = `rgb(${mix(0, 124, 255)},${mix(34, 123, 234)},${mix(78, 120, 70)})`;
     pen.fillRect(j, i, 1, 1);
   }));
+  return canvas;
+}
+
+function heatMap(cell) {
+  const logits = logitsOf(cell), flat = logits.flat();
+  const low = flat.reduce((a, b) => Math.min(a, b)), high = flat.reduce((a, b) => Math.max(a, b));
+  const canvas = colourMap(cell.order.map((row) => cell.order.map((column) => logits[row][column])), low, high);
+  canvas.setAttribute("aria-label", `heat map of the ${cell.K} by ${cell.K} class-mean logits`);
   const range = low === high ? `all ${short(low)}` : `from ${short(Number(low.toPrecision(3)))} (dark) to ${short(Number(high.toPrecision(3)))} (light)`.replace("-", "−");
   return withWords(canvas, `class-mean logits, ${range}; similar classes side by side`);
 }

@@ -139,7 +139,8 @@ function ticks(name, size) {
     const after = Math.max(1, logs.findIndex((log) => log >= e - 1e-9)), [a, b] = [logs[after - 1], logs[after]];
     decades.push({ at: b === undefined ? 0 : after - 1 + (e - a) / (b - a), text: raised(e) });
   }
-  if (decades.length < 2) {
+  // Between values far apart a decade has no cell.
+  if (decades.length < 2 || decades.length > values.length) {
     const step = Math.ceil(64 / size);
     return values.map((value, at) => ({ at, text: power(value, 2) })).filter(({ at }) => at % step === 0);
   }
@@ -176,9 +177,10 @@ function drawLegend(cells) {
   const items = [...names].sort((a, b) => a[0] - b[0]).map(([rank, found]) => {
     const patch = block("span");
     patch.style.background = atlas.colours[rank];
-    return block("li", "", patch, block("div", "", `rank ${rank}: ${[...found].sort().join(", ")}`));
+    return block("li", "", patch, block("div", "", `${rankWord(cells[0])} ${rank}: ${[...found].sort().join(", ")}`));
   });
-  const note = block("li", "note", "A number in a cell is the rank; a dot: the loss is proved to within 1 %.");
+  const relu = isRelu(cells[0]) ? " The middle rank is the least rank of a hidden layer before the activation." : "";
+  const note = block("li", "note", `A number in a cell is the ${rankWord(cells[0])}; a dot: the loss is proved to within 1 %.${relu}`);
   element("legend").replaceChildren(...items, note);
 }
 

@@ -17,10 +17,17 @@ function takeAway(cell) {
       button("This diagram (CSV)", () => save(`${file}.csv`, "text/csv", diagramCsv())),
       button("This diagram (JSON)", () => save(`${file}.json`, "application/json", asJson(sliceCells(sliceOf(cell))))),
     ),
-    block("p", "note", "Logits have five digits here; the lines below compute them in full."),
+    block("p", "note", digitsWords(cell)),
     text,
     block("div", "buttons", button("Copy as Python", (pressed) => copy(python, text, pressed)), button("Copy the link", (pressed) => copy(location.href, pressed, pressed))),
   ];
+}
+
+function digitsWords(cell) {
+  const digits = `Logits have ${isRelu(cell) ? "four" : "five"} digits here`;
+  // What a search alone may miss.
+  if (atlas.said[cell.known].startsWith("one descent from")) return `${digits}; this network was found at another λ, and the lines below search here alone.`;
+  return `${digits}; the lines below compute them in full.`;
 }
 
 function asPython(cell) {
@@ -28,8 +35,10 @@ function asPython(cell) {
   if (sizes) rest.push(`samples=${sizes.includes(",") ? `(${sizes.replaceAll(",", ", ")})` : sizes}`);
   if (parts.has("d")) rest.push(`width=${parts.get("d")}`);
   if (isSquared(cell)) rest.push('loss="mse"');
+  if (isRelu(cell)) rest.push('activation="relu"');
   const problem = `optima.DeepUFM(${[cell.K, cell.L, cell.reg, ...rest].join(", ")})`;
-  return `import optima\n\nsolution = optima.solve(${problem}, seed=${cell.seed})\nprint(solution)\n`;
+  const effort = cell.effort === "normal" ? "" : `, effort="${cell.effort}"`;
+  return `import optima\n\nsolution = optima.solve(${problem}, seed=${cell.seed}${effort})\nprint(solution)\n`;
 }
 
 function save(name, type, text) {
@@ -71,6 +80,7 @@ const COLUMNS = {
   samples: (cell) => new URLSearchParams(cell.at).get("n") ?? "1",
   width: (cell) => new URLSearchParams(cell.at).get("d"),
   objective: (cell) => (isSquared(cell) ? "mse" : "ce"),
+  activation: (cell) => (isRelu(cell) ? "relu" : "linear"),
   loss: (cell) => cell.loss,
   structure: structureOf,
   rank: (cell) => cell.rank,
@@ -90,6 +100,7 @@ function asJson(cells) {
     ...Object.fromEntries(Object.entries(COLUMNS).map(([name, column]) => [name, column(cell)])),
     singular_values: cell.spectrum.flatMap(([value, count]) => Array(count).fill(value)),
     logits: logitsOf(cell),
+    ...(isRelu(cell) ? { preactivations: cell.layers.slice(0, -1) } : {}),
   }));
   return JSON.stringify({ cells: found }, null, 1);
 }

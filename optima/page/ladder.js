@@ -9,7 +9,7 @@ function ladder(cell) {
 
 function ladderTable(cell) {
   const table = block("table", ""), head = table.createTHead().insertRow(), body = table.createTBody();
-  for (const [text, name] of [["rank", "number"], ["structure", ""], ["loss", "number"], ["above the best", "number"]]) {
+  for (const [text, name] of [[rankWord(cell), "number"], [isRelu(cell) ? "network" : "structure", ""], ["loss", "number"], ["above the best", "number"]]) {
     const th = block("th", name, text);
     th.scope = "col";
     head.append(th);

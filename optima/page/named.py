@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
-from optima.reduction import Reduction
+from optima.reduction import mean_reg
 from optima.scales.batch import best_of_structures
-from optima.scales.collapse import COLLAPSE
+from optima.scales.collapse import collapse_name
 from optima.scales.scale import BestScales
 from optima.structures import Structure, catalogue
+from optima.structures.networks import NamedNetwork
 
 # Rungs that a page lists for a cell.
 RUNGS = 12
@@ -24,7 +26,8 @@ RUNGS = 12
 class Named:
     """Loss of deep neural collapse (None where its rank is not allowed), and the best named structure of each rank.
 
-    ``rungs`` are (rank, name, loss), ascending in the rank; the cheapest ones where there are many.
+    ``rungs`` are (rank, name, loss), ascending in the rank, of relu networks the middle rank; the cheapest ones where
+    there are many.
     """
 
     collapse: float | None = None
@@ -33,32 +36,44 @@ class Named:
 
 def named(problems: Sequence[DeepUFM]) -> list[Named]:
     """The named structures in each problem; none where class sizes differ, which have no closed form."""
-    groups: dict[tuple[int, str, int], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, str, int | None, str], list[int]] = defaultdict(list)
     for place, problem in enumerate(problems):
         if problem.balanced and problem.classes <= MOST_NAMED:
-            groups[problem.classes, problem.loss, problem.max_rank].append(place)
+            most = problem.width if problem.nonlinear else problem.max_rank
+            groups[problem.classes, problem.loss, most, problem.activation].append(place)
     found = [Named()] * len(problems)
-    for (classes, loss, most), places in groups.items():
-        structures = catalogue(classes, None, loss, most)
+    for (classes, loss, most, activation), places in groups.items():
+        structures = catalogue(classes, None, loss, most, activation)
         chosen = [problems[place] for place in places]
         best = best_of_structures(
             structures,
             np.array([problem.depth for problem in chosen]),
-            np.array([Reduction(problem).reg for problem in chosen]),
+            np.array([mean_reg(problem) for problem in chosen]),
             np.array([problem.samples for problem in chosen]),
             loss,
         )
+        rank = cache(_rank)
         for cell, place in enumerate(places):
-            found[place] = _named(structures, best, cell, COLLAPSE[loss])
+            ranks = [rank(structure, problems[place].depth) for structure in structures]
+            found[place] = _named(structures, ranks, best, cell, collapse_name(loss, activation))
     return found
 
 
-def _named(structures: Sequence[Structure], best: Sequence[BestScales], cell: int, collapse: str) -> Named:
+def _rank(structure: Structure, depth: int) -> int:
+    """The rank of a structure, of a network its middle rank at this depth."""
+    if not isinstance(structure, NamedNetwork) or depth < structure.least_depth:
+        return structure.rank
+    return min(int(np.linalg.matrix_rank(layer)) for layer in structure.preactivations(depth))
+
+
+def _named(
+    structures: Sequence[Structure], ranks: Sequence[int], best: Sequence[BestScales], cell: int, collapse: str
+) -> Named:
     losses = {structure.name: float(each.loss[cell]) for structure, each in zip(structures, best, strict=True)}
     rungs: dict[int, tuple[int, str, float]] = {}
-    for structure, each in zip(structures, best, strict=True):
-        rung = structure.rank, structure.name, losses[structure.name]
-        # With a block at scale zero it is another structure.
+    for structure, rank, each in zip(structures, ranks, best, strict=True):
+        rung = rank, structure.name, losses[structure.name]
+        # With a block at scale zero, or at a depth below its least, it is another structure.
         if np.all(each.scales[:, cell] > 0) and (rung[0] not in rungs or rung[2] < rungs[rung[0]][2]):
             rungs[rung[0]] = rung
     kept = sorted(rungs.values(), key=lambda rung: rung[2])[:RUNGS]

@@ -55,6 +55,7 @@ function settingWords(at) {
   if (parts.has("n")) found.push(`n = ${parts.get("n").replaceAll(",", ", ")}`);
   if (parts.has("d")) found.push(`width d = ${parts.get("d")}`);
   if (parts.has("loss")) found.push("squared error");
+  if (parts.has("activation")) found.push("relu networks");
   return found.join(", ") || "one sample a class, cross-entropy, any width";
 }
 
@@ -62,7 +63,7 @@ function settingWords(at) {
 function againstCollapse(cell) {
   if (cell.collapse === null) return "";
   const below = 1 - cell.loss / cell.collapse;
-  if (cell.name === atlas.collapse[isSquared(cell) ? "mse" : "ce"]) return "This is deep neural collapse";
+  if (cell.name === atlas.collapse[isRelu(cell) ? "relu" : isSquared(cell) ? "mse" : "ce"]) return "This is deep neural collapse";
   if (Math.abs(below) < 1e-9 && cell.rank === 0) return "Neural collapse shrinks to zero, too";
   if (Math.abs(below) < 1e-9) return "As cheap as neural collapse";
   return below > 0 ? `${percent(below)} below neural collapse` : `${percent(-below)} above neural collapse`;
@@ -94,6 +95,7 @@ const SHAPES = {
 };
 
 function shapeWords(cell) {
+  if (isRelu(cell)) return networkWords(cell);
   const solid = cell.rank === 3 && cell.hull.length ? "The classes are the corners of a polyhedron." : "";
   const known = Object.hasOwn(SHAPES, cell.name) ? SHAPES[cell.name] : solid;
   const most = isSquared(cell) ? cell.K : cell.K - 1;
@@ -102,8 +104,17 @@ function shapeWords(cell) {
   return [known, dimensions].filter(Boolean).join(" ");
 }
 
+function networkWords(cell) {
+  if (cell.rank === 0) return SHAPES.zero;
+  const known = atlas.said[cell.shape] || "A network that no formula names";
+  const narrow = cell.rank < cell.K
+    ? `The narrowest of its layers has rank ${cell.rank} instead of ${cell.K}.`
+    : "No layer has a rank below the number of classes.";
+  return `${known[0].toUpperCase()}${known.slice(1)}. ${narrow}`;
+}
+
 function summary(cell) {
-  const parts = [`L = ${cell.L}, λ = ${power(cell.reg)}: ${plain(cell.name)}, rank ${cell.rank}`, `loss ${short(cell.loss)}`];
+  const parts = [`L = ${cell.L}, λ = ${power(cell.reg)}: ${plain(cell.name)}, ${rankWord(cell)} ${cell.rank}`, `loss ${short(cell.loss)}`];
   const against = againstCollapse(cell);
   if (against) parts.push(against[0].toLowerCase() + against.slice(1));
   parts.push(isProved(cell) ? "proved" : "best minimum known");

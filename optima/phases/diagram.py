@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,10 +19,11 @@ from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
-from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Tie, tie_in_depth, tie_in_reg
+from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Cell, Curve, Tie, tie_in_depth, tie_in_reg
 from optima.progress import Progress, Tell, Words, silent
-from optima.reduction import Reduction
+from optima.reduction import mean_reg
 from optima.search.ladder import search
+from optima.structures.recognition.result import UNNAMED
 from optima.workers.executors import Executors
 
 AXES = ("classes", "depth", "reg", "width", "samples")
@@ -50,7 +51,7 @@ class Phase:
     row: float
     low: float
     high: float
-    record: Record
+    record: Cell
     known_by: str = ""
 
     @property
@@ -82,6 +83,8 @@ class Diagram:
         lowest of the minima that are global on the rows around.
     fixed
         The numbers that do not vary.
+    networks
+        Whether the cells are the best named relu networks, and ranks the least of their hidden layers.
     """
 
     x: str
@@ -90,10 +93,11 @@ class Diagram:
     across: str
     rows: tuple[int | float, ...]
     ticks: tuple[int | float, ...]
-    cells: tuple[tuple[Record, ...], ...]
+    cells: tuple[tuple[Cell, ...], ...]
     ties: tuple[tuple[Tie, ...], ...]
     strips: tuple[tuple[Phase, ...], ...]
     fixed: Mapping[str, Any]
+    networks: bool = False
 
     def __repr__(self) -> str:
         cells = brief.counted(sum(map(len, self.cells)), "cell")
@@ -165,18 +169,8 @@ def phase_diagram(
 
     Raises ValueError for an unknown axis, one that is given twice, and an axis of fewer than two values.
     """
-    for name in (x, y):
-        one_of("axis", name, AXES)
-        if len(axes[name]) < 2:
-            raise ValueError(f"the axis {name} has {len(axes[name])} value; pass at least two")
-    if x == y:
-        raise ValueError(f"both axes are {shown(x)}; pass two that differ")
-    check_cells(len(axes[x]) * len(axes[y]))
-    along = next((name for name in ("reg", "depth") if name in (x, y)), None)
-    across = y if (along or x) == x else x
-    steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
-    rest = {name: value for name, value in fixed.items() if name not in (x, y)}
-    grid = [[DeepUFM(**{**rest, across: row, along or x: step}) for step in steps] for row in rows]
+    plane = Plane.of(x, y, axes, fixed)
+    along, across, rows, grid = plane.along, plane.across, plane.rows, plane.grid
     flat = [problem for line in grid for problem in line]
     build(store, flat, seed, effort, certify, executors=executors, progress=progress)
     lines = [[_stored(store, problem) for problem in line] for line in grid]
@@ -187,11 +181,60 @@ def phase_diagram(
         elif along == "depth":
             ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if a.label != b.label]
         progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
-    strips = [_phases(i, line, ties[i], along) for i, line in enumerate(lines)]
-    if along == "reg" and across == "depth":
-        strips = _with_real_depths(strips, rows, progress)
-    cells = tuple(map(tuple, lines))
-    return Diagram(x, y, along, across, rows, steps, cells, tuple(map(tuple, ties)), tuple(map(tuple, strips)), rest)
+    strips = [phases_of(i, line, ties[i], along) for i, line in enumerate(lines)]
+    return plane.diagram(lines, ties, strips, _branch, progress)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two numbers of the model that vary, and the problems of the plane, by row in the order of ``along``."""
+
+    x: str
+    y: str
+    along: str | None
+    across: str
+    rows: tuple[int | float, ...]
+    steps: tuple[int | float, ...]
+    fixed: Mapping[str, Any]
+    grid: list[list[DeepUFM]]
+
+    @classmethod
+    def of(cls, x: str, y: str, axes: Mapping[str, Sequence[int | float]], fixed: Mapping[str, Any]) -> Plane:
+        """Raises ValueError for an unknown axis, one that is given twice, and an axis of fewer than two values."""
+        for name in (x, y):
+            one_of("axis", name, AXES)
+            if len(axes[name]) < 2:
+                raise ValueError(f"the axis {name} has {len(axes[name])} value; pass at least two")
+        if x == y:
+            raise ValueError(f"both axes are {shown(x)}; pass two that differ")
+        check_cells(len(axes[x]) * len(axes[y]))
+        along = next((name for name in ("reg", "depth") if name in (x, y)), None)
+        across = y if (along or x) == x else x
+        steps, rows = tuple(sorted(axes[along or x])), tuple(sorted(axes[across]))
+        rest = {name: value for name, value in fixed.items() if name not in (x, y)}
+        grid = [[DeepUFM(**{**rest, across: row, along or x: step}) for step in steps] for row in rows]
+        return cls(x, y, along, across, rows, steps, rest, grid)
+
+    def diagram(
+        self,
+        lines: Sequence[Sequence[Cell]],
+        ties: Sequence[Sequence[Tie]],
+        strips: list[list[Phase]],
+        curve: Callable[[Cell], Curve],
+        tell: Tell[Words],
+        networks: bool = False,
+    ) -> Diagram:
+        """The diagram of solved rows; where depth runs across, what lies between them follows the ``curve`` of each."""
+        if self.along == "reg" and self.across == "depth":
+            strips = _with_real_depths(strips, self.rows, curve, tell)
+        cells, met, drawn = (tuple(map(tuple, lines)), tuple(map(tuple, ties)), tuple(map(tuple, strips)))
+        plane = (self.x, self.y, self.along, self.across, self.rows, self.steps)
+        return Diagram(*plane, cells, met, drawn, self.fixed, networks)
+
+
+def _branch(cell: Cell) -> Branch:
+    assert isinstance(cell, Record)
+    return Branch.of(cell)
 
 
 def _stored(store: Store, problem: DeepUFM) -> Record:
@@ -214,7 +257,7 @@ def _between(first: Record, second: Record, seed: int, room: int) -> tuple[list[
     """The cells solved between two neighbours that differ, and the ties there."""
     if first.label == second.label:
         return [], []
-    low, high = (math.log(Reduction(record.problem).reg) for record in (first, second))
+    low, high = (math.log(mean_reg(record.problem)) for record in (first, second))
     tie = tie_in_reg(first, second, low, high)
     if room == 0 or high - low < NARROW:
         return [], [tie]
@@ -238,15 +281,15 @@ def _parted(first: Record, second: Record) -> list[Tie]:
     """The bifurcation between two names of one code that was followed."""
     if first.label == second.label:
         return []
-    ends = (math.log(Reduction(record.problem).reg) for record in (first, second))
+    ends = (math.log(mean_reg(record.problem)) for record in (first, second))
     return [tie_in_reg(first, second, *ends)]
 
 
-def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | None) -> list[Phase]:
+def phases_of(row: int, line: Sequence[Cell], ties: Sequence[Tie], along: str | None) -> list[Phase]:
     """The strips of a row between the ends of its axis and its ties, or its cells where nothing is solved."""
     if along is None:
         return [Phase(row, i - 0.5, i + 0.5, record) for i, record in enumerate(line)]
-    place = lambda record: math.log(Reduction(record.problem).reg) if along == "reg" else float(record.problem.depth)
+    place = lambda record: math.log(mean_reg(record.problem)) if along == "reg" else float(record.problem.depth)
     half = 0.5 if along == "depth" else 0.0
     ends = [place(line[0]) - half, *(tie.at for tie in ties), place(line[-1]) + half]
     began = [(line[0], ""), *((tie.second, tie.known_by) for tie in ties)]
@@ -254,7 +297,7 @@ def _phases(row: int, line: Sequence[Record], ties: Sequence[Tie], along: str | 
 
 
 def _with_real_depths(
-    strips: Sequence[list[Phase]], rows: Sequence[int | float], tell: Tell[Words]
+    strips: Sequence[list[Phase]], rows: Sequence[int | float], curve: Callable[[Cell], Curve], tell: Tell[Words]
 ) -> list[list[Phase]]:
     """The strips, with those of real depths between neighbouring integers."""
     out = [strips[0]]
@@ -262,7 +305,7 @@ def _with_real_depths(
         depth = rows[round(low[0].row)]
         if rows[round(high[0].row)] == depth + 1:
             tell(Words(f"between depths {depth} and {depth + 1}"))
-            candidates = _candidates([*low, *high])
+            candidates = _candidates([*low, *high], curve)
             known = [low, *(_strip(candidates, low, depth, i / STRIPS) for i in range(1, STRIPS)), high]
             for before, after in pairwise(known):
                 out += [*_halved(candidates, before, after, depth, HALVINGS), after]
@@ -271,16 +314,16 @@ def _with_real_depths(
     return out
 
 
-def _candidates(phases: Sequence[Phase]) -> list[Branch]:
+def _candidates(phases: Sequence[Phase], curve: Callable[[Cell], Curve]) -> list[Curve]:
     """One branch for each closed form, one for each code that is only followed; those without a name come last."""
-    found: dict[object, Branch] = {}
+    found: dict[object, Curve] = {}
     for phase in phases:
-        branch = Branch.of(phase.record)
+        branch = curve(phase.record)
         found.setdefault(phase.label if branch.structure is not None else (phase.label, phase.row), branch)
-    return sorted(found.values(), key=lambda branch: not branch.record.recognition.named)
+    return sorted(found.values(), key=lambda branch: branch.record.structure == UNNAMED)
 
 
-def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, part: float) -> list[Phase]:
+def _strip(candidates: Sequence[Curve], row: Sequence[Phase], depth: float, part: float) -> list[Phase]:
     """The phases at a depth some part of the way from a row to the next."""
     ends = [row[0].low, *(phase.high for phase in row)]
     middles = [(low + high) / 2 for low, high in pairwise(ends)]
@@ -297,7 +340,7 @@ def _strip(candidates: Sequence[Branch], row: Sequence[Phase], depth: float, par
 
 
 def _halved(
-    candidates: Sequence[Branch], before: Sequence[Phase], after: Sequence[Phase], depth: float, times: int
+    candidates: Sequence[Curve], before: Sequence[Phase], after: Sequence[Phase], depth: float, times: int
 ) -> list[list[Phase]]:
     """Strips between two whose phases differ, or whose ends are far apart, closer and closer."""
     if times == 0 or _smooth(before, after):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from optima.model import Array
-from optima.phases.ties import BETWEEN, SAME, Branch, at_depth, change
+from optima.phases.ties import BETWEEN, SAME, Curve, at_depth, change
 
 # Width in log lambda below which a change that cannot be solved is put in the middle.
 NARROW = 1e-3
@@ -19,7 +19,7 @@ Run = tuple[float, float, int, str]
 Change = tuple[float, int, int, str]
 
 
-def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]:
+def envelope(branches: Sequence[Curve], depth: float, logs: Array) -> list[Run]:
     r"""The lowest branch at each lambda between the first and the last of ``logs`` (ascending).
 
     .. math:: \arg\min_b V_b(L, \lambda)
@@ -40,9 +40,7 @@ def envelope(branches: Sequence[Branch], depth: float, logs: Array) -> list[Run]
     return [(low, high, *how) for (low, high), how in zip(pairwise(ends), began, strict=True)]
 
 
-def _changes(
-    branches: Sequence[Branch], depth: float, low: float, high: float, first: int, second: int
-) -> list[Change]:
+def _changes(branches: Sequence[Curve], depth: float, low: float, high: float, first: int, second: int) -> list[Change]:
     """Where the lowest branch changes, and from which to which, given the lowest at both ends."""
     if first == second:
         return []

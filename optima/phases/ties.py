@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from optima.atlas.record import Record
 from optima.model import Array, DeepUFM
-from optima.reduction import Reduction, balanced_factors, exponent
+from optima.reduction import Reduction, balanced_factors, exponent, mean_reg
 from optima.scales import boundary, boundary_depth
 from optima.scales.scale import best_scales
 from optima.search.rung import Batch, balanced, descend
@@ -34,6 +35,59 @@ CLOSED_FORM, FOLLOWED, BIFURCATION, BETWEEN = "closed form", "minima followed", 
 
 # Depth and log lambda, as a function of the one that varies.
 Place = Callable[[float], tuple[float, float]]
+
+
+class Cell(Protocol):
+    """What a diagram tells of the best minimum of one problem: a record of an atlas, or a named network."""
+
+    @property
+    def problem(self) -> DeepUFM:
+        """The model."""
+
+    @property
+    def structure(self) -> str:
+        """The name of the structure."""
+
+    @property
+    def label(self) -> str:
+        """What its region is called."""
+
+    @property
+    def rank(self) -> int:
+        """What its colour shows."""
+
+    @property
+    def loss(self) -> float:
+        """The loss."""
+
+    @property
+    def gap(self) -> float:
+        """1 - lower bound / loss; nan where none is known."""
+
+    @property
+    def known_by(self) -> str:
+        """How the loss is known."""
+
+
+class Curve(Protocol):
+    """The loss of one minimum as a function of depth and lambda, and the cell that it was met in."""
+
+    @property
+    def record(self) -> Cell:
+        """Where it was met."""
+
+    @property
+    def structure(self) -> Structure | None:
+        """Its closed form, where it has one."""
+
+    def loss(self, depth: float, log_reg: float) -> float:
+        """V at one lambda; infinite where there is no such minimum."""
+
+    def losses(self, depth: float, log_reg: Array) -> Array:
+        """V at several lambda."""
+
+    def curvature(self, depth: float, log_reg: float) -> float:
+        """Smallest curvature; nan where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +125,7 @@ class Branch:
         """V at several lambda, shape (G,)."""
         problem, reg = self.record.problem, np.exp(log_reg)
         if self.structure is not None:
-            best = best_scales(self.structure, depth, reg, float(problem.class_sizes[0]), problem.loss)
-            # A structure of scale zero is the zero logits; it must not win under another name.
-            gone = (best.scales == 0).all(axis=0) & bool(self.structure.blocks())
-            return np.where(gone, best.loss * (1 + LOST), best.loss)
+            return losses_of(self.structure, problem, depth, reg)
         ends = self._followed(self._objective(depth, reg))
         return np.where(ends.dropped, np.inf, ends.loss)
 
@@ -123,8 +174,8 @@ class Tie:
     which loses its symmetry there.
     """
 
-    first: Record
-    second: Record
+    first: Cell
+    second: Cell
     at: float
     known_by: str
     loss: float = math.inf
@@ -147,9 +198,13 @@ def tie_in_reg(first: Record, second: Record, low: float, high: float) -> Tie:
 
 def tie_in_depth(first: Record, second: Record) -> Tie:
     """The tie at real depth between two records that differ only in it, as :func:`tie_in_reg`."""
-    A, B = Branch.of(first), Branch.of(second)
-    problem, reg = first.problem, Reduction(first.problem).reg
-    low, high = float(first.problem.depth), float(second.problem.depth)
+    return tie_of_curves(Branch.of(first), Branch.of(second))
+
+
+def tie_of_curves(A: Curve, B: Curve) -> Tie:
+    """The tie at real depth between the two problems, which differ only in it, that two curves were met in."""
+    problem, reg = A.record.problem, mean_reg(A.record.problem)
+    low, high = float(problem.depth), float(B.record.problem.depth)
     roots: list[float] = []
     if A.structure is not None and B.structure is not None:
         samples = float(problem.class_sizes[0])
@@ -158,12 +213,22 @@ def tie_in_depth(first: Record, second: Record) -> Tie:
     return _tie(A, B, low, high, roots, lambda depth: (depth, math.log(reg)))
 
 
+def losses_of(structure: Structure, problem: DeepUFM, depth: float, reg: Array) -> Array:
+    """Losses of a structure at its best scales, for the samples and the loss of a problem; infinite below its depth."""
+    if depth < structure.least_depth:
+        return np.full(reg.shape, np.inf)
+    best = best_scales(structure, depth, reg, float(problem.class_sizes[0]), problem.loss)
+    # A structure of scale zero is the zero logits; it must not win under another name.
+    gone = (best.scales == 0).all(axis=0) & bool(structure.blocks())
+    return np.where(gone, best.loss * (1 + LOST), best.loss)
+
+
 def at_depth(depth: float) -> Place:
     """The places of a row, by log lambda."""
     return lambda log_reg: (depth, log_reg)
 
 
-def _tie(A: Branch, B: Branch, low: float, high: float, roots: Sequence[float], place: Place) -> Tie:
+def _tie(A: Curve, B: Curve, low: float, high: float, roots: Sequence[float], place: Place) -> Tie:
     """The one root of a closed form, else the crossing or the bifurcation of the branches, else the middle."""
     at, known_by = (roots[0], CLOSED_FORM) if len(roots) == 1 else change(A, B, low, high, place)
     if at is None:
@@ -171,13 +236,13 @@ def _tie(A: Branch, B: Branch, low: float, high: float, roots: Sequence[float], 
     return Tie(A.record, B.record, at, known_by, min(branch.loss(*place(at)) for branch in (A, B)))
 
 
-def change(A: Branch, B: Branch, low: float, high: float, place: Place) -> tuple[float | None, str]:
+def change(A: Curve, B: Curve, low: float, high: float, place: Place) -> tuple[float | None, str]:
     """Where one branch takes over from the other, as :func:`crossing` or :func:`bifurcation`, and which of them."""
     at = crossing(A, B, low, high, place)
     return (at, FOLLOWED) if at is not None else (bifurcation(A, B, low, high, place), BIFURCATION)
 
 
-def crossing(A: Branch, B: Branch, low: float, high: float, place: Place) -> float | None:
+def crossing(A: Curve, B: Curve, low: float, high: float, place: Place) -> float | None:
     """Where two branches cross between two ends, in log lambda at a given depth or in depth; None where they do not."""
     from scipy.optimize import brentq
 
@@ -190,7 +255,7 @@ def crossing(A: Branch, B: Branch, low: float, high: float, place: Place) -> flo
     return at if abs(difference(at)) <= TIED else None
 
 
-def bifurcation(A: Branch, B: Branch, low: float, high: float, place: Place) -> float | None:
+def bifurcation(A: Curve, B: Curve, low: float, high: float, place: Place) -> float | None:
     r"""Where a branch loses its symmetry to another that begins there: the root of its smallest curvature.
 
     .. math:: \lambda_{\min}\bigl(\nabla^2 F|_{\text{outside rotations}}\bigr) = 0
@@ -221,7 +286,7 @@ def bifurcation(A: Branch, B: Branch, low: float, high: float, place: Place) -> 
     return float(brentq(curvature, low, high, xtol=1e-9, rtol=1e-12))
 
 
-def _difference(A: Branch, B: Branch, place: Place) -> Callable[[float], float]:
+def _difference(A: Curve, B: Curve, place: Place) -> Callable[[float], float]:
     def difference(x: float) -> float:
         a, b = (branch.loss(*place(x)) for branch in (A, B))
         # A branch that ended has lost.

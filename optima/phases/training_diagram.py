@@ -18,7 +18,7 @@ from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
 from optima.progress import Progress, Tell, silent
-from optima.scales.collapse import COLLAPSE
+from optima.scales.collapse import collapse_name
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors
@@ -113,7 +113,9 @@ class TrainingDiagram:
     @property
     def telling(self) -> str:
         """Deep neural collapse where any run ends there; else the most frequent end."""
-        ends, collapse = self.structures(self.polished), COLLAPSE[self.flat[0].problem.loss]
+        ends, problem = self.structures(self.polished), self.flat[0].problem
+        # What relu networks were heading for is named by all of their layers, where they stopped by the logits alone.
+        collapse = collapse_name(problem.loss, "relu" if problem.nonlinear and self.polished else "linear")
         return collapse if collapse in ends else ends[0]
 
     def table(self) -> list[dict[str, Any]]:

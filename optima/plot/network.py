@@ -38,9 +38,9 @@ def plot_network(solution: Solution) -> Figure:
     found = f"{solution.structure}, middle rank {network.middle_rank}, loss {solution.loss:.8g}{_below(solution)}"
     figure.suptitle(f"Best network known: {found}\n{settings(solution.problem)}", fontsize=10)
     axes = figure.subplots(2, len(hidden) + 1, squeeze=False)
-    classes = _class_order(network)
+    classes = class_order_of(network)
     for number, layer in enumerate(hidden):
-        shown = layer[np.ix_(_neuron_order(layer[:, classes]), classes)]
+        shown = layer[np.ix_(neuron_order(layer[:, classes]), classes)]
         before, after = network.ranks[number], network.feature_ranks[number]
         _draw(axes[0, number], shown, classes, f"$M_{{{number + 2}}}$, rank {before}")
         _draw(axes[1, number], np.maximum(shown, 0.0), classes, f"$X_{{{number + 2}}}$, rank {after}")
@@ -67,13 +67,13 @@ def _draw(axes: Axes, layer: Array, classes: Order, title: str) -> None:
     axes.set_yticks([])
 
 
-def _class_order(network: ClassNetwork) -> Order:
+def class_order_of(network: ClassNetwork) -> Order:
     """Classes whose first features are alike side by side."""
     features = network.activated(network.layers[0])
     return class_order(features.T @ features, "mse")
 
 
-def _neuron_order(layer: Array) -> Order:
+def neuron_order(layer: Array) -> Order:
     """Neurons that are on for few classes first, and by the classes that they are on for."""
     on = layer > ZERO * np.abs(layer).max()
     keys = [*np.flip(-on.astype(int), axis=1).T, on.sum(axis=1)]

@@ -22,19 +22,20 @@ from optima.plot.numbers import NAMES, fixed_words
 from optima.plot.ranks import rank_colour
 from optima.plot.region_names import Polygon, name_regions
 from optima.plot.tie_labels import Segment, label_ties
-from optima.reduction import Reduction
+from optima.reduction import mean_reg
 from optima.solution.knowledge import PROVED
 
 if TYPE_CHECKING:
-    from optima.atlas.record import Record
     from optima.phases.diagram import Diagram, Phase
+    from optima.phases.ties import Cell
 
 # Colours by structure are those of Okabe and Ito; the commonest structures have their own.
 OWN = {"zero": "#f0f0f0", "simplex": "#0072b2", "pairs": "#e69f00", "polygon": "#009e73"}
 OTHERS = ("#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#8c8c8c")
 # Hatches of the second and third turn through the colours.
 HATCHES = (None, "....", "oo", "++")
-# The simplex, whose rank is K - 1, has a hatch of its own where the colours show ranks.
+# Deep neural collapse, whose rank is K - 1, and of hidden layers K, has a hatch of its own where colours show ranks.
+COLLAPSE = {"simplex": "simplex: rank $K - 1$", "collapse": "collapse: rank $K$"}
 SIMPLEX: dict[str, Any] = {"hatch": "..", "edgecolor": (1, 1, 1, 0.55)}
 THEOREM: dict[str, Any] = {"facecolor": "none", "hatch": "//", "edgecolor": (1, 1, 1, 0.4)}
 # A cell counts as proved when its relative gap is at most this; the band around it, half its height in rows.
@@ -70,9 +71,10 @@ def plot_phase(diagram: Diagram, colour: str = "rank") -> Figure:
     picture.draw_proved()
     picture.finish()
     kinds = _structures(diagram, picture.styles) if picture.styles else _ranks(diagram)
-    title = "structure" if picture.styles else "rank of the logits"
+    rank = "least rank of\na hidden layer" if diagram.networks else "rank of the logits"
+    title = "structure" if picture.styles else rank
     figure.legend(handles=kinds, title=title, loc="outside right upper", **LEGEND)
-    marks = _marks(theorem, bool(picture.bands), picture.drawn)
+    marks = _marks(theorem, bool(picture.bands), picture.drawn, diagram.networks)
     figure.legend(handles=marks, ncols=2 if len(marks) == 4 else 3, loc="outside lower left", **LEGEND)
     named = name_regions(picture.axes, picture.areas, picture.bands)
     # Between two regions that carry their names the line says enough.
@@ -205,14 +207,14 @@ class _Picture:
             drawn = True
         return drawn
 
-    def _first(self, cells: Sequence[Record], hit: Sequence[bool]) -> float:
+    def _first(self, cells: Sequence[Cell], hit: Sequence[bool]) -> float:
         """Where the theorem begins on a row: at an integer depth, or at the border of a cell."""
         place = float(self._places(cells)[hit.index(True)])
         return place if self.diagram.along == "depth" else place - 0.5
 
-    def _places(self, cells: Sequence[Record]) -> Array:
+    def _places(self, cells: Sequence[Cell]) -> Array:
         if self.diagram.along == "reg":
-            return np.log([Reduction(record.problem).reg for record in cells])
+            return np.log([mean_reg(record.problem) for record in cells])
         if self.diagram.along == "depth":
             return np.array([float(record.problem.depth) for record in cells])
         return np.arange(len(cells), dtype=float)
@@ -259,8 +261,8 @@ def _phases(diagram: Diagram) -> list[Phase]:
     return [phase for strip in diagram.strips for phase in strip]
 
 
-def _rank_style(record: Record) -> dict[str, Any]:
-    simplex = record.structure == "simplex"
+def _rank_style(record: Cell) -> dict[str, Any]:
+    simplex = record.structure in COLLAPSE
     return {"facecolor": rank_colour(record.rank), **(SIMPLEX if simplex else {})}
 
 
@@ -298,36 +300,42 @@ def _ranks(diagram: Diagram) -> list[Any]:
     names: defaultdict[int, dict[str, None]] = defaultdict(dict)
     varies = "classes" in (diagram.x, diagram.y)
     for phase in _phases(diagram):
-        # The simplex has one patch for all K, below.
-        if not (varies and phase.label == "simplex"):
+        # Collapse has one patch for all K, below.
+        if not (varies and phase.label in COLLAPSE):
             names[phase.record.rank].setdefault(phase.label, None)
     handles: list[Any] = []
     for rank in sorted(names, reverse=True):
-        hatch = SIMPLEX if "simplex" in names[rank] else {}
+        hatch = SIMPLEX if COLLAPSE.keys() & names[rank].keys() else {}
         label = f"{rank}  " + "\n    ".join(names[rank])
         handles.append(Patch(**({"facecolor": rank_colour(rank), "label": label} | hatch)))
-    if varies and any(phase.label == "simplex" for phase in _phases(diagram)):
-        handles.append(Patch(**({"facecolor": "0.5", "label": "simplex: rank $K - 1$"} | SIMPLEX)))
+    met = {phase.label for phase in _phases(diagram)} if varies else set()
+    handles += [Patch(**({"facecolor": "0.5", "label": COLLAPSE[name]} | SIMPLEX)) for name in COLLAPSE if name in met]
     return handles
 
 
 def theorem1(problem: DeepUFM) -> bool:
     """Whether theorem 1 of garrod2025 says that the simplex is not a global minimum, whatever lambda."""
     K, L = problem.classes, problem.depth
-    return problem.loss == "ce" and problem.max_rank == K and ((K >= 4 and L >= 3) or (K >= 6 and L == 2))
+    wide = problem.max_rank == K and not problem.nonlinear
+    return problem.loss == "ce" and wide and ((K >= 4 and L >= 3) or (K >= 6 and L == 2))
 
 
 def _title(diagram: Diagram) -> str:
-    """Which minimum is drawn: the best one known, unless every cell is proved."""
+    """Which minimum is drawn: the best one known, unless every cell is proved; of networks the best with a name."""
     squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
+    if diagram.networks:
+        words = ["ReLU", *(squared or ["cross-entropy"])]
+        return f"Best named network (others may cost less): {', '.join([*fixed_words(diagram.fixed), *words])}"
     proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
     minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
     return f"{minimum}: {', '.join([*fixed_words(diagram.fixed), *squared])}"
 
 
-def _marks(theorem: bool, proved: bool, lines: Mapping[str, float]) -> list[Any]:
+def _marks(theorem: bool, proved: bool, lines: Mapping[str, float], networks: bool) -> list[Any]:
     """The legend of lines, hatches and bands."""
-    handles: list[Any] = [Line2D([], [], color="black", linewidth=0.9, label="tie of two minima")]
+    handles: list[Any] = [
+        Line2D([], [], color="black", linewidth=0.9, label=f"tie of two {'networks' if networks else 'minima'}")
+    ]
     for known_by in (known_by for known_by in LINES if lines[known_by] > SEEN):
         line = Line2D([], [], color="black", linewidth=0.9, linestyle=DASHES[known_by], label=LINES[known_by])
         handles.append(line)

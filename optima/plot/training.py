@@ -65,7 +65,8 @@ def levels(comparison: Comparison) -> dict[str, float]:
     """
     predicted = dict(comparison.predicted)
     least = predicted.pop("global", None)
-    met = {run.structure for run in comparison.runs} | {"simplex", "dnc"}
+    met = {run.structure for run in comparison.runs} | {"simplex", "collapse", "dnc"}
+    met |= {run.polished.structure for run in comparison.runs if run.polished}
     chosen = {name: loss for name, loss in predicted.items() if name in met}
     if least is None:
         return chosen

@@ -18,7 +18,15 @@ from optima.model.inputs import one_of
 from optima.proofs.gap import relative_gap
 
 # How a lower bound was proved; each has its checker.
-METHODS = ("squared error", "depth one", "branch and bound", "one direction", "nuclear norm", "nonnegative")
+METHODS = (
+    "squared error",
+    "depth one",
+    "branch and bound",
+    "one direction",
+    "nuclear norm",
+    "class shares",
+    "nonnegative",
+)
 
 
 @dataclass(frozen=True, eq=False)

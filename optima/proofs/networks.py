@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.model import DeepUFM
+from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.certificate import Certificate
 from optima.proofs.gap import BOUND_ROUNDING
 from optima.proofs.one_direction import OneDirection
+from optima.proofs.unequal_networks import unequal_bound
 from optima.reduction import exponent, mean_reg
 from optima.scales.scale import best_scales
 from optima.structures import Block, Structure
@@ -42,30 +43,42 @@ def network_certificate(network: ClassNetwork) -> Certificate:
 
     since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
     classes of one size: the best Z is a simplex. Squared error: the scalar problem of
-    :func:`optima.checker.scalar.nuclear_norm`. Else the bound is zero. Source: derivations/network_price.py.
+    :func:`optima.checker.scalar.nuclear_norm`. Cross-entropy of classes of different sizes: the bound of
+    :func:`optima.proofs.unequal_networks.unequal_bound`. Source: derivations/network_price.py.
     """
     start = time.perf_counter()
     problem = network.problem
-    lower, method = _lower(problem)
+    lower, method, shares = _lower(problem)
     rigour = {
         "one direction": f"Jensen's inequality and the nuclear norm, {FLOATING}",
         "nuclear norm": f"the inequality of Cauchy and Schwarz and the nuclear norm, {FLOATING}",
-        "nonnegative": "fit and penalty are nonnegative",
+        "class shares": f"Gibbs' inequality in each class and the nuclear norm, {FLOATING}",
     }[method]
     lower = min(lower, network.loss) * (1 - BOUND_ROUNDING)
-    data = {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
+    data = network_data(network) | shares
     seconds = time.perf_counter() - start
     return Certificate(problem, lower, network.loss, network.logits, method, rigour, seconds, data)
 
 
-def _lower(problem: DeepUFM) -> tuple[float, str]:
+def network_data(network: ClassNetwork) -> dict[str, Array]:
+    """The factors as the data of a certificate: all that it holds of the upper bound."""
+    return {f"factor_{number}": factor for number, factor in enumerate(network.factors)}
+
+
+def _lower(problem: DeepUFM) -> tuple[float, str, dict[str, Array]]:
+    """The bound, how it is proved, and what is needed to prove it again."""
     reg = mean_reg(problem)
     if problem.loss == "mse":
         goal = math.fsum(np.sqrt(problem.class_sizes))
         unit = goal**2 / (problem.classes * problem.size)
         scaled = reg * goal ** float(exponent(problem.depth)) / unit
-        return unit * float(best_scales(OneSingularValue(1), problem.depth, scaled, loss="mse").loss), "nuclear norm"
+        return (
+            unit * float(best_scales(OneSingularValue(1), problem.depth, scaled, loss="mse").loss),
+            "nuclear norm",
+            {},
+        )
     if problem.balanced:
         samples = int(problem.class_sizes[0])
-        return float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss), "one direction"
-    return 0.0, "nonnegative"
+        return float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss), "one direction", {}
+    lower, shares = unequal_bound(problem)
+    return lower, "class shares", {"shares": shares}

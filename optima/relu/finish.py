@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,11 @@ STEPS = 300
 DEAD = 1e-2
 # Relative size of features that are zero up to rounding.
 ROUNDING = 1e-9
-# Difference of rows of norm one that are the same up to rounding.
+# Difference of rows of norm one that are the same up to rounding, and that are about to become so in a descent.
 PROPORTIONAL = 1e-7
+NEARLY = (3e-2, 1e-2)
+# Steps of a descent from where gradient descent ended.
+LONG = 1000
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
 # descent, and how many widths from zero a pre-activation counts as at the kink.
 READINGS = ((WIDTHS[-1], NEAR), (WIDTHS[-1], 1.0), (1e-4, NEAR), (1e-4, 1.0))
@@ -50,16 +54,38 @@ def finish_network(network: ClassNetwork) -> Finished:
     return finish(objective, descend(objective, start, WIDTHS[-2:], STEPS)[0])
 
 
-def finish(objective: Objective, point: Array) -> Finished:
+def finish_descent(network: ClassNetwork) -> Finished:
+    """The minimum that gradient descent on all parameters was heading for when it left off at a network."""
+    near = heading(network)
+    objective = Objective.of(near)
+    return finish(objective, objective.point(near), READINGS[:2])
+
+
+def heading(network: ClassNetwork) -> ClassNetwork:
+    """A network near the minimum that gradient descent was heading for, its kinks smoothed, its neurons few.
+
+    Gradient descent rests at kinks of relu without a vanishing gradient, and at copies of neurons whose rows have not
+    quite become proportional: smoothed descents come to rest there, and one neuron is made of the copies.
+    """
+    for tolerance in NEARLY:
+        objective = Objective.of(network)
+        point = objective.point(network)
+        if _dead(objective, point):
+            return zero_network(network.problem)
+        smaller, start = trimmed(objective, point, objective.layers(point))
+        network = simplified(smaller.network(descend(smaller, start[None], WIDTHS[-2:], LONG)[0]), tolerance)
+    return network
+
+
+def finish(objective: Objective, point: Array, readings: Sequence[tuple[float, float]] = READINGS) -> Finished:
     """The best network that Newton's method reaches from a smoothed minimum, of a stationary one if there is any."""
-    layers = objective.layers(point)
-    if np.linalg.norm(point) <= DEAD * objective.usual_length or not all((layer > 0).any() for layer in layers):
-        return Finished(zero_network(objective.problem), "minimum", 0.0, objective.reg)
-    smaller, start = trimmed(objective, point, layers)
+    if _dead(objective, point):
+        return _at_zero(objective)
+    smaller, start = trimmed(objective, point, objective.layers(point))
     network = smaller.network(start)
     best = Finished(network, "not converged", float("nan"), float("nan"))
     start, last = start[None], 0.0
-    for width, near in READINGS:
+    for width, near in readings:
         if width != last:
             start, last = descend(smaller, start, (width,), STEPS), width
         rest = _settled(smaller, start[0], width, near)
@@ -72,15 +98,26 @@ def finish(objective: Objective, point: Array) -> Finished:
     return best
 
 
-def simplified(network: ClassNetwork) -> ClassNetwork:
+def _dead(objective: Objective, point: Array) -> bool:
+    small = np.linalg.norm(point) <= DEAD * objective.usual_length
+    return bool(small) or not all((layer > 0).any() for layer in objective.layers(point))
+
+
+def _at_zero(objective: Objective) -> Finished:
+    return Finished(zero_network(objective.problem), "minimum", 0.0, objective.reg)
+
+
+def simplified(network: ClassNetwork, tolerance: float = PROPORTIONAL) -> ClassNetwork:
     """The same logits at no higher cost: dead neurons are left out, and those whose rows are proportional made one.
+
+    Rows count as proportional up to ``tolerance`` where they have norm one.
 
     Neurons a v and b v with the weights p and q behind them become one, r v with r^2 = a^2 + b^2 and behind it
     (a p + b q) / r, which is no longer than p and q together.
     """
     factors = list(network.factors)
     for number, layer in enumerate(network.layers[:-1]):
-        groups = _alike(layer)
+        groups = _alike(layer, tolerance)
         parts = np.zeros((len(groups), len(layer)))
         for row, group in enumerate(groups):
             parts[row, group] = np.linalg.norm(layer[group], axis=1)
@@ -90,7 +127,7 @@ def simplified(network: ClassNetwork) -> ClassNetwork:
     return ClassNetwork(network.problem, tuple(factors))
 
 
-def _alike(layer: Array) -> list[list[int]]:
+def _alike(layer: Array, tolerance: float) -> list[list[int]]:
     """Neurons that are not zero for all classes, in groups of proportional rows."""
     largest = np.maximum(layer, 0.0).max(axis=1)
     groups: list[list[int]] = []
@@ -98,7 +135,7 @@ def _alike(layer: Array) -> list[list[int]]:
         row = layer[neuron] / np.linalg.norm(layer[neuron])
         for group in groups:
             first = layer[group[0]] / np.linalg.norm(layer[group[0]])
-            if np.linalg.norm(row - first) <= PROPORTIONAL:
+            if np.linalg.norm(row - first) <= tolerance:
                 group.append(int(neuron))
                 break
         else:

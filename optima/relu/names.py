@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from optima.model import Array
+from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
-from optima.structures.networks import NamedNetwork
+from optima.scales.unequal import unequal_losses
+from optima.structures.networks import network_catalogue
 from optima.structures.recognition.facts import distinct_margins, multiplicities
 from optima.structures.recognition.result import UNNAMED, Recognition
 from optima.structures.recognition.view import View
@@ -19,7 +22,38 @@ TOLERANCE = 0.01
 ZERO = "zero"
 
 
-def recognise_network(network: ClassNetwork, named: Sequence[NamedNetwork]) -> Recognition:
+class Known(Protocol):
+    """A network with a name: a :class:`optima.structures.networks.NamedNetwork`, or one for classes of given sizes."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+    def preactivations(self, depth: int) -> Sequence[Array]:
+        """M_2, ..., M_L up to a scale."""
+
+
+@dataclass(frozen=True)
+class AtSizes:
+    """A named network of classes of different sizes, at its best scales."""
+
+    name: str
+    network: ClassNetwork
+
+    def preactivations(self, depth: int) -> Sequence[Array]:
+        """M_2, ..., M_L."""
+        return self.network.layers[:-1]
+
+
+def known_networks(problem: DeepUFM) -> list[Known]:
+    """The named networks that a relu model can have, whatever its width."""
+    if problem.balanced:
+        return list(network_catalogue(problem.classes, problem.loss, problem.depth))
+    found = unequal_losses(replace(problem, width=None))
+    return [AtSizes(each.structure.name, each.network) for each in found]
+
+
+def recognise_network(network: ClassNetwork, named: Sequence[Known]) -> Recognition:
     r"""The named network whose features have, layer by layer and up to scale, the same singular values.
 
     .. math:: \max_l \| s(X_l) / \|X_l\|_F - s(X'_l) / \|X'_l\|_F \| \le 0.01, \qquad X_l = \mathrm{relu}(M_l)

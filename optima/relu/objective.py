@@ -163,9 +163,24 @@ class Objective:
             parts.append(weight)
         head, *weights = parts
         head = head / np.sqrt(self.problem.class_sizes)
-        roots = [math.sqrt(self.reg / reg) for reg in self.problem.regs]
-        factors = [root * factor for root, factor in zip(roots, [*weights, head], strict=True)]
+        factors = [root * factor for root, factor in zip(self._roots, [*weights, head], strict=True)]
         return ClassNetwork(self.problem, tuple(factors))
+
+    def point(self, network: ClassNetwork) -> Array:
+        """The point of a network of these widths, with the best last layer for squared error."""
+        *weights, head = [factor / root for root, factor in zip(self._roots, network.factors, strict=True)]
+        parts = [head * np.sqrt(self.problem.class_sizes), *weights]
+        return np.asarray(self.joined(parts[: len(self.shapes)]))
+
+    @classmethod
+    def of(cls, network: ClassNetwork) -> Objective:
+        """The objective of networks of the widths of a given one."""
+        return cls(network.problem, (len(network.factors[-1]), *(len(layer) for layer in network.layers[:-1])))
+
+    @property
+    def _roots(self) -> list[float]:
+        """What the factors of the problem with its own regs are, in those of a point."""
+        return [math.sqrt(self.reg / reg) for reg in self.problem.regs]
 
 
 def _turned(matrix: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optima.limits import check_networks, check_searchable
 from optima.model import Array, DeepUFM
 from optima.progress import Tell, Words, silent
 from optima.reduction import mean_reg
@@ -70,6 +71,14 @@ def size(problem: DeepUFM) -> int:
     inner, width = min(problem.classes, widths_of(problem)), widths_of(problem)
     ends = inner * (problem.classes + width) + (problem.classes * width if problem.loss == "ce" else 0)
     return ends + (problem.depth - 2) * width**2
+
+
+def check_findable(problem: DeepUFM) -> None:
+    """Raise ValueError when the search over logits, or over relu networks, cannot hold the problem."""
+    if problem.nonlinear:
+        check_networks(problem, size(problem))
+    else:
+        check_searchable(problem)
 
 
 @dataclass(frozen=True)

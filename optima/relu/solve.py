@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from optima.limits import check_networks
 from optima.model import DeepUFM
@@ -13,11 +14,12 @@ from optima.model.inputs import one_of, positive_integer
 from optima.progress import Tell, Words, silent
 from optima.reduction import mean_reg
 from optima.relu.finish import Finished, finish, finish_network, zero_network
-from optima.relu.names import recognise_network
+from optima.relu.names import Known, known_networks, recognise_network
 from optima.relu.search import EFFORTS, Looked, look, size
 from optima.scales import best_scales
+from optima.scales.unequal import unequal_losses
 from optima.solution import Minimum, Rung, Solution
-from optima.structures.networks import NamedNetwork, at_scales, network_catalogue
+from optima.structures.networks import at_scales, network_catalogue
 from optima.workers.threads import single_threaded
 
 # Minima that are finished by Newton's method, by effort.
@@ -74,7 +76,7 @@ def search_networks(
         looked = look(problem, seed, EFFORTS[effort], chains, progress)
         ends = _finished(looked, FINISHED[effort], [network for _, network in list(named.values())[:NAMED]])
     best, hits = ends[0]
-    catalogue = _catalogue(problem)
+    catalogue = known_networks(problem)
     return Solution(
         problem,
         best.network.logits,
@@ -89,16 +91,30 @@ def search_networks(
     )
 
 
-def _catalogue(problem: DeepUFM) -> list[NamedNetwork]:
-    return network_catalogue(problem.classes, problem.loss, problem.depth)
+def with_end(solution: Solution, end: Finished) -> Solution:
+    """The solution with a better network, and its minimum on the ladder; how it is known stays as it is."""
+    network, catalogue = end.network, known_networks(solution.problem)
+    (rung,) = _ladder([(end, 0)], catalogue)
+    rungs = {each.rank: each for each in solution.ladder}
+    if rung.rank in rungs:
+        before = rungs[rung.rank]
+        rung = replace(before, minima=(*rung.minima, *before.minima))
+    rungs[rung.rank] = rung
+    return replace(
+        solution,
+        means=network.logits,
+        recognition=recognise_network(network, catalogue),
+        ladder=tuple(rungs[rank] for rank in sorted(rungs)),
+        network=network,
+    )
 
 
 def _named(problem: DeepUFM) -> dict[str, tuple[float, ClassNetwork]]:
     """Loss and network of the named networks at their best scales, best first."""
     if not problem.balanced:
-        return {}
+        return {each.structure.name: (each.loss, each.network) for each in unequal_losses(problem)}
     found = {}
-    for each in _catalogue(problem):
+    for each in network_catalogue(problem.classes, problem.loss, problem.depth):
         if problem.width is not None and each.width > problem.width:
             continue
         best = best_scales(each, problem.depth, mean_reg(problem), problem.class_sizes[0], problem.loss)
@@ -127,7 +143,7 @@ def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list
     return distinct
 
 
-def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[NamedNetwork]) -> tuple[Rung, ...]:
+def _ladder(ends: Sequence[tuple[Finished, int]], catalogue: Sequence[Known]) -> tuple[Rung, ...]:
     """Rungs by middle rank."""
     rungs: defaultdict[int, list[Minimum]] = defaultdict(list)
     for end, hits in ends:

@@ -59,8 +59,6 @@ def _against_collapse(solution: Solution) -> str:
     problem = solution.problem
     name = _collapse_name(problem)
     collapse = collapse_loss(problem)
-    if collapse is None and problem.nonlinear and not problem.balanced:
-        return "not compared with deep neural collapse: for relu and classes of different sizes its loss is not known"
     if collapse is None:
         return f"not compared with deep neural collapse: width {problem.width} has no room for its rank (the {name})"
     below = 1 - solution.loss / collapse if collapse else 0.0

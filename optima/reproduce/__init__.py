@@ -1,4 +1,4 @@
-"""Published figures, made again at the published settings; one file for each.
+"""Published figures, made again, and the map of relu networks; one file for each.
 
 To add one, write a file with a ``Reproduction`` in it and list it here.
 """
@@ -6,13 +6,14 @@ To add one, write a file with a ``Reproduction`` in it and list it here.
 from __future__ import annotations
 
 from optima.model.inputs import did_you_mean, shown
-from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6
+from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6, relu_map
 from optima.reproduce.figure import Reproduction, reproduce
 
 __all__ = ["FIGURES", "Reproduction", "find", "reproduce"]
 
 FIGURES: dict[str, Reproduction] = {
-    module.figure.name: module.figure for module in (garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6)
+    module.figure.name: module.figure
+    for module in (garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6, relu_map)
 }
 
 

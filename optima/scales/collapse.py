@@ -7,6 +7,7 @@ import numpy as np
 from optima.model import DeepUFM
 from optima.reduction import Reduction, mean_reg
 from optima.scales.scale import best_scales
+from optima.scales.unequal import unequal_losses
 from optima.structures import named
 from optima.structures.networks.collapse import Collapse
 
@@ -23,8 +24,8 @@ def collapse_loss(problem: DeepUFM) -> float | None:
     r"""min_a f(a S) over multiples of the simplex S (squared error: of the frame), whatever the sizes of the classes.
 
     All margins of S are equal, so that sizes n_c enter the penalty only: the loss is that of equal classes with n = 1
-    and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. None where the rank is above the one allowed, and for relu
-    networks with classes of different sizes.
+    and lambda times sum_i s_i(S diag(sqrt(n_c)))^p / rank S. In relu networks classes of different sizes have scales of
+    their own (:func:`optima.scales.unequal.unequal_losses`). None where the rank is above the one allowed.
     """
     if problem.nonlinear:
         return _of_networks(problem)
@@ -44,7 +45,9 @@ def collapse_loss(problem: DeepUFM) -> float | None:
 def _of_networks(problem: DeepUFM) -> float | None:
     """Least loss of relu networks with an orthogonal frame in every layer."""
     network = Collapse(problem.classes)
-    if not problem.balanced or (problem.width is not None and network.width > problem.width):
+    if problem.width is not None and network.width > problem.width:
         return None
+    if not problem.balanced:
+        return next(found.loss for found in unequal_losses(problem) if found.structure.name == network.name)
     reg, samples = mean_reg(problem), int(problem.class_sizes[0])
     return float(best_scales(network, problem.depth, reg, samples, problem.loss).loss)

@@ -11,10 +11,14 @@ from typing import Any
 from optima.limits import check_named
 from optima.model import DeepUFM
 from optima.model.arguments import several, takes_model
+from optima.model.class_network import ClassNetwork
 from optima.model.content import Content
 from optima.reduction import UNREGULARISED, mean_reg
 from optima.scales.scale import Stationary, stationary_scales
-from optima.structures import Structure, catalogue, check_names
+from optima.scales.unequal import unequal_losses
+from optima.structures import Structure, catalogue, check_names, known_as, named
+from optima.structures.networks.unequal import UnequalNetwork
+from optima.structures.recognition.result import grouped
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,7 @@ class StructureLoss(Content):
     ascending loss, the first of which is the best. Known by: root of a closed-form scalar equation.
     """
 
-    structure: Structure
+    structure: Structure | UnequalNetwork
     stationary: tuple[Stationary, ...]
     root_samples: float
     kind: str = "ce"
@@ -52,6 +56,7 @@ class StructureLoss(Content):
     @cached_property
     def singular_values(self) -> tuple[tuple[float, int], ...]:
         """Nonzero singular values of Z with multiplicities, descending."""
+        assert isinstance(self.structure, Structure)
         values = [
             (self.root_samples * value, int(multiplicity))
             for scale, block in zip(self.best.scales, self.structure.blocks(), strict=True)
@@ -77,25 +82,45 @@ class StructureLoss(Content):
         }
 
 
+@dataclass(frozen=True, eq=False)
+class UnequalStructureLoss(StructureLoss):
+    """The same of a relu network whose classes have different sizes; of its stationary scales the best alone."""
+
+    network: ClassNetwork | None = None
+
+    @cached_property
+    def singular_values(self) -> tuple[tuple[float, int], ...]:
+        """Nonzero singular values of Z with multiplicities, descending."""
+        assert self.network is not None
+        return tuple(grouped(self.network.singular_values))
+
+
 @takes_model()
 def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
-    """Every structure of the catalogue, or of the families and names in ``names``, in a balanced problem; best first.
+    """Every structure of the catalogue, or of the families and names in ``names``; best first.
 
-    In a relu model the structures are the named networks that exist at its depth, and the zero logits.
+    In a relu model the structures are the named networks that exist at its depth, and the zero logits. Classes of
+    different sizes: relu networks made of blocks of classes of one size
+    (:func:`optima.scales.unequal.unequal_losses`); a name selects those with such a block.
 
-    Raises ValueError for more than a million classes, classes of different sizes, which have no closed form, a model
-    without regularisation, and for an unknown name.
+    Raises ValueError for more than a million classes, a linear model with classes of different sizes, where named
+    structures have no closed form, a model without regularisation, and for an unknown name.
     """
-    if not problem.balanced:
-        raise ValueError("named structures need classes of equal size; pass one number of samples")
+    if not problem.balanced and not problem.nonlinear:
+        raise ValueError(
+            "named structures of the linear model need classes of equal size; pass one number of samples, or ask "
+            "optima.solve, which takes any sizes"
+        )
     check_named(problem.classes)
     # At depth one a relu network has no relu.
     activation = problem.activation if problem.depth > 1 else "linear"
-    if names is not None:
-        names = several(names)
-        check_names(names, [problem.classes], activation)
+    names = None if names is None else several(names)
     if not problem.regularised:
         raise ValueError(UNREGULARISED)
+    if not problem.balanced:
+        return _unequal(problem, names)
+    if names is not None:
+        check_names(names, [problem.classes], activation)
     reg = mean_reg(problem)
     samples = int(problem.class_sizes[0])
     most = problem.width if activation == "relu" else problem.max_rank
@@ -109,6 +134,30 @@ def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None)
         for structure in catalogue(problem.classes, names, problem.loss, most, activation)
         if structure.least_depth <= problem.depth
     ]
+    return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}
+
+
+def _unequal(problem: DeepUFM, names: Sequence[str] | None) -> dict[str, StructureLoss]:
+    """The networks that classes of different sizes can form, and zero."""
+    chosen = None if names is None else {known_as(name, "relu") for name in names}
+    everything = unequal_losses(problem)
+    words = {"zero"}.union(*(each.structure.words for each in everything))
+    missing = sorted((chosen or set()) - words)
+    if missing:
+        raise ValueError(
+            f"classes of these sizes form no {missing[0]}, whose classes have one size; pass some of "
+            f"{', '.join(sorted(words))}"
+        )
+    found: list[StructureLoss] = []
+    for each in everything:
+        if chosen is None or chosen & each.structure.words:
+            logs = tuple(math.log(scale) if scale else -math.inf for scale in each.scales)
+            best = Stationary(each.scales, logs, each.loss, each.fit, each.penalty, "minimum")
+            found.append(UnequalStructureLoss(each.structure, (best,), 1.0, problem.loss, each.network))
+    if chosen is None or "zero" in chosen:
+        zero = named("zero", problem.classes)
+        points = stationary_scales(zero, problem.depth, mean_reg(problem), 1, problem.loss)
+        found.append(StructureLoss(zero, points, 1.0, problem.loss))
     return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}
 
 

@@ -22,7 +22,7 @@ DRAWN = 8
 BETTER = 1e-9
 # Ends this close (relative) to the best are the best met again.
 SAME = 1e-7
-# Local searches that meet the best end and so halve the patience.
+# Local searches from random codes that meet the best end and so halve the patience.
 CONVINCING = 3
 # A descent this much above (relative) what it should improve on is given up after its first steps.
 CEILING = 2e-3
@@ -40,6 +40,8 @@ class Hopper:
         self.exchanges = moves.exchanges(objective, rng)
         self.loss, self.factors, self.begun = math.inf, np.zeros((2, objective.classes, rank)), math.inf
         self.ends: list[float] = []
+        # Of these, the ends that began at random codes: kicks of the best end often just fall back to it.
+        self.independent: list[float] = []
         self.work = 0.0
         self.kicks = 0
 
@@ -47,6 +49,11 @@ class Hopper:
     def met(self) -> int:
         """Local searches that came to the best loss from elsewhere."""
         return sum(end <= self.loss * (1 + SAME) for end in self.ends)
+
+    @property
+    def confirmed(self) -> int:
+        """Local searches from random codes that came to the best loss."""
+        return sum(end <= self.loss * (1 + SAME) for end in self.independent)
 
     @property
     def stale(self) -> int:
@@ -69,16 +76,18 @@ class Hopper:
     def hop(self, patience: int, most: float) -> None:
         """Kicks of the best end, each followed by a local search.
 
-        Ends after ``patience`` of them in a row without a better end, or fewer the more often they met the best one
-        again (half as many when three did), or when the work exceeds ``most``.
+        Ends after ``patience`` of them in a row without a better end, or fewer the more often random codes came to the
+        best one again (half as many when three did), or when the work exceeds ``most``.
         """
-        while self.work < most and self.stale * (1 + self.met / CONVINCING) < patience:
+        while self.work < most and self.stale * (1 + self.confirmed / CONVINCING) < patience:
             way, loss, factors = self.kick()
             if loss > self.loss * (1 + SAME) or loss < self.loss * (1 - SAME):
                 self.improve(loss, factors)
             else:
                 # A kick that falls back at once tells nothing; a random code that comes to the best minimum does.
                 self.ends.append(loss if way == "fresh" else math.inf)
+            if way == "fresh":
+                self.independent.append(self.ends[-1])
 
     def local(self, loss: float, factors: Array) -> tuple[float, Array]:
         """Exchange the places of two classes, several pairs at once where that is better, until none improves."""
@@ -130,7 +139,11 @@ class Hopper:
                 "ring": lambda: moves.cycled(objective, factors, rng),
                 "pairs": lambda: moves.exchanged(objective, factors, rng),
             }
-        way = list(ways)[self.kicks % len(ways)]
+        order = list(ways)
+        if unequal:
+            # Places of classes make many basins: every other search begins at random codes.
+            order = [way for other in order if other != "fresh" for way in (other, "fresh")]
+        way = order[self.kicks % len(order)]
         self.kicks += 1
         points, losses = self._descend(scaled(objective, centred(objective, ways[way]())), self.steps)
         same = (np.abs(losses - self.loss) <= SAME * self.loss) & unequal

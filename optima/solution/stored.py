@@ -53,11 +53,11 @@ def solution_dict(solution: Solution, logits: bool = False) -> dict[str, Any]:
         "seconds": solution.seconds,
     }
     if solution.network is not None:
-        out |= _network_dict(solution.network)
+        out |= network_dict(solution.network)
     return out | {"logits": solution.means.tolist()} if logits else out
 
 
-def _network_dict(network: ClassNetwork) -> dict[str, Any]:
+def network_dict(network: ClassNetwork) -> dict[str, Any]:
     """What is told of a network layer by layer: one column for each class."""
     hidden = network.layers[:-1]
     return {

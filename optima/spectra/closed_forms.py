@@ -13,7 +13,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.model.inputs import positive_integer, positive_number
-from optima.spectra.spectrum import Spectrum
+from optima.spectra.multiplicities import Spectrum
 
 
 def simplex_spectrum(classes: int, depth: int, scale: float, samples: int = 1, width: int | None = None) -> Spectrum:

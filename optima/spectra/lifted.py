@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from optima.model import Array, DeepUFM
 from optima.model.fit import Fit
 from optima.reduction import Reduction
-from optima.spectra.spectrum import Spectrum
+from optima.spectra.multiplicities import Spectrum
 
 # Largest gradient of the reduced value, relative to that of the fit, at a critical point.
 CRITICAL = 1e-6
@@ -18,7 +18,7 @@ CRITICAL = 1e-6
 Index = NDArray[np.intp]
 
 
-def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None) -> Spectrum:
+def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None, regularised: bool = True) -> Spectrum:
     r"""Eigenvalues of the Hessian at balanced factors (W_1, ..., W_L, H) of critical class-mean logits M.
 
     In the singular bases of the factors the Hessian splits into blocks. With Z = U diag(s) V^T of rank r and width
@@ -38,35 +38,50 @@ def lifted_spectrum(problem: DeepUFM, means: Array, width: int | None = None) ->
         Class-mean logits (K, K) at which the reduced value is stationary among matrices of their rank.
     width
         d; the width of the problem, or K, when not given.
+    regularised
+        Whether the regularisation is part of the Hessian; without it lambda_l + lambda_{l-1} and 0 above become
+        +- sqrt(lambda_l lambda_{l-1}), and the other lambda_l are zero.
 
     Raises ValueError for relu models, and for logits that are not critical. Source: derivations/simplex_hessian.py.
     """
     reduction = Reduction(problem)
     means = reduction.admissible(means)
-    _check_critical(reduction, means)
-    return _Lifted(reduction, means, width).spectrum()
+    slope, size = _slope(reduction, means)
+    if slope > CRITICAL * size:
+        raise ValueError(
+            f"the logits are not critical (gradient {slope:.2g}, that of the fit {size:.2g}); pass a solution, or a "
+            "structure at a stationary scale"
+        )
+    return _Lifted(reduction, means, width, regularised).spectrum()
 
 
-def _check_critical(reduction: Reduction, means: Array) -> None:
+def is_critical(reduction: Reduction, means: Array) -> bool:
+    """Whether the reduced value is stationary at class-mean logits among those of their rank."""
+    slope, size = _slope(reduction, reduction.admissible(means))
+    return slope <= CRITICAL * size
+
+
+def _slope(reduction: Reduction, means: Array) -> tuple[float, float]:
+    """Norm of the gradient of the reduced value within the rank, and of that of the fit."""
     roots = np.sqrt(reduction.problem.class_sizes.astype(float))
+    size = float(np.linalg.norm(reduction.fit_gradient(means) / roots))
+    if not np.any(means):
+        return 0.0, size
     U, _, V = np.linalg.svd(means * roots)
     rank = reduction.rank(means)
     # Across the rank a critical point may have any gradient.
     inside = U.T @ (reduction.gradient(means) / roots) @ V.T
     inside[rank:, rank:] = 0
-    slope, size = np.linalg.norm(inside), np.linalg.norm(reduction.fit_gradient(means) / roots)
-    if slope > CRITICAL * size and np.any(means):
-        raise ValueError(
-            f"the logits are not critical (gradient {slope:.2g}, that of the fit {size:.2g}); pass a solution, or a "
-            "structure at a stationary scale"
-        )
+    return float(np.linalg.norm(inside)), size
 
 
 class _Lifted:
     """The blocks, in coordinates Y_l = U_l^T (dW_l) U_{l-1} with complete bases."""
 
-    def __init__(self, reduction: Reduction, means: Array, width: int | None) -> None:
+    def __init__(self, reduction: Reduction, means: Array, width: int | None, regularised: bool) -> None:
         problem = reduction.problem
+        # Factor of the regularisation in the Hessian.
+        self.on = float(regularised)
         self.K, self.L, self.N = problem.classes, problem.depth, problem.size
         self.m = self.L + 1
         self.sizes = problem.class_sizes
@@ -89,10 +104,11 @@ class _Lifted:
         return Spectrum.of([*self._hidden(), *self._within_classes(), (np.linalg.eigvalsh(self._core()), 1)])
 
     def _hidden(self) -> list[tuple[ArrayLike, int]]:
-        r, d, K, N, regs = self.r, self.d, self.K, self.N, self.regs
+        r, d, K, N, regs = self.r, self.d, self.K, self.N, self.on * self.regs
         parts: list[tuple[ArrayLike, int]] = []
-        for low, high in pairwise(regs):
-            parts += [(0.0, r * (d - r)), (low + high, r * (d - r))]
+        for low, high in pairwise(self.regs):
+            ends = (0.0, low + high) if self.on else (-np.sqrt(low * high), np.sqrt(low * high))
+            parts += [(end, r * (d - r)) for end in ends]
         parts += [(reg, (d - r) ** 2) for reg in regs[1:-1]]
         if self.L > 1:
             return [*parts, (regs[-1], (K - r) * (d - r)), (regs[0], (N - r) * (d - r))]
@@ -106,7 +122,7 @@ class _Lifted:
         left = self.U[:, : self.r] * self.s ** (self.L / self.m)
         scale = self.regs[0] / self.reg / self.N
         blocks = scale * np.einsum("ai,cab,bj->cij", left, self.curvature, left)
-        values = np.linalg.eigvalsh(blocks) + self.regs[0]
+        values = np.linalg.eigvalsh(blocks) + self.on * self.regs[0]
         return [(row, int(n) - 1) for row, n in zip(values, self.sizes, strict=True)]
 
     def _core(self) -> Array:
@@ -117,7 +133,7 @@ class _Lifted:
         # In steps: the four-index array is read at pairs of coordinates.
         place = i * self.K + j
         core = data.reshape(self.K**2, self.K**2)[np.ix_(place, place)] * np.outer(move, move) / self.N
-        core[np.diag_indices_from(core)] += self.reg
+        core[np.diag_indices_from(core)] += self.on * self.reg
         self._add_second_order(core, layer, i, j)
         ratio = np.sqrt(self.regs[layer] / self.reg)
         return core * np.outer(ratio, ratio)

@@ -62,22 +62,21 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     r"""Losses to hold a run against, by name.
 
     Linear: every named structure at its best scales (classes of equal size), and ``global``, the least loss that
-    :func:`optima.solve` finds. Relu: every named network at its best scales, among them ``collapse`` (classes of equal
-    size); for cross-entropy also ``dnc``, a bound from below on the loss of deep neural collapse,
+    :func:`optima.solve` finds. Relu: every named network at its best scales, among them ``collapse``; for cross-entropy
+    and classes of equal size also ``dnc``, a bound from below on the loss of deep neural collapse,
 
     .. math:: \min_a \log(1 + (K-1) e^{-a}) + \tfrac{L+1}{2} \lambda (K-1) (a \sqrt n)^{2/(L+1)}
 
     which is the simplex loss of the linear model and below that of ``collapse``. The comparison in Theorem 7 of
     garrod2025, under its assumption on global means, is with this penalty: its condition 2K + 4 < (K-1)
     2^{2(L-1)/(L+1)} ((K+2)/K)^{3/(L+1)} says that its construction costs less than
-    (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. For classes of different sizes there is neither, and
-    the result is empty, as it is without regularisation.
+    (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. Without regularisation the result is empty.
     """
     named: dict[str, float] = {}
     if not any(problem.regs):
         # No loss is the least one.
         return named
-    if problem.balanced:
+    if problem.balanced or problem.nonlinear:
         named = {name: entry.loss for name, entry in structure_losses(problem).items()}
     if problem.nonlinear:
         return {**named, **_collapse_bound(problem)}

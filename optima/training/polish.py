@@ -6,29 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.class_network import ClassNetwork
 from optima.model.content import Content
 from optima.model.network import Network, penalty
 from optima.reduction import Reduction, balanced_factors, class_means
+from optima.relu.finish import finish_descent
+from optima.relu.names import recognise_network
 from optima.search.rung import RungPoint
 from optima.search.rung import polish as newton
 from optima.search.rung_objective import RungObjective
+from optima.structures.networks import network_catalogue
 from optima.structures.recognition import recognise
+from optima.workers.threads import single_threaded
 
 # Gradient relative to the pull of the penalty at which L-BFGS stops.
 STATIONARY = 1e-7
-# Most steps: the kinks of relu can keep L-BFGS from ever coming to rest.
-MOST_STEPS = {"linear": 20_000, "relu": 3000}
+MOST_STEPS = 20_000
 MEMORY = 20
 # Singular values of the logits below this part of the largest vanish at the critical point: they are products of L + 1
 # factors' values, each of which has fallen to the stationary tolerance.
 VANISHING = 1e-4
-# Step of the differences of gradients, relative to the size of the point, and the curvature, relative to the smallest
-# lambda, below which a relu network is at a saddle.
-DIFFERENCE, SAGGING = 1e-6, 1e-2
 # Gradient and curvature (in the units of RungPoint) of a point that is a saddle beyond doubt.
 STALLED, BENT = 1e-6, 1e-3
 
@@ -37,9 +37,9 @@ STALLED, BENT = 1e-6, 1e-3
 class Polished(Content):
     """A critical point: its loss, structure, class-mean logits, rank and what it is.
 
-    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or ``"unverified"`` where the curvature of a relu
-    network was not found.
-    ``relative_gradient`` is that of the L-BFGS end, and ``steps`` how many L-BFGS took.
+    ``verdict`` is ``"minimum"``, ``"saddle"`` or ``"not converged"``. For relu ``structure`` is the name of the
+    ``network``, by all of its layers, and ``rank`` its middle rank; for linear models there is no network, and both are
+    of the logits.
     """
 
     loss: float
@@ -47,8 +47,7 @@ class Polished(Content):
     verdict: str
     rank: int
     means: Array
-    relative_gradient: float
-    steps: int
+    network: ClassNetwork | None = None
 
     def __repr__(self) -> str:
         return f"<Polished {self.structure}: loss {self.loss:.6g}, {self.verdict}, rank {self.rank}>"
@@ -65,27 +64,28 @@ def polish(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     the verdict: a minimum over the logits of one rank is a minimum over all factors for L >= 2 (adding a rank
     costs eps^p with p < 1), and for L = 1 when also ||grad g||_2 <= lambda.
 
-    For relu the verdict is that of the Hessian in all factors, by Lanczos iterations on differences of gradients: a
-    saddle where its smallest eigenvalue is below -1 % of the smallest lambda. It holds within the piece on which
-    the same units are active.
+    For relu, where minima sit at kinks, of each class the best column of H is taken, relu is smoothed from inside, and
+    Newton's method with what is zero held at zero gives the network and the verdict
+    (:func:`optima.relu.finish.finish_descent`).
 
-    Source: theory of the exact reduction; derivations/schatten_reduction.py.
+    Source: theory of the exact reduction; derivations/schatten_reduction.py, derivations/relu_kinks.py.
     """
+    if problem.nonlinear:
+        return _network(problem, factors)
     surface = _Surface(problem, factors)
-    x, steps = surface.descend()
-    end = [part[0] for part in surface.unpack(x)]
-    gradient = surface.relative_gradient(x)
-    logits = problem.logits(end)
-    means = class_means(logits, problem.class_sizes)
-    rank = None
-    if problem.activation == "linear":
-        means, loss, verdict = _refined(problem, means)
-        rank = Reduction(problem).rank(means)
-    else:
-        loss = problem.objective(end)
-        verdict = surface.verdict(x) if gradient <= 10 * STATIONARY else "not converged"
-    recognition = recognise(means, loss=problem.loss, rank=rank)
-    return Polished(loss, recognition.label, verdict, recognition.rank, means, gradient, steps)
+    end = [part[0] for part in surface.unpack(surface.descend())]
+    means, loss, verdict = _refined(problem, class_means(problem.logits(end), problem.class_sizes))
+    recognition = recognise(means, loss=problem.loss, rank=Reduction(problem).rank(means))
+    return Polished(loss, recognition.label, verdict, recognition.rank, means)
+
+
+def _network(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
+    # The rounding of a product, and so the path of a descent, depends on the number of threads.
+    with single_threaded():
+        end = finish_descent(ClassNetwork.of_samples(problem, factors))
+    network = end.network
+    recognition = recognise_network(network, network_catalogue(problem.classes, problem.loss, problem.depth))
+    return Polished(network.loss, recognition.label, end.verdict, recognition.rank, network.logits, network)
 
 
 class _Surface:
@@ -111,42 +111,14 @@ class _Surface:
         data = np.concatenate([gradient.ravel() for gradient in self.network.data_gradients(batch)])
         return float(loss[0]), data + self.pull * x
 
-    def relative_gradient(self, x: Array) -> float:
-        """||grad F|| / ||(lam_l W_l)_l||."""
-        size = float(np.linalg.norm(self.pull * x))
-        return float(np.linalg.norm(self.value_and_gradient(x)[1])) / size if size > 0 else 0.0
-
-    def descend(self) -> tuple[Array, int]:
-        """Where L-BFGS ends, and the number of its steps."""
+    def descend(self) -> Array:
+        """Where L-BFGS ends."""
         from scipy.optimize import minimize
 
         goal = STATIONARY * float(np.linalg.norm(self.pull * self.start)) / np.sqrt(self.start.size)
-        most = MOST_STEPS[self.network.problem.activation]
-        options = {"maxcor": MEMORY, "maxiter": most, "maxfun": 2 * most, "gtol": goal, "ftol": 0.0}
+        options = {"maxcor": MEMORY, "maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "gtol": goal, "ftol": 0.0}
         result = minimize(self.value_and_gradient, self.start, jac=True, method="L-BFGS-B", options=options)
-        return np.asarray(result.x, dtype=np.float64), int(result.nit)
-
-    def verdict(self, x: Array) -> str:
-        """Minimum or saddle by the smallest eigenvalue of the Hessian; unverified where that was not found."""
-        step = DIFFERENCE * max(1.0, float(np.linalg.norm(x)))
-
-        def curved(direction: Array) -> Array:
-            unit = float(np.linalg.norm(direction)) or 1.0
-            way = step / unit * direction
-            rise = self.value_and_gradient(x + way)[1] - self.value_and_gradient(x - way)[1]
-            return rise * (unit / (2 * step))
-
-        rng = np.random.default_rng(0)
-        size = (x.size, x.size)
-        try:
-            top = eigsh(LinearOperator(size, curved, dtype=float), 1, which="LM", v0=rng.normal(size=x.size), tol=1e-2)
-            shift = 1.1 * abs(float(top[0][0]))
-            # The far end of shift - Hessian: eigenvalues near zero would never settle to a relative accuracy.
-            flipped = LinearOperator(size, lambda v: shift * v.ravel() - curved(v.ravel()), dtype=float)
-            low = shift - eigsh(flipped, 1, which="LA", v0=rng.normal(size=x.size), tol=1e-5, maxiter=500)[0][0]
-        except ArpackError:
-            return "unverified"
-        return "saddle" if low < -SAGGING * float(self.pull.min()) else "minimum"
+        return np.asarray(result.x, dtype=np.float64)
 
 
 def _refined(problem: DeepUFM, means: Array) -> tuple[Array, float, str]:

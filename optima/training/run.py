@@ -170,6 +170,7 @@ class Run(Content):
             "polished_loss": polished.loss if polished else None,
             "polished_structure": polished.structure if polished else None,
             "polished_verdict": polished.verdict if polished else None,
+            "polished_rank": polished.rank if polished else None,
         }
 
 

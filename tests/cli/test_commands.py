@@ -333,7 +333,7 @@ BAD_LOSS = [
     ({"reg": "-2^-10"}, "reg.*; pass|number; pass"),
     ({"reg": "small"}, "'small' is not a number; pass"),
     ({"samples": "0"}, "samples is 0; pass an integer of at least 1"),
-    ({"samples": "3,4"}, "samples is '3,4'; pass"),
+    ({"samples": "3,4"}, "samples has 2 class sizes"),
     ({"width": "0"}, "width is 0; pass an integer of at least 1"),
     ({"width": "x"}, "width is 'x'; pass"),
     ({"loss": "l1"}, "ce.*mse"),

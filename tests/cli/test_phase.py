@@ -100,3 +100,14 @@ def test_a_diagram_without_boundaries_has_tables_that_are_read(call, tmp_path):
         assert len(cells) == 4
         assert len(boundaries) == 0
         assert list(boundaries.columns) == [*cells.columns[:2], "first", "second", "known_by"]
+
+
+def test_diagrams_of_networks_are_written_and_refuse_options_of_a_search(call, tmp_path):
+    out = tmp_path / "relu.svg"
+    asked = ["--activation", "relu", "--loss", "mse", "--classes", "6", "--depth", "3,4", "--reg", "1e-4:1e-2:3"]
+    assert call("--out", out, *asked)[0] == 0
+    cells = pd.read_csv(out.with_suffix(".csv"))
+    assert set(cells.structure) == {"collapse", "lifted-pairs"}
+    code, _, err = call("--out", tmp_path / "other.svg", *asked, "--effort", "quick")
+    assert code == 2
+    assert "named networks" in err

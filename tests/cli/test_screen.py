@@ -80,6 +80,7 @@ COMMANDS = {
         "--verify",
     ],
     "max-margin": ["max-margin", "--classes", "5", "--depth", "2", "--effort", "quick"],
+    "spectrum": ["spectrum", "--classes", "4", "--depth", "2", "--reg", "1e-3", "--layer", "2"],
     "train": TRAIN,
     "check": ["check", "model.samples", "model.odd_pairs", "--classes", "3:4", "--depths", "2"],
     "check list": ["check", "--list"],

@@ -27,6 +27,13 @@ def records():
 
 
 @pytest.fixture(scope="module")
+def networks():
+    places = [(3, 2, 1e-3), (4, 4, 1e-3), (3, 2, 1.0)]
+    problems = [DeepUFM(*place, loss="mse", activation="relu") for place in places]
+    return [Record.of(solve(problem, effort="quick")) for problem in problems]
+
+
+@pytest.fixture(scope="module")
 def html(records):
     return page(records)
 
@@ -60,6 +67,30 @@ def test_prices_of_the_named_structures(html, records):
             assert prices[said[name]].structure.rank == rank
             assert loss == pytest.approx(prices[said[name]].loss, rel=1e-5)
         assert min(loss for _, _, loss in cell["ladder"]) == pytest.approx(record.named, rel=1e-5)
+
+
+def test_every_network_is_there(networks):
+    cells, said = data(page(networks))["cells"], data(page(networks))["said"]
+    for cell, record in zip(cells, networks, strict=True):
+        *hidden, logits = map(np.array, cell["layers"])
+        assert cell["at"] == "loss=mse&activation=relu"
+        assert cell["rank"] == record.network.middle_rank
+        assert np.allclose(logits, record.means, atol=1e-3)
+        for shown, layer in zip(hidden, record.network.layers, strict=False):
+            # Neurons have another order on the page.
+            assert np.allclose(np.sort(shown, axis=0), np.sort(layer, axis=0), atol=1e-3 * max(np.abs(layer).max(), 1))
+        pairs = zip(record.network.ranks, record.network.feature_ranks, strict=False)
+        assert cell["ranks"] == [list(pair) for pair in pairs]
+        prices = structure_losses(record.problem)
+        assert cell["collapse"] == pytest.approx(prices["collapse"].loss, rel=1e-11)
+        assert min(loss for _, _, loss in cell["ladder"]) == pytest.approx(record.named, rel=1e-5)
+        for rank, name, loss in cell["ladder"]:
+            assert loss == pytest.approx(prices[said[name]].loss, rel=1e-5)
+            assert (rank == 0) == (said[name] == "zero")
+    assert "deep neural collapse" in said[cells[0]["shape"]]
+    assert [cell["name"] for cell in cells] == ["collapse", "lifted-pairs", "zero"]
+    named_ranks = {said[name]: rank for rank, name, _ in cells[1]["ladder"]}
+    assert named_ranks == {"zero": 0, "fan": 2, "lifted-pairs": 3, "collapse": 4}
 
 
 def test_unequal_classes_have_no_formula():
@@ -228,6 +259,18 @@ def test_an_address_of_no_cell_opens_the_nearest_and_says_so(visit, fragment):
     shown = visit("", fragment)
     assert shown["status"].startswith("The atlas has no such cell; the nearest one is shown.")
     assert len(shown["checked"]) == 1
+
+
+@browser
+def test_a_network_layer_by_layer(visit, networks):
+    record = networks[1]
+    shown = visit(text=page(networks), fragment="#K=4&L=4&reg=1e-3&loss=mse&activation=relu")
+    assert "squared error, relu networks" in shown["cell"]
+    assert f"rank {record.rank} instead of 4" in shown["cell"]
+    assert shown["pictures"] == 4, "three layers and the logits"
+    assert f"middle rank {record.rank}" in shown["status"]
+    call = re.search(r"optima\.(DeepUFM\(.*?\)), seed=0, effort=\"quick\"", shown["python"])[1]
+    assert eval(call, {"DeepUFM": DeepUFM}) == record.problem
 
 
 @browser

@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from optima.checker.arithmetic import Floats
+from optima.checker.class_shares import class_shares
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.networks import network_certificate
+from optima.proofs.one_direction import OneDirection
+from optima.proofs.unequal_networks import unequal_bound
 from optima.scales import best_scales
+from optima.scales.unequal import unequal_losses
 from optima.structures.networks import at_scales, network_catalogue
 
 PROBLEMS = [
@@ -18,6 +23,7 @@ PROBLEMS = [
     DeepUFM(4, 3, 1e-3, 2, activation="relu"),
     DeepUFM(6, 5, 1e-4, activation="relu"),
     DeepUFM(3, 2, 1e-3, (5, 2, 1), activation="relu"),
+    DeepUFM(5, 3, (1e-3, 2e-3, 5e-4, 3e-3), (40, 9, 9, 1, 1), activation="relu"),
 ]
 
 
@@ -71,6 +77,32 @@ def test_altered_certificates_are_refused(problem):
     assert "finite factors" in replace(certificate, data=missing).verify().reason
     chained = dict(certificate.data) | {"factor_0": np.ones((5, 4))}
     assert not replace(certificate, data=chained).verify().valid
+
+
+@pytest.mark.parametrize("problem", [DeepUFM(4, 3, 1e-3, 2, activation="relu"), DeepUFM(9, 5, 1e-2, activation="relu")])
+def test_classes_of_one_size_have_the_bound_by_one_direction(problem):
+    bound, shares = unequal_bound(problem)
+    exact = float(best_scales(OneDirection(problem.classes), problem.depth, problem.reg, problem.samples).loss)
+    assert bound == pytest.approx(exact, rel=1e-11)
+    assert class_shares(problem, {"shares": shares}, Floats()) == pytest.approx(bound, rel=1e-11)
+
+
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if not p.balanced], ids=repr)
+def test_networks_of_classes_of_different_sizes_are_above_their_bound(problem):
+    for each in unequal_losses(problem):
+        certificate = network_certificate(each.network)
+        assert 0.3 * each.loss < certificate.lower < each.loss
+        assert certificate.verify().valid
+
+
+def test_shares_prove_only_what_they_say():
+    certificate = network_certificate(unequal_losses(PROBLEMS[-1])[0].network)
+    shares = certificate.data["shares"]
+    changed = {"few": shares[:3], "beyond": shares + 1, "none": shares[:0], "others": np.ones((2, 3))}
+    for data in changed.values():
+        assert not replace(certificate, data=dict(certificate.data) | {"shares": data}).verify().valid
+    moved = replace(certificate, problem=replace(certificate.problem, samples=(9, 9, 1, 1, 40)))
+    assert not moved.verify().valid
 
 
 def test_methods_of_linear_models_prove_nothing_of_networks():

@@ -117,6 +117,14 @@ def test_seeds_agree_with_more_classes_that_differ_in_size(seed):
         assert max(losses) <= min(losses) * (1 + tolerance)
 
 
+# Kicks of a minimum that fall back to it are no evidence for it: these seeds stopped 1e-4 above the others.
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 4, 7])
+def test_only_searches_from_random_codes_confirm_a_minimum(seed):
+    sizes = (11, 12, 15, 3, 15, 4, 11, 10, 17, 15, 4, 11, 1, 3, 9, 17, 5, 3, 19, 9)
+    assert optima.solve(optima.DeepUFM(20, 6, 1.93e-4, sizes), seed).loss <= 0.01261412728 * (1 + 1e-8)
+
+
 @pytest.mark.parametrize(
     ("problem", "known"),
     [

@@ -63,8 +63,6 @@ def test_verdicts_of_relu_networks():
     assert polish(replace(problem, depth=1), zero[2:]).verdict == "saddle"
     run = train(problem, steps=3000, seeds=[1], record=False).polished().runs[0]
     assert run.polished.loss <= run.loss
-    if run.polished.relative_gradient > 1e-6:
-        assert run.polished.verdict == "not converged"
 
 
 def test_wilson_intervals():
@@ -91,7 +89,9 @@ def test_the_bound_on_collapse_of_relu_networks():
     squares = predict(replace(problem, loss="mse"))
     assert "dnc" not in squares
     assert squares["srg"] == structure_losses(replace(problem, loss="mse"))["srg"].loss
-    assert predict(replace(problem, samples=(5,) * 9 + (6,))) == {}
+    unequal = predict(replace(problem, samples=(5,) * 9 + (6,)))
+    assert {"zero", "collapse", "lifted(srg-rook-3)(9)[n=5]+collapse(1)"} <= set(unequal)
+    assert unequal["collapse"] == pytest.approx(found["collapse"], rel=0.05)
 
 
 def test_comparison_counts_both_ways():

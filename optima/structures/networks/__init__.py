@@ -14,6 +14,7 @@ from optima.structures.networks import (
     grid,
     lifted_codes,
     lifted_pairs,
+    pointed_edges,
     strongly_regular,
     subsets,
     sums,
@@ -44,6 +45,7 @@ FAMILIES: tuple[Family, ...] = (
     lifted_codes.family,
     garrod_pairs.family,
     triangle.family,
+    pointed_edges.family,
     fan.family,
     first_layer.family,
     transversal.family,
@@ -56,7 +58,8 @@ def network_catalogue(classes: int, loss: str | None = None, depth: float | None
 
     By name they are ``optima.named(name, K, activation="relu")``.
     """
-    chosen = [member for family in FAMILIES for member in family.members(classes)]
+    families = (family for family in FAMILIES if loss is None or loss in family.losses)
+    chosen = [member for family in families for member in family.members(classes)]
     networks = [network for network in chosen if isinstance(network, NamedNetwork)]
     return [
         network

@@ -14,6 +14,9 @@ from optima.model import Array
 from optima.structures.base import Block, Number, Orbit, Ridge, Structure, unit_scales
 from optima.structures.simplex import centred_identity, simplex_blocks
 
+# Relative size under which a singular value of a layer counts as zero.
+SMALL = 1e-9
+
 
 @dataclass(frozen=True)
 class Power:
@@ -98,6 +101,11 @@ class NamedNetwork(Structure):
         Raises ValueError at a depth below ``least_depth``.
         """
         return tuple(map(direct_sum, zip(*self.chains(depth), strict=True)))
+
+    def middle_rank(self, depth: int) -> int:
+        """The least rank of M_2, ..., M_L; copies of a layer have one rank, so that two more layers tell it."""
+        layers = self.preactivations(min(depth, self.least_depth + 2))
+        return min(int(np.linalg.matrix_rank(layer, rtol=SMALL)) for layer in layers)
 
     @property
     def width(self) -> int:

@@ -10,7 +10,16 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Block, Family, Orbit, Structure
-from optima.structures.networks import collapse, grid, lifted_codes, lifted_pairs, strongly_regular, subsets, triangle
+from optima.structures.networks import (
+    collapse,
+    grid,
+    lifted_codes,
+    lifted_pairs,
+    pointed_edges,
+    strongly_regular,
+    subsets,
+    triangle,
+)
 from optima.structures.networks.base import NamedNetwork, OneBlock, Separating
 
 # Families of which the members on the most classes are summed with collapse, where none is on all.
@@ -21,6 +30,7 @@ BASES = (
     lifted_pairs.family,
     lifted_codes.family,
     triangle.family,
+    pointed_edges.family,
 )
 # Most classes that are left over.
 MOST_LEFT = 12

@@ -103,7 +103,7 @@ class Recognition:
     def read(cls, text: str) -> Recognition:
         """What a stored :attr:`description` tells, which stays as it is: the name, and the rank where it has one."""
         name, _, facts = text.partition(" (")
-        rank = re.match(r"rank (\d+)", facts)
+        rank = re.match(r"(?:middle )?rank (\d+)", facts)
         return cls(name, None, int(rank[1]) if rank else 0, (), 0, None, TOLERANCE, text=text)
 
     def seen(self, means: Array, loss: str) -> Recognition:

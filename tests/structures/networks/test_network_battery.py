@@ -14,7 +14,7 @@ from optima.structures.networks import (
     network_factors,
 )
 
-CLASSES = (2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 20, 35)
+CLASSES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 35)
 NETWORKS = [
     *(network for K in CLASSES for network in network_catalogue(K)),
     named("transversal", 138, "relu"),

@@ -1,0 +1,59 @@
+"""Many problems that differ in lambda: each is searched, then the networks of its neighbours are tried in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from optima.model import DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.reduction import mean_reg
+from optima.relu.finish import finish_network
+from optima.relu.solve import SAME, search_networks, with_end
+from optima.solution import Solution
+from optima.workers.threads import single_threaded
+
+
+def search_along(problems: Iterable[DeepUFM], seed: int = 0, effort: str = "normal") -> list[Solution]:
+    r"""Best relu networks known of problems that differ in lambda only, by lambda.
+
+    .. math:: f_i \leftarrow \min(f_i, f_i(\text{the minimum at } \lambda_i \text{ next to the network of } i \pm 1))
+
+    until nothing changes, from the f_i of :func:`optima.relu.search_networks` on: where lambda is small the best
+    network is the same up to its scales. A neighbour's network costs one descent and Newton's method.
+
+    Parameters and errors are those of :func:`optima.relu.search_networks`.
+    """
+    ordered = sorted(problems, key=mean_reg)
+    return passed_on([search_networks(problem, seed, effort) for problem in ordered])
+
+
+def passed_on(solutions: Sequence[Solution]) -> list[Solution]:
+    """The solutions of neighbouring problems, in their order, after the networks of each were tried beside it."""
+    best, last = list(solutions), len(solutions) - 1
+    up = [(place, place - 1) for place in range(1, last + 1)]
+    down = [(place, place + 1) for place in reversed(range(last))]
+    tried: dict[tuple[int, int], ClassNetwork | None] = {}
+    changed = True
+    while changed:
+        changed = False
+        for here, there in (*up, *down):
+            network = best[there].network
+            if network is None or tried.get((here, there)) is network:
+                continue
+            tried[here, there] = network
+            better = _taken_over(best[here], network)
+            if better is not None:
+                why = f"the network at lambda = {mean_reg(network.problem):.6g}, better here than the "
+                best[here] = replace(better, known_by=f"one descent from {why}{solutions[here].known_by}")
+                changed = True
+    return best
+
+
+def _taken_over(solution: Solution, network: ClassNetwork) -> Solution | None:
+    """The solution by the minimum next to a network of another problem, if it is better."""
+    if not network.logits.any():
+        return None
+    with single_threaded():
+        end = finish_network(ClassNetwork(solution.problem, network.factors))
+    return with_end(solution, end) if end.network.loss < solution.loss * (1 - SAME) else None

@@ -1,0 +1,87 @@
+"""The largest eigenvalues of a symmetric matrix that is known by its products, with the residual of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from optima.model import Array
+
+# Vectors that are multiplied at once.
+BLOCK = 20
+# The subspace is this many times the number of eigenvalues asked for, of at least LEAST vectors.
+ROOM, LEAST = 2.5, 80
+# Eigenvalues are within this share of the largest.
+TOLERANCE = 1e-7
+# Products for each eigenvalue asked for, after which what is known is returned with its residuals.
+PATIENCE = 60
+# New directions of this relative size are rounding: the subspace is invariant.
+INVARIANT = 1e-12
+
+
+def largest(
+    products: Callable[[Array], Array], order: int, count: int, seed: int = 0, tolerance: float = TOLERANCE
+) -> tuple[Array, Array]:
+    r"""The ``count`` largest eigenvalues, descending, and the norms of their residuals.
+
+    .. math:: \min_i |\lambda_i - \theta| \le \|A y - \theta y\|, \qquad \|y\| = 1
+
+    Block Lanczos with full reorthogonalisation, restarted with the best Ritz vectors (thick restart, Wu and Simon
+    2000). A subspace with one start shows each copy of a multiple eigenvalue only as far as the block is wide: once
+    all have converged, random vectors orthogonal to them begin anew, until that changes nothing. ``products`` takes
+    vectors as rows.
+    """
+    rng = np.random.default_rng(seed)
+    count = min(count, order)
+    room = min(order, max(int(ROOM * count), count + 2 * BLOCK, LEAST))
+    basis, projected = np.zeros((room, order)), np.zeros((room, room))
+    size, used = 0, 0
+    fresh = lambda size: _orthonormal(rng.standard_normal((min(BLOCK, room - size), order)), basis[:size], rng)[0]
+    block, before = fresh(0), np.full(count, -np.inf)
+    while True:
+        begin, size = size, size + len(block)
+        basis[begin:size] = block
+        image = products(block)
+        used += len(block)
+        projected[:size, begin:size] = basis[:size] @ image.T
+        projected[begin:size, :size] = projected[:size, begin:size].T
+        image -= projected[begin:size, :size] @ basis[:size]
+        if size == order:
+            values = np.linalg.eigvalsh(projected[:size, :size])[::-1][:count]
+            return np.asarray(values), np.zeros(count)
+        following, lengths = _orthonormal(image, basis[:size], rng)
+        if size + len(following) <= room:
+            block = following
+            continue
+        values, vectors = np.linalg.eigh(projected[:size, :size])
+        residuals = np.linalg.norm(lengths @ vectors[begin:size], axis=0)
+        values, vectors, residuals = values[::-1], vectors[:, ::-1], residuals[::-1]
+        floor = tolerance * np.abs(values).max()
+        converged = bool(np.all(residuals[:count] <= floor))
+        if (converged and np.all(values[:count] - before <= floor)) or used > PATIENCE * max(count, LEAST):
+            return np.asarray(values[:count]), np.asarray(residuals[:count])
+        # What has not converged leaves the subspace where its residual is not followed.
+        kept = count if converged else min(count + (size - count) // 2, size - 1)
+        basis[:kept] = vectors[:, :kept].T @ basis[:size]
+        projected[:] = 0.0
+        projected[np.arange(kept), np.arange(kept)] = values[:kept]
+        if converged:
+            before = values[:count].copy()
+        size, block = kept, fresh(kept) if converged else following[: room - kept]
+
+
+def _orthonormal(rows: Array, basis: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Q with orthonormal rows, orthogonal to the basis too, and R with ``rows`` = R^T Q up to the basis; R is (q, b).
+
+    Directions that are rounding give way to random ones, with zeros in R.
+    """
+    size = np.linalg.norm(rows, axis=1).max()
+    Q, R = np.linalg.qr((rows - (rows @ basis.T) @ basis).T)
+    gone = np.abs(np.diagonal(R)) <= INVARIANT * size
+    if gone.any():
+        R[gone] = 0.0
+        Q[:, gone] = rng.standard_normal((Q.shape[0], int(gone.sum()))) / np.sqrt(Q.shape[0])
+    Q -= basis.T @ (basis @ Q)
+    Q, change = np.linalg.qr(Q)
+    return np.ascontiguousarray(Q.T), change @ R
