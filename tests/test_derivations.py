@@ -864,6 +864,60 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"singular": d["K"] - 1},
     ),
+    "singular values move as s^(2-2/m)": (
+        "unregularised_flow",
+        "check_exponent",
+        lambda d: {"factors": 4},
+        lambda d: {"factors": 4, "power": sp.Rational(7, 4)},
+    ),
+    "samples slow the flow by n^(-1/m)": (
+        "unregularised_flow",
+        "check_samples",
+        lambda d: {},
+        lambda d: {"power": -2 / d["m"]},
+    ),
+    "a simplex moves with K rivals' worth": (
+        "unregularised_flow",
+        "check_simplex",
+        lambda d: {},
+        lambda d: {"total": d["K"] - 1},
+    ),
+    "softmax attracts by rho / K": (
+        "repulsion",
+        "check_softmax",
+        lambda d: {"orders": (4,)},
+        lambda d: {"orders": (4,), "slope": -d["rho"] / 3},
+    ),
+    "repulsion grows as rho^(1-2/m)": (
+        "repulsion",
+        "check_law",
+        lambda d: {},
+        lambda d: {"power": 1 - 1 / d["m"]},
+    ),
+    "the simplex becomes a minimum at rho*": (
+        "repulsion",
+        "check_bridge",
+        lambda d: {},
+        lambda d: {"bound": (d["L"] - 1) / (d["L"] + 1)},
+    ),
+    "members of a group fall behind": (
+        "basin_of_collapse",
+        "check_rivals",
+        lambda d: {},
+        lambda d: {"sign": -1},
+    ),
+    "the separatrix tends to c^(-m/(m-2))": (
+        "basin_of_collapse",
+        "check_separatrix",
+        lambda d: {},
+        lambda d: {"limit": d["c"] ** (-d["m"] / (d["m"] - 1))},
+    ),
+    "the square ties at 2 / log2(3/2) factors": (
+        "basin_of_collapse",
+        "check_square",
+        lambda d: {},
+        lambda d: {"threshold": sp.Integer(3)},
+    ),
 }
 
 

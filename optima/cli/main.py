@@ -71,7 +71,7 @@ Examples
 
   optima solve --classes 12 --depth 3 --lambda 1e-3
   optima table --classes 2:12 --depths 1:6 --lambdas 1e-4:1e-2:3
-  optima reproduce fig1 --quick
+  optima reproduce garrod2025.fig1 --quick
 
 INTEGERS are 10 or 4,10 or 2:20 or 2:20:2 (in steps of 2), NUMBERS are 1e-3 or 2^-10
 or 1e-6:1e-1:11 (11 values, evenly spaced in the logarithm), both also with commas.

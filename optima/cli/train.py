@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from optima.cli import options
+from optima.cli import options, parse
 from optima.cli import training_options as training_
-from optima.cli.declared import choice, file, integer, integers, numbers, word
+from optima.cli.declared import choice, file, integer, integers, number, numbers, typed, word
 from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
@@ -27,6 +27,8 @@ SHOWN = {"global": "best minimum known", "dnc": "bound on deep neural collapse"}
 SPECTRA = ("hessian_eigenvalues", "gradient_in_outliers", "gradient_eigenvector")
 SPECTRA_COLUMNS = columns_of("seed layer <largest <predicted next:3 in_outliers:1 eigenvector:2")
 COLUMNS = columns_of("seed loss rank:2 <structure distance:5 gradient:4 steps:4 <ended:3 <heading_for:1")
+# Those of runs without regularisation.
+FREE_COLUMNS = columns_of("seed loss margin rank:2 effective_rank:1 <structure distance:5 spread:4 steps:4 <ended:3")
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,21 @@ class Runs(training_.Training):
     """How runs are trained, at several learning rates."""
 
     lr: Annotated[Any, numbers("Learning rate: numbers and ranges lo:hi:count.")] = 0.5
+    margin: Annotated[float | None, number("End a run at this margin of its worst sample; default never.")] = None
+
+
+def _regs(text: str, name: str) -> list[float]:
+    return parse.reals(text, name, zero=True)
 
 
 def train(
     classes: options.Classes,
     depth: options.Depth,
     width: Annotated[list[int], integers("Hidden width d: integers and ranges a:b[:step].")],
-    reg: Annotated[list[float] | None, numbers("Regularisation lambda of every factor: numbers, lo:hi:count.")] = None,
+    reg: Annotated[
+        list[float] | None,
+        typed("NUMBERS", _regs, "Regularisation lambda of every factor: numbers, lo:hi:count; 0 is none."),
+    ] = None,
     reg_per_factor: options.RegPerFactor = None,
     samples: options.ClassSizes = 1,
     loss: options.Loss = "ce",
@@ -81,6 +91,7 @@ def train(
             scale=runs.scale,
             rule=Rule(runs.momentum, runs.nesterov, runs.decay),
             tolerance=runs.tolerance,
+            margin=runs.margin,
             record=record or False,
             backend=backend,
             device=device,
@@ -162,7 +173,27 @@ def _print_spectra(cell: Comparison) -> None:
     )
 
 
+def _print_free(cell: Comparison) -> None:
+    """Runs without regularisation, which no loss is predicted for."""
+    title = f"{problem_words(cell.problem)}, {cell.problem.activation}, learning rate {cell.lr:g}"
+    show(FREE_COLUMNS, [_free_row(run) for run in cell.runs], title)
+    say("without regularisation no loss is the least; spread: of the K - 1 singular values, relative to their mean", 2)
+    say("ended at: " + _counted(cell.shares), 2)
+
+
+def _free_row(run: Run) -> list[str]:
+    if run.diverged:
+        return [str(run.seed), *[""] * 7, str(run.steps), "diverged"]
+    distance = run.recognition.distance
+    row = [str(run.seed), f"{run.loss:.10g}", f"{run.history['margin'][-1]:.6g}", str(run.rank)]
+    row += [f"{run.effective_ranks[-1]:.4f}", run.structure, "" if distance is None else f"{distance:.1e}"]
+    return [*row, f"{run.repulsion[0][-1]:.4g}", str(run.steps), run.ending]
+
+
 def _print(cell: Comparison) -> None:
+    if not any(cell.problem.regs):
+        _print_free(cell)
+        return
     polished = any(run.polished for run in cell.runs)
     columns = [column for column in COLUMNS if polished or column.head != "heading for"]
     title = f"{problem_words(cell.problem)}, {cell.problem.activation}, learning rate {cell.lr:g}"

@@ -140,7 +140,7 @@ def heading(
     if depth is None:
         raise ValueError("the depth is not given; pass heading(logits, depth=2), or a run")
     depth = positive_integer("depth", depth)
-    direction, margin, recognition = _direction(means, tolerance)
+    direction, margin, recognition = direction_of(means, tolerance)
     p, K = float(exponent(depth)), len(direction)
     active = min(LOOSE, -math.log(FAINT) / margin)
     rank = recognition.rank
@@ -163,7 +163,7 @@ def heading(
     )
 
 
-def _direction(means: ArrayLike, tolerance: float) -> tuple[Array, float, Recognition]:
+def direction_of(means: ArrayLike, tolerance: float = TOLERANCE) -> tuple[Array, float, Recognition]:
     """The logits centred, without the singular values that vanish, at margin one; their margin; what they are."""
     M = np.asarray(means, dtype=float)
     if M.ndim != 2 or M.shape[0] != M.shape[1] or len(M) < 2 or not np.isfinite(M).all():

@@ -12,6 +12,7 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.margin import sample_margin
 from optima.model.network import Network, penalty, squared_norms
 from optima.reduction import class_means
 from optima.structures.recognition import recognise
@@ -51,6 +52,7 @@ class Settings:
     rule: Rule
     tolerance: float
     record: bool | str
+    margin: float = math.inf
 
 
 @dataclass
@@ -162,7 +164,9 @@ class Descent:
         if self.settings.record == SPECTRUM:
             facts |= measure_spectra(problem, self._factors(row))
         track.records.append(facts)
-        if self._settled(track, problem):
+        if facts["margin"] >= self.settings.margin:
+            return "margin reached"
+        if any(problem.regs) and self._settled(track, problem):
             return "converged"
         return "out of steps" if self.step == self.settings.steps else ""
 
@@ -190,6 +194,7 @@ class Descent:
             "gradient_norm": norm,
             "relative_gradient": np.divide(norm, pull, out=np.zeros_like(norm), where=pull > 0),
             "means": means,
+            "margin": np.array([sample_margin(problem, block) for block in get(logits)]),
         }
 
     def _settled(self, track: Track, problem: DeepUFM) -> bool:

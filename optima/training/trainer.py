@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -86,10 +87,14 @@ class Training(Content):
         return self.compare(effort)[0].plot(path)
 
     def polished(self, progress: Tell[Part] = silent) -> Training:
-        """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`)."""
+        """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`).
+
+        Without regularisation there is none; see :func:`optima.heading`.
+        """
         done = []
         for number, run in enumerate(self.runs):
-            done.append(run if run.diverged else replace(run, polished=polish(run.problem, run.factors)))
+            stays = run.diverged or not any(run.problem.regs)
+            done.append(run if stays else replace(run, polished=polish(run.problem, run.factors)))
             progress(Part(number + 1, len(self.runs)))
         return Training(tuple(done))
 
@@ -110,6 +115,7 @@ def train(
     scale: float | None = None,
     rule: Rule | None = None,
     tolerance: float = 1e-5,
+    margin: float | None = None,
     record: bool | str = True,
     backend: str = "numpy",
     device: str | None = None,
@@ -146,6 +152,10 @@ def train(
         See :class:`optima.training.initial.Initialisation`.
     rule
         See :class:`optima.training.rule.Rule`; None is plain gradient descent.
+    margin
+        End a run when the smallest margin of a sample, at a check, is this large; None never does. Without
+        regularisation (reg = 0) there is no minimum to converge to: training ends at the margin or out of steps, its
+        time is lr * steps, and :func:`optima.heading` says at which code it aims.
     record
         Whether spectra, margin and collapse are recorded at the checks; losses, gradient norms and class-mean logits
         always are. With ``"spectrum"`` the Hessian of every layer is followed too
@@ -167,8 +177,9 @@ def train(
     if isinstance(record, str):
         one_of("record", record, (SPECTRUM,))
     trials = _trials(problem, width, lr, seeds)
+    most = math.inf if margin is None else positive_number("margin", margin)
     settings = Settings(
-        positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record
+        positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record, most
     )
     library = Backend(backend, device)
     init = canonical(init) if isinstance(init, str) else init
@@ -290,6 +301,7 @@ def _command(
         "scale": scale,
         "rule": [rule.momentum, rule.nesterov, rule.decay],
         "tolerance": settings.tolerance,
+        "margin": settings.margin if math.isfinite(settings.margin) else None,
         "record": settings.record,
         "backend": library.name,
         "device": library.device,

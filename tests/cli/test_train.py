@@ -19,6 +19,8 @@ RUN_KEYS = {
     "structure",
     "distance",
     "singular_values",
+    "margin",
+    "effective_rank",
     "converged",
     "diverged",
     "steps",
@@ -260,3 +262,13 @@ def test_reproduce_refuses_what_is_not_there(call, tmp_path):
         "there is no figure 'garrod2025.fig9'; did you mean garrod2025.fig" in call("reproduce", "garrod2025.fig9")[2]
     )
     assert "is not a folder" in call("reproduce", "garrod2025.fig1", "--out", tmp_path / "none")[2]
+
+
+def test_without_regularisation(call):
+    given = ("train", "-K", "4", "-L", "2", "-d", "6", "--reg", "0", "--seeds", "2", "--steps", "2000", "--margin", "4")
+    code, out, err = call(*given)
+    assert (code, err) == (0, "")
+    assert "margin reached" in out
+    data = json.loads(call(*given, "--json")[1])
+    assert all(run["margin"] >= 4 and 1 <= run["effective_rank"] <= 4 for run in data["runs"])
+    assert data["predicted"] == {}
