@@ -15,6 +15,8 @@ from optima.version import VERSION
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
     from optima.dynamics.flow import Flow, flow
+    from optima.measures.measure import measure
+    from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
@@ -37,6 +39,7 @@ __all__ = [
     "DeepUFM",
     "Flow",
     "LossTable",
+    "Measures",
     "Reduction",
     "Solution",
     "ZeroThreshold",
@@ -49,6 +52,7 @@ __all__ = [
     "compare",
     "flow",
     "max_margin",
+    "measure",
     "named",
     "recognise",
     "solve",
@@ -67,6 +71,7 @@ ROOMS = (
     "checker",
     "claims",
     "dynamics",
+    "measures",
     "model",
     "phases",
     "plot",
@@ -81,6 +86,7 @@ _HOMES = {
     "DeepUFM": "model.problem",
     "Flow": "dynamics.flow",
     "LossTable": "tables.table",
+    "Measures": "measures.result",
     "Reduction": "reduction",
     "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
@@ -93,6 +99,7 @@ _HOMES = {
     "compare": "network.compare",
     "flow": "dynamics.flow",
     "max_margin": "search.max_margin",
+    "measure": "measures.measure",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
     "solve": "certification",
