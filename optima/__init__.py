@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
     from optima.dynamics.basin import Basin, basin
     from optima.dynamics.flow import Flow, flow
+    from optima.measures.measure import measure
+    from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
     from optima.network.comparison import Comparison
@@ -43,6 +45,7 @@ __all__ = [
     "Flow",
     "Heading",
     "LossTable",
+    "Measures",
     "Reduction",
     "SoftmaxCode",
     "Solution",
@@ -59,6 +62,7 @@ __all__ = [
     "flow",
     "heading",
     "max_margin",
+    "measure",
     "named",
     "recognise",
     "softmax_code",
@@ -78,6 +82,7 @@ ROOMS = (
     "checker",
     "claims",
     "dynamics",
+    "measures",
     "model",
     "phases",
     "plot",
@@ -94,6 +99,7 @@ _HOMES = {
     "Flow": "dynamics.flow",
     "Heading": "search.heading",
     "LossTable": "tables.table",
+    "Measures": "measures.result",
     "Reduction": "reduction",
     "SoftmaxCode": "search.softmax_code",
     "Solution": "solution.solution",
@@ -110,6 +116,7 @@ _HOMES = {
     "flow": "dynamics.flow",
     "heading": "search.heading",
     "max_margin": "search.max_margin",
+    "measure": "measures.measure",
     "named": "structures",
     "recognise": "structures.recognition.recognise",
     "softmax_code": "search.softmax_code",

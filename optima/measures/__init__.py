@@ -1,0 +1,9 @@
+"""Whole networks: neural collapse of every layer, ranks with their bounds, and the nearest structure of the logits."""
+
+from optima.measures.arrays import Layer
+from optima.measures.layer import LayerMeasures, LayerStream, RankBound
+from optima.measures.measure import measure
+from optima.measures.result import Measures
+from optima.measures.stream import MeasureStream
+
+__all__ = ["Layer", "LayerMeasures", "LayerStream", "MeasureStream", "Measures", "RankBound", "measure"]
