@@ -8,7 +8,9 @@
 #    columns.
 # 2. For $X\ge0$ the least $\|M\|_*$ with $\max(M,0)=X$ is
 #    $$N(X)=\max\{\langle Y,X\rangle:\ \|Y\|\le1,\ Y_{ij}\le0\text{ where }X_{ij}=0\}.$$
-# 3. With two columns the ReLU never raises it. At depth two this makes collapse optimal for two classes.
+# 3. With $A=X^\top X$, $N(X)\ge\nu(A)=\max\{\operatorname{tr}SA:\ \|A^{1/2}S\|\le1,\ S_{ij}\le0\ (i\ne j)\}$, and
+#    $\nu(A)=\min\{\|A^{-1/2}(A-R)\|_*:\ R\ge0,\ R_{ii}=0\}$.
+# 4. With two columns the ReLU never raises it. At depth two this makes collapse optimal for two classes.
 #
 # **Sources.** New here. That the ReLU does not raise the nuclear norm is the assumption under which collapse was
 # published to be optimal at $L=2$, as this project's theory restates it; network_transversal.py shows that collapse is
@@ -90,3 +92,24 @@ def check_least(columns=2):
 
 
 check_least()
+
+# %% [markdown]
+# ## 4. A bound by inner products
+# **Proof.** $Y=XS$ has $\|Y\|=\|A^{1/2}S\|\le1$, and where $X_{ic}=0$, $Y_{ic}=\sum_{j\ne c}X_{ij}S_{jc}\le0$; so
+# $N(X)\ge\langle XS,X\rangle=\operatorname{tr}SA$. The second form is the dual: with $R\ge0$ for the signs,
+# $\max_S\langle S,A-R\rangle$ over $\|A^{1/2}S\|\le1$ is $\|A^{-1/2}(A-R)\|_*$. So at depth two
+# $G^3\ge\min_A\nu(A)^2\operatorname{tr}A^{-1}$, at $A=I$ equal to $K^3$.
+
+
+# %%
+def check_gram_bound(slack=1.0):
+    """No matrix with the rectified part X is below tr SA, S random and scaled to ||A^(1/2) S|| = 1 / ``slack``."""
+    for _ in range(300):
+        X = rng.uniform(0, 1, (5, 3)) * (rng.uniform(size=(5, 3)) < 0.6)
+        S = np.diag(rng.uniform(0.8, 1.2, 3)) - rng.uniform(0, 0.3, (3, 3)) * (1 - np.eye(3))
+        S = S / max(np.linalg.norm(X @ S, 2), 1e-9) / slack
+        below = X - rng.exponential(size=X.shape) * (X == 0) * rng.uniform(0, 0.5)
+        assert np.linalg.svd(below)[1].sum() >= np.trace(S @ X.T @ X) * (1 - 1e-12), "a matrix is below the bound"
+
+
+check_gram_bound()

@@ -450,6 +450,12 @@ CONTROLS = {
         lambda d: {"columns": 2},
         lambda d: {"columns": 3},
     ),
+    "the bound by inner products needs the norm one": (
+        "network_nuclear_norm",
+        "check_gram_bound",
+        lambda d: {"slack": 1.0},
+        lambda d: {"slack": 0.7},
+    ),
     "with three columns relu can raise the nuclear norm": (
         "network_nuclear_norm",
         "check_least",

@@ -62,6 +62,7 @@ SMALL = {
     "networks.depth_limit": ("proved", {"classes": (3,), "depths": (10, 1000)}),
     "networks.depth_three": ("proved", {"classes": (7, 8), "regs": FEW, "samples": (2,)}),
     "networks.depth_three_small": ("holds", {"classes": (3,)}),
+    "networks.depth_two_small": ("holds", {"classes": (3, 4), "seeds": (0,)}),
     "networks.depth_two": ("proved", {"classes": (138, 140), "regs": FEW}),
     "networks.fans": ("proved", {"classes": (3, 5), "multiples": (1, 10)}),
     "networks.gram_chain": ("proved", {"classes": (4,), "depths": (3,), "samples": (2,)}),
