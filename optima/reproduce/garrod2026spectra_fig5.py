@@ -17,7 +17,7 @@ COLOURS = ("#00204c", "#4f7fb5", "#7c7b78", "#a17000", "#d9b500")
 
 
 def _make(place: Workplace) -> None:
-    steps, seeds = (300, 3) if place.quick else (10_000, 5)
+    steps, seeds = (300, 3) if place.quick else (10_000, 3)
     runs = followed(place, model(3, place.quick, "relu"), steps, seeds)
     place.table([row for run in runs for row in _rows(run)])
     place.picture(_draw(runs))

@@ -159,8 +159,8 @@ def _draw(cells: Sequence[Sequence[Minimum]]) -> Figure:
     at = lambda cell: (cell[0].problem.classes, cell[0].problem.depth, cell[0].problem.reg)
     _draw_outliers(right, next((cell for cell in cells if at(cell) == SHOWN), cells[0]))
     figure.suptitle(
-        f"Does flatness order minima as training prefers them? Gradient descent, $n = {SAMPLES}$, learning rate "
-        f"{LR}, {len(cells)} cells of $K$, $L$, $\\lambda$, $d$",
+        f"Does flatness order minima as training prefers them? Gradient descent, $n = {SAMPLES}$, learning rate {LR}, "
+        f"{len(cells)} cells of $K$, $L$, $\\lambda$, $d$",
         fontsize=10,
     )
     return figure
