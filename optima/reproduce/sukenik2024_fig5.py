@@ -38,7 +38,7 @@ def _draw(runs: Mapping[int, Sequence[Run]]) -> Figure:
     problem = next(iter(runs.values()))[0].problem
     figure.suptitle(
         f"Gradient descent: $L = {DEPTH}$, $n = 1$, $\\lambda = {number(REG)}$, $d = {problem.width}$, ReLU, squared "
-        f"error, learning rate {LR}; on the right where the run of least loss was heading for",
+        f"error, learning rate {LR}; on the right where the run of least loss was heading for (grey is zero)",
         fontsize=10,
     )
     for row, (K, found) in zip(panels, runs.items(), strict=True):
