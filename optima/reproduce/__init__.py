@@ -6,14 +6,32 @@ To add one, write a file with a ``Reproduction`` in it and list it here.
 from __future__ import annotations
 
 from optima.model.inputs import did_you_mean, shown
-from optima.reproduce import garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6, relu_map
+from optima.reproduce import (
+    garrod2025_fig1,
+    garrod2025_fig2,
+    garrod2025_fig5,
+    garrod2025_fig6,
+    garrod2026depth_basins,
+    garrod2026depth_repulsion,
+    garrod2026depth_width,
+    relu_map,
+)
 from optima.reproduce.figure import Reproduction, reproduce
 
 __all__ = ["FIGURES", "Reproduction", "find", "reproduce"]
 
 FIGURES: dict[str, Reproduction] = {
     module.figure.name: module.figure
-    for module in (garrod2025_fig1, garrod2025_fig2, garrod2025_fig5, garrod2025_fig6, relu_map)
+    for module in (
+        garrod2025_fig1,
+        garrod2025_fig2,
+        garrod2025_fig5,
+        garrod2025_fig6,
+        garrod2026depth_basins,
+        garrod2026depth_repulsion,
+        garrod2026depth_width,
+        relu_map,
+    )
 }
 
 
