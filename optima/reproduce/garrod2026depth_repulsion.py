@@ -43,7 +43,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
         axes.plot(mean, [row["law"] for row in own], color="#d9b500", linestyle="--", label="first-order law")
         if L > 1:
             axes.axvline(critical_scale(CLASSES, L), color="0.4", linestyle=":", label=r"$\rho^* = K\frac{L-1}{L+1}$")
-        axes.set(xscale="log", yscale="log", xlabel=r"mean singular value $\rho$", ylim=(1e-4, 2))
+        axes.set(xscale="log", yscale="log", xlabel=r"mean singular value $\rho$", ylim=(1e-4, 0.2))
         axes.set_title(f"$L = {L}$", fontsize=9)
         axes.legend(fontsize=7, frameon=False, loc="lower left")
     figure.axes[0].set_ylabel("relative spread")

@@ -195,3 +195,11 @@ def test_many_flows_are_those_one_by_one(problem, group):
     assert many_flows(problem, starts[:3], 1e6, group) == pytest.approx(found[:3], rel=1e-7)
     with pytest.raises(ValueError, match="above zero"):
         many_flows(problem, 0 * starts, 1.0, group)
+
+
+def test_the_picture(tmp_path):
+    found = flow(DeepUFM(4, 3, 0), (0.5, 0.3, 0.2), 1e4, group=(2, 2))
+    figure = found.plot(tmp_path / "flow.png")
+    assert (tmp_path / "flow.png").stat().st_size > 10_000
+    assert len(figure.axes) == 2
+    assert found.as_dict()["log_times"][0] is None
