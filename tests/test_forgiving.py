@@ -14,6 +14,7 @@ from optima import (
     catalogue,
     certify,
     certify_invariant,
+    flow,
     solve,
     structure_losses,
     sweep,
@@ -24,7 +25,7 @@ from optima.model.inputs import did_you_mean
 from optima.training import predict
 
 PROBLEM = DeepUFM(4, 2, 1e-2)
-TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict]
+TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict, flow]
 
 
 class Scalar:
