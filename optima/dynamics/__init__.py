@@ -3,6 +3,7 @@
 from optima.dynamics.basin import Basin, basin
 from optima.dynamics.collapse import Chance, collapse_chance
 from optima.dynamics.flow import Flow, effective_rank, flow
+from optima.dynamics.many import many_flows
 from optima.dynamics.repulsion import critical_scale, deviation_growth, deviations
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "deviations",
     "effective_rank",
     "flow",
+    "many_flows",
 ]

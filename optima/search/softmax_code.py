@@ -51,7 +51,7 @@ class SoftmaxCode(Content):
     ``vectors`` W and ``features`` H have shape (K, r), ``margin`` is the value, ``angle`` the least angle between two
     of the vectors in degrees, ``active`` how many margins are the smallest, and ``spherical`` the largest least angle
     of K points that is published for r = 3 (None where none is listed): the problem of Tammes, which is the same where
-    every feature is its class vector.
+    every feature is its class vector. ``reached`` of the ``starts`` came within 1e-7 of the margin.
     """
 
     vectors: Array

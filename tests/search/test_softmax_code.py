@@ -36,7 +36,7 @@ def normalised_angle(code):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("classes", "same"), [(6, True), (7, False), (8, False), (9, False), (12, True)])
+@pytest.mark.parametrize(("classes", "same"), [(6, True), (7, False), (8, True), (9, False), (12, True)])
 def test_codes_of_free_norms_beside_them(classes, same):
     free = max_margin(classes, 3, rank=3, effort="quick")
     assert (abs(normalised_angle(free) - SPHERICAL[classes]) < 1e-3) == same
