@@ -15,6 +15,7 @@ from optima.version import VERSION
 if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
     from optima.dynamics.flow import Flow, flow
+    from optima.forecasts.forecast import forecast
     from optima.measures.measure import measure
     from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
@@ -51,6 +52,7 @@ __all__ = [
     "certify_invariant",
     "compare",
     "flow",
+    "forecast",
     "max_margin",
     "measure",
     "named",
@@ -98,6 +100,7 @@ _HOMES = {
     "certify_invariant": "proofs.invariant.certificate",
     "compare": "network.compare",
     "flow": "dynamics.flow",
+    "forecast": "forecasts.forecast",
     "max_margin": "search.max_margin",
     "measure": "measures.measure",
     "named": "structures",
