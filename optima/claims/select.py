@@ -40,7 +40,7 @@ def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Cl
 
 def library() -> dict[str, Claim]:
     """All claims of the library by name."""
-    from optima.claims import garrod2025, model  # noqa: F401
+    from optima.claims import garrod2025, model, zangrando2025  # noqa: F401
 
     return dict(REGISTRY)
 

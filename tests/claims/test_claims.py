@@ -43,6 +43,9 @@ SMALL = {
     "model.squared_error": ("proved", {"classes": (2,), "depths": (2, 3), "samples": (1,)}),
     "model.structures": ("proved", {"classes": (5, 6), "depths": (2,)}),
     "model.tangent_bound": ("proved", {"classes": (3,), "seeds": (0, 1)}),
+    "zangrando2025.forecast": ("holds", {"depths": (2,), "regs": (2e-3,), "seeds": (0,)}),
+    "zangrando2025.free_features": ("proved", {"classes": (3,), "depths": (2,), "seeds": (0,)}),
+    "zangrando2025.rank_bound": ("proved", {"classes": (2,), "depths": (2,), "seeds": (0,)}),
 }
 
 
