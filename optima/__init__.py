@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optima.certification import certify, solve, sweep
     from optima.dynamics.basin import Basin, basin
     from optima.dynamics.flow import Flow, flow
+    from optima.forecasts.forecast import forecast
     from optima.measures.measure import measure
     from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
@@ -60,6 +61,7 @@ __all__ = [
     "collapse_threshold",
     "compare",
     "flow",
+    "forecast",
     "heading",
     "max_margin",
     "measure",
@@ -114,6 +116,7 @@ _HOMES = {
     "collapse_threshold": "structures.networks.threshold",
     "compare": "network.compare",
     "flow": "dynamics.flow",
+    "forecast": "forecasts.forecast",
     "heading": "search.heading",
     "max_margin": "search.max_margin",
     "measure": "measures.measure",

@@ -47,6 +47,7 @@ def library() -> dict[str, Claim]:
         model,
         networks,
         sukenik2024,
+        zangrando2025,
     )
 
     return dict(REGISTRY)

@@ -16,6 +16,7 @@ from optima.cli import (
     certify,
     check,
     compare,
+    forecast,
     formula,
     loss,
     max_margin,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
     },
     "Your network": {
         "compare": (compare.compare, "Where your logits stand among the predicted minima."),
+        "forecast": (forecast.forecast, "Singular values and losses of a head before it is trained."),
         "recognise": (recognise.recognise, "Which structure your logits are nearest to."),
     },
     "Proofs": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.measures.moments import ClassMoments
 from optima.model import Array
@@ -47,7 +48,7 @@ def _centred(means: Array) -> Array:
     return np.asarray(means - means.mean(axis=0))
 
 
-def _pairs(classes: int) -> tuple[Array, Array]:
+def _pairs(classes: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(classes, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class RankBound:
     residual: float
 
     @property
-    def chain(self) -> tuple[float, float, float, float]:
+    def chain(self) -> tuple[float, ...]:
         """The distance and the three bounds with the residual, ascending."""
         return (self.distance, *(bound + self.residual for bound in (self.within, self.product, self.crude)))
 
@@ -150,11 +151,11 @@ class LayerStream:
             return LayerMeasures(self.name, (None, moments.means.shape[1]), measures, self._feature_values())
         if len(W) == len(moments.means):
             measures |= duality(W, moments.means)
-        s = np.linalg.svd(W, compute_uv=False)
+        s: Array = np.asarray(np.linalg.svd(W, compute_uv=False), dtype=float)
         distance = float(np.linalg.norm(s[len(moments.means) :]))
-        parts = (self.name, (W.shape[0], W.shape[1]), measures, self._feature_values(), s)
+        known = partial(LayerMeasures, self.name, (len(W), W.shape[1]), measures, self._feature_values(), s)
         if self._outputs is None or self._cross is None:
-            return LayerMeasures(*parts, distance=distance)
+            return known(distance=distance)
         N = moments.size
         data_gradient = (self._cross + (self._outputs.means.T * moments.sizes) @ moments.means) / N
         bound = None
@@ -167,7 +168,7 @@ class LayerStream:
                 crude=float(np.sqrt(self._square / N) * np.sqrt(spreads[1])) / reg,
                 residual=float(np.linalg.norm(data_gradient + reg * W)) / reg,
             )
-        return LayerMeasures(*parts, bound, distance, *_alignment(data_gradient, W, len(moments.means)))
+        return known(bound, distance, *_alignment(data_gradient, W, len(moments.means)))
 
     def _feature_values(self) -> Array | None:
         return self.inputs.singular_values() if self.inputs.has_scatter else None

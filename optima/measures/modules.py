@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -153,10 +153,10 @@ def _check(logits: Any, labels: Any) -> None:
         )
 
 
-def _batches(torch: Any, data: Any) -> Iterable[Any]:
+def _batches(torch: Any, data: Any) -> Any:
     pair = isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(each, "shape") for each in data)
     if not pair:
-        return data  # type: ignore[no-any-return]
+        return data
     x, y = (torch.as_tensor(each) for each in data)
     return [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 

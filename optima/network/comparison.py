@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from optima.tables.export import short
 
 # Predicted losses that are listed; the others are counted.
 LISTED = 6
+# Singular values that are listed.
+LISTED_VALUES = 12
 BEST = "best known"
 
 
@@ -78,6 +81,16 @@ class Comparison(Content):
     def rank(self) -> int:
         """Rank without noise: that of the structure within 2 %, or else the singular values above 2 % of the first."""
         return self.recognition.rank
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """Those of M diag(sqrt(n_c)) above rounding: of the logits of all samples, were they their class means."""
+        return Reduction(self.problem).singular_values(self.means)
+
+    @property
+    def forecast(self) -> Array:
+        """The same of the best minimum known, as :func:`optima.forecast` has them."""
+        return self.solution.singular_values
 
     @property
     def above_best(self) -> float:
@@ -163,7 +176,16 @@ class Comparison(Content):
         own = (self.loss, "your network  <--")
         lines = [f"  {loss:<14.8g} {self._title(name)}" for loss, name in sorted([*kept, *rest[:room], own])]
         more = [f"  ({len(rest) - room} more structures: --json, or .predicted)"] if len(rest) > room else []
-        return ["predicted loss", *lines, *more]
+        return ["predicted loss", *lines, *more, "", *self._spectra()]
+
+    def _spectra(self) -> list[str]:
+        """Singular values of the logits, found beside those of the best minimum known."""
+        pairs = zip_longest(self.singular_values[:LISTED_VALUES], self.forecast[:LISTED_VALUES])
+        show = lambda value: "" if value is None else f"{value:.6g}"
+        lines = [f"  {show(found):<14} {show(expected)}".rstrip() for found, expected in pairs]
+        more = max(self.singular_values.size, self.forecast.size) - LISTED_VALUES
+        rest = [f"  ({more} more: --json)"] if more > 0 else []
+        return ["singular values of the logits", "  found          forecast", *lines, *rest]
 
     def _title(self, name: str) -> str:
         if name == BEST:
@@ -202,6 +224,8 @@ class Comparison(Content):
             "rank": self.rank,
             "numerical_rank": self.numerical_rank,
             "structure": self.recognition.name,
+            "singular_values": self.singular_values.tolist(),
+            "forecast_singular_values": self.forecast.tolist(),
             "nearest": [near._asdict() for near in self.recognition.nearest],
             "predicted": dict(self.predicted),
             "best_structure": self.best_structure if self.solution is None else self.solution.structure,

@@ -79,6 +79,9 @@ SMALL = {
     "sukenik2024.nuclear_norm": ("counterexample", {"classes": (2, 3)}),
     "sukenik2024.rank": ("proved", {"points": (4, 6), "depths": (3, 5)}),
     "sukenik2024.sign": ("holds", {"points": (5, 8), "regs": FEW}),
+    "zangrando2025.forecast": ("holds", {"depths": (2,), "regs": (2e-3,), "seeds": (0,)}),
+    "zangrando2025.free_features": ("proved", {"classes": (3,), "depths": (2,), "seeds": (0,)}),
+    "zangrando2025.rank_bound": ("proved", {"classes": (2,), "depths": (2,), "seeds": (0,)}),
 }
 
 

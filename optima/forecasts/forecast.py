@@ -1,0 +1,169 @@
+"""Losses and singular values of a head with free features, for every structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from optima.certification import solve
+from optima.forecasts.result import Forecast, Prediction
+from optima.limits import check_named
+from optima.model import Array, DeepUFM
+from optima.model.class_network import ClassNetwork
+from optima.model.log_grid import log_grid
+from optima.reduction import UNREGULARISED, Reduction
+from optima.scales.losses import StructureLoss, UnequalStructureLoss, structure_losses
+from optima.scales.squared_error import squared_error_minimum
+from optima.solution import Solution
+from optima.structures import catalogue
+from optima.structures.networks import NamedNetwork, at_scales
+
+MINIMUM, BEST = "global minimum", "best minimum known"
+CLOSED, COMMON = "closed form", "closed form but for one scale, common to all classes"
+# Scales at which a structure of classes of different sizes is tried before its best one is refined.
+SCALES = log_grid(1e-4, 1e4, 161)
+
+
+def forecast(
+    samples: int | Sequence[int],
+    depth: int,
+    reg: float | Sequence[float],
+    *,
+    classes: int | None = None,
+    loss: str = "ce",
+    activation: str = "linear",
+    width: int | None = None,
+    search: bool | None = None,
+    effort: str = "normal",
+) -> Forecast:
+    r"""What the last L weight matrices of a network will be, with free features: before it is trained.
+
+    .. math::
+        \tfrac{1}{N}(\sqrt{n_c} - \sigma_c) = \lambda\, \sigma_c^{2/(L+1) - 1}, \qquad
+        s_c(W_l) = \sqrt{\lambda / \lambda_l}\; \sigma_c^{1/(L+1)}
+
+    for squared error in the linear model: sigma_c the larger root, the singular value of the logits that class c has,
+    kept where it costs less than zero; lambda the geometric mean of those of the factors. For all losses and
+    structures s_i(W_l) = sqrt(lambda / lambda_l) s_i(Z)^{1/(L+1)} in the linear model; of relu networks the factors
+    are those of the named networks at their best scales.
+
+    Parameters
+    ----------
+    samples
+        Samples of each class: K numbers, or one for all ``classes``.
+    depth, reg, loss, activation, width
+        As for :class:`optima.DeepUFM`; reg is lambda, or one for each of W_1, ..., W_L, H.
+    search
+        Whether :func:`optima.solve` looks for a better minimum than the named structures; by default where the model
+        is linear and the minimum has no closed form. ``effort`` is its own.
+
+    With cross-entropy and classes of different sizes a linear structure has one scale for all classes, its classes
+    taken in the order given. Raises ValueError on values out of range, and without regularisation.
+    Sources: derivations/forecast.py, derivations/schatten_reduction.py; zangrando2025 forecasts singular values too.
+    """
+    several = not isinstance(samples, (int, np.integer))
+    if several and classes is not None and len(samples) != classes:  # type: ignore[arg-type]
+        raise ValueError(f"there are {len(samples)} sizes for {classes} classes; pass one for each")  # type: ignore[arg-type]
+    if not several and classes is None:
+        raise ValueError("the number of classes is not given; pass classes, or one number of samples for each class")
+    count = len(samples) if several else classes  # type: ignore[arg-type]
+    regs = tuple(reg) if isinstance(reg, (list, tuple)) else reg
+    sizes = tuple(samples) if several else samples  # type: ignore[arg-type]
+    problem = DeepUFM(count, depth, regs, sizes, width, loss, activation)  # type: ignore[arg-type]
+    return forecast_of(problem, search, effort)
+
+
+def forecast_of(problem: DeepUFM, search: bool | None = None, effort: str = "normal") -> Forecast:
+    """The forecast of a model; as :func:`forecast`."""
+    if not problem.regularised:
+        raise ValueError(UNREGULARISED)
+    check_named(problem.classes)
+    linear = not problem.nonlinear
+    found = list(_named_linear(problem) if linear else _networks(problem))
+    exact = linear and problem.loss == "mse"
+    if exact:
+        means = squared_error_minimum(problem)
+        found.append(_linear(problem, MINIMUM, means, CLOSED))
+    elif search or (search is None and linear):
+        found.append(_searched(problem, solve(problem, effort=effort)))
+    # Where two have one loss the one that is known to be best is the first.
+    least = max(min(each.loss for each in found), np.finfo(float).tiny)
+    first = lambda each: (round(each.loss / least, 11), each.name not in (MINIMUM, BEST))
+    return Forecast(problem, tuple(sorted(found, key=first)))
+
+
+def _searched(problem: DeepUFM, solution: Solution) -> Prediction:
+    if solution.network is None:
+        return _linear(problem, BEST, solution.means, solution.known_by)
+    return _of_network(BEST, solution.network, solution.known_by)
+
+
+def _linear(problem: DeepUFM, name: str, means: Array, known_by: str) -> Prediction:
+    reduction = Reduction(problem)
+    logits = reduction.singular_values(means)
+    fit = reduction.fit(reduction.admissible(means))
+    return Prediction(name, fit + reduction.penalty(means), fit, logits, _factors(problem, logits), known_by)
+
+
+def _factors(problem: DeepUFM, logits: Array) -> tuple[Array, ...]:
+    """Singular values of W_1, ..., W_L, H of balanced factors of logits with given singular values."""
+    root = logits ** (1 / (problem.depth + 1))
+    reg = Reduction(problem).reg
+    return tuple(np.sqrt(reg / own) * root for own in problem.regs)
+
+
+def _named_linear(problem: DeepUFM) -> Iterator[Prediction]:
+    if problem.balanced:
+        for name, entry in structure_losses(problem).items():
+            logits = np.array([value for value, times in entry.singular_values for _ in range(times)])
+            yield Prediction(name, entry.loss, entry.best.fit, logits, _factors(problem, logits), CLOSED)
+        return
+    reduction = Reduction(problem)
+    for structure in catalogue(problem.classes, None, problem.loss, problem.max_rank):
+        shape = np.asarray(structure.shape(), dtype=float)
+        yield _linear(problem, structure.name, _best_multiple(reduction, shape) * shape, COMMON)
+
+
+def _best_multiple(reduction: Reduction, shape: Array) -> float:
+    """argmin_a f(a S) for a >= 0: the best of a grid in log a, refined, or zero."""
+    s = reduction.singular_values(shape)
+    cost = reduction.strength * float(np.sum(s**reduction.exponent))
+    if cost == 0:
+        return 0.0
+    value = lambda log: reduction.fit(np.exp(log) * shape) + cost * np.exp(log * reduction.exponent)
+    logs = np.log(SCALES)
+    best = int(np.argmin([value(log) for log in logs]))
+    ends = logs[max(best - 1, 0)], logs[min(best + 1, logs.size - 1)]
+    found = minimize_scalar(value, bounds=ends, method="bounded", options={"xatol": 1e-10})
+    return float(np.exp(found.x)) if found.fun < reduction.fit(0.0 * shape) else 0.0
+
+
+def _networks(problem: DeepUFM) -> Iterator[Prediction]:
+    for name, entry in structure_losses(problem).items():
+        network = _network(problem, entry)
+        if network is not None:
+            yield _of_network(name, network, CLOSED, entry.loss)
+        else:
+            none = np.zeros(0)
+            yield Prediction(name, entry.loss, entry.best.fit, none, (none,) * (problem.depth + 1), CLOSED)
+
+
+def _network(problem: DeepUFM, entry: StructureLoss) -> ClassNetwork | None:
+    if isinstance(entry, UnequalStructureLoss):
+        return entry.network
+    structure = entry.structure
+    return at_scales(problem, structure, entry.best.scales) if isinstance(structure, NamedNetwork) else None
+
+
+def _of_network(name: str, network: ClassNetwork, known_by: str, loss: float | None = None) -> Prediction:
+    *weights, features = network.factors
+    factors = [*weights, features * np.sqrt(network.problem.class_sizes)]
+    loss = network.loss if loss is None else loss
+    return Prediction(name, loss, network.fit, network.singular_values, tuple(map(_nonzero, factors)), known_by)
+
+
+def _nonzero(factor: Array) -> Array:
+    s = np.linalg.svd(factor, compute_uv=False)
+    return np.asarray(s[s > 1e-9 * s[0]], dtype=float)
