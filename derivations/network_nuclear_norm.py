@@ -83,11 +83,14 @@ def check_polar(columns=2):
 check_polar()
 
 
-def check_least(columns=2):
-    """No matrix with the same rectified part has a lower nuclear norm, for random ones."""
+def check_least(matrices=()):
+    """No matrix has a lower nuclear norm than its rectified part, for random ones of two columns and those given."""
+    drawn = []
     for _ in range(300):
-        X = rng.uniform(0, 1, (4, columns)) * (rng.uniform(size=(4, columns)) < 0.6)
-        below = X - rng.exponential(size=X.shape) * (X == 0) * rng.uniform(0, 0.5)
+        X = rng.uniform(0, 1, (4, 2)) * (rng.uniform(size=(4, 2)) < 0.6)
+        drawn.append(X - rng.exponential(size=X.shape) * (X == 0) * rng.uniform(0, 0.5))
+    for below in [*drawn, *matrices]:
+        X = np.maximum(below, 0)
         assert np.linalg.svd(below)[1].sum() > np.linalg.svd(X)[1].sum() * (1 - 1e-12), "relu raises the nuclear norm"
 
 

@@ -459,8 +459,8 @@ CONTROLS = {
     "with three columns relu can raise the nuclear norm": (
         "network_nuclear_norm",
         "check_least",
-        lambda d: {"columns": 2},
-        lambda d: {"columns": 3},
+        lambda d: {"matrices": [[[1, -1], [1, 1], [0, 1]]]},
+        lambda d: {"matrices": [[[1, 0, 1], [1, 1, 0], [0, 1, -1]]]},
     ),
     "the first layer costs no fifth more than two directions": (
         "network_rank_two",
