@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optima.dynamics.flow import Flow, flow
     from optima.forecasts.forecast import forecast
     from optima.measures.measure import measure
+    from optima.measures.recorder import Recorder
     from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
@@ -41,6 +42,7 @@ __all__ = [
     "Flow",
     "LossTable",
     "Measures",
+    "Recorder",
     "Reduction",
     "Solution",
     "ZeroThreshold",
@@ -89,6 +91,7 @@ _HOMES = {
     "Flow": "dynamics.flow",
     "LossTable": "tables.table",
     "Measures": "measures.result",
+    "Recorder": "measures.recorder",
     "Reduction": "reduction",
     "Solution": "solution.solution",
     "ZeroThreshold": "zero_region",
