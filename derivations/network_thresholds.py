@@ -31,10 +31,10 @@ y, c, p = sp.symbols("y c p", positive=True)
 
 # %% [markdown]
 # ## 1. From prices to losses
-# **Proof.** With logits $yI$ the data loss is $\frac{(1-y)^2}2$ and the least regulariser $cGy^p$, $c=\frac{L+1}2\lambda
-# n^{1/(L+1)}$ (network_price.py); for collapse $G=K$. If its best $y$ is positive, the network is lower there already.
-# Factors of two networks on blocks of classes and neurons add their squared norms for each factor; at equal scale
-# $\alpha$ of the logits each is balanced, and so is their sum: prices add, $G+(K'-K)<K'$.
+# **Proof.** With logits $yI$ the data loss is $\frac{(1-y)^2}2$ and the least regulariser $cGy^p$,
+# $c=\frac{L+1}2\lambda n^{1/(L+1)}$ (network_price.py); for collapse $G=K$. If its best $y$ is positive, the network is
+# lower there already. Factors of two networks on blocks of classes and neurons add their squared norms for each factor;
+# at equal scale $\alpha$ of the logits each is balanced, and so is their sum: prices add, $G+(K'-K)<K'$.
 
 # %%
 collapse, network = (1 - y) ** 2 / 2 + c * K * y**p, (1 - y) ** 2 / 2 + c * G * y**p
@@ -63,9 +63,9 @@ assert sp.simplify(ratio(L + 1) / ratio(L) - r / K) == 0
 
 # %% [markdown]
 # ## 3. Thresholds
-# **Proof** by (1) and (2) from the corners: network_subsets.py has the price of edges against points, network_triangle.py
-# three classes ($r=2$, $G^{L+1}=2^{L-3}g^2$, $g<10.4396$), network_pointed_edges.py seven, and network_transversal.py
-# depth two at $K=138$.
+# **Proof** by (1) and (2) from the corners: network_subsets.py has the price of edges against points,
+# network_triangle.py three classes ($r=2$, $G^{L+1}=2^{L-3}g^2$, $g<10.4396$), network_pointed_edges.py seven, and
+# network_transversal.py depth two at $K=138$.
 
 
 # %%
@@ -107,7 +107,7 @@ check_triangle(4)
 
 # %%
 def check_other_sign(cross=2):
-    """r (r-1) (G^4 / K^4 - 1) is 2 (sqrt(2 (r-1) (r-2)) - (r - 2)); ``cross`` is the factor of the mixed term of N^2."""
+    """r (r-1) (G^4/K^4 - 1) is 2 (sqrt(2 (r-1) (r-2)) - (r - 2)); ``cross`` is the factor of the mixed term of N^2."""
     root = sp.Symbol("q", positive=True)
     square = (r - 1) ** 2 * (r - 2) + 2 * (r - 1) + cross * (r - 1) * root
     excess = r * (r - 1) * (square * r / 4 / (r * (r - 1) / 2) ** 2 - 1)

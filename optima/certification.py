@@ -9,13 +9,15 @@ from pathlib import Path
 from optima.checker.tree_bound import MOST_IN_BALLS
 from optima.files import check_output
 from optima.model import Array, DeepUFM
-from optima.model.arguments import takes_model
+from optima.model.arguments import model_itself, several, takes_model
 from optima.progress import Tell, Words, silent
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
 from optima.proofs.networks import network_certificate
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
+from optima.relu.continuation import search_all_networks
+from optima.relu.search import check_findable
 from optima.relu.solve import search_networks
 from optima.search.ladder import search
 from optima.search.sweep import search_all
@@ -92,7 +94,8 @@ def sweep(
 
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
-    How: :func:`optima.search.sweep.search_all`. Each solution has the lower bound of one scalar equation;
+    How: :func:`optima.search.sweep.search_all`, and of relu networks
+    :func:`optima.relu.continuation.search_all_networks`. Each solution has the lower bound of one scalar equation;
     :func:`certify` works for a closer one.
 
     Parameters
@@ -108,11 +111,24 @@ def sweep(
         Processes that share the groups, each with one BLAS thread; 1 stays in this process. A script that asks for
         more makes its calls under ``if __name__ == "__main__":``.
 
-    Raises ValueError for relu models, an unknown effort, and problems beyond :mod:`optima.limits`, and
-    RuntimeError in a script that its workers would run again. Source: theory of the ladder of ranks.
+    Raises ValueError for an unknown effort, and problems beyond :mod:`optima.limits`, and RuntimeError in a script that
+    its workers would run again. Source: theory of the ladder of ranks.
     """
-    found = search_all(problems, seed, effort, progress or silent, workers)
-    return [replace(each, proof=instant_certificate(each.problem, each.means)) for each in found]
+    given, how = several(problems), (seed, effort, progress or silent, workers)
+    for problem in given:
+        check_findable(model_itself(problem))
+    relu = [problem for problem in given if problem.nonlinear]
+    # The rest also where there is none: bad options are refused there.
+    linear = iter(search_all([problem for problem in given if not problem.nonlinear], *how))
+    networks = iter(search_all_networks(relu, *how))
+    return [_bounded(next(networks if problem.nonlinear else linear)) for problem in given]
+
+
+def _bounded(solution: Solution) -> Solution:
+    """The solution with a lower bound that costs nothing."""
+    network = solution.network
+    instant = instant_certificate(solution.problem, solution.means) if network is None else network_certificate(network)
+    return replace(solution, proof=instant)
 
 
 @takes_model(Solution)

@@ -87,5 +87,5 @@ def check_trainable(problem: DeepUFM, runs: int = 1) -> None:
     numbers = RUN_COPIES * runs * (factors + problem.classes * problem.size)
     what = f"training {runs} run" + "s" * (runs > 1)
     check_room(what, numbers, "pass fewer samples, classes or seeds, or a smaller width or depth")
-    if problem.activation == "linear":
+    if any(problem.regs) and problem.activation == "linear":
         check_searchable(problem)

@@ -14,7 +14,9 @@ from optima import (
     catalogue,
     certify,
     certify_invariant,
+    flow,
     solve,
+    spectrum,
     structure_losses,
     sweep,
     train,
@@ -24,7 +26,7 @@ from optima.model.inputs import did_you_mean
 from optima.training import predict
 
 PROBLEM = DeepUFM(4, 2, 1e-2)
-TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict]
+TAKING = [solve, certify, zero_threshold, certify_invariant, structure_losses, train, predict, spectrum, flow]
 
 
 class Scalar:

@@ -46,7 +46,7 @@ def test_structures_asked_for():
 
 
 def test_depth_one_is_linear():
-    with pytest.raises(ValueError, match="depths is 1; pass an integer of at least 2"):
+    with pytest.raises(ValueError, match="depths has 1, and a network of one weight matrix has no relu"):
         LossTable([10], [1], [1e-3], activation="relu")
     relu = structure_losses(DeepUFM(5, 1, 1e-3, activation="relu"))
     assert list(relu) == list(structure_losses(DeepUFM(5, 1, 1e-3)))
@@ -61,7 +61,7 @@ def test_many_classes_take_no_matrices():
 
 
 @pytest.mark.parametrize(
-    ("name", "K"), [("srg", 10), ("lifted-pairs", 6), ("triangle", 3), ("collapse", 4), ("srg(6)+collapse(2)", 8)]
+    ("name", "K"), [("srg", 10), ("hinged-pairs", 6), ("triangle", 3), ("collapse", 4), ("srg(6)+collapse(2)", 8)]
 )
 def test_formulas_are_the_losses(name, K):
     network = named(name, K, activation="relu")
@@ -97,7 +97,7 @@ def test_commands_with_relu(capsys):
     assert "u = s**2/(K*lambda)" in capsys.readouterr().out
     assert main(["formula", "dnc", "--classes", "10", "--loss", "ce", *relu, "--latex"]) == 0
     assert main(["structures", *relu]) == 0
-    assert "lifted-pairs" in capsys.readouterr().out
+    assert "hinged-pairs" in capsys.readouterr().out
     assert main(["structures", *relu, "--classes", "10", "--json"]) == 0
     names = [each["name"] for each in json.loads(capsys.readouterr().out)["structures"]]
     assert "lifted(pairs)" in names

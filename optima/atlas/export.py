@@ -115,9 +115,9 @@ ARRAYS = {"loss": np.nan, "lower_bound": np.nan, "best_named_loss": np.nan, "ran
 
 
 def dataset(records: Iterable[Record]) -> Any:
-    """Loss, rank, structure and bounds over the seven axes of a grid, as an xarray Dataset.
+    """Loss, rank, structure and bounds over (objective, classes, depth, reg, samples, width), as an xarray Dataset.
 
-    These are objective, activation, classes, depth, reg, samples and width.
+    And over (activation) where there are relu networks, whose rank is the middle rank.
 
     Cells that the atlas lacks are nan, -1 or empty; width 0 stands for one that does not bound the rank.
 
@@ -128,7 +128,9 @@ def dataset(records: Iterable[Record]) -> Any:
     rows = [CELLS.row(record) for record in records]
     if any(cell["regs"] or cell["class_sizes"] for cell in rows):
         raise ValueError("a cell has several regularisations or class sizes; pass --format csv or parquet instead")
-    names = ("objective", "activation", "classes", "depth", "reg", "samples", "width")
+    names = ["objective", "classes", "depth", "reg", "samples", "width"]
+    if any(cell["activation"] == "relu" for cell in rows):
+        names.append("activation")
     places = [tuple(FREE if cell[name] is None else cell[name] for name in names) for cell in rows]
     axes = {name: sorted({place[i] for place in places}) for i, name in enumerate(names)}
     where = [{value: i for i, value in enumerate(axis)} for axis in axes.values()]

@@ -10,6 +10,7 @@ from optima.files import parse_json
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, positive_number
+from optima.model.key import one_reg
 from optima.structures.names import canonical
 from optima.training import Rule, Run
 from optima.version import VERSION
@@ -129,5 +130,4 @@ def trainable(problem: DeepUFM) -> DeepUFM:
     """The problem in the form in which its runs are stored. Raises ValueError where it has no width."""
     if problem.width is None:
         raise ValueError("the width is not given; pass problems with a width, such as DeepUFM(..., width=70)")
-    regs = problem.regs
-    return replace(problem, reg=regs[0] if len(set(regs)) == 1 else regs)
+    return replace(problem, reg=one_reg(problem))

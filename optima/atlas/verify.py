@@ -16,11 +16,10 @@ from optima.model.fit import Fit
 from optima.model.key import normalised
 from optima.model.layers import layers
 from optima.reduction import Reduction
-from optima.relu.names import recognise_network
+from optima.relu.names import known_networks, recognise_network
 from optima.scales.losses import structure_losses
 from optima.solution import Solution
 from optima.solution.foreign import check_solution
-from optima.structures.networks import network_catalogue
 from optima.structures.recognition import recognise
 from optima.structures.recognition.result import Recognition
 
@@ -61,7 +60,7 @@ def check_trained(run: Trained) -> Check | None:
     """
     if run.polished_loss is None or run.means is None or run.problem.activation != "linear":
         return None
-    return Check(run.problem, run.polished_loss, all_parameter_objective(run.problem, balanced(run.problem, run.means)))
+    return Check(run.problem, run.polished_loss, all_parameter_objective(run.problem, run.means))
 
 
 def check(record: Record) -> Check:
@@ -73,16 +72,17 @@ def check(record: Record) -> Check:
     """
     bound = None if record.certificate is None else record.certificate.lower
     network = record.network
-    factors = balanced(record.problem, record.means) if network is None else network.factors
-    return Check(record.problem, record.loss, all_parameter_objective(record.problem, factors), bound)
+    if network is None:
+        return Check(record.problem, record.loss, all_parameter_objective(record.problem, record.means), bound)
+    return Check(record.problem, record.loss, objective_at(record.problem, network.factors), bound)
 
 
-def balanced(problem: DeepUFM, means: Array) -> list[Array]:
-    """Factors of a linear model whose logits are M, with one column of H for each class."""
-    return Reduction(problem).class_factors(means)
+def all_parameter_objective(problem: DeepUFM, means: Array) -> float:
+    """The objective of a linear model at balanced factors whose logits are M R."""
+    return objective_at(problem, Reduction(problem).class_factors(means))
 
 
-def all_parameter_objective(problem: DeepUFM, factors: Sequence[Array]) -> float:
+def objective_at(problem: DeepUFM, factors: Sequence[Array]) -> float:
     """The objective of the model at factors (W_1, ..., W_L, H); samples of one class share their column of H."""
     classes, sizes = np.arange(problem.classes), problem.class_sizes
     relu = (lambda layer: np.maximum(layer, 0.0)) if problem.nonlinear else None
@@ -113,8 +113,7 @@ def verified(solution: Solution, claimed: float | None = None) -> Record:
     check_solution(solution)
     problem = normalised(solution.problem)
     with np.errstate(all="ignore"):
-        factors = _factors(problem, solution)
-        objective = all_parameter_objective(problem, factors)
+        objective = objective_at(problem, _factors(problem, solution))
         stated = solution.loss if claimed is None else claimed
     if not abs(objective - stated) <= AGREE * abs(objective) < math.inf:
         has, reaching = _SAID[problem.nonlinear]
@@ -136,18 +135,18 @@ def _factors(problem: DeepUFM, solution: Solution) -> Sequence[Array]:
         return network_of(problem, () if solution.network is None else solution.network.factors).factors
     if Reduction(problem).singular_values(solution.means).size > problem.max_rank:
         raise ValueError(f"the logits have a rank beyond {problem.max_rank}; pass logits that the width allows")
-    return balanced(problem, solution.means)
+    return Reduction(problem).class_factors(solution.means)
 
 
 def _recognised(record: Record, solution: Solution) -> Recognition:
     problem = record.problem
     if record.network is None:
         return recognise(solution.means, loss=problem.loss, rank=solution.rank)
-    return recognise_network(record.network, network_catalogue(problem.classes, problem.loss, problem.depth))
+    return recognise_network(record.network, known_networks(problem))
 
 
 def _best_named(problem: DeepUFM, solution: Solution) -> float:
     """The least loss of a named structure, where the finder tried any."""
-    if not (solution.candidates and problem.balanced):
+    if not (solution.candidates and (problem.balanced or problem.nonlinear)):
         return math.nan
     return min((entry.loss for entry in structure_losses(problem).values()), default=math.nan)

@@ -126,11 +126,37 @@ def nuclear_norm(problem: DeepUFM, numbers: Numbers) -> float:
     since a network costs at least c x^p, and the fit is at least sum_i (s_i - sqrt(n_i))^2 / (2N) with sum s_i = x.
     Source: derivations/network_price.py.
     """
-    strength, exponent = loss_strength(problem, numbers), numbers.ratio(2, problem.depth + 1)
-    share = 2 * problem.classes * problem.size
+    return _one_value(problem, _goals(problem, numbers), loss_strength(problem, numbers), numbers)
+
+
+def two_directions(problem: DeepUFM, numbers: Numbers) -> float:
+    r"""Squared error in relu networks, for classes of any sizes: what two directions cost in every layer.
+
+    .. math:: f \ge \min\Bigl\{\min_x \frac{(g - x)^2}{2KN} + 2^{1-p} c\, x^p,\
+        \min_T \frac{(g' - T)^2}{2(K-1)N} + 2c\, T^p\Bigr\}
+
+    g' without the largest class, T the sum of the singular values but the largest one: the first where that is at most
+    T, else the second; and never less than :func:`nuclear_norm`. Source: derivations/network_rank_two.py.
+    """
+    strength, goals = loss_strength(problem, numbers), _goals(problem, numbers)
+    dearer = strength * numbers.power(numbers.number(2), numbers.ratio(problem.depth - 1, problem.depth + 1))
+    level = _one_value(problem, goals, dearer, numbers)
+    aside = _one_value(problem, goals[1:], 2 * strength, numbers)
+    return max(nuclear_norm(problem, numbers), min(level, aside))
+
+
+def _goals(problem: DeepUFM, numbers: Numbers) -> list[Any]:
+    """The singular values of the targets, descending."""
+    half = numbers.ratio(1, 2)
+    return [numbers.power(numbers.number(n), half) for n in sorted(map(int, problem.class_sizes), reverse=True)]
+
+
+def _one_value(problem: DeepUFM, goals: list[Any], strength: Any, numbers: Numbers) -> float:
+    """min over x >= 0 of (sum of goals - x)^2 / (2 N count) + strength x^p."""
+    exponent, share = numbers.ratio(2, problem.depth + 1), 2 * len(goals) * problem.size
     goal = numbers.number(0)
-    for size in problem.class_sizes:
-        goal = goal + numbers.power(numbers.number(int(size)), numbers.ratio(1, 2))
+    for each in goals:
+        goal = goal + each
 
     def miss(x: Any) -> Any:
         return (goal - x) * (goal - x) / share

@@ -12,7 +12,7 @@ from optima.checker.arithmetic import Balls, Floats, Numbers
 from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
 from optima.checker.instance import Instance
-from optima.checker.scalar import nuclear_norm, one_direction, squared_error
+from optima.checker.scalar import nuclear_norm, one_direction, squared_error, two_directions
 from optima.checker.tree_bound import tree_bound
 from optima.checker.upper import loss_of, loss_of_network
 from optima.checker.verification import Refuted, Verification
@@ -120,6 +120,10 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         if problem.loss != "mse":
             raise Refuted("the bound by the nuclear norm alone is for squared error")
         return nuclear_norm(problem, numbers)
+    if method == "two directions":
+        if problem.loss != "mse" or not problem.nonlinear:
+            raise Refuted("the bound by two directions is for squared error in relu networks")
+        return two_directions(problem, numbers)
     if method == "class shares":
         return class_shares(problem, data, numbers)
     if problem.nonlinear and method != "one direction":

@@ -40,7 +40,15 @@ def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Cl
 
 def library() -> dict[str, Claim]:
     """All claims of the library by name."""
-    from optima.claims import garrod2025, model, zangrando2025  # noqa: F401
+    from optima.claims import (  # noqa: F401
+        garrod2025,
+        garrod2026depth,
+        garrod2026spectra,
+        model,
+        networks,
+        sukenik2024,
+        zangrando2025,
+    )
 
     return dict(REGISTRY)
 

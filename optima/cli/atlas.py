@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,10 +91,10 @@ class Cells(Place):
 
 NETCDF = "netcdf"
 COLUMNS = columns_of(
-    "K L reg n d:4 objective:6 activation:3 loss rank:1 <structure below_collapse:2 gap:3 below_catalogue:5"
+    "K L reg n d:4 objective:6 activation:6 loss rank:1 <structure below_collapse:2 gap:3 below_catalogue:5"
 )
-# The place of the activation, which is shown where it differs.
-ACTIVATION = 6
+# Columns that tell cells of one place apart: where they differ they stay longer.
+APART = ("objective", "activation")
 
 
 def _sizes(text: str, name: str) -> list[options.Sizes]:
@@ -232,10 +232,13 @@ def show(
                 shown.append(_cells(record))
                 for past in atlas.history(record.problem) if history else []:
                     shown.append([*[""] * 7, f"was {past.loss:.10g}", str(past.rank), past.structure, *[""] * 3])
-    relu = any(row[ACTIVATION] == "relu" for row in shown)
-    kept = [place for place in range(len(COLUMNS)) if relu or place != ACTIVATION]
-    show_table([COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in shown], str(store), "--json")
-    if relu:
+    met = [{row[i] for row in shown} - {""} for i in range(len(COLUMNS))]
+    shown_columns = [
+        replace(column, drop=2) if column.head in APART and len(met[i]) > 1 else column
+        for i, column in enumerate(COLUMNS)
+    ]
+    show_table(shown_columns, shown, str(store), "--json")
+    if any("relu" in each for each in met):
         say("rank: of relu networks the middle rank, the least rank of a hidden layer before the activation", 2)
     if found.total() > rows:
         say(f"... {found.total() - rows} more cells; pass --rows N to see more")

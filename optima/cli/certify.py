@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optima.cli import options, parse
+from optima.cli import options
 from optima.cli.declared import choice, file, integer, number, typed
 from optima.cli.terminal import bar, from_checkpoint, resumable, say
 from optima.cli.terminal import width as screen_width
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 # The gap that is asked for, and the GiB that may be used, where nothing is said.
 GAP, MEMORY = 1e-6, 4.0
-
-
-def _group(text: str, name: str) -> tuple[int, ...]:
-    """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
-    return tuple(parse.integer(order, name, 2) for order in text.split("x"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +60,7 @@ def certify(
         tuple[int, ...] | None,
         typed(
             "GROUP",
-            _group,
+            options.group_orders,
             "Search only logits invariant under a cyclic group of classes, such as 24, or a product, such as 4x6; "
             "nothing is proved of other logits.",
         ),

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from optima.cli import options
+from optima.cli.declared import choice, integer, typed, word
 from optima.cli.declared import file as file_
-from optima.cli.declared import integer, typed, word
 
 File = Annotated[
     Path,
@@ -29,8 +29,8 @@ Transpose = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(options.Problem):
-    """The linear model, of which the logits say what is not given."""
+class Problem(options.AnyProblem):
+    """The model, of which the logits say what is not given."""
 
     classes: Annotated[Any, integer("Number of classes K; default that of the logits.", least=2)] = None
     samples: Annotated[
@@ -49,14 +49,23 @@ def compare(
     labels: LabelFile = None,
     array: ArrayName = None,
     transpose: Transpose = None,
-    effort: options.Effort = "normal",
+    effort: Annotated[
+        str | None,
+        choice(
+            "How hard to look for the best minimum; default normal, for relu named networks only.",
+            "quick",
+            "normal",
+            "thorough",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     plot: Annotated[Path | None, file_("Draw both logits to this file.")] = None,
     force: options.Force = False,
 ) -> None:
     """Your network's logits: rank, nearest structures, neural collapse, and its loss among the predicted minima.
 
-    Arrays of one file are known by their names: logits, labels, features, weights.
+    Arrays of one file are known by their names: logits, labels, features, weights; or all factors, W_1, ..., W_L and
+    H, which tell most of a relu network.
     """
     from optima.network import compare as compared
     from optima.network.layout import laid_out
@@ -64,6 +73,9 @@ def compare(
     options.check_picture(plot, force)
     sizes = problem.samples
     data = network(file, labels, array)
+    if "factors" in data and (problem.activation == "relu" or "logits" not in data):
+        data = _from_factors(data, problem.activation == "relu")
+        transpose = False
     # Of logits without labels only the class sizes say which axis is that of the classes.
     count = _classes(problem.classes, sizes, data["logits"])
     listed = sizes if not isinstance(sizes, int) else (sizes,) * count if count else None
@@ -73,7 +85,8 @@ def compare(
     model = replace(problem, classes=found, samples=1 if sizes is None else sizes).model
     tell = (lambda line: print(line, file=sys.stderr)) if sys.stderr.isatty() else None
     more = {name: data.get(name) for name in ("labels", "features", "weights")}
-    comparison = compared(data["logits"], model, **more, transpose=transpose, effort=effort, progress=tell)
+    given = data.get("factors", data["logits"])
+    comparison = compared(given, model, **more, transpose=transpose, effort=effort, progress=tell)
     if plot is not None:
         comparison.plot(plot)
     print(json.dumps(comparison.as_dict(), allow_nan=False) if as_json else comparison)
@@ -88,9 +101,22 @@ def network(file: Path, labels: Path | None, array: str | None) -> dict[str, Any
         if path is not None and not path.exists():
             raise ValueError(f"{path} does not exist; pass a file that does")
     data = read_network(file, array)
+    if array is not None:
+        data.pop("factors", None)
     if labels is not None:
         data["labels"] = read_labels(labels)
-    return {"logits": logits_of(data["features"], data["weights"]), **data} if "logits" not in data else data
+    if "logits" in data or "factors" in data:
+        return data
+    return {"logits": logits_of(data["features"], data["weights"]), **data}
+
+
+def _from_factors(data: dict[str, Any], relu: bool) -> dict[str, Any]:
+    """The factors with the logits that they make, and the labels."""
+    from optima.network.factors import class_factors
+
+    found = class_factors(data["factors"], relu)
+    kept = {name: data[name] for name in ("factors", "labels") if name in data}
+    return kept | {"logits": found.logits}
 
 
 def _classes(classes: int | None, sizes: options.Sizes | None, logits: Any) -> int | None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optima.cli import options
+from optima.cli.declared import integer
+from optima.cli.terminal import say
 
 if TYPE_CHECKING:
     from optima.structures import Structure
+    from optima.structures.recognition.described import Described
 
 
 def formula(
@@ -22,7 +25,7 @@ def formula(
             autocompletion=options.structure_names,
         ),
     ],
-    classes: options.Classes,
+    classes: Annotated[int | None, integer("Number of classes K; polyhedra need none.", least=2)] = None,
     loss: options.Loss = "ce",
     activation: options.Activation = "linear",
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
@@ -30,19 +33,55 @@ def formula(
 ) -> None:
     """Exact loss of one structure as a function of its scale: with stationarity, singular values, price, source.
 
-    The depth L, lambda and the samples n of each class stay symbols, in p and c.
+    The depth L, lambda and the samples n of each class stay symbols, in p and c. Names that optima solve recognises and
+    that have no formula, such as pentagonal-bipyramid, are described.
     """
     from optima.structures.formula import Formula
+    from optima.structures.recognition.described import described
 
-    found = Formula(_structure(structure, classes, activation), loss)
-    if as_json:
-        print(json.dumps(_lines(found, latex), allow_nan=False))
+    shape = described(structure, classes) if activation == "linear" else None
+    if shape is not None and (classes is None or not _known(structure, classes, activation)):
+        _show({name: value for name, value in _described(shape).items() if value is not None}, as_json)
         return
-    lines = _lines(found, latex)
+    if classes is None:
+        raise ValueError("Missing option '--classes'.")
+    _show(_lines(Formula(_structure(structure, classes, activation), loss), latex), as_json)
+
+
+def _show(lines: dict[str, Any], as_json: bool) -> None:
+    """The facts, each with its name before it, or as JSON."""
+    if as_json:
+        print(json.dumps(lines, allow_nan=False))
+        return
     width = max(map(len, lines))
     for name, value in lines.items():
         for number, each in enumerate(value if isinstance(value, list) else [value]):
-            print(f"{'' if number else name.replace('_', ' '):{width}}  {each}")
+            say(f"{'' if number else name.replace('_', ' '):{width}}  {_words(each)}", width + 2)
+
+
+def _words(value: Any) -> str:
+    return f"({', '.join(f'{x:g}' for x in value)})" if isinstance(value, list) else str(value)
+
+
+def _known(name: str, classes: int, activation: str) -> bool:
+    from optima.structures import select
+
+    return bool(select(name, classes, activation))
+
+
+def _described(shape: Described) -> dict[str, Any]:
+    """What is told of a recognised shape."""
+    from optima.structures.recognition.described import NO_FORMULA
+
+    return {
+        "structure": shape.name,
+        "classes": shape.classes,
+        "rank": shape.rank,
+        "what": shape.what,
+        "loss": NO_FORMULA,
+        "symmetry": f"{shape.symmetry} relabellings of the classes leave it as it is" if shape.symmetry else None,
+        "vertices": None if shape.vertices is None else shape.vertices.tolist(),
+    }
 
 
 def _structure(name: str, classes: int, activation: str) -> Structure:
@@ -63,10 +102,14 @@ def _lines(found: Any, latex: bool) -> dict[str, Any]:
     """What is printed, by name; formulas as sympy writes them, or in LaTeX."""
     import sympy
 
-    if latex:
-        show = sympy.latex
-    else:
-        show = lambda value: f"{value.lhs} = {value.rhs}" if isinstance(value, sympy.Equality) else str(value)
+    from optima.structures.formula import shortened
+
+    def show(exact: Any) -> str:
+        value = shortened(exact)
+        if latex:
+            return str(sympy.latex(value))
+        return f"{value.lhs} = {value.rhs}" if isinstance(value, sympy.Equality) else str(value)
+
     name = f"f({', '.join(map(show, found.scales))})" if found.scales else "f"
     times = r"{} \quad ({} \times)" if latex else "{} (x{})"
     return {
@@ -78,5 +121,6 @@ def _lines(found: Any, latex: bool) -> dict[str, Any]:
         "stationary": [show(each) for each in found.stationarity] or "no scale",
         "singular_values": [times.format(show(value), count) for value, count in found.singular_values] or "none",
         "price": show(found.price),
+        **({"numbers": found.structure.about_numbers} if found.structure.about_numbers else {}),
         "source": found.source,
     }

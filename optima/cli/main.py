@@ -12,6 +12,7 @@ import typer
 
 from optima.cli import (
     atlas,
+    basin,
     certify,
     check,
     compare,
@@ -26,6 +27,7 @@ from optima.cli import (
     spectrum,
     structures,
     table,
+    thresholds,
     train,
     watch,
 )
@@ -40,6 +42,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
         "loss": (loss.loss, "The loss of every named structure in one problem."),
         "structures": (structures.structures, "The structures: names, words of the papers, formulas."),
         "formula": (formula.formula, "The exact loss of one structure, as text or LaTeX."),
+        "thresholds": (thresholds.thresholds, "From how many classes on collapse loses with relu."),
         "max-margin": (max_margin.max_margin, "The limit of vanishing lambda: the code of margin one."),
     },
     "Spectra": {
@@ -56,6 +59,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
     },
     "Training": {
         "train": (train.train, "Gradient descent from many seeds: at which minimum it ends."),
+        "basin": (basin.basin, "Without weight decay: which starts end at neural collapse."),
     },
     "Papers": {
         "reproduce": (reproduce.reproduce, "A published figure and its data, made again."),
@@ -71,7 +75,7 @@ Examples
 
   optima solve --classes 12 --depth 3 --lambda 1e-3
   optima table --classes 2:12 --depths 1:6 --lambdas 1e-4:1e-2:3
-  optima reproduce fig1 --quick
+  optima reproduce garrod2025.fig1 --quick
 
 INTEGERS are 10 or 4,10 or 2:20 or 2:20:2 (in steps of 2), NUMBERS are 1e-3 or 2^-10
 or 1e-6:1e-1:11 (11 values, evenly spaced in the logarithm), both also with commas.

@@ -35,6 +35,11 @@ def class_sizes(text: str, name: str = "samples") -> Sizes:
     return sizes[0] if len(sizes) == 1 else sizes
 
 
+def group_orders(text: str, name: str) -> tuple[int, ...]:
+    """The orders of the cyclic factors of a group: ``24`` or ``4x6``."""
+    return tuple(parse.integer(order, name, 2) for order in text.split("x"))
+
+
 def check_picture(path: Path | None, force: bool) -> None:
     """Raise ValueError before any work when a picture could not be written afterwards."""
     check_output(path, force)

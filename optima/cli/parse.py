@@ -70,17 +70,17 @@ def _integer_range(part: str, name: str, least: int) -> range:
     return range(low, high + 1, step)
 
 
-def reals(text: str, name: str) -> list[float]:
-    """A comma list of positive numbers and log-spaced ranges ``lo:hi:count``, without repeats."""
-    ranges = [_real_range(part, name) for part in text.split(",")]
+def reals(text: str, name: str, zero: bool = False) -> list[float]:
+    """A comma list of positive numbers (``zero``: also 0) and log-spaced ranges ``lo:hi:count``, without repeats."""
+    ranges = [_real_range(part, name, zero) for part in text.split(",")]
     _check_length(name, sum(map(len, ranges)))
     return list(dict.fromkeys(value for values in ranges for value in values))
 
 
-def _real_range(part: str, name: str) -> list[float]:
+def _real_range(part: str, name: str, zero: bool) -> list[float]:
     pieces = part.split(":")
     if len(pieces) == 1:
-        return [positive_real(part, name)]
+        return [positive_real(part, name, zero)]
     if len(pieces) != 3:
         raise ValueError(f"{name} has the range {part!r}; pass lo:hi:count")
     low, high = (positive_real(piece, name) for piece in pieces[:2])

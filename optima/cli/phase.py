@@ -19,7 +19,6 @@ from optima.cli.spelling import spellings
 from optima.cli.terminal import bar, resumable
 from optima.files import check_apart, write_rows
 from optima.model.inputs import shown
-from optima.structures.names import canonical
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,6 +110,7 @@ def phase(
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
     from optima.atlas import processes
     from optima.plot.picture import check_pictures, write_picture
+    from optima.structures import known_as
 
     check_pictures(out)
     for path in (*out, *data):
@@ -134,7 +134,7 @@ def phase(
     asked = (first, second, axes, fixed)
     search = {"seed": seed, "effort": effort, "executors": processes(workers)}
     if training:
-        structure = None if runs.structure is None else canonical(runs.structure)
+        structure = None if runs.structure is None else known_as(runs.structure, activation)
         _check_structure(structure, classes, activation)
         figure, tables = _training(asked, store, search, runs, structure)
     elif activation == "relu":
@@ -202,12 +202,12 @@ def _check_structure(name: str | None, classes: Sequence[int], activation: str) 
     """Raise ValueError, before anything is trained, for a structure that no run can end at."""
     from optima.structures import find, hint
 
-    if name is None or name.startswith("unnamed") or any(find(name, K) for K in classes):
+    if name is None or name.startswith("unnamed") or any(find(name, K, activation) for K in classes):
         return
     if name != "global":
         raise ValueError(
             f"structure is {name!r}, which does not exist at {classes[0]} classes; pass global, or the name of a "
-            f"structure ({hint(name, classes)})"
+            f"structure ({hint(name, classes, activation)})"
         )
     if activation != "linear":
         raise ValueError("the global minimum of a relu model is not known; pass the name of a structure")

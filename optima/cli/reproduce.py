@@ -18,7 +18,8 @@ def _figures(incomplete: str) -> list[str]:
     from optima.reproduce import FIGURES
 
     names = [name for full in FIGURES for name in (full.partition(".")[2], full)]
-    return [name for name in names if name.startswith(incomplete)]
+    # A last part that several papers have is one word.
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
 def reproduce(

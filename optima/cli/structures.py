@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from optima.cli import options
 from optima.cli.declared import integer
+from optima.cli.terminal import say
 
 if TYPE_CHECKING:
     from optima.structures import Structure
@@ -33,9 +34,9 @@ def structures(
         return
     for each in found:
         name, also = each.pop("name"), each.pop("also")
-        print(name + (f"  (also {', '.join(also)})" if also else ""))
+        say(name + (f"  (also {', '.join(also)})" if also else ""), 4)
         for key, value in each.items():
-            print(f"  {key:<16}{value}")
+            say(f"  {key:<16}{value}", 18)
     if classes is None:
         relu = " --activation relu" if activation == "relu" else ""
         print(f"optima structures --classes 10{relu} lists the members with rank, margins and loss")
@@ -66,7 +67,7 @@ def _members(classes: int, loss: str, activation: str) -> list[dict[str, Any]]:
 
 def _as_dict(structure: Structure, summary: str, loss: str) -> dict[str, Any]:
     from optima.structures import words_for
-    from optima.structures.formula import Formula, terms
+    from optima.structures.formula import Formula, shortened, terms
     from optima.structures.networks import NamedNetwork
 
     network = isinstance(structure, NamedNetwork)
@@ -88,7 +89,10 @@ def _as_dict(structure: Structure, summary: str, loss: str) -> dict[str, Any]:
             "singular values": _values(pair for block in blocks for pair in block.singular) or "none",
         }
     where = f"--classes {structure.classes}" + (" --activation relu" if network else "")
-    found["loss"] = str(Formula(structure, loss).loss) if few else f"optima formula '{structure.name}' {where}"
+    found |= {"numbers": structure.about_numbers} if structure.about_numbers else {}
+    found["loss"] = (
+        str(shortened(Formula(structure, loss).loss)) if few else f"optima formula '{structure.name}' {where}"
+    )
     return found
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from optima.dynamics.pull import MOST
 from optima.model import Array, DeepUFM
 from optima.structures.group import Group
 
@@ -54,7 +55,7 @@ class Characters:
         own = np.logaddexp(-lead, np.log(share.sum(axis=-1, keepdims=True)))
         with np.errstate(divide="ignore"):
             away = np.log(share @ (1 - self.cosines[1:]))
-        return np.exp(log_factor + self.log_speed + self.power * eta + away - own)
+        return np.exp(np.minimum(log_factor + self.log_speed + self.power * eta + away - own, MOST))
 
     def shape_rates(self, eta: Array) -> Array:
         """d eta / dt over the largest of its entries, which does not underflow at any margin (cross-entropy)."""

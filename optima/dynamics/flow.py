@@ -155,7 +155,7 @@ def flow(
     Raises ValueError for regularised and for relu models, for starts of other shapes, and where nothing says when to
     stop. Source: garrod2026depth for the setting; derivations/unregularised_flow.py for the equations.
     """
-    _check(problem)
+    check_model(problem)
     stops = _checked_stops(until)
     if t_end is None and not stops:
         raise ValueError("nothing says when the flow stops; pass t_end=1e6 or until={'margin': 20}")
@@ -183,7 +183,8 @@ def effective_rank(singular_values: Array) -> Array:
     return np.where(total[..., 0] > 0, np.exp(-(share * logs).sum(axis=-1)), 0.0)
 
 
-def _check(problem: DeepUFM) -> None:
+def check_model(problem: DeepUFM) -> None:
+    """Raise ValueError unless a model is linear and without regularisation."""
     if problem.nonlinear:
         raise ValueError("the flow needs activation='linear'; pass a linear model")
     if any(problem.regs):

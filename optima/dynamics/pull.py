@@ -7,6 +7,9 @@ import numpy as np
 from optima.model import Array
 from optima.model.fit import Fit
 
+# Largest power of e, so that sums stay floats.
+MOST = 600.0
+
 
 def pull(fit: Fit, logits: Array, log_factor: float) -> Array:
     """-e^log_factor times the slope of a fit at logits (K, N).
@@ -17,5 +20,7 @@ def pull(fit: Fit, logits: Array, log_factor: float) -> Array:
         return np.asarray(fit.slope(logits, -np.exp(log_factor)))
     top = logits.max(axis=0)
     log_total = top + np.log(np.exp(logits - top).sum(axis=0))
-    rivals = np.exp(logits - log_total + log_factor) * fit.rivals * fit.row
+    # What a step of the integrator tries, and takes back, may lie far from where margins match the time.
+    power = np.minimum(logits - log_total + log_factor, MOST)
+    rivals = np.exp(np.where(fit.rivals > 0, power, -np.inf)) * fit.row
     return np.asarray(fit.one_hot * rivals.sum(axis=0) - rivals)

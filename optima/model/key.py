@@ -21,13 +21,18 @@ def normalised(problem: DeepUFM) -> DeepUFM:
     Equal regularisations become one number, a width that bounds nothing becomes None, and with one weight matrix, where
     no relu acts, the model is linear; all leave the least loss of any logits as it is. With relu the neurons of a layer
     enter what follows by sum_j s(m_j) s(m_j)^T alone, K (K + 1) / 2 numbers, at a cost that is a sum over them: by
-    Caratheodory's theorem as many neurons are as good as more.
+    Caratheodory's theorem as many neurons are as good as more. Source: derivations/network_gram_chain.py.
     """
-    regs, width, relu = problem.regs, problem.width, problem.nonlinear
-    reg = regs[0] if len(set(regs)) == 1 else regs
+    width, relu = problem.width, problem.nonlinear
     enough = problem.classes * (problem.classes + 1) // 2 if relu else problem.classes
     width = None if width is None or width >= enough else width
-    return dataclasses.replace(problem, reg=reg, width=width, activation="relu" if relu else "linear")
+    return dataclasses.replace(problem, reg=one_reg(problem), width=width, activation="relu" if relu else "linear")
+
+
+def one_reg(problem: DeepUFM) -> float | tuple[float, ...]:
+    """The regularisations, as one number where all are the same."""
+    reg = problem.reg
+    return reg[0] if isinstance(reg, tuple) and len(set(reg)) == 1 else reg
 
 
 def content_key(problem: DeepUFM) -> bytes:

@@ -12,7 +12,9 @@ from optima.model import Array, DeepUFM
 from optima.model.inputs import shown
 from optima.network.collapse import collapse_measures
 from optima.network.comparison import Comparison
-from optima.network.layout import Labels, Layout, laid_out
+from optima.network.factors import ClassFactors, class_factors
+from optima.network.layout import Labels, as_array, laid_out
+from optima.network.networks import compare_networks
 from optima.progress import Tell, Words
 from optima.reduction import Reduction, center
 from optima.scales.collapse import COLLAPSE, collapse_loss
@@ -27,7 +29,7 @@ def compare(
     features: Any = None,
     weights: Any = None,
     transpose: bool | None = None,
-    effort: str = "normal",
+    effort: str | None = None,
     progress: Tell[Words] | None = None,
 ) -> Comparison:
     r"""Where a network stands among the minima of its problem.
@@ -42,13 +44,19 @@ def compare(
     mean of each column of M is taken out first, which changes no prediction and raises no singular value. It is held
     against the best minimum that :func:`optima.solve` finds and the named structures at their best scales.
 
+    Relu: of all factors the loss is the objective itself, and the nearest named networks are those whose features have
+    about the same singular values layer by layer. Logits alone do not tell what they cost: the loss is the least of
+    the named networks whose last hidden layer can make them, and ``at_least`` bounds it from below. Without an
+    ``effort`` the predicted losses are those of the named networks only.
+
     Parameters
     ----------
     logits
         Samples, (N, K) or (K, N), or class means, (K, K); numpy arrays, lists or torch tensors. Axes are told apart as
-        in :func:`optima.network.layout.laid_out`: column c of class means is class c, as in the theory.
+        in :func:`optima.network.layout.laid_out`: column c of class means is class c, as in the theory. Or all factors
+        [W_1, ..., W_L, H], H (d, N) with a column for each sample or class.
     problem
-        The linear model. Its samples are those of the labels; ``samples=1``, the default, stands for not given.
+        The model. Its samples are those of the labels; ``samples=1``, the default, stands for not given.
     labels
         Class 0, ..., K-1 of each sample.
     features, weights
@@ -56,22 +64,29 @@ def compare(
     transpose
         True: rows are samples or classes; False: columns are; None: found out.
     effort, progress
-        Of :func:`optima.solve`.
+        Of :func:`optima.solve`; no effort is the normal one, and for relu models no search.
 
-    Raises ValueError where shapes, labels and problem do not go together, or numbers are missing, and for relu models.
+    Raises ValueError where shapes, labels and problem do not go together, or numbers are missing.
     """
     if not isinstance(problem, DeepUFM):
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, such as DeepUFM(classes=10, depth=2, reg=1e-3)")
     sizes = None if problem.samples == 1 else problem.class_sizes
+    factors = _factors(logits, problem)
+    if factors is not None:
+        logits, transpose = factors.logits, False
     layout = laid_out(logits, labels, sizes, transpose)
     if len(layout.means) != problem.classes:
         raise ValueError(
             f"the logits are of {len(layout.means)} classes and the problem of {problem.classes}; pass one K"
         )
     problem = sampled(problem, layout.sizes)
+    if factors is not None:
+        factors = factors.sorted(layout.order, layout.sizes)
+    if problem.nonlinear:
+        return compare_networks(problem, layout, factors, features, weights, effort, progress)
     measures, measured = collapse_measures(problem, layout, features, weights)
     reduction = Reduction(problem)
-    solution = solve(problem, effort=effort, progress=progress)
+    solution = solve(problem, effort=effort or "normal", progress=progress)
     predicted = {**solution.candidates, "best known": solution.loss}
     collapse = COLLAPSE[problem.loss]
     if collapse not in predicted and (least := collapse_loss(problem)) is not None:
@@ -84,7 +99,7 @@ def compare(
         recognition=recognition,
         cut=_best_cut(means, reduction),
         data_loss=reduction.fit(means) if layout.columns is None else problem.data_loss(layout.columns),
-        accuracy=_accuracy(layout),
+        accuracy=layout.accuracy,
         predicted=dict(sorted(predicted.items(), key=lambda item: item[1])),
         collapse=collapse,
         solution=solution,
@@ -92,6 +107,21 @@ def compare(
         measured=measured,
         notes=layout.notes,
     )
+
+
+def _factors(given: Any, problem: DeepUFM) -> ClassFactors | None:
+    """All factors, where these are given: a list of matrices and not one matrix."""
+    if not isinstance(given, (list, tuple)) or any(np.ndim(each) != 2 for each in map(_detached, given)):
+        return None
+    if len(given) != problem.depth + 1:
+        raise ValueError(
+            f"there are {len(given)} factors, and depth {problem.depth} has {problem.depth + 1}; pass W_1, ..., W_L, H"
+        )
+    return class_factors(given, problem.nonlinear)
+
+
+def _detached(value: Any) -> Any:
+    return as_array("factors", value)
 
 
 def sampled(problem: DeepUFM, sizes: Labels | None) -> DeepUFM:
@@ -119,10 +149,3 @@ def _best_cut(means: Array, reduction: Reduction) -> tuple[int, float]:
         losses.append(reduction.fit(kept) + float(penalties[r]))
     rank = int(np.argmin(losses))
     return rank, losses[rank]
-
-
-def _accuracy(layout: Layout) -> float:
-    """Share of the samples, or of the class means, whose largest logit is that of their class."""
-    columns = layout.means if layout.columns is None else layout.columns
-    labels = np.repeat(np.arange(len(layout.means)), 1 if layout.sizes is None else layout.sizes)
-    return float(np.mean(columns.argmax(axis=0) == labels))

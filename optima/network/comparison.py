@@ -47,7 +47,7 @@ class Comparison(Content):
     collapse
         The name that deep neural collapse has: ``simplex``, or ``frame`` for squared error.
     solution
-        The best minimum known.
+        The best minimum known; None where only named structures were looked at.
     measures, measured
         NC1, NC2, NC3, None where they cannot be had, and what they are of.
     notes
@@ -62,7 +62,7 @@ class Comparison(Content):
     accuracy: float
     predicted: Mapping[str, float]
     collapse: str
-    solution: Solution
+    solution: Solution | None
     measures: Mapping[str, float | None]
     measured: str
     notes: tuple[str, ...] = ()
@@ -107,8 +107,20 @@ class Comparison(Content):
     def best_structure(self) -> str:
         """What the best minimum known is: its name, or its rank and what it is nearest to."""
         best = self.solution
+        assert best is not None
         found = recognise(best.means, loss=self.problem.loss, rank=best.rank)
         return found.name if found.named else f"unnamed, rank {found.rank}, nearest to {found.nearest[0].name}"
+
+    @property
+    def best_means(self) -> Array:
+        """Class-mean logits of the best minimum known."""
+        assert self.solution is not None
+        return self.solution.means
+
+    @property
+    def best_words(self) -> str:
+        """What the least predicted loss is that of."""
+        return "the best minimum known"
 
     def __str__(self) -> str:
         parts = [*self._headline(), "", *self._facts(), "", *self._standing(), "", *self._nearness(), *self._hints()]
@@ -118,33 +130,42 @@ class Comparison(Content):
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def _headline(self) -> list[str]:
-        near = self.recognition.nearest[0]
-        text = f"Your network sits {_away(self.above_best, 'the best minimum known')} ({self.best_structure})"
+        text = f"Your network sits {away(self.above_best, self.best_words)} ({self.best_structure})"
         if self.below_collapse is not None:
-            text += f" and {_away(-self.below_collapse, 'deep neural collapse')} ({self.collapse})"
-        return wrapped(f"{text}. Nearest structure: {near.name}, distance {near.distance:.2g}.")
+            text += f" and {away(-self.below_collapse, 'deep neural collapse')} ({self.collapse})"
+        return wrapped(f"{text}. {self._near_words()}.")
+
+    def _near_words(self) -> str:
+        near = self.recognition.nearest[0]
+        return f"Nearest structure: {near.name}, distance {near.distance:.2g}"
 
     def _facts(self) -> list[str]:
-        problem = self.problem
-        reduction = Reduction(problem)
+        reduction = Reduction(self.problem)
         kept = reduction.admissible(self.means)
-        kind = "cross-entropy" if problem.loss == "ce" else "squared error"
-        regs = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
-        sizes = (
-            short(problem.class_sizes[0])
-            if problem.balanced
-            else f"{min(problem.class_sizes)} to {max(problem.class_sizes)}"
-        )
-        measures = [f"{name.upper()} {value:.3g}" for name, value in self.measures.items() if value is not None]
         return [
-            f"problem   {kind}, K = {problem.classes}, L = {problem.depth}, lambda = {regs}, n = {sizes}",
+            *wrapped(f"problem   {self._problem_words()}"),
             f"loss      {self.loss:.8g} = {reduction.fit(kept):.6g} data + {reduction.penalty(self.means):.6g} weights",
             "          (the least that any weights with these class-mean logits cost)",
-            f"samples   data loss {self.data_loss:.6g}, {100 * self.accuracy:.4g} % classified right",
+            self._samples_words(),
             f"rank      {self.rank} without singular values under 2 % of the largest, {self.numerical_rank} with them",
-            f"collapse  {', '.join(measures)}",
+            self._collapse_words(),
             f"          ({self.measured}; 0 at deep neural collapse)",
         ]
+
+    def _problem_words(self) -> str:
+        problem = self.problem
+        kind = "cross-entropy" if problem.loss == "ce" else "squared error"
+        regs = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
+        low, high = min(problem.class_sizes), max(problem.class_sizes)
+        sizes = short(low) if problem.balanced else f"{low} to {high}"
+        return f"{kind}, K = {problem.classes}, L = {problem.depth}, lambda = {regs}, n = {sizes}"
+
+    def _samples_words(self) -> str:
+        return f"samples   data loss {self.data_loss:.6g}, {100 * self.accuracy:.4g} % classified right"
+
+    def _collapse_words(self) -> str:
+        measures = [f"{name.upper()} {value:.3g}" for name, value in self.measures.items() if value is not None]
+        return f"collapse  {', '.join(measures)}"
 
     def _standing(self) -> list[str]:
         """Predicted losses, least first, with the network between them."""
@@ -168,7 +189,7 @@ class Comparison(Content):
 
     def _title(self, name: str) -> str:
         if name == BEST:
-            return f"{self.best_structure}: best minimum known"
+            return f"{self.best_structure}: {self.best_words.removeprefix('the ')}"
         return f"{name}: deep neural collapse" if name == self.collapse else name
 
     def _nearness(self) -> list[str]:
@@ -187,7 +208,7 @@ class Comparison(Content):
             excess = loss / self.predicted[BEST] - 1
             hints.append(
                 f"Small singular values are costly: with the {kept} largest alone the loss is {loss:.8g}, "
-                f"{_away(excess, 'the best minimum known')}."
+                f"{away(excess, 'the best minimum known')}."
             )
         return ["", *(line for hint in hints for line in wrapped(hint))] if hints else []
 
@@ -207,7 +228,7 @@ class Comparison(Content):
             "forecast_singular_values": self.forecast.tolist(),
             "nearest": [near._asdict() for near in self.recognition.nearest],
             "predicted": dict(self.predicted),
-            "best_structure": self.solution.structure,
+            "best_structure": self.best_structure if self.solution is None else self.solution.structure,
             "above_best": self.above_best,
             "below_collapse": self.below_collapse,
             **self.measures,
@@ -220,7 +241,7 @@ class Comparison(Content):
         return drawn_by("plot.comparison:plot_comparison", self, path)
 
 
-def _away(excess: float, where: str) -> str:
+def away(excess: float, where: str) -> str:
     """``3.1 % above the best minimum known``."""
     if abs(excess) < 5e-7:
         return f"at {where}"

@@ -44,6 +44,13 @@ class Layout:
     transposed: bool = False
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def accuracy(self) -> float:
+        """Share of the samples, or of the class means, whose largest logit is that of their class."""
+        columns = self.means if self.columns is None else self.columns
+        labels = np.repeat(np.arange(len(self.means)), 1 if self.sizes is None else self.sizes)
+        return float(np.mean(columns.argmax(axis=0) == labels))
+
 
 def laid_out(logits: Any, labels: Any = None, sizes: Any = None, transpose: bool | None = None) -> Layout:
     """The layout of logits of shape (N, K), as in PyTorch, or (K, N), as in the theory, or of class means (K, K).

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from optima.files import MOST_BYTES, opened, read_arrays
+from optima.network.factors import factors_of
 from optima.network.layout import as_array
 from optima.network.text import read_text
 
@@ -28,16 +29,19 @@ ONLY = ""
 
 
 def read_network(path: str | Path, array: str | None = None) -> dict[str, Any]:
-    """The arrays ``logits``, ``labels``, ``features`` and ``weights`` of a file, as far as it has them.
+    """The arrays ``logits``, ``labels``, ``features``, ``weights`` and ``factors`` of a file, as far as it has them.
 
     Of several arrays each is known by its usual names (``NAMES``); ``array`` names the one with the logits. An only
-    array is taken for the logits. A solution of ``Solution.save`` gives its class-mean logits.
+    array is taken for the logits. A solution of ``Solution.save`` gives its class-mean logits, and of relu its factors:
+    [W_1, ..., W_L, H], as :func:`optima.network.factors.factors_of` finds them.
 
     Raises FileNotFoundError, and ValueError where the file is of no known kind, damaged, or has no such array.
     """
     arrays = read_file(path)
     found = {kind: _first(arrays, names) for kind, names in NAMES.items()}
-    found["logits"] = _logits(arrays, found["logits"], array, str(path))
+    found["factors"] = factors_of(arrays)
+    if found["factors"] is None or found["logits"] is not None or array is not None:
+        found["logits"] = _logits(arrays, found["logits"], array, str(path))
     return {kind: value for kind, value in found.items() if value is not None}
 
 
@@ -82,7 +86,8 @@ def _npz(content: bytes) -> dict[str, Any]:
     arrays = read_arrays(io.BytesIO(content))
     if "text" in arrays and arrays.get("means", np.empty(0)).ndim == 3:
         # A saved solution: the first of its class-mean logits are those of the best minimum.
-        return {"means": arrays["means"][0]}
+        factors = {name: array for name, array in arrays.items() if name.startswith("factor_")}
+        return {"means": arrays["means"][0], **factors}
     return arrays
 
 

@@ -13,8 +13,9 @@ from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
 from optima.reduction import mean_reg
 from optima.scales.batch import best_of_structures
-from optima.scales.collapse import collapse_name
+from optima.scales.collapse import collapse_loss, collapse_name
 from optima.scales.scale import BestScales
+from optima.scales.unequal import unequal_losses
 from optima.structures import Structure, catalogue
 from optima.structures.networks import NamedNetwork
 
@@ -35,13 +36,13 @@ class Named:
 
 
 def named(problems: Sequence[DeepUFM]) -> list[Named]:
-    """The named structures in each problem; none where class sizes differ, which have no closed form."""
+    """The named structures in each problem; linear models have none where class sizes differ."""
     groups: dict[tuple[int, str, int | None, str], list[int]] = defaultdict(list)
     for place, problem in enumerate(problems):
         if problem.balanced and problem.classes <= MOST_NAMED:
             most = problem.width if problem.nonlinear else problem.max_rank
             groups[problem.classes, problem.loss, most, problem.activation].append(place)
-    found = [Named()] * len(problems)
+    found = [Named() if problem.balanced or not problem.nonlinear else _unequal(problem) for problem in problems]
     for (classes, loss, most, activation), places in groups.items():
         structures = catalogue(classes, None, loss, most, activation)
         chosen = [problems[place] for place in places]
@@ -57,6 +58,16 @@ def named(problems: Sequence[DeepUFM]) -> list[Named]:
             ranks = [rank(structure, problems[place].depth) for structure in structures]
             found[place] = _named(structures, ranks, best, cell, collapse_name(loss, activation))
     return found
+
+
+def _unequal(problem: DeepUFM) -> Named:
+    """The named relu networks of classes of different sizes."""
+    known = unequal_losses(problem)
+    rungs: dict[int, tuple[int, str, float]] = {}
+    for each in reversed(known):
+        rungs[each.network.middle_rank] = each.network.middle_rank, each.structure.name, each.loss
+    cheapest = sorted(rungs.values(), key=lambda rung: rung[2])[:RUNGS]
+    return Named(collapse_loss(problem), tuple(sorted(cheapest)))
 
 
 def _rank(structure: Structure, depth: int) -> int:

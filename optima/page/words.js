@@ -106,11 +106,14 @@ function shapeWords(cell) {
 
 function networkWords(cell) {
   if (cell.rank === 0) return SHAPES.zero;
-  const known = atlas.said[cell.shape] || "A network that no formula names";
+  const known = atlas.said[cell.shape] || (cell.name === "unnamed" ? "A network that no formula names" : `A named network, ${plain(cell.name)}`);
   const narrow = cell.rank < cell.K
     ? `The narrowest of its layers has rank ${cell.rank} instead of ${cell.K}.`
     : "No layer has a rank below the number of classes.";
-  return `${known[0].toUpperCase()}${known.slice(1)}. ${narrow}`;
+  // Off the diagonal M₂ may be negative, which the relu cuts off.
+  const free = cell.name === atlas.collapse.relu && cell.rank < cell.K
+    ? ` Before the activation M₂ is not unique here: every rank from ${Math.ceil(cell.K / 2)} to ${cell.K} costs the same.` : "";
+  return `${known[0].toUpperCase()}${known.slice(1)}. ${narrow}${free}`;
 }
 
 function summary(cell) {

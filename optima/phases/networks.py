@@ -88,7 +88,9 @@ def network_diagram(
     """
     plane = Plane.of(x, y, axes, fixed)
     if not all(problem.nonlinear for line in plane.grid for problem in line):
-        raise ValueError("named networks need a relu: pass activation='relu' and depths of at least 2")
+        raise ValueError(
+            "named networks need the activation relu and depths from 2 on: a network of one weight matrix has no relu"
+        )
     lines, ties, strips = [], [], []
     for number, problems in enumerate(plane.grid):
         cells = [_cell(problem) for problem in problems]

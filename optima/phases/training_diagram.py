@@ -114,8 +114,7 @@ class TrainingDiagram:
     def telling(self) -> str:
         """Deep neural collapse where any run ends there; else the most frequent end."""
         ends, problem = self.structures(self.polished), self.flat[0].problem
-        # What relu networks were heading for is named by all of their layers, where they stopped by the logits alone.
-        collapse = collapse_name(problem.loss, "relu" if problem.nonlinear and self.polished else "linear")
+        collapse = collapse_name(problem.loss, "relu" if problem.nonlinear else "linear")
         return collapse if collapse in ends else ends[0]
 
     def table(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optima.network.comparison import BEST
 from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import class_order
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 @defaults
 def plot_comparison(comparison: Comparison) -> Figure:
     """Two heat maps on one colour scale; the network's classes are in the order that is nearest to the minimum's."""
-    best = comparison.solution.means
+    best = comparison.best_means
     order = class_order(best, comparison.problem.loss)
     best = best[np.ix_(order, order)]
     own = exchanged(comparison.means, best, class_order(comparison.means, comparison.problem.loss))
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     largest = max(float(np.abs(best).max()), float(np.abs(comparison.means).max())) or 1.0
+    words = comparison.best_words.removeprefix("the ")
     panels = [
         (f"your network, loss {comparison.loss:.6g}", comparison.means[np.ix_(own, own)], own),
-        (f"best minimum known: {comparison.best_structure}, loss {comparison.solution.loss:.6g}", best, order),
+        (f"{words}: {comparison.best_structure}, loss {comparison.predicted[BEST]:.6g}", best, order),
     ]
     for number, (title, means, classes) in enumerate(panels, 1):
         axes = figure.add_subplot(1, 2, number)

@@ -20,8 +20,8 @@ WORD = re.compile("|".join(sorted(map(re.escape, ABBREVIATIONS), key=len, revers
 
 def short(name: str) -> str:
     """The name with its longest words cut, equal summands counted; one without such words stays as it is."""
-    if unnamed := re.fullmatch(rf"{UNNAMED} \((rank) (\d+)\)", name):
-        return f"{unnamed[1]}-{unnamed[2]} code"
+    if unnamed := re.fullmatch(rf"{UNNAMED} \((middle )?rank (\d+)\)", name):
+        return f"middle-rank-{unnamed[2]} network" if unnamed[1] else f"rank-{unnamed[2]} code"
     parts = Counter(re.findall(r"[^+(]+\([^)]*\)", name))
     if "+".join(parts.elements()) == name:
         name = "+".join(f"{count} {part}" if count > 1 else part for part, count in parts.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import colormaps
@@ -21,7 +21,7 @@ from optima.plot.ranks import ink
 COLOURS = colormaps["YlGnBu"]
 LINE = "#c0392b"
 # Of names that are too long for a cell.
-CUT = {"unnamed": "", "collapse": "DNC", "lifted-pairs": "pairs", "triangle": "tri.", "subsets": "sub.", "zero": "0"}
+CUT = {"unnamed": "", "collapse": "DNC", "hinged-pairs": "pairs", "triangle": "tri.", "subsets": "sub.", "zero": "0"}
 
 Row = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ class Lines:
 
     source: str
     least: Mapping[int, int]
-    style: str
+    style: Literal["-", "--"]
 
     def words(self, depths: Sequence[int]) -> str:
         """``here: L = 3 from K = 7, L = 4 to 8 from K = 3``, equal neighbours joined."""
@@ -49,7 +49,7 @@ class Lines:
 
     def reached(self, depths: Sequence[int]) -> dict[int, int]:
         """The least K at each depth: what is known at one depth holds at larger ones."""
-        return {L: min(K for at, K in self.least.items() if at <= L) for L in depths if L >= min(self.least)}
+        return {L: min(K for at, K in self.least.items() if at <= L) for L in depths if min(self.least) <= L}
 
 
 @defaults
@@ -66,7 +66,8 @@ def plot_network_map(rows: Sequence[Row], lines: Sequence[Lines]) -> Figure:
     scale = PowerNorm(0.6, 0, max(row["below_collapse_percent"] for row in rows) or 1.0)
     height = max(3.6, 0.46 * len({row["classes"] for row in grid}))
     figure = Figure(figsize=(1.8 * len(depths) + 2.2, height + 1.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, wspace=0.03)
+    halves = figure.add_gridspec(1, 2)
+    left, right = (figure.add_subfigure(halves[0, side]) for side in (0, 1))
     main = left.subplots()
     _draw(main, grid, "classes", "classes $K$", scale)
     for each in lines:
@@ -119,7 +120,7 @@ def _words(row: Row) -> str:
 
 def _draw_line(axes: Axes, lines: Lines, classes: Sequence[int], depths: Sequence[int]) -> None:
     """Below it collapse is not beaten; depths without a line, or with one above the map, have none."""
-    places = {L: sum(each < K for each in classes) - 0.5 for L, K in lines.reached(depths).items() if K <= classes[-1]}
+    places = {L: sum(each < K for each in classes) - 0.5 for L, K in lines.reached(depths).items() if classes[-1] >= K}
     x, y = [], []
     for L, place in sorted(places.items()):
         j = depths.index(L)

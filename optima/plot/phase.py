@@ -325,7 +325,7 @@ def _title(diagram: Diagram) -> str:
     squared = ["squared error"] if diagram.fixed.get("loss") == "mse" else []
     if diagram.networks:
         words = ["ReLU", *(squared or ["cross-entropy"])]
-        return f"Best named network (others may cost less): {', '.join([*fixed_words(diagram.fixed), *words])}"
+        return f"Best named network; others may cost less\n{', '.join([*fixed_words(diagram.fixed), *words])}"
     proved = all(record.gap <= PROVED for cells in diagram.cells for record in cells)
     minimum = f"Global minimum (proved within {100 * PROVED:g} %)" if proved else "Best minimum known"
     return f"{minimum}: {', '.join([*fixed_words(diagram.fixed), *squared])}"

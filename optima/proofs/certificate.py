@@ -24,6 +24,7 @@ METHODS = (
     "branch and bound",
     "one direction",
     "nuclear norm",
+    "two directions",
     "class shares",
     "nonnegative",
 )

@@ -1,4 +1,4 @@
-"""The bound of relu networks by the nuclear norm of their logits."""
+"""The bounds of relu networks by the nuclear norm of their logits and by two directions."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ def network_certificate(network: ClassNetwork) -> Certificate:
     .. math:: f \ge \min_Z \operatorname{fit}(Z) + c\, \|Z \operatorname{diag}(\sqrt{n_c})\|_*^p
 
     since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
-    classes of one size: the best Z is a simplex. Squared error: the scalar problem of
-    :func:`optima.checker.scalar.nuclear_norm`. Cross-entropy of classes of different sizes: the bound of
-    :func:`optima.proofs.unequal_networks.unequal_bound`. Source: derivations/network_price.py.
+    classes of one size: the best Z is a simplex. Squared error: the better of the scalar problems of
+    :func:`optima.checker.scalar.nuclear_norm` and :func:`optima.checker.scalar.two_directions`. Cross-entropy of
+    classes of different sizes: the bound of :func:`optima.proofs.unequal_networks.unequal_bound`.
+    Source: derivations/network_price.py, derivations/network_rank_two.py.
     """
     start = time.perf_counter()
     problem = network.problem
     lower, method, shares = _lower(problem)
     rigour = {
         "one direction": f"Jensen's inequality and the nuclear norm, {FLOATING}",
+        "two directions": f"the two largest singular values of every layer and Cauchy and Schwarz, {FLOATING}",
         "nuclear norm": f"the inequality of Cauchy and Schwarz and the nuclear norm, {FLOATING}",
         "class shares": f"Gibbs' inequality in each class and the nuclear norm, {FLOATING}",
     }[method]
@@ -69,16 +71,21 @@ def _lower(problem: DeepUFM) -> tuple[float, str, dict[str, Array]]:
     """The bound, how it is proved, and what is needed to prove it again."""
     reg = mean_reg(problem)
     if problem.loss == "mse":
-        goal = math.fsum(np.sqrt(problem.class_sizes))
-        unit = goal**2 / (problem.classes * problem.size)
-        scaled = reg * goal ** float(exponent(problem.depth)) / unit
-        return (
-            unit * float(best_scales(OneSingularValue(1), problem.depth, scaled, loss="mse").loss),
-            "nuclear norm",
-            {},
-        )
+        goals = np.sort(np.sqrt(problem.class_sizes))[::-1]
+        nuclear = _one_value(problem, goals, reg)
+        level = _one_value(problem, goals, reg * 2 ** (1 - float(exponent(problem.depth))))
+        lower = min(level, _one_value(problem, goals[1:], 2 * reg))
+        return max((nuclear, "nuclear norm", {}), (lower, "two directions", {}), key=lambda found: found[0])
     if problem.balanced:
         samples = int(problem.class_sizes[0])
         return float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss), "one direction", {}
     lower, shares = unequal_bound(problem)
     return lower, "class shares", {"shares": shares}
+
+
+def _one_value(problem: DeepUFM, goals: Array, reg: float) -> float:
+    """min over x >= 0 of (sum of goals - x)^2 / (2 N count) + (L+1)/2 reg x^p."""
+    goal = math.fsum(goals)
+    unit = goal**2 / (len(goals) * problem.size)
+    scaled = reg * goal ** float(exponent(problem.depth)) / unit
+    return unit * float(best_scales(OneSingularValue(1), problem.depth, scaled, loss="mse").loss)

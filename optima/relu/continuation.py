@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from optima.brief import counted
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
+from optima.progress import Tell, Words, silent
 from optima.reduction import mean_reg
 from optima.relu.finish import finish_network
 from optima.relu.solve import SAME, search_networks, with_end
 from optima.solution import Solution
+from optima.workers.executors import processes
 from optima.workers.threads import single_threaded
+from optima.workers.work import work
+
+
+def search_all_networks(
+    problems: Sequence[DeepUFM],
+    seed: int = 0,
+    effort: str = "normal",
+    progress: Tell[Words] = silent,
+    workers: int = 1,
+) -> list[Solution]:
+    """Best relu networks known of many problems, in their order: :func:`search_along` for each kind of them.
+
+    Parameters and errors are those of :func:`optima.sweep`.
+    """
+    kinds: defaultdict[str, list[DeepUFM]] = defaultdict(list)
+    for problem in dict.fromkeys(problems):
+        kinds[str((problem.classes, problem.depth, problem.samples, problem.width, problem.loss))].append(problem)
+    jobs = [_Along(tuple(kind), seed, effort) for kind in kinds.values()]
+    found: dict[DeepUFM, Solution] = {}
+
+    def take(job: _Along, solutions: list[Solution]) -> None:
+        found.update((solution.problem, solution) for solution in solutions)
+        first = job.problems[0]
+        progress(Words(f"{first.classes} classes, depth {first.depth}: {counted(len(solutions), 'cell')}"))
+
+    if min(workers, len(jobs)) > 1:
+        work(jobs, processes(min(workers, len(jobs))), take)
+    else:
+        for job in jobs:
+            take(job, job.run())
+    return [found[problem] for problem in problems]
+
+
+@dataclass(frozen=True)
+class _Along:
+    """Problems that differ in lambda only."""
+
+    problems: tuple[DeepUFM, ...]
+    seed: int
+    effort: str
+
+    def run(self) -> list[Solution]:
+        return search_along(self.problems, self.seed, self.effort)
 
 
 def search_along(problems: Iterable[DeepUFM], seed: int = 0, effort: str = "normal") -> list[Solution]:
@@ -24,7 +71,7 @@ def search_along(problems: Iterable[DeepUFM], seed: int = 0, effort: str = "norm
 
     Parameters and errors are those of :func:`optima.relu.search_networks`.
     """
-    ordered = sorted(problems, key=mean_reg)
+    ordered = sorted(problems, key=lambda problem: (mean_reg(problem), problem.regs))
     return passed_on([search_networks(problem, seed, effort) for problem in ordered])
 
 

@@ -61,7 +61,7 @@ class Group:
             if not room or (not full and parts and rng.random() < 0.4):
                 break
         parts += [self.action(2)] * (room if full or not parts else 0)
-        return [_joined([part[i] for part in parts]) for i in range(len(self.generators))]
+        return [joined_actions([part[i] for part in parts]) for i in range(len(self.generators))]
 
 
 def equivariant_chain(widths: Sequence[int], classes: int, rng: np.random.Generator) -> list[Array]:
@@ -85,7 +85,7 @@ def _layer_by_layer(
         last = index == len(widths) - 1
         if index and (last or rng.random() < 0.5):
             neurons = group.drawn(width, last, rng)
-        chain.append(np.abs(_equivariant(neurons, on_classes, rng)))
+        chain.append(np.abs(equivariant_matrix(neurons, on_classes, rng)))
     return chain
 
 
@@ -93,21 +93,21 @@ def _through_weights(
     group: Group, on_classes: list[Permutation], widths: Sequence[int], rng: np.random.Generator
 ) -> list[Array]:
     neurons = group.drawn(widths[0], False, rng)
-    chain = [np.abs(_equivariant(neurons, on_classes, rng))]
+    chain = [np.abs(equivariant_matrix(neurons, on_classes, rng))]
     alike = int(rng.integers(1, max(2, len(widths))))
     for index, width in enumerate(widths[1:], start=1):
         features = np.maximum(chain[-1], 0.0)
         if index >= alike:
             # Given the features before it the last layer is a convex problem: it chooses among many neurons.
             before, neurons = neurons, group.drawn(width, index == len(widths) - 1, rng)
-            features = _equivariant(neurons, before, rng) @ features
+            features = equivariant_matrix(neurons, before, rng) @ features
         chain.append(features)
     return chain
 
 
-def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
+def equivariant_matrix(rows: Sequence[Permutation], columns: Sequence[Permutation], rng: np.random.Generator) -> Array:
     """A matrix with one number on each orbit: zero, or random, or of random sign."""
-    orbits = _pair_orbits(rows, columns)
+    orbits = pair_orbits(rows, columns)
     values = rng.standard_normal(orbits.max() + 1)
     if rng.random() < 0.5:
         values = np.sign(values)
@@ -115,7 +115,7 @@ def _equivariant(rows: Sequence[Permutation], columns: Sequence[Permutation], rn
     return np.asarray(values[orbits] if values.any() else np.ones(orbits.shape))
 
 
-def _pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> NDArray[np.intp]:
+def pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) -> NDArray[np.intp]:
     """The number of the orbit of each pair, under permutations that move rows and columns together."""
     shape = (len(rows[0]), len(columns[0]))
     number = np.arange(shape[0] * shape[1]).reshape(shape)
@@ -128,7 +128,8 @@ def _pair_orbits(rows: Sequence[Permutation], columns: Sequence[Permutation]) ->
             return np.unique(number, return_inverse=True)[1].reshape(shape)
 
 
-def _joined(parts: Sequence[Permutation]) -> Permutation:
+def joined_actions(parts: Sequence[Permutation]) -> Permutation:
+    """Permutations of disjoint sets as one of their union."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
     return np.concatenate([part + start for part, start in zip(parts, starts, strict=True)])
 

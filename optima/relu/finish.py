@@ -22,6 +22,7 @@ ROUNDING = 1e-9
 # Difference of rows of norm one that are the same up to rounding, and that are about to become so in a descent.
 PROPORTIONAL = 1e-7
 NEARLY = (3e-2, 1e-2)
+LARGEST = 1500
 # Steps of a descent from where gradient descent ended.
 LONG = 1000
 # How a pattern is read, one after the other until one leads to a minimum: the width of the smoothed kink of a last
@@ -55,9 +56,15 @@ def finish_network(network: ClassNetwork) -> Finished:
 
 
 def finish_descent(network: ClassNetwork) -> Finished:
-    """The minimum that gradient descent on all parameters was heading for when it left off at a network."""
+    """The minimum that gradient descent on all parameters was heading for when it left off at a network.
+
+    Networks of more than 1500 numbers are left as smoothed descents end, unverified: the time of a step of
+    Newton's method grows with the cube.
+    """
     near = heading(network)
     objective = Objective.of(near)
+    if objective.size > LARGEST:
+        return Finished(near, "unverified", float("nan"), float("nan"))
     return finish(objective, objective.point(near), READINGS[:2])
 
 

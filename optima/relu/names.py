@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from scipy.linalg import svdvals
 
 from optima.model import Array, DeepUFM
+from optima.model.arrays import numerical_rank
+from optima.model.class_network import ZERO as ZERO_RANK
 from optima.model.class_network import ClassNetwork
+from optima.reduction import class_means
 from optima.scales.unequal import unequal_losses
 from optima.structures.networks import network_catalogue
 from optima.structures.recognition.facts import distinct_margins, multiplicities
+from optima.structures.recognition.nearest import Near
+from optima.structures.recognition.result import TOLERANCE as NOISE
 from optima.structures.recognition.result import UNNAMED, Recognition
 from optima.structures.recognition.view import View
 
@@ -20,6 +27,8 @@ from optima.structures.recognition.view import View
 # regularisation a little, that of a named one does not.
 TOLERANCE = 0.01
 ZERO = "zero"
+# Nearest networks that are listed.
+LISTED = 5
 
 
 class Known(Protocol):
@@ -53,33 +62,59 @@ def known_networks(problem: DeepUFM) -> list[Known]:
     return [AtSizes(each.structure.name, each.network) for each in found]
 
 
-def recognise_network(network: ClassNetwork, named: Sequence[Known]) -> Recognition:
+def recognise_network(
+    network: ClassNetwork, named: Sequence[Known], noise: float = ZERO_RANK, tolerance: float = TOLERANCE
+) -> Recognition:
     r"""The named network whose features have, layer by layer and up to scale, the same singular values.
 
-    .. math:: \max_l \| s(X_l) / \|X_l\|_F - s(X'_l) / \|X'_l\|_F \| \le 0.01, \qquad X_l = \mathrm{relu}(M_l)
+    .. math:: \max_l \| s(X_l) / \|X_l\|_F - s(X'_l) / \|X'_l\|_F \| \le \text{tol}, \qquad X_l = \mathrm{relu}(M_l)
 
     for l = 2, ..., L; the left side is the ``distance``. Singular values do not depend on the order of classes and
-    neurons. ``rank`` is the least rank of a layer of pre-activations, the other facts are those of the logits.
+    neurons. ``rank`` is the least rank of a layer of pre-activations without singular values up to ``noise`` times the
+    largest, the other facts are those of the logits.
     """
     if not network.logits.any():
-        return Recognition(ZERO, 0.0, 0, (), 1, None, TOLERANCE)
+        return Recognition(ZERO, 0.0, 0, (), 1, None, tolerance, middle=True)
     own = _spectra(network.layers[:-1])
-    near = [(_distance(own, each.preactivations(network.problem.depth)), each.name) for each in named]
-    distance, name = min(near, default=(np.inf, UNNAMED))
-    logits = View(network.logits, TOLERANCE, network.problem.loss)
-    found = distance <= TOLERANCE
+    depth = network.problem.depth
+    middle = min(numerical_rank(svdvals(layer), noise) for layer in network.layers[:-1])
+    near = nearest_first(Near(each.name, _distance(own, each.preactivations(depth))) for each in named)
+    name, distance = near[0] if near else (UNNAMED, np.inf)
+    logits = View(network.logits, tolerance, network.problem.loss)
+    found = distance <= tolerance
     return Recognition(
         name if found else UNNAMED,
         distance if found else None,
-        network.middle_rank,
-        multiplicities(logits.singular_values, TOLERANCE),
-        distinct_margins(network.logits, TOLERANCE),
+        middle,
+        multiplicities(logits.singular_values, tolerance),
+        distinct_margins(network.logits, tolerance),
         None,
-        TOLERANCE,
-        text=f"{name} (middle rank {network.middle_rank}, distance {distance:.1g})"
+        tolerance,
+        text=f"{name} (middle rank {middle}, distance {distance:.1g})"
         if found
-        else f"{UNNAMED} (middle rank {network.middle_rank})",
+        else f"{UNNAMED} (middle rank {middle})",
+        middle=True,
+        neighbours=near[:LISTED],
     )
+
+
+def recognise_trained(problem: DeepUFM, factors: Sequence[Array]) -> Recognition:
+    """The name of factors (W_1, ..., W_L, H), H (d, N), where training ended: with the means of each class in H.
+
+    Singular values up to 2 % of the largest are dying, and so is a distance of 2 %.
+    """
+    network = ClassNetwork(problem, (*factors[:-1], class_means(factors[-1], problem.class_sizes)))
+    return recognise_network(network, _known_once(replace(problem, width=None)), NOISE, NOISE)
+
+
+@lru_cache(maxsize=8)
+def _known_once(problem: DeepUFM) -> list[Known]:
+    return known_networks(problem)
+
+
+def nearest_first(found: Iterable[Near]) -> tuple[Near, ...]:
+    """By distance; of those of one distance up to rounding the first of the catalogue comes first."""
+    return tuple(sorted(found, key=lambda near: round(near.distance, 9)))
 
 
 def _distance(own: Sequence[Array], layers: Sequence[Array]) -> float:

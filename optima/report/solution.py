@@ -94,8 +94,14 @@ def _details(solution: Solution) -> list[tuple[str, str]]:
         ("margin", f"{solution.margin:.6g}, the least lead of a class over another in the logits"),
         ("known by", f"{solution.kind}; {solution.known_by}"),
         ("bound", _bound(solution)),
-        ("time", f"{solution.seconds:.2f} s (seed {solution.seed}, effort {solution.effort})"),
+        ("time", f"{_seconds(solution)} (seed {solution.seed}, effort {solution.effort})"),
     ]
+
+
+def _seconds(solution: Solution) -> str:
+    """What the search took, and the proof."""
+    search = f"{solution.seconds:.2f} s"
+    return search if solution.proof is None else f"search {search}, proof {solution.proof.seconds:.2f} s"
 
 
 def _layers(solution: Solution) -> list[tuple[str, str]]:
@@ -148,8 +154,9 @@ def _notes(solution: Solution, rungs: list[Rung]) -> list[str]:
     absent = _absent(solution, rungs)
     if absent:
         notes.append(
-            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}; where starts were made there they all "
-            "lost rank on the way or did not come to rest, and elsewhere lower ranks gave no hope"
+            f"not in the ladder: rank{'s' * (len(absent) > 1)} {spans(absent)}, where no minimum was found: either "
+            "every start there ended at a lower rank or did not come to rest, or none was made, as the losses at the "
+            "other ranks left no hope for a lower one"
         )
     return notes
 

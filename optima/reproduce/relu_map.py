@@ -47,7 +47,7 @@ class Grid:
 
 
 FULL = Grid(tuple(range(3, 17)), tuple(range(2, 9)), 1e-3, (1e-4, 1e-3, 4e-3, 1e-2), (6, 10))
-QUICK = Grid((3, 4, 11), (2, 3, 4), 1e-3, (1e-3, 1e-2), (3,))
+QUICK = Grid((3, 11), (3, 4), 1e-3, (1e-3, 1e-2), (3,))
 
 
 def _make(place: Workplace) -> None:
@@ -112,11 +112,11 @@ def _searched(solution: Solution) -> Row:
 
 def _named(problem: DeepUFM) -> Row:
     """The best named network, at its best scales."""
-    losses = structure_losses(problem)
-    best, structure = next((x, x.structure) for x in losses.values() if isinstance(x.structure, NamedNetwork))
-    name, rank = structure.name, at_scales(problem, structure, best.best.scales).middle_rank
+    found = ((entry, entry.structure) for entry in structure_losses(problem).values())
+    best, network = next((entry, network) for entry, network in found if isinstance(network, NamedNetwork))
+    rank = at_scales(problem, network, best.best.scales).middle_rank
     known = {"verdict": "closed form", "known_by": "named networks only, closed form"}
-    return {**_row(problem, name, rank, best.loss, (name, best.loss)), **known}
+    return {**_row(problem, network.name, rank, best.loss, (network.name, best.loss)), **known}
 
 
 figure = Reproduction(

@@ -16,7 +16,7 @@ from optima.model.content import Content
 from optima.reduction import UNREGULARISED, mean_reg
 from optima.scales.scale import Stationary, stationary_scales
 from optima.scales.unequal import unequal_losses
-from optima.structures import Structure, catalogue, check_names, known_as, named
+from optima.structures import Structure, catalogue, check_names, hint, known_as, named, select
 from optima.structures.networks.unequal import UnequalNetwork
 from optima.structures.recognition.result import grouped
 
@@ -97,7 +97,7 @@ class UnequalStructureLoss(StructureLoss):
 
 @takes_model()
 def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None) -> dict[str, StructureLoss]:
-    """Every structure of the catalogue, or of the families and names in ``names``; best first.
+    """Every structure of the catalogue for a ``problem``, or of the families and names in ``names``; best first.
 
     In a relu model the structures are the named networks that exist at its depth, and the zero logits. Classes of
     different sizes: relu networks made of blocks of classes of one size
@@ -134,7 +134,21 @@ def structure_losses(problem: DeepUFM, names: str | Sequence[str] | None = None)
         for structure in catalogue(problem.classes, names, problem.loss, most, activation)
         if structure.least_depth <= problem.depth
     ]
+    if names and not found:
+        raise ValueError(_nowhere(problem, names[0], activation))
     return {entry.structure.name: entry for entry in sorted(found, key=lambda entry: entry.loss)}
+
+
+def _nowhere(problem: DeepUFM, name: str, activation: str) -> str:
+    """Why no structure of a name that is known is there."""
+    there = select(name, problem.classes, activation)
+    if not there:
+        kind = "structure" if activation == "linear" else "network"
+        return f"there is no {kind} {name!r} at {problem.classes} classes; {hint(name, [problem.classes], activation)}"
+    least = min(structure.least_depth for structure in there)
+    if problem.depth < least:
+        return f"{name} needs a depth of at least {least}; pass depth {least} or more, or another name"
+    return f"{name} is wider than the width {problem.width}; pass a larger width, or another name"
 
 
 def _unequal(problem: DeepUFM, names: Sequence[str] | None) -> dict[str, StructureLoss]:

@@ -186,19 +186,19 @@ def _at_margin_one(A: Array, B: Array) -> Array:
     return np.asarray(means / margins(means).min())
 
 
-def kkt_residual(means: Array, p: float) -> float:
+def kkt_residual(means: Array, p: float, active: float = ACTIVE) -> float:
     r"""min over z >= 0 of ||grad sum_i s_i^p - sum_jc z_jc grad (M_cc - M_jc)|| / ||grad sum_i s_i^p||.
 
-    The sum runs over the margins that are one (to 1e-6), the gradients are those on matrices of the rank of M in
-    balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem: independent of
-    the method that found M, and nothing but an upper bound where its iterations do not end.
+    The sum runs over the margins that are one (up to ``active`` more), the gradients are those on matrices of the rank
+    of M in balanced factors M = A B^T. It is zero at every local solution. A nonnegative least-squares problem:
+    independent of the method that found M, and nothing but an upper bound where its iterations do not end.
     """
     from scipy.optimize import nnls
 
     s = _spectrum(means)
     A, B = balanced_factors(means, s.size)
     slope = np.concatenate([A, B]) * s ** (p - 1)
-    rivals, own = np.nonzero(margins(means) < 1 + ACTIVE)
+    rivals, own = np.nonzero(margins(means) < 1 + active)
     k = np.arange(own.size)
     pulls = np.zeros((own.size, 2 * len(means), s.size))
     pulls[k, own] += B[own]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optima.model import Array
-from optima.spectra.layer_blocks import KroneckerVectors
+from optima.spectra.layer_blocks import KroneckerVectors, LayerBlocks
 from optima.spectra.point import Point
 
 
@@ -33,17 +33,16 @@ class Alignment:
     means: Array
 
 
-def align(point: Point, layer: int, vectors: KroneckerVectors, outliers: int) -> Alignment:
+def align(point: Point, blocks: LayerBlocks, vectors: KroneckerVectors, outliers: int) -> Alignment:
     """The alignment of the gradient in W_l with the first eigenvectors."""
+    layer = blocks.layer
     gradient = point.gradients[layer - 1]
     shares = vectors.shares(gradient)
-    first, second = float(shares @ vectors.values), float(shares @ vectors.values**2)
     after, before = point.means(layer + 1), point.means(layer)
     norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0)) * np.sum(gradient**2)
     inner = (after.T @ gradient @ before) ** 2
     means = np.divide(inner, norms, out=np.zeros_like(inner), where=norms > 0)
-    f = first**2 / second if second else 0.0
-    return Alignment(outliers, float(shares[:outliers].sum()), f, means)
+    return Alignment(outliers, float(shares[:outliers].sum()), blocks.eigenvector(gradient), means)
 
 
 def by_class_means(point: Point, layer: int, vectors: KroneckerVectors) -> tuple[KroneckerVectors, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from optima.solution.solution import Solution
 from optima.spectra import moments
 from optima.spectra.closed_layers import ClosedLayers, Parts, closed_layers
 from optima.spectra.eigenvalues import SMALL_BLOCKS, Eigenvalue, by_lanczos, closed, grouped
-from optima.spectra.hessian_product import Products
+from optima.spectra.hessian_product import layer_products
 from optima.spectra.lanczos import largest
 from optima.spectra.layer_blocks import DENSE, LayerBlocks, separate_values
 from optima.spectra.lifted import is_critical, lifted_spectrum
@@ -250,7 +250,7 @@ def _layer(point: Point, layer: int, of: str, count: int, order: int, shift: flo
     blocks = LayerBlocks(point, layer)
     if blocks.order <= DENSE:
         return grouped(blocks.values(), SMALL_BLOCKS, order, shift)
-    return by_lanczos(*largest(_layer_products(point, layer), order, count), shift)
+    return by_lanczos(*largest(layer_products(point, layer), order, count), shift)
 
 
 def _feature_hessian(point: Point) -> Array:
@@ -258,16 +258,3 @@ def _feature_hessian(point: Point) -> Array:
     maps = point.maps(0)
     half = np.swapaxes(point.roots, 1, 2) @ maps.maps[maps.group]
     return np.sort(np.linalg.eigvalsh(half @ np.swapaxes(half, 1, 2) / point.problem.size), axis=None)[::-1]
-
-
-def _layer_products(point: Point, layer: int) -> Callable[[Array], Array]:
-    """Products with the Hessian of one weight matrix, vectors as rows."""
-    products = Products(point, gauss_newton=True, regularised=False)
-    shape = point.factors[layer - 1].shape
-
-    def of_rows(rows: Array) -> Array:
-        direction = [np.zeros_like(factor) for factor in point.factors]
-        direction[layer - 1] = rows.reshape(-1, *shape)
-        return np.asarray(products.along(direction)[layer - 1]).reshape(len(rows), -1)
-
-    return of_rows

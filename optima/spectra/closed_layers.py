@@ -184,7 +184,7 @@ class ReluSquaredError(_Relu):
     def __init__(self, problem: DeepUFM, kappa: float, kink: int) -> None:
         super().__init__(problem, kappa, kink)
         self.kappa = kappa
-        self.unit = kappa / (1 + kappa) ** 2 / self.K
+        self.unit = kappa / (1 + kappa) / (1 + kappa) / self.K
 
     def hessian(self, layer: int) -> Parts:
         """Equal values."""

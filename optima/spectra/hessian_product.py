@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -27,7 +28,9 @@ class Products:
         self.regs = problem.regs if regularised else (0.0,) * (problem.depth + 1)
         self.fit = problem.data_fit()
         # Of the layers 1, ..., L; no relu acts on the features or the logits.
-        self.on = [1.0, *(mask.astype(float) for mask in point.active)] if point.active else [1.0] * problem.depth
+        self.on: list[Any] = (
+            [1.0, *(mask.astype(float) for mask in point.active)] if point.active else [1.0] * problem.depth
+        )
         self.signal = self.fit.slope(point.logits)
         self.shapes = [factor.shape for factor in point.factors]
         self.ends = np.cumsum([factor.size for factor in point.factors])
@@ -68,6 +71,25 @@ class Products:
         return LinearOperator(
             (self.order,) * 2, matvec=one, rmatvec=one, matmat=lambda x: self.of_rows(x.T).T, dtype=float
         )
+
+
+def layer_products(point: Point, layer: int) -> Callable[[Array], Array]:
+    """Products with the Hessian of W_l, unregularised: from its output to the logits and back; vectors as rows."""
+    products = Products(point, regularised=False)
+    features, shape = point.features[layer - 1], point.factors[layer - 1].shape
+    # The layers after W_l, with what is active at the input of each.
+    later = list(zip(point.factors[layer:-1], products.on[layer:], strict=True))
+
+    def of_rows(rows: Array) -> Array:
+        shift = rows.reshape(-1, *shape) @ features
+        for weight, on in later:
+            shift = weight @ (shift * on)
+        change = products.fit.curvature(point.logits, shift)
+        for weight, on in reversed(later):
+            change = (weight.T @ change) * on
+        return np.asarray(change @ features.T).reshape(len(rows), -1)
+
+    return of_rows
 
 
 def hessian_product(

@@ -38,7 +38,8 @@ def largest(
     basis, projected = np.zeros((room, order)), np.zeros((room, room))
     size, used = 0, 0
     fresh = lambda size: _orthonormal(rng.standard_normal((min(BLOCK, room - size), order)), basis[:size], rng)[0]
-    block, before = fresh(0), np.full(count, -np.inf)
+    # Residuals of vectors that were kept when the rest of the subspace began anew.
+    block, before, lost = fresh(0), np.full(count, -np.inf), 0.0
     while True:
         begin, size = size, size + len(block)
         basis[begin:size] = block
@@ -49,8 +50,8 @@ def largest(
         image -= projected[begin:size, :size] @ basis[:size]
         if size == order:
             values = np.linalg.eigvalsh(projected[:size, :size])[::-1][:count]
-            return np.asarray(values), np.zeros(count)
-        following, lengths = _orthonormal(image, basis[:size], rng)
+            return np.asarray(values), np.full(count, lost)
+        following, lengths = (part[: order - size] for part in _orthonormal(image, basis[:size], rng))
         if size + len(following) <= room:
             block = following
             continue
@@ -60,14 +61,14 @@ def largest(
         floor = tolerance * np.abs(values).max()
         converged = bool(np.all(residuals[:count] <= floor))
         if (converged and np.all(values[:count] - before <= floor)) or used > PATIENCE * max(count, LEAST):
-            return np.asarray(values[:count]), np.asarray(residuals[:count])
+            return np.asarray(values[:count]), np.asarray(residuals[:count] + lost)
         # What has not converged leaves the subspace where its residual is not followed.
         kept = count if converged else min(count + (size - count) // 2, size - 1)
         basis[:kept] = vectors[:, :kept].T @ basis[:size]
         projected[:] = 0.0
         projected[np.arange(kept), np.arange(kept)] = values[:kept]
         if converged:
-            before = values[:count].copy()
+            before, lost = values[:count].copy(), lost + float(residuals[:count].max())
         size, block = kept, fresh(kept) if converged else following[: room - kept]
 
 

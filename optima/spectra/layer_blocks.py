@@ -15,6 +15,8 @@ from optima.spectra.point import Point
 
 # Largest order of a dense matrix.
 DENSE = 2500
+# Share of the largest eigenvalue from which on a Gram matrix has the eigenvector.
+VISIBLE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class KroneckerVectors:
     Attributes
     ----------
     values
-        Eigenvalues, descending, shape (m,).
+        Eigenvalues, descending, shape (m,), or more where vectors were asked for of the largest only.
     left, right
         Shapes (d_out, a) and (d_in, b): orthonormal bases, or class means.
     coefficients
@@ -114,12 +116,49 @@ class LayerBlocks:
         gram = F @ F.T if len(F) < F.shape[1] else F.T @ F
         return gram_values(gram)
 
+    def largest(self, count: int) -> KroneckerVectors:
+        """All eigenvalues, and the eigenvectors of at most ``count`` of the largest, from the smaller Gram matrix."""
+        F = self._half
+        wide = len(F) < F.shape[1]
+        values, columns = np.linalg.eigh(F @ F.T if wide else F.T @ F)
+        values = np.maximum(values[::-1], 0.0)
+        kept = min(count, int(np.sum(values > VISIBLE * values[0])) if values.size else 0)
+        V = columns.T[::-1][:kept]
+        if wide:
+            V = (V @ F) / np.sqrt(values[:kept, None])
+        shape = (-1, self.left.shape[1], self.right.shape[1])
+        return KroneckerVectors(values, self.left, self.right, V.reshape(shape))
+
+    def eigenvector(self, matrix: Array) -> float:
+        """f = (v^T H v)^2 / (|v|^2 |H v|^2) of a matrix v of the shape of W_l, zero where H v is."""
+        image = self._half @ (self.left.T @ matrix @ self.right).ravel()
+        below = float(np.sum(matrix**2) * np.sum((image @ self._half) ** 2))
+        return float(image @ image) ** 2 / below if below else 0.0
+
+    def curvatures(self, after: Array, before: Array) -> Array:
+        r"""f = (v^T H v)^2 / (|v|^2 |H v|^2) of the products v of columns of ``after`` and ``before``, shape (m, m').
+
+        Zero where H v is.
+        """
+        inside = np.einsum("ac,bd->cdab", self.left.T @ after, self.right.T @ before)
+        flat = inside.reshape(-1, inside.shape[2] * inside.shape[3])
+        image = flat @ self._half.T
+        once, twice = np.sum(image**2, axis=1), np.sum((image @ self._half) ** 2, axis=1)
+        norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0))
+        below = norms * twice.reshape(norms.shape)
+        return np.divide(once.reshape(norms.shape) ** 2, below, out=np.zeros_like(norms), where=below > 0)
+
     def vectors(self) -> KroneckerVectors:
         """Eigenvalues and orthonormal eigenvectors."""
         F = self._half
-        _, s, V = np.linalg.svd(F, full_matrices=False)
+        if len(F) < F.shape[1]:
+            _, s, V = np.linalg.svd(F, full_matrices=False)
+            values = s**2
+        else:
+            values, columns = np.linalg.eigh(F.T @ F)
+            values, V = np.maximum(values[::-1], 0.0), columns.T[::-1]
         shape = (-1, self.left.shape[1], self.right.shape[1])
-        return KroneckerVectors(s**2, self.left, self.right, V.reshape(shape))
+        return KroneckerVectors(values, self.left, self.right, V.reshape(shape))
 
 
 def separate_values(point: Point, layer: int) -> Array:

@@ -31,6 +31,11 @@ MATRICES = {
 }
 
 
+def outlier_count(problem: DeepUFM) -> int:
+    """Number of outliers of a layer at collapse: K^2, (K-1)^2 in the linear cross-entropy model."""
+    return (problem.classes - (problem.loss == "ce" and not problem.nonlinear)) ** 2
+
+
 @dataclass(frozen=True, eq=False)
 class KnownSpectrum(Content):
     """Eigenvalues of one matrix of a network, and how each is known.
@@ -84,6 +89,10 @@ class KnownSpectrum(Content):
         return sum(each.multiplicity for each in self.eigenvalues)
 
     @property
+    def _layer(self) -> int | str:
+        return "H" if self.layer == 0 else self.layer
+
+    @property
     def bulk(self) -> float:
         """What the eigenvalues of directions that the loss does not see are: 0, or lambda_l where regularised."""
         return self._shift if isinstance(self.layer, int) else 0.0
@@ -94,7 +103,9 @@ class KnownSpectrum(Content):
 
     @property
     def outliers(self) -> tuple[Eigenvalue, ...]:
-        """The eigenvalues above the bulk."""
+        """The eigenvalues above the bulk; of all parameters, where there is no such, those that are not zero."""
+        if self.layer == "all":
+            return tuple(each for each in self.eigenvalues if abs(each.value) > each.error)
         return tuple(each for each in self.eigenvalues if each.value - self.bulk > each.error)
 
     @property
@@ -121,13 +132,17 @@ class KnownSpectrum(Content):
         return self.layer
 
     @cached_property
+    def _blocks(self) -> LayerBlocks:
+        return LayerBlocks(self.point, int(self.layer))
+
+    @cached_property
     def vectors(self) -> KroneckerVectors:
         """Orthonormal eigenvectors of the Hessian of a weight matrix, factored, with its values unregularised.
 
         Raises ValueError for other matrices.
         """
-        layer = self._one_weight_matrix("vectors")
-        found = LayerBlocks(self.point, layer).vectors()
+        self._one_weight_matrix("vectors")
+        found = self._blocks.vectors()
         kept = found.values > found.values.max(initial=0.0) * found.values.size * float(np.finfo(float).eps)
         return KroneckerVectors(found.values[kept], found.left, found.right, found.coefficients[kept])
 
@@ -150,18 +165,16 @@ class KnownSpectrum(Content):
         model.
         Raises ValueError for other matrices than the Hessian of a weight matrix.
         """
-        layer = self._one_weight_matrix("alignment")
-        K = self.problem.classes
-        most = (K - 1) ** 2 if self.problem.loss == "ce" and not self.problem.nonlinear else K**2
-        chosen = most if outliers is None else positive_integer("outliers", outliers)
-        return align(self.point, layer, self.vectors, min(chosen, self.vectors.values.size))
+        self._one_weight_matrix("alignment")
+        chosen = outlier_count(self.problem) if outliers is None else positive_integer("outliers", outliers)
+        return align(self.point, self._blocks, self.vectors, min(chosen, self.vectors.values.size))
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the object that ``optima spectrum --json`` prints."""
         return {
             "problem": problem_dict(self.problem),
             "of": self.of,
-            "layer": self.layer,
+            "layer": self._layer,
             "regularised": self.regularised,
             **({"kink": self.kink} if self.problem.nonlinear else {}),
             "structure": self.structure or None,
@@ -175,7 +188,8 @@ class KnownSpectrum(Content):
         return str(shown_by("report.spectrum:spectrum_text", self))
 
     def __repr__(self) -> str:
-        return f"<KnownSpectrum of the {self.of}, layer {self.layer}: {self.rank} above the bulk, top {self.top:.6g}>"
+        ranks = f"rank {self.rank} of {self.order}"
+        return f"<KnownSpectrum of the {self.of}, layer {self._layer}: {ranks}, top {self.top:.6g}>"
 
     def plot(self, path: str | Path | None = None) -> Any:
         """The eigenvalues as a picture."""

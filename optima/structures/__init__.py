@@ -38,6 +38,7 @@ __all__ = [
     "all_families",
     "canonical",
     "catalogue",
+    "elsewhere",
     "families",
     "find",
     "hint",
@@ -115,10 +116,12 @@ def named(name: str, classes: int, activation: str = "linear") -> Structure:
     classes = positive_integer("classes", classes, minimum=2)
     structure = find(name, classes, activation)
     if structure is None:
+        kind = "structure" if activation == "linear" else "network"
+        if other := elsewhere(name, classes, activation):
+            raise ValueError(f"there is no {kind} {shown(name)} at {classes} classes; {other}")
         listed = f"catalogue({classes})" if activation == "linear" else f"catalogue({classes}, activation='relu')"
         known = lambda word: known_as(word, activation)
         near = nearest(name, _members([classes], (), activation), known) or f"a name that {listed} lists"
-        kind = "structure" if activation == "linear" else "network"
         raise ValueError(f"there is no {kind} {shown(name)} at {classes} classes; pass {near}")
     return structure
 
@@ -186,10 +189,39 @@ def check_names(names: Sequence[str], classes: Sequence[int], activation: str = 
 
 
 def hint(name: str, classes: Sequence[int], activation: str = "linear") -> str:
-    """What to pass instead of a name that is not known: the nearest ones, or the families."""
+    """What to pass instead of a name that does not exist: classes at which it does, names near to it, or families."""
+    if classes and (other := elsewhere(name, classes[0], activation)):
+        return other
     otherwise = f"pass some of {', '.join(family.name for family in all_families(activation))}"
     known = lambda word: known_as(word, activation)
     return did_you_mean(name, _members(classes, known_names(activation), activation), otherwise, known)
+
+
+# How far from a number of classes a structure is looked for, and a family.
+NEARBY, FAR = 64, 200
+
+
+def elsewhere(name: str, classes: int, activation: str = "linear") -> str:
+    """Where a name that does not exist at K classes does: at the nearest K below and above, or with relu.
+
+    Of a family that does exist, its members; nothing for a name that is not known anywhere near.
+    """
+    name = known_as(name, activation)
+    family = next((family for family in all_families(activation) if family.name == name), None)
+    if family and family.members(classes):
+        return f"it is a family: pass one of {', '.join(member.name for member in family.members(classes))}"
+    exists = lambda K: bool(family.members(K)) if family else find(name, K, activation) is not None
+    reach = FAR if family else NEARBY
+    below = next((K for K in range(classes - 1, max(1, classes - reach), -1) if exists(K)), None)
+    above = next((K for K in range(classes + 1, classes + reach) if exists(K)), None)
+    found = [str(K) for K in (below, above) if K is not None]
+    if found:
+        return f"it exists at {' and at '.join(found)} classes: pass {' or '.join(found)}, or another name"
+    other = "relu" if activation == "linear" else "linear"
+    if any(family.name == name for family in all_families(other)) or find(name, classes, other) is not None:
+        kind = "named relu network" if other == "relu" else "structure of the linear model"
+        return f"it is a {kind}: pass the activation {other}, or another name"
+    return ""
 
 
 def _members(classes: Sequence[int], others: Sequence[str], activation: str) -> list[str]:

@@ -125,6 +125,8 @@ class Structure(ABC):
     name: str
     least_depth: int = 1
     losses: tuple[str, ...] = ("ce", "mse")
+    # What numbers of the formula are that have no closed form.
+    about_numbers: str = ""
 
     def __init__(self, classes: int) -> None:
         self.classes = classes

@@ -12,6 +12,8 @@ from optima.structures.base import Block, Structure, fit_formula, has_ridge, pri
 
 # Most different margins and singular values for which a formula can be read.
 MOST_TERMS = 200
+# Numbers that are longer, in characters, are printed as decimals, of so many digits.
+LONGEST, DIGITS = 40, 15
 
 # p = 2 / (L + 1), and c = lambda n^(p/2) / p.
 P, C, DEPTH, REG, SAMPLES = sympy.symbols("p c L lambda n", positive=True)
@@ -103,6 +105,19 @@ def _singular_values(block: Block, a: sympy.Symbol, loss: str) -> list[tuple[sym
         shares = [(a * sympy.sympify(mu) ** 2, m) for mu, m in block.ridge.spectrum]
         return [(share / (1 + share), m) for share, m in shares]
     return [(a * sympy.sympify(sigma), m) for sigma, m in block.singular]
+
+
+def shortened(expression: sympy.Basic) -> sympy.Basic:
+    """The expression with numbers of more than ``LONGEST`` characters as decimals of ``DIGITS`` digits."""
+    if getattr(expression, "is_number", False):
+        text = str(expression)
+        return expression if len(text) <= LONGEST else sympy.Float(expression.evalf(2 * DIGITS), DIGITS)
+    arguments = [shortened(each) for each in expression.args]
+    if not arguments or all(a is b for a, b in zip(arguments, expression.args, strict=True)):
+        return expression
+    return (
+        expression.func(*arguments, evaluate=False) if isinstance(expression, sympy.Eq) else expression.func(*arguments)
+    )
 
 
 def terms(structure: Structure) -> int:

@@ -10,6 +10,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "polygon": ("regular-polygon",),
     "srg": ("strongly-regular",),
     "zero": ("zero-logits",),
+    "hinged-pairs": ("lifted-pairs",),
     "cuboctahedron": ("roots-A3",),
     "24-cell": ("roots-D4",),
     "icosidodecahedron": ("roots-H3",),

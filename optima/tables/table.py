@@ -94,11 +94,14 @@ class LossTable:
     def __post_init__(self) -> None:
         one_of("loss", self.loss, ("ce", "mse"))
         one_of("activation", self.activation, ("linear", "relu"))
-        # At depth one a relu network has no relu.
-        shallowest = 2 if self.activation == "relu" else 1
-        for name, least in (("classes", 2), ("depths", shallowest), ("samples", 1)):
+        for name, least in (("classes", 2), ("depths", 1), ("samples", 1)):
             values = tuple(positive_integer(name, value, least) for value in several(getattr(self, name)))
             object.__setattr__(self, name, values)
+        if self.activation == "relu" and 1 in self.depths:
+            raise ValueError(
+                "depths has 1, and a network of one weight matrix has no relu: it is the linear model; pass depths "
+                "from 2 on, or leave the activation out"
+            )
         object.__setattr__(self, "regs", tuple(positive_number("regs", value) for value in several(self.regs)))
         for name in ("classes", "depths", "regs", "samples"):
             if not getattr(self, name):

@@ -70,9 +70,12 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     which is the simplex loss of the linear model and below that of ``collapse``. The comparison in Theorem 7 of
     garrod2025, under its assumption on global means, is with this penalty: its condition 2K + 4 < (K-1)
     2^{2(L-1)/(L+1)} ((K+2)/K)^{3/(L+1)} says that its construction costs less than
-    (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a.
+    (L+1)/2 lambda (K-1) (a sqrt n)^{2/(L+1)} at the same scale a. Without regularisation the result is empty.
     """
-    named = {}
+    named: dict[str, float] = {}
+    if not any(problem.regs):
+        # No loss is the least one.
+        return named
     if problem.balanced or problem.nonlinear:
         named = {name: entry.loss for name, entry in structure_losses(problem).items()}
     if problem.nonlinear:

@@ -12,13 +12,17 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.margin import sample_margin
 from optima.model.network import Network, penalty, squared_norms
 from optima.reduction import class_means
 from optima.structures.recognition import recognise
+from optima.training.layer_spectra import measure_spectra
 from optima.training.measures import measure
 from optima.training.rule import Rule
 from optima.workers.threads import Crew
 
+# Asks for the spectra of the layers in the records.
+SPECTRUM = "spectrum"
 # Checks per factor of ten in the number of steps.
 PER_DECADE = 10
 # Steps between two looks for divergence.
@@ -47,7 +51,8 @@ class Settings:
     steps: int
     rule: Rule
     tolerance: float
-    record: bool
+    record: bool | str
+    margin: float = math.inf
 
 
 @dataclass
@@ -156,8 +161,12 @@ class Descent:
         facts["step"] = np.asarray(float(self.step))
         if self.settings.record:
             facts |= measure(problem, self._factors(row))
+        if self.settings.record == SPECTRUM:
+            facts |= measure_spectra(problem, self._factors(row))
         track.records.append(facts)
-        if self._settled(track, problem):
+        if facts["margin"] >= self.settings.margin:
+            return "margin reached"
+        if any(problem.regs) and self._settled(track, problem):
             return "converged"
         return "out of steps" if self.step == self.settings.steps else ""
 
@@ -185,6 +194,7 @@ class Descent:
             "gradient_norm": norm,
             "relative_gradient": np.divide(norm, pull, out=np.zeros_like(norm), where=pull > 0),
             "means": means,
+            "margin": np.array([sample_margin(problem, block) for block in get(logits)]),
         }
 
     def _settled(self, track: Track, problem: DeepUFM) -> bool:

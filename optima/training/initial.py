@@ -31,8 +31,9 @@ class Initialisation:
 
     with random orthonormal hidden bases U_l. ``kind`` is ``"gaussian"``; ``"spectral"``, with a random orthonormal
     basis of the centred logits on both ends, or ``"hadamard"``, with the Hadamard basis there (K a power of two);
-    the name of a structure, taken at its best scales; or class-mean logits M of shape (K, K). ``scale`` defaults to 1,
-    and to 1e-3 near given logits.
+    the name of a structure, taken at its best scales (at unit scales without regularisation); or class-mean logits M
+    of shape (K, K). ``scale`` defaults to 1, and to 1e-3 near given logits. Without regularisation the factors are
+    balanced with equal norms.
 
     Raises ValueError for an unknown kind, one that needs a linear model, and a structure that does not exist at K
     or does not fit into the width. Source: garrod2025 (Gaussian), garrod2026depth (spectral and Hadamard).
@@ -55,7 +56,7 @@ class Initialisation:
         rng = np.random.default_rng(seed)
         if self._is("gaussian"):
             return self._gaussian(rng, 1.0 if self.scale is None else self.scale)
-        lifted = Reduction(self.problem).lift(self._means(rng), rng=rng)
+        lifted = _reduction(self.problem).lift(self._means(rng), rng=rng)
         if self._is(*KINDS):
             return lifted
         noise = self._gaussian(rng, NEAR if self.scale is None else self.scale)
@@ -110,15 +111,21 @@ def _structure(name: str, problem: DeepUFM) -> Array:
             f"init is {name!r} of rank {structure.rank}, which width {problem.width} cannot carry; pass a width of at "
             f"least {structure.rank}"
         )
-    best = structure_losses(replace(problem, width=None), [name])[structure.name].best
-    return np.asarray(structure.shape(best.scales), dtype=np.float64)
+    scales = None
+    if any(problem.regs):
+        scales = structure_losses(replace(problem, width=None), [name])[structure.name].best.scales
+    return np.asarray(structure.shape(scales), dtype=np.float64)
+
+
+def _reduction(problem: DeepUFM) -> Reduction:
+    """The reduction that lifts logits; without regularisation that with equal ones."""
+    return Reduction(problem if any(problem.regs) else replace(problem, reg=1.0))
 
 
 def _given(means: ArrayLike, problem: DeepUFM) -> Array:
     """Class-mean logits that the model can carry, checked."""
     array = np.asarray(means, dtype=np.float64)
-    reduction = Reduction(problem)
-    rank = reduction.rank(array)
+    rank = _reduction(problem).rank(array)
     if rank > problem.max_rank:
         raise ValueError(f"init has rank {rank}, which width {problem.width} cannot carry; pass a larger width")
     return array

@@ -14,11 +14,10 @@ from optima.model.content import Content
 from optima.model.network import Network, penalty
 from optima.reduction import Reduction, balanced_factors, class_means
 from optima.relu.finish import finish_descent
-from optima.relu.names import recognise_network
+from optima.relu.names import known_networks, recognise_network
 from optima.search.rung import RungPoint
 from optima.search.rung import polish as newton
 from optima.search.rung_objective import RungObjective
-from optima.structures.networks import network_catalogue
 from optima.structures.recognition import recognise
 from optima.workers.threads import single_threaded
 
@@ -37,9 +36,9 @@ STALLED, BENT = 1e-6, 1e-3
 class Polished(Content):
     """A critical point: its loss, structure, class-mean logits, rank and what it is.
 
-    ``verdict`` is ``"minimum"``, ``"saddle"`` or ``"not converged"``. For relu ``structure`` is the name of the
-    ``network``, by all of its layers, and ``rank`` its middle rank; for linear models there is no network, and both are
-    of the logits.
+    ``verdict`` is ``"minimum"``, ``"saddle"``, ``"not converged"``, or for large relu networks ``"unverified"``. For
+    relu ``structure`` is the name of the ``network``, by all of its layers, and ``rank`` its middle rank; for linear
+    models there is no network, and both are of the logits.
     """
 
     loss: float
@@ -84,7 +83,7 @@ def _network(problem: DeepUFM, factors: Sequence[Array]) -> Polished:
     with single_threaded():
         end = finish_descent(ClassNetwork.of_samples(problem, factors))
     network = end.network
-    recognition = recognise_network(network, network_catalogue(problem.classes, problem.loss, problem.depth))
+    recognition = recognise_network(network, known_networks(problem))
     return Polished(network.loss, recognition.label, end.verdict, recognition.rank, network.logits, network)
 
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optima import brief, html
+from optima.dynamics.flow import effective_rank
+from optima.dynamics.repulsion import deviation_growth, deviations
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
+from optima.relu.names import recognise_trained
 from optima.solution.knowledge import Knowledge
 from optima.structures.recognition import Recognition, recognise
 
@@ -29,15 +32,16 @@ class Run(Content):
     problem, lr, seed
         The model with its width, the learning rate, the seed of the starting point.
     ending
-        ``"converged"``, ``"out of steps"`` or ``"diverged"``.
+        ``"converged"``, ``"margin reached"``, ``"out of steps"`` or ``"diverged"``.
     steps
         Steps taken; for a diverged run the step at which that was seen.
     factors
         (W_1, ..., W_L, H) at the end; empty for a diverged run.
     history
         Arrays whose first axis is over the recorded steps: ``step``, ``loss``, ``fit``, ``penalty``,
-        ``gradient_norm``, ``relative_gradient``, class-mean logits ``means`` (K, K), and those of
-        :func:`optima.training.measures.measure`.
+        ``gradient_norm``, ``relative_gradient`` (0 without regularisation), the smallest ``margin`` of a sample,
+        class-mean logits ``means`` (K, K), and those of :func:`optima.training.measures.measure` and
+        :func:`optima.training.layer_spectra.measure_spectra`.
     polished
         What :meth:`optima.training.Training.polished` found, or None.
     """
@@ -58,7 +62,7 @@ class Run(Content):
 
     @property
     def converged(self) -> bool:
-        """Whether the convergence rule was met."""
+        """Whether the convergence rule of regularised training was met."""
         return self.ending == "converged"
 
     @property
@@ -101,8 +105,9 @@ class Run(Content):
 
     @cached_property
     def recognition(self) -> Recognition:
-        """What the class-mean logits at the end are."""
-        return recognise(self.means, loss=self.problem.loss)
+        """What the class-mean logits at the end are; of a relu network what its layers are."""
+        found = recognise(self.means, loss=self.problem.loss)
+        return recognise_trained(self.problem, self.factors) if self.problem.nonlinear and found.rank else found
 
     @property
     def structure(self) -> str:
@@ -112,7 +117,12 @@ class Run(Content):
     @property
     def rank(self) -> int:
         """Number of singular values of the class-mean logits above 2 % of the largest."""
-        return self.recognition.rank
+        return recognise(self.means, loss=self.problem.loss).rank if self.recognition.middle else self.recognition.rank
+
+    @property
+    def middle_rank(self) -> int | None:
+        """Of a relu network the least number of singular values of a layer above 2 % of the largest."""
+        return self.recognition.rank if self.recognition.middle else None
 
     @cached_property
     def singular_values(self) -> Array:
@@ -126,6 +136,25 @@ class Run(Content):
         weighted = self.history["means"] * np.sqrt(self.problem.class_sizes)
         return np.asarray(np.linalg.svd(weighted, compute_uv=False), dtype=np.float64)
 
+    @cached_property
+    def effective_ranks(self) -> Array:
+        """exp of the entropy of s / sum s at every recorded step, shape (T,)."""
+        return effective_rank(self.spectra)
+
+    @cached_property
+    def repulsion(self) -> tuple[Array, Array]:
+        r"""Relative spread of the singular values of M at every recorded step, and what is predicted, shapes (T,).
+
+        The root mean square of s_i / mean - 1 over the K - 1 largest, and its first value times
+        (rho/rho_0)^{1-2/m} e^{-(rho-rho_0)/K}, rho their mean over sqrt(n), which holds for small spreads of balanced
+        starts in a basis of characters: see :func:`optima.dynamics.deviation_growth`.
+        """
+        problem = self.problem
+        values = self.spectra[:, : problem.classes - 1]
+        mean = values.mean(axis=1) / math.sqrt(problem.size / problem.classes)
+        spread = np.sqrt(np.mean(deviations(values) ** 2, axis=1))
+        return spread, spread[0] * deviation_growth(mean, mean[0], problem.classes, problem.depth)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: one entry of ``runs`` of ``optima train --json``; null where there is no number."""
         known = not self.diverged
@@ -135,9 +164,12 @@ class Run(Content):
             "loss": self.loss if known else None,
             "kind": str(self.kind) if known else None,
             "rank": self.rank if known else None,
+            **({"middle_rank": self.middle_rank} if known and self.problem.nonlinear else {}),
             "structure": self.structure,
             "distance": self.recognition.distance if known else None,
             "singular_values": self.singular_values.tolist() if known else None,
+            "margin": self._last("margin") if known else None,
+            "effective_rank": float(self.effective_ranks[-1]) if known else None,
             "converged": self.converged,
             "diverged": self.diverged,
             "steps": self.steps,

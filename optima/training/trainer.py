@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +20,16 @@ from optima.model import Array, DeepUFM
 from optima.model.arguments import several, takes_model
 from optima.model.arrays import Backend
 from optima.model.content import Content
-from optima.model.inputs import is_sequence, positive_integer, positive_number, shown
+from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number, shown
 from optima.model.key import problem_dict
 from optima.progress import Part, Tell, silent
 from optima.solution.knowledge import Knowledge
 from optima.structures.names import canonical
 from optima.training import checkpoint as stored
 from optima.training.compare import Comparison, compare
-from optima.training.descent import Descent, Settings, Trial
+from optima.training.descent import SPECTRUM, Descent, Settings, Trial
 from optima.training.initial import Initialisation
+from optima.training.layer_spectra import check_recordable
 from optima.training.polish import polish
 from optima.training.rule import Rule
 from optima.training.run import Run, runs_table
@@ -85,10 +87,14 @@ class Training(Content):
         return self.compare(effort)[0].plot(path)
 
     def polished(self, progress: Tell[Part] = silent) -> Training:
-        """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`)."""
+        """The same runs, each with the critical point it was heading for (:func:`optima.training.polish.polish`).
+
+        Without regularisation there is none; see :func:`optima.heading`.
+        """
         done = []
         for number, run in enumerate(self.runs):
-            done.append(run if run.diverged else replace(run, polished=polish(run.problem, run.factors)))
+            stays = run.diverged or not any(run.problem.regs)
+            done.append(run if stays else replace(run, polished=polish(run.problem, run.factors)))
             progress(Part(number + 1, len(self.runs)))
         return Training(tuple(done))
 
@@ -109,7 +115,8 @@ def train(
     scale: float | None = None,
     rule: Rule | None = None,
     tolerance: float = 1e-5,
-    record: bool = True,
+    margin: float | None = None,
+    record: bool | str = True,
     backend: str = "numpy",
     device: str | None = None,
     threads: int | None = None,
@@ -145,9 +152,14 @@ def train(
         See :class:`optima.training.initial.Initialisation`.
     rule
         See :class:`optima.training.rule.Rule`; None is plain gradient descent.
+    margin
+        End a run when the smallest margin of a sample, at a check, is this large; None never does. Without
+        regularisation (reg = 0) there is no minimum to converge to: training ends at the margin or out of steps, its
+        time is lr * steps, and :func:`optima.heading` says at which code it aims.
     record
         Whether spectra, margin and collapse are recorded at the checks; losses, gradient norms and class-mean logits
-        always are.
+        always are. With ``"spectrum"`` the Hessian of every layer is followed too
+        (:func:`optima.training.layer_spectra.measure_spectra`).
     backend, device
         Array library (``"numpy"``, ``"torch"``, ``"cupy"``, ``"jax"``) and its device.
     threads
@@ -162,9 +174,12 @@ def train(
 
     Raises ValueError and TypeError on bad input. Source: garrod2025, section on experiments.
     """
+    if isinstance(record, str):
+        one_of("record", record, (SPECTRUM,))
     trials = _trials(problem, width, lr, seeds)
+    most = math.inf if margin is None else positive_number("margin", margin)
     settings = Settings(
-        positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record
+        positive_integer("steps", steps), rule or Rule(), positive_number("tolerance", tolerance), record, most
     )
     library = Backend(backend, device)
     init = canonical(init) if isinstance(init, str) else init
@@ -172,6 +187,9 @@ def train(
     for group in groups:
         check_trainable(trials[group[0]].problem, len(group))
     starts = [_starts([trials[i] for i in group], init, scale) for group in groups]
+    if record == SPECTRUM:
+        for trial in trials:
+            check_recordable(trial.problem)
     path = None if checkpoint is None else Path(checkpoint)
     check_output(path, force=True)
     command = _command(trials, settings, init, scale, library) if checkpoint else {}
@@ -283,6 +301,7 @@ def _command(
         "scale": scale,
         "rule": [rule.momentum, rule.nesterov, rule.decay],
         "tolerance": settings.tolerance,
+        "margin": settings.margin if math.isfinite(settings.margin) else None,
         "record": settings.record,
         "backend": library.name,
         "device": library.device,

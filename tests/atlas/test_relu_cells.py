@@ -12,6 +12,7 @@ import pytest
 
 from optima import DeepUFM, solve
 from optima.atlas import Record, Store, add, build, check, grid, processes
+from optima.atlas.export import dataset
 from optima.atlas.jobs import cut
 from optima.atlas.store import checksum, factor_bytes, read_factors
 from optima.cli import main
@@ -314,3 +315,12 @@ def test_one_process_and_two_store_the_same_and_so_does_one_that_was_stopped(tmp
     assert len(one) == len(set(SMALL)) == 20, "at depth one relu models are linear ones"
     assert all(holds for _, holds in one.values())
     assert values(tmp_path / "two") == values(tmp_path / "stopped") == one
+
+
+@pytest.mark.needs("xarray")
+def test_arrays_have_an_axis_for_relu_where_there_is_any(triangle, solution):
+    linear, both = dataset([Record.of(solution)]), dataset([Record.of(solution), Record.of(triangle)])
+    assert "activation" not in linear.dims
+    cell = both.sel(objective="mse", activation="relu", classes=3, depth=4, reg=1e-3, samples=1, width=0)
+    assert (float(cell["loss"]), int(cell["rank"])) == (triangle.loss, 2)
+    assert np.isnan(float(both["loss"].sel(activation="linear", classes=3, depth=4, reg=1e-3).max()))

@@ -178,6 +178,7 @@ def test_names_and_groups():
     assert names == sorted(names)
     paper = [f"garrod2025.theorem{i}" for i in (*range(1, 8), "A1", "A2", "A3")]
     assert {"garrod2025.lemma1", "garrod2025.proposition1", *paper} == {n for n in names if n.startswith("garrod2025")}
+    assert len([name for name in names if name.startswith("sukenik2024.")]) == 5
     assert [one.name for one in claims_of(["model.scale"])[0]] == ["model.scale"]
     assert all(one.statement and one.latex and one.source and one.how and one.axes for one in everything)
     with pytest.raises(ValueError, match=r"garrod2025\.theorem1"):

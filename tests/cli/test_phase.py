@@ -107,7 +107,7 @@ def test_diagrams_of_networks_are_written_and_refuse_options_of_a_search(call, t
     asked = ["--activation", "relu", "--loss", "mse", "--classes", "6", "--depth", "3,4", "--reg", "1e-4:1e-2:3"]
     assert call("--out", out, *asked)[0] == 0
     cells = pd.read_csv(out.with_suffix(".csv"))
-    assert set(cells.structure) == {"collapse", "lifted-pairs"}
+    assert set(cells.structure) == {"collapse", "hinged-pairs"}
     code, _, err = call("--out", tmp_path / "other.svg", *asked, "--effort", "quick")
     assert code == 2
     assert "named networks" in err

@@ -45,6 +45,7 @@ COMMANDS = {
     "table rows": [*TABLE, "--rows", "500"],
     "loss": LOSS,
     "loss per factor": ["loss", "--classes", "5", "--depth", "2", "--reg-per-factor", "1e-2,1e-4,1e-3"],
+    "thresholds": ["thresholds", "--depths", "3:5"],
     "solve": SOLVE,
     "solve relu": [
         "solve",
@@ -258,7 +259,7 @@ def test_words_that_appear_are_explained(monkeypatch):
     for word in ("unverified", "chance"):
         assert (word in text.partition("\n\n")[2]) == bool(re.search(rf"^{word}: ", text, re.M))
     ranks = {int(line.split()[0]) for line in text.splitlines() if re.match(r" +\d+  ", line)}
-    absent = re.search(r"not in the ladder: ranks? ([\d, to]+);", text)
+    absent = re.search(r"not in the ladder: ranks? ([\d, to]+), where", text)
     assert bool(absent) == (ranks != set(range(1, 6)))
 
 

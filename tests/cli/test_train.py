@@ -19,6 +19,8 @@ RUN_KEYS = {
     "structure",
     "distance",
     "singular_values",
+    "margin",
+    "effective_rank",
     "converged",
     "diverged",
     "steps",
@@ -93,7 +95,7 @@ def test_divergence_leaves_no_nan(call):
 def test_relu_and_squared_error(call):
     relu = json.loads(call(*TRAIN, "--activation", "relu", "--json")[1])
     assert {"zero", "dnc", "collapse"} <= set(relu["predicted"])
-    assert relu["runs"][0]["polished_verdict"] in ("minimum", "saddle", "not converged")
+    assert relu["runs"][0]["polished_verdict"] in ("minimum", "saddle", "not converged", "unverified")
     squares = json.loads(call(*TRAIN, "--loss", "mse", "--samples", "1,2,3,1", "--json")[1])
     assert set(squares["predicted"]) == {"global"}
 
@@ -252,7 +254,8 @@ def _state(file):
 def test_reproduce_lists_the_figures(call):
     code, out, _ = call("reproduce")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == [f"garrod2025.fig{n}" for n in (1, 2, 5, 6)]
+    wanted = [f"garrod2025.fig{n}" for n in (1, 2, 5, 6)] + ["relu.map"] + [f"sukenik2024.fig{n}" for n in (2, 3, 5, 6)]
+    assert [line.split()[0] for line in out.splitlines() if line.startswith(("garrod2025", "relu", "suk"))] == wanted
 
 
 def test_reproduce_refuses_what_is_not_there(call, tmp_path):
@@ -260,3 +263,13 @@ def test_reproduce_refuses_what_is_not_there(call, tmp_path):
         "there is no figure 'garrod2025.fig9'; did you mean garrod2025.fig" in call("reproduce", "garrod2025.fig9")[2]
     )
     assert "is not a folder" in call("reproduce", "garrod2025.fig1", "--out", tmp_path / "none")[2]
+
+
+def test_without_regularisation(call):
+    given = ("train", "-K", "4", "-L", "2", "-d", "6", "--reg", "0", "--seeds", "2", "--steps", "2000", "--margin", "4")
+    code, out, err = call(*given)
+    assert (code, err) == (0, "")
+    assert "margin reached" in out
+    data = json.loads(call(*given, "--json")[1])
+    assert all(run["margin"] >= 4 and 1 <= run["effective_rank"] <= 4 for run in data["runs"])
+    assert data["predicted"] == {}

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from optima import DeepUFM, Reduction
-from optima.dynamics import effective_rank, flow
+from optima.dynamics import effective_rank, flow, many_flows
 from optima.dynamics.characters import Characters
 from optima.dynamics.systems import BalancedSystem, CharacterSystem
 
@@ -181,3 +181,25 @@ def test_models_that_have_no_flow():
     with pytest.raises(ValueError, match="width of at least 4"):
         flow(DeepUFM(4, 2, 0, width=2), np.eye(4), 1.0)
     assert flow(4, 2, start=np.eye(4), t_end=1.0).problem == DeepUFM(4, 2, 0)
+
+
+@pytest.mark.parametrize(("problem", "group"), [(DeepUFM(8, 3, 0), None), (DeepUFM(6, 1, 0, samples=2), (2, 3))])
+def test_many_flows_are_those_one_by_one(problem, group):
+    blocks = Characters(problem, group or (2, 2, 2)).blocks
+    starts = 0.1 * np.exp(0.5 * np.random.default_rng(0).standard_normal((150, blocks)))
+    found = many_flows(problem, starts, 1e6, group)
+    for row in (0, 70, 149):
+        alone = flow(problem, starts[row], 1e6, group=group or (2, 2, 2)).zeta[-1]
+        assert found[row] == pytest.approx(alone, rel=1e-7)
+    # Other starts in the batch change nothing that counts.
+    assert many_flows(problem, starts[:3], 1e6, group) == pytest.approx(found[:3], rel=1e-7)
+    with pytest.raises(ValueError, match="above zero"):
+        many_flows(problem, 0 * starts, 1.0, group)
+
+
+def test_the_picture(tmp_path):
+    found = flow(DeepUFM(4, 3, 0), (0.5, 0.3, 0.2), 1e4, group=(2, 2))
+    figure = found.plot(tmp_path / "flow.png")
+    assert (tmp_path / "flow.png").stat().st_size > 10_000
+    assert len(figure.axes) == 2
+    assert found.as_dict()["log_times"][0] is None

@@ -88,9 +88,9 @@ def test_every_network_is_there(networks):
             assert loss == pytest.approx(prices[said[name]].loss, rel=1e-5)
             assert (rank == 0) == (said[name] == "zero")
     assert "deep neural collapse" in said[cells[0]["shape"]]
-    assert [cell["name"] for cell in cells] == ["collapse", "lifted-pairs", "zero"]
+    assert [cell["name"] for cell in cells] == ["collapse", "hinged-pairs", "zero"]
     named_ranks = {said[name]: rank for rank, name, _ in cells[1]["ladder"]}
-    assert named_ranks == {"zero": 0, "fan": 2, "lifted-pairs": 3, "collapse": 4}
+    assert named_ranks == {"zero": 0, "fan": 2, "hinged-pairs": 3, "collapse": 4}
 
 
 def test_unequal_classes_have_no_formula():
@@ -99,6 +99,15 @@ def test_unequal_classes_have_no_formula():
     # The simplex of three classes has rank two.
     assert plain.collapse is None
     assert plain.rungs
+
+
+def test_networks_of_unequal_classes_have_one():
+    problem = DeepUFM(4, 4, 1e-3, samples=(2, 2, 2, 1), loss="mse", activation="relu")
+    (priced,) = named([problem])
+    prices = structure_losses(problem)
+    assert priced.collapse == pytest.approx(prices["collapse"].loss, rel=1e-12)
+    assert [(rank, name) for rank, name, _ in priced.rungs] == [(3, "triangle(3)[n=2]+collapse(1)"), (4, "collapse")]
+    assert all(loss == pytest.approx(prices[name].loss, rel=1e-12) for _, name, loss in priced.rungs)
 
 
 def test_a_rank_has_one_colour(html, records):

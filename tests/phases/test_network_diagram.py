@@ -84,5 +84,5 @@ def test_the_picture_promises_no_optimum(over_lambda):
 @pytest.mark.parametrize(("depths", "activation"), [([1, 2], "relu"), ([2, 3], "linear")])
 def test_only_where_there_is_a_relu(depths, activation):
     axes = {"reg": LAMBDAS, "depth": depths}
-    with pytest.raises(ValueError, match="pass activation='relu' and depths of at least 2"):
+    with pytest.raises(ValueError, match="activation relu and depths from 2 on"):
         network_diagram("reg", "depth", axes, {"classes": 4, "activation": activation})

@@ -1,4 +1,4 @@
-"""The bound by the nuclear norm: below every network, proved again by the checker, refused when altered."""
+"""Bounds of relu networks: below every network, proved again by the checker, refused when altered."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import pytest
 
 from optima.checker.arithmetic import Floats
 from optima.checker.class_shares import class_shares
+from optima.checker.scalar import nuclear_norm, two_directions
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.networks import network_certificate
@@ -123,3 +124,31 @@ def test_the_linear_minimum_is_no_bound():
     assert least < linear_least
     network = random_network(problem, np.random.default_rng(3))
     assert network_certificate(network).lower < least
+
+
+def test_two_directions_prove_more_than_the_nuclear_norm():
+    for problem in PROBLEMS[:3]:
+        certificate = network_certificate(random_network(problem, np.random.default_rng(3)))
+        assert certificate.method == "two directions"
+        assert nuclear_norm(problem, Floats()) < certificate.lower
+        assert certificate.lower == pytest.approx(two_directions(problem, Floats()), rel=1e-9)
+        assert not replace(certificate, method="nuclear norm").verify().valid
+    strong = replace(PROBLEMS[0], reg=1.0)
+    assert two_directions(strong, Floats()) == pytest.approx(0.5, rel=1e-12)
+
+
+def test_the_bound_by_two_directions_is_a_scan_of_both_singular_values():
+    problem = PROBLEMS[0]
+    K, L, c = problem.classes, problem.depth, (problem.depth + 1) / 2 * problem.reg
+    first, rest = np.meshgrid(np.linspace(0, 1.5, 601), np.linspace(0, 3, 1201), indexing="ij")
+    h = np.where(first <= rest, first + rest, 2 * np.sqrt(first * rest))
+    price = np.maximum((first + rest) ** 2, 2.0 ** (L - 1) * h**2) ** (1 / (L + 1))
+    loss = ((first - 1) ** 2 + (rest - (K - 1)) ** 2 / (K - 1)) / (2 * K) + c * price
+    assert two_directions(problem, Floats()) <= loss.min() <= 1.001 * two_directions(problem, Floats())
+
+
+def test_two_directions_prove_nothing_of_other_models():
+    linear = DeepUFM(4, 3, 1e-3, loss="mse")
+    for problem in (linear, PROBLEMS[3]):
+        certificate = network_certificate(random_network(PROBLEMS[1], np.random.default_rng(4)))
+        assert not replace(certificate, problem=problem, method="two directions").verify().valid

@@ -121,7 +121,7 @@ def test_a_named_network_of_its_best_shape_is_never_lost():
     # The square of four classes is narrow: hardly any descent finds it, and its closed form does.
     solution = optima.solve(DeepUFM(4, 4, 1e-3, loss="mse", activation="relu"), effort="quick")
     assert solution.loss <= 0.0097216161
-    assert solution.structure == "lifted-pairs"
+    assert solution.structure == "hinged-pairs"
 
 
 def test_a_search_finds_it_without_being_told():

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from optima.cli import main
-from optima.reproduce import FIGURES
+from optima.reproduce import FIGURES, find
 from optima.reproduce.rows import read, write
 
 
@@ -35,3 +35,11 @@ def test_rows_survive_the_file(tmp_path):
     rows = [{"a": 1, "b": 0.1 + 0.2, "c": None, "d": True, "e": "simplex(8)+pairs(1)"}]
     write(tmp_path / "rows.csv", rows)
     assert read(tmp_path / "rows.csv") == rows
+
+
+def test_a_short_name_that_several_figures_have_is_refused_with_all_of_them():
+    assert find("fig1") is FIGURES["garrod2025.fig1"]
+    with pytest.raises(ValueError, match=r"more than one figure 'fig2'; pass garrod2025.fig2 or sukenik2024.fig2"):
+        find("fig2")
+    with pytest.raises(ValueError, match="no figure 'fig12'"):
+        find("fig12")

@@ -447,7 +447,7 @@ def assert_no_tie_in_depth_is_missing(classes, reg):
         (("zero", "zero", 5), {}, "zero and zero are the same structure"),
         (("folded-cube", "srg-clebsch-complement", 16), {}, "are the same structure at 16 classes"),
         (("simplx", "pairs", 5), {}, "there is no structure 'simplx' at 5 classes; pass simplex"),
-        (("simplex", "pairs-free", 4), {}, "there is no structure 'pairs-free' at 4 classes; pass"),
+        (("simplex", "pairs-free", 4), {}, "there is no structure 'pairs-free' at 4 classes; .*pass"),
         ((named("simplex", 6), "pairs", 5), {}, "there is no structure <structure simplex, 6 classes, rank 5>"),
         (("simplex", "pairs", 1), {}, "classes is 1; pass"),
         (("simplex", "pairs", 5), {"samples": 0}, "samples .*; pass"),

@@ -41,7 +41,7 @@ def loss_at(block, K, L, lam, u):
     return kept / (2 * K) + L / 2 * lam ** ((L + 1) / L) * (K * u) ** (1 / L) * q
 
 
-@pytest.mark.parametrize("name", ["srg", "srg-own", "collapse", "lifted-pairs"])
+@pytest.mark.parametrize("name", ["srg", "srg-own", "collapse", "hinged-pairs"])
 @pytest.mark.parametrize("L", [3, 4, 7.5])
 @pytest.mark.parametrize("lam", [1e-9, 1e-4, 1e-3, 3e-2])
 def test_the_best_scale_is_the_least_of_a_dense_grid(name, L, lam):
@@ -200,9 +200,9 @@ def test_a_tie_in_lambda_with_cross_entropy():
 
 def test_ties_in_lambda_with_squared_error():
     # Between the depths at which the two tie at a small and at a large lambda.
-    (lam,) = boundary("fan", "lifted-pairs", 6, 6.227, loss="mse", activation="relu")
+    (lam,) = boundary("fan", "hinged-pairs", 6, 6.227, loss="mse", activation="relu")
     assert 1e-5 < lam < 1e-2
-    first, second = (best_scales(named(n, 6, "relu"), 6.227, lam, loss="mse").loss for n in ("fan", "lifted-pairs"))
+    first, second = (best_scales(named(n, 6, "relu"), 6.227, lam, loss="mse").loss for n in ("fan", "hinged-pairs"))
     assert float(first) == pytest.approx(float(second), rel=1e-12)
 
 

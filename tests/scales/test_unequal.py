@@ -60,8 +60,8 @@ def test_collapse_is_a_scalar_problem_for_each_class(problem):
 
 def test_the_best_networks_of_two_sizes_stand_side_by_side():
     found = {each.structure.name: each.loss for each in unequal_losses(PROBLEMS[1])}
-    best = "lifted-pairs(4)[n=3]+lifted-pairs(4)[n=1]+collapse(1)"
-    gains = [found["collapse"] - found[f"lifted-pairs(4)[n={n}]+collapse(5)"] for n in (1, 3)]
+    best = "hinged-pairs(4)[n=3]+hinged-pairs(4)[n=1]+collapse(1)"
+    gains = [found["collapse"] - found[f"hinged-pairs(4)[n={n}]+collapse(5)"] for n in (1, 3)]
     assert min(gains) > 0
     assert found["collapse"] - found[best] == pytest.approx(sum(gains), rel=1e-9)
 
@@ -70,8 +70,8 @@ def test_a_class_of_one_sample_more_changes_little():
     """Near equal sizes the loss is near that of the sum with equal ones; cross-entropy has cheaper columns here."""
     close = DeepUFM(7, 4, 1e-3, (1000,) * 6 + (1001,), loss="mse", **RELU)
     found = {each.structure.name: each.loss for each in unequal_losses(close)}
-    equal = best_scales(named("lifted-pairs(6)+collapse(1)", 7, "relu"), 4, 1e-3, 1000, "mse").loss
-    assert found["lifted-pairs(6)[n=1000]+collapse(1)"] == pytest.approx(float(equal), rel=1e-3)
+    equal = best_scales(named("hinged-pairs(6)+collapse(1)", 7, "relu"), 4, 1e-3, 1000, "mse").loss
+    assert found["hinged-pairs(6)[n=1000]+collapse(1)"] == pytest.approx(float(equal), rel=1e-3)
 
 
 def test_a_small_class_is_given_up():
@@ -85,8 +85,8 @@ def test_a_small_class_is_given_up():
 def test_widths_names_and_what_is_refused():
     narrow = DeepUFM(5, 3, 1e-3, (4, 4, 4, 4, 1), 5, "mse", "relu")
     assert {each.structure.name for each in unequal_losses(narrow)} == {"collapse", "fan(4)[n=4]+collapse(1)"}
-    wide = structure_losses(DeepUFM(5, 3, 1e-3, (4, 4, 4, 4, 1), loss="mse", **RELU), ["lifted-pairs", "dnc", "zero"])
-    assert set(wide) == {"collapse", "lifted-pairs(4)[n=4]+collapse(1)", "zero"}
+    wide = structure_losses(DeepUFM(5, 3, 1e-3, (4, 4, 4, 4, 1), loss="mse", **RELU), ["hinged-pairs", "dnc", "zero"])
+    assert set(wide) == {"collapse", "hinged-pairs(4)[n=4]+collapse(1)", "zero"}
     data = json.loads(json.dumps(wide["collapse"].as_dict(), allow_nan=False))
     assert data["rank"] == 5
     with pytest.raises(ValueError, match="classes of these sizes form no srg"):

@@ -104,8 +104,21 @@ def test_bad_input():
         sweep(GRID, effort="hard")
     with pytest.raises(ValueError, match="workers is 0; pass an integer of at least 1"):
         sweep(GRID, workers=0)
-    with pytest.raises(ValueError, match="needs activation='linear'"):
-        sweep([DeepUFM(4, 2, 1e-3, activation="relu")])
+    with pytest.raises(ValueError, match="3e-10 is beyond the range of the search over relu networks"):
+        sweep([*GRID, DeepUFM(4, 2, 3e-10, activation="relu")])
+
+
+def test_relu_networks_are_swept_beside_logits():
+    relu = [DeepUFM(3, 2, reg, loss="mse", activation="relu") for reg in (1e-2, 1e-3)]
+    given = [relu[0], DeepUFM(3, 2, 1e-3), relu[1], relu[0]]
+    found = sweep(given, effort="quick")
+    assert [solution.problem for solution in found] == given
+    assert [solution.structure for solution in found] == ["collapse", "simplex", "collapse", "collapse"]
+    for solution in found:
+        alone = solve(solution.problem, effort="quick")
+        assert solution.loss == pytest.approx(alone.loss, rel=1e-9)
+        assert solution.lower_bound <= solution.loss
+        assert solution.certificate.verify()
 
 
 def test_neighbours_are_next_in_lambda_and_nearest_in_depth():

@@ -20,14 +20,18 @@ def test_the_arguments_may_be_exchanged(classes):
     [
         ("simplx", 5, "simplex"),
         ("pears", 10, "pairs"),
-        ("pairs-free", 4, "pairs"),
+        ("pairs-free", 4, "3 or 5"),
+        ("srg", 13, "srg-paley-13"),
+        ("triangle", 7, "the activation relu"),
         ("srg-peterson", 10, "srg-petersen"),
         ("polygn", 1000, "polygon"),
         ("paris", 10**6, "pairs"),
     ],
 )
 def test_near_names_are_said(name, classes, near):
-    with pytest.raises(ValueError, match=rf"^there is no structure '{name}' at {classes} classes; pass [^\n]*{near}"):
+    with pytest.raises(
+        ValueError, match=rf"^there is no structure '{name}' at {classes} classes; [^\n]*pass [^\n]*{near}"
+    ):
         named(name, classes)
 
 
@@ -37,8 +41,12 @@ def test_near_names_are_structures():
             try:
                 named(family.name, classes)
             except ValueError as error:
-                near = str(error).split("; pass ")[1].split(" or ")
-                assert all(named(name, classes).name for name in near if " " not in name)
+                if family.members(classes):
+                    near = str(error).split("pass one of ")[1].split(", ")
+                    assert [named(name, classes).name for name in near] == near
+                else:
+                    other = str(error).split("pass ")[1].removesuffix(", or another name").split(" or ")
+                    assert all(family.members(int(K)) for K in other)
 
 
 def test_without_a_near_name_it_is_said_where_names_are_listed():

@@ -65,6 +65,15 @@ def test_the_other_network_has_another_loss():
     assert lower < higher * (1 - 1e-2)
 
 
+def test_large_networks_are_not_verified(monkeypatch):
+    factors = near(THREE, "collapse", 1e-4)
+    exact = polish(THREE, factors)
+    monkeypatch.setattr("optima.relu.finish.LARGEST", 10)
+    found = polish(THREE, factors)
+    assert (found.structure, found.verdict) == ("collapse", "unverified")
+    assert exact.loss < found.loss < exact.loss * (1 + 1e-3)
+
+
 def test_descent_to_zero_is_heading_for_zero():
     problem = replace(THREE, reg=0.2)
     found = polish(problem, descended(problem, near(THREE, "collapse", 1e-2)))

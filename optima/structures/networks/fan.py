@@ -9,6 +9,7 @@ import numpy as np
 from optima.model import Array
 from optima.structures.base import Number, single
 from optima.structures.networks.base import Costs, Separating
+from optima.structures.networks.numbers import number
 from optima.workers.threads import single_threaded
 
 # Classes up to which the angles are optimised.
@@ -30,6 +31,9 @@ class Fan(Separating):
 
     name = "fan"
     least_depth = 3
+    about_numbers = (
+        "decimals are those of the best angles, radii and weights, found by descent in floats: no closed form is known"
+    )
 
     def stem(self) -> Array:
         """The points, of shape (2, K)."""
@@ -49,7 +53,7 @@ class Fan(Separating):
         numbers = [np.linalg.svd(points, compute_uv=False).sum(), np.sum(weight**2), np.sum(singular**-2.0), mean]
         nuclear, later, output, mean = (_number(value, exact) for value in numbers)
         spectrum = tuple((_number(mu, exact), 1) for mu in singular)
-        return Costs(nuclear, _number(2, exact), later, output, spectrum, mean)
+        return Costs(nuclear, number(2, exact), later, output, spectrum, mean)
 
 
 def _number(value: float, exact: bool) -> Number:

@@ -24,8 +24,9 @@ class LiftedPairs(Separating):
     Source: derivations/network_lifted_pairs.py.
     """
 
-    name = "lifted-pairs"
+    name = "hinged-pairs"
     least_depth = 3
+    about_numbers = "the weight x beside the hinges is a fraction within 1e-8 of the best one"
 
     def stem(self) -> Array:
         """V, of shape (m, 2d) with m the least power of two above d."""
@@ -69,6 +70,6 @@ def _share(d: int) -> Fraction:
 
 family = single(
     LiftedPairs,
-    "antipodal pairs lifted to nonnegative features, and a hinge for every class; even K",
+    "antipodal pairs lifted to nonnegative features, then a hinge for every class; even K",
     lambda classes: classes >= 4 and classes % 2 == 0,
 )

@@ -34,7 +34,7 @@ class PointedEdges(Separating):
     least_depth = 3
 
     def stem(self) -> Array:
-        """Point 0 sees its class with a and its edges with b, another point the edge to 0 with c and the rest with 1."""
+        """Point 0 sees its class with a and its edges with b, other points the edge to 0 with c and the rest with 1."""
         s = _sizes()
         columns = [[s.a, 0, 0, 0]]
         for i, j in EDGES:
@@ -62,7 +62,7 @@ class PointedEdges(Separating):
     def all_costs(self, exact: bool = False) -> Costs:
         """Of the fractions that a, c, kappa and the squares of the weights are."""
         s = _sizes()
-        T, D = s.a**2 + 3 * s.b**2 + s.c**2 + 4, s.a**2 * (s.c**2 + 4) + 12 * s.b**2
+        T, D = s.moments
         nuclear = 2 * root(s.c**2 + 1, exact) + root(number(T, exact) + 2 * root(D, exact), exact)
         later, output = (
             number(sum(x * y for x, y in zip(terms, s.squares, strict=True)), exact)
@@ -75,48 +75,53 @@ class PointedEdges(Separating):
 class _Sizes:
     """a, c, kappa, and the squares of the weights g, v and t."""
 
-    a: Fraction
-    c: Fraction
-    ratio: Fraction
-    squares: tuple[Fraction, ...] = ()
+    a: Number
+    c: Number
+    ratio: Number
+    squares: tuple[Number, ...] = ()
 
     @property
-    def b(self) -> Fraction:
+    def b(self) -> Number:
         """c / kappa: what an edge of point 0 is to point 0."""
         return self.c / self.ratio
 
     @property
-    def weights(self) -> tuple[Fraction, ...]:
-        """What squares of weights count in the stage."""
-        return Fraction(9), 3 * (3 + self.ratio**2), 3 + self.ratio**2
+    def moments(self) -> tuple[Number, Number]:
+        """T and D."""
+        return self.a**2 + 3 * self.b**2 + self.c**2 + 4, self.a**2 * (self.c**2 + 4) + 12 * self.b**2
 
     @property
-    def inverses(self) -> tuple[Fraction, ...]:
+    def weights(self) -> tuple[Number, ...]:
+        """What squares of weights count in the stage."""
+        return 9, 3 * (3 + self.ratio**2), 3 + self.ratio**2
+
+    @property
+    def inverses(self) -> tuple[Number, ...]:
         """What their inverses count in the inverse of X_L."""
         m, n = 1 / (self.ratio * self.a) ** 2, 1 / self.c**2
         return Fraction(1, 2) + n / 4 + m / 3, Fraction(1, 8) + n / 2 + m / 3, Fraction(1, 12) + n / 12 + m / 9
 
     @property
-    def mean(self) -> Fraction:
+    def mean(self) -> Number:
         """1^T (X_L^T X_L)^{-1} 1 / 7, by the solution of X_L^T z = 1."""
         g, v, t = self.squares
         y = 1 - 2 * self.c / (3 * self.ratio * self.a)
         z = 3 * y**2 / (4 * g * self.c**2), 1 / (3 * v * (self.ratio * self.a) ** 2), (1 - y / self.c) ** 2 / (4 * t)
-        return sum(z, Fraction(0)) / 7
+        return sum(z) / 7
 
     def spectrum(self, exact: bool) -> tuple[tuple[Number, int], ...]:
         """Roots of a cubic, once each, and of a quadratic, twice each: what permutations of three points leave."""
         g, v, t = self.squares
         c, u = self.c**2, v * (self.ratio * self.a) ** 2
-        inner = [3 * u + 4 * c * (g + v) + 4 * g + 12 * t, 0, 144 * u * c * g * t]
-        inner[1] = 12 * u * c * g + 12 * u * (g + 3 * t) + 16 * c * (g * v + 3 * g * t + 3 * v * t)
-        outer = [g * c + 4 * v * c + 4 * g, 16 * g * v * c]
-        found = [(square, 1) for square in _roots([1, -inner[0], inner[1], -inner[2]], exact)]
-        found += [(square, 2) for square in _roots([1, -outer[0], outer[1]], exact)]
+        pairs = 12 * u * c * g + 12 * u * (g + 3 * t) + 16 * c * (g * v + 3 * g * t + 3 * v * t)
+        cubic = [1, -(3 * u + 4 * c * (g + v) + 4 * g + 12 * t), pairs, -144 * u * c * g * t]
+        quadratic = [1, -(g * c + 4 * v * c + 4 * g), 16 * g * v * c]
+        found = [(square, 1) for square in _roots(cubic, exact)]
+        found += [(square, 2) for square in _roots(quadratic, exact)]
         return tuple((root(square, exact), m) for square, m in found)
 
 
-def _roots(polynomial: list[Fraction | int], exact: bool) -> list[Number]:
+def _roots(polynomial: list[Number], exact: bool) -> list[Number]:
     if not exact:
         return [float(x) for x in np.roots([float(x) for x in polynomial]).real]
     import sympy
@@ -130,16 +135,16 @@ def _sizes() -> _Sizes:
     from scipy.optimize import minimize
 
     def log_cost(x: Array) -> float:
-        a, c, ratio = np.exp(x)
-        s = _Sizes(a, c, ratio)
-        trace, product = a**2 + 3 * s.b**2 + c**2 + 4, a**2 * (c**2 + 4) + 12 * s.b**2
-        nuclear = 2 * math.sqrt(c**2 + 1) + math.sqrt(trace + 2 * math.sqrt(product))
+        s = _Sizes(*np.exp(x).tolist())
+        T, D = s.moments
+        nuclear = 2 * math.sqrt(s.c**2 + 1) + math.sqrt(T + 2 * math.sqrt(D))
         brackets = sum(math.sqrt(w * h) for w, h in zip(s.weights, s.inverses, strict=True))
         return math.log(nuclear) + math.log(brackets)
 
     found = minimize(log_cost, np.zeros(3), method="BFGS", options={"gtol": 1e-9})
     near = lambda value: Fraction(float(value)).limit_denominator(DENOMINATOR)
-    s = _Sizes(*map(near, np.exp(found.x)))
+    a, c, ratio = map(near, np.exp(found.x))
+    s = _Sizes(a, c, ratio)
     squares = tuple(near(math.sqrt(h / w)) for w, h in zip(s.weights, s.inverses, strict=True))
     return _Sizes(s.a, s.c, s.ratio, squares)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.structures.base import Block, Family, Orbit, Structure
+from optima.structures.names import canonical
 from optima.structures.networks import (
     collapse,
     grid,
@@ -18,6 +19,7 @@ from optima.structures.networks import (
     pointed_edges,
     strongly_regular,
     subsets,
+    transversal,
     triangle,
 )
 from optima.structures.networks.base import NamedNetwork, OneBlock, Separating
@@ -31,6 +33,7 @@ BASES = (
     lifted_codes.family,
     triangle.family,
     pointed_edges.family,
+    transversal.family,
 )
 # Most classes that are left over.
 MOST_LEFT = 12
@@ -51,6 +54,7 @@ class Sum(NamedNetwork):
         self.parts = tuple(part.among_others() if isinstance(part, Separating) else part for part in parts)
         self.name = "+".join(f"{part.name}({part.classes})" for part in parts)
         self.least_depth = max(part.least_depth for part in parts)
+        self.about_numbers = "; ".join(dict.fromkeys(part.about_numbers for part in parts if part.about_numbers))
         self.losses = tuple(loss for loss in ("ce", "mse") if all(loss in part.losses for part in parts))
 
     def blocks(self, exact: bool = False) -> tuple[Block, ...]:
@@ -98,7 +102,7 @@ def _find(name: str, classes: int) -> Structure | None:
     if not match or int(match[2]) + int(match[3]) != classes or int(match[3]) < 1:
         return None
     finders: list[Callable[[str, int], Structure | None]] = [base.find for base in BASES]
-    parts = (find(match[1], int(match[2])) for find in finders)
+    parts = (find(canonical(match[1]), int(match[2])) for find in finders)
     part = next((part for part in parts if isinstance(part, OneBlock)), None)
     return None if part is None else Sum([part, collapse.Collapse(int(match[3]))])
 

@@ -25,6 +25,7 @@ class Triangle(Separating):
 
     name = "triangle"
     least_depth = 3
+    about_numbers = "decimals are those of an angle within 1e-8 of the best one, which the formula is of"
 
     def stem(self) -> Array:
         """Two neurons, three points of the quadrant."""

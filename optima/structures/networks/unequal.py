@@ -18,6 +18,7 @@ from optima.structures.networks import (
     grid,
     lifted_codes,
     lifted_pairs,
+    pointed_edges,
     strongly_regular,
     subsets,
     transversal,
@@ -36,6 +37,7 @@ FAMILIES = (
     lifted_pairs.family,
     lifted_codes.family,
     triangle.family,
+    pointed_edges.family,
     fan.family,
     first_layer.family,
     transversal.family,
@@ -100,7 +102,7 @@ class UnequalNetwork:
 
     @cached_property
     def name(self) -> str:
-        """``lifted-pairs(6)[n=5]+collapse(4)``: networks with the size of their classes; ``collapse`` alone."""
+        """``hinged-pairs(6)[n=5]+collapse(4)``: networks with the size of their classes; ``collapse`` alone."""
         others = [part for part in self.parts if not isinstance(part.network, Collapse)]
         left = self.classes - sum(len(part.members) for part in others)
         if not others:

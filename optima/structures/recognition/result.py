@@ -14,6 +14,10 @@ from optima.structures.recognition.view import View
 UNNAMED = "unnamed"
 # Relative size of what counts as noise, unless another is asked for.
 TOLERANCE = 0.02
+# Distance up to which something is called a noisy version of a structure.
+NOISY = 0.2
+# What is not stored.
+LEFT_OUT = ("view", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Recognition:
         The relative tolerance of all these statements.
     view, text
         The logits, where they are at hand; and the description as it was stored, where it was.
+    middle
+        Whether ``rank`` is the least rank of a hidden layer of a network, and not that of the logits.
+    neighbours
+        The nearest ones, where these are known already.
 
     The facts of named logits are those of the ideal logits, free of noise.
     """
@@ -51,6 +59,8 @@ class Recognition:
     tolerance: float
     view: View | None = field(default=None, repr=False, compare=False)
     text: str = field(default="", repr=False)
+    middle: bool = False
+    neighbours: tuple[Near, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def nearest(self) -> tuple[Near, ...]:
@@ -59,6 +69,8 @@ class Recognition:
         Found when asked for, by :func:`optima.structures.recognition.nearest.nearest_structures`. For ``"zero"`` it
         is that alone, and its distance, as above, is no relative one.
         """
+        if self.neighbours:
+            return self.neighbours
         own = () if self.distance is None else (Near(self.name, self.distance),)
         if self.name == "zero" or self.view is None:
             return own
@@ -72,8 +84,21 @@ class Recognition:
 
     @property
     def label(self) -> str:
-        """The name; logits without one are told apart by their rank: ``unnamed (rank 7)``."""
-        return self.name if self.named else f"{UNNAMED} (rank {self.rank})"
+        """The name; without one by the rank: ``unnamed (rank 7)``, or of a network ``unnamed (middle rank 3)``."""
+        kind = "middle rank" if self.middle else "rank"
+        return self.name if self.named else f"{UNNAMED} ({kind} {self.rank})"
+
+    @property
+    def in_words(self) -> str:
+        """The description; what is near to a structure, and not near enough for its name, is called noisy."""
+        if self.named or not self.nearest:
+            return self.description
+        name, distance = self.nearest[0]
+        facts = self.description.removeprefix(f"{UNNAMED} (").removesuffix(")")
+        far = f"{100 * distance:.3g} % away, beyond the tolerance of {100 * self.tolerance:g} %"
+        if distance <= NOISY:
+            return f"noisy {name}, or near to it: {far}\n{facts}"
+        return f"no named {'network' if self.middle else 'structure'}: the nearest, {name}, is {far}\n{facts}"
 
     def __str__(self) -> str:
         if self.named or not self.nearest:
@@ -96,15 +121,16 @@ class Recognition:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and files: the fields."""
-        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "view"}
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in LEFT_OUT}
         return kept | {"multiplicities": list(self.multiplicities)}
 
     @classmethod
     def read(cls, text: str) -> Recognition:
         """What a stored :attr:`description` tells, which stays as it is: the name, and the rank where it has one."""
         name, _, facts = text.partition(" (")
-        rank = re.match(r"(?:middle )?rank (\d+)", facts)
-        return cls(name, None, int(rank[1]) if rank else 0, (), 0, None, TOLERANCE, text=text)
+        rank = re.match(r"(middle )?rank (\d+)", facts)
+        middle = bool(rank and rank[1])
+        return cls(name, None, int(rank[2]) if rank else 0, (), 0, None, TOLERANCE, text=text, middle=middle)
 
     def seen(self, means: Array, loss: str) -> Recognition:
         """The same of logits (K, K) at hand, among whose neighbours :attr:`nearest` can look."""

@@ -157,7 +157,7 @@ def test_the_catalogue_names_each_network_once(classes):
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "near"), [("sgr", 10, "srg"), ("liftedpairs", 8, "lifted-pairs"), ("colapse", 5, "collapse")]
+    ("name", "classes", "near"), [("sgr", 10, "srg"), ("liftedpairs", 8, "hinged-pairs"), ("colapse", 5, "collapse")]
 )
 def test_near_names_are_said(name, classes, near):
     with pytest.raises(ValueError, match=rf"^there is no network '{name}' at {classes} classes; pass [^\n]*{near}"):

@@ -107,13 +107,13 @@ def test_the_price_of_the_triangle():
 
 
 def test_lifted_pairs():
-    assert target_price("lifted-pairs", 4, 4) / 4 == pytest.approx(0.973113, abs=6e-7)
-    assert target_price("lifted-pairs", 6, 4) / 6 == pytest.approx(0.92878, abs=6e-6)
-    assert target_price("lifted-pairs", 28, 3) / 28 == pytest.approx(0.92313, abs=6e-6)
+    assert target_price("hinged-pairs", 4, 4) / 4 == pytest.approx(0.973113, abs=6e-7)
+    assert target_price("hinged-pairs", 6, 4) / 6 == pytest.approx(0.92878, abs=6e-6)
+    assert target_price("hinged-pairs", 28, 3) / 28 == pytest.approx(0.92313, abs=6e-6)
     assert target_price("srg", 28, 3) / 28 == pytest.approx(0.94761, abs=6e-6)
-    assert 0.0097216160671 < loss("lifted-pairs", 4, 4, 1e-3) < 0.0097216160671 * (1 + 1e-6)
+    assert 0.0097216160671 < loss("hinged-pairs", 4, 4, 1e-3) < 0.0097216160671 * (1 + 1e-6)
     for L, limit in ((3, 0.826), (4, 0.747)):
-        assert target_price("lifted-pairs", 4000, L) / 4000 == pytest.approx(
+        assert target_price("hinged-pairs", 4000, L) / 4000 == pytest.approx(
             (1 + 3**0.5) ** (2 / (L + 1)) / 2, rel=0.02
         )
         assert pytest.approx(limit, abs=6e-4) == (1 + 3**0.5) ** (2 / (L + 1)) / 2
@@ -221,7 +221,7 @@ def test_the_first_layer_of_collapse_is_not_unique():
 
 
 def test_a_cheaper_price_wins_at_every_lambda():
-    for name, K, L in (("srg", 10, 3), ("grid", 9, 3), ("lifted-pairs", 8, 3), ("triangle", 3, 4)):
+    for name, K, L in (("srg", 10, 3), ("grid", 9, 3), ("hinged-pairs", 8, 3), ("triangle", 3, 4)):
         regs = np.geomspace(1e-12, 1, 60)
         own, collapse = (best_scales(network(each, K), L, regs, loss="mse").loss for each in (name, "collapse"))
         assert np.all((own < collapse) | (collapse == 0.5))
