@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optima.dynamics.flow import Flow, flow
     from optima.forecasts.forecast import forecast
     from optima.measures.measure import measure
+    from optima.measures.recorder import Recorder
     from optima.measures.result import Measures
     from optima.model.problem import DeepUFM
     from optima.network.compare import compare
@@ -47,6 +48,7 @@ __all__ = [
     "Heading",
     "LossTable",
     "Measures",
+    "Recorder",
     "Reduction",
     "SoftmaxCode",
     "Solution",
@@ -102,6 +104,7 @@ _HOMES = {
     "Heading": "search.heading",
     "LossTable": "tables.table",
     "Measures": "measures.result",
+    "Recorder": "measures.recorder",
     "Reduction": "reduction",
     "SoftmaxCode": "search.softmax_code",
     "Solution": "solution.solution",

@@ -29,6 +29,7 @@ from optima.cli import (
     table,
     thresholds,
     train,
+    watch,
 )
 from optima.cli.menu import App, Command
 from optima.version import VERSION
@@ -50,6 +51,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
     "Your network": {
         "compare": (compare.compare, "Where your logits stand among the predicted minima."),
         "forecast": (forecast.forecast, "Singular values and losses of a head before it is trained."),
+        "watch": (watch.watch, "Measures of a network while it is trained."),
         "recognise": (recognise.recognise, "Which structure your logits are nearest to."),
     },
     "Proofs": {

@@ -3,7 +3,18 @@
 from optima.measures.arrays import Layer
 from optima.measures.layer import LayerMeasures, LayerStream, RankBound
 from optima.measures.measure import measure
+from optima.measures.recorder import Recorder, read_run
 from optima.measures.result import Measures
 from optima.measures.stream import MeasureStream
 
-__all__ = ["Layer", "LayerMeasures", "LayerStream", "MeasureStream", "Measures", "RankBound", "measure"]
+__all__ = [
+    "Layer",
+    "LayerMeasures",
+    "LayerStream",
+    "MeasureStream",
+    "Measures",
+    "RankBound",
+    "Recorder",
+    "measure",
+    "read_run",
+]

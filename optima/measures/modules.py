@@ -23,7 +23,7 @@ LossFunction = Callable[[Any, Any], Any]
 def measure_module(model: Any, data: Any, loss: str | LossFunction, regs: Any, gradients: bool) -> Measures:
     """Measures of every linear layer of a module; two passes over the data, in evaluation mode."""
     torch = needed("torch", "torch")
-    if iter(_batches(torch, data)) is data:
+    if hasattr(data, "__next__"):
         raise ValueError("the data can be read only once; pass a DataLoader, a list of batches, or a pair of tensors")
     layers = {name: part for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
     if not layers:

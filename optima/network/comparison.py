@@ -11,6 +11,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
 from optima.model.key import problem_dict
@@ -85,12 +87,13 @@ class Comparison(Content):
     @cached_property
     def singular_values(self) -> Array:
         """Those of M diag(sqrt(n_c)) above rounding: of the logits of all samples, were they their class means."""
-        return Reduction(self.problem).singular_values(self.means)
+        s = np.linalg.svd(self.means * np.sqrt(self.problem.class_sizes), compute_uv=False)
+        return np.asarray(s[s > 8 * len(s) * np.finfo(float).eps * s[0]], dtype=float)
 
     @property
-    def forecast(self) -> Array:
-        """The same of the best minimum known, as :func:`optima.forecast` has them."""
-        return self.solution.singular_values
+    def forecast(self) -> Array | None:
+        """The same of the best minimum known, as :func:`optima.forecast` has them; None where there was no search."""
+        return None if self.solution is None else self.solution.singular_values
 
     @property
     def above_best(self) -> float:
@@ -176,16 +179,18 @@ class Comparison(Content):
         own = (self.loss, "your network  <--")
         lines = [f"  {loss:<14.8g} {self._title(name)}" for loss, name in sorted([*kept, *rest[:room], own])]
         more = [f"  ({len(rest) - room} more structures: --json, or .predicted)"] if len(rest) > room else []
-        return ["predicted loss", *lines, *more, "", *self._spectra()]
+        return ["predicted loss", *lines, *more, *self._spectra()]
 
     def _spectra(self) -> list[str]:
         """Singular values of the logits, found beside those of the best minimum known."""
+        if self.forecast is None:
+            return []
         pairs = zip_longest(self.singular_values[:LISTED_VALUES], self.forecast[:LISTED_VALUES])
         show = lambda value: "" if value is None else f"{value:.6g}"
         lines = [f"  {show(found):<14} {show(expected)}".rstrip() for found, expected in pairs]
         more = max(self.singular_values.size, self.forecast.size) - LISTED_VALUES
         rest = [f"  ({more} more: --json)"] if more > 0 else []
-        return ["singular values of the logits", "  found          forecast", *lines, *rest]
+        return ["", "singular values of the logits", "  found          forecast", *lines, *rest]
 
     def _title(self, name: str) -> str:
         if name == BEST:
@@ -225,7 +230,7 @@ class Comparison(Content):
             "numerical_rank": self.numerical_rank,
             "structure": self.recognition.name,
             "singular_values": self.singular_values.tolist(),
-            "forecast_singular_values": self.forecast.tolist(),
+            "forecast_singular_values": None if self.forecast is None else self.forecast.tolist(),
             "nearest": [near._asdict() for near in self.recognition.nearest],
             "predicted": dict(self.predicted),
             "best_structure": self.best_structure if self.solution is None else self.solution.structure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize
@@ -35,7 +36,7 @@ def forecast_claim(depths: Ints, regs: Reals, seeds: Ints, *, side: str = "large
     yield step("forecast", "check_slope", "the slope of a mode")
     for sizes, L, reg in product(SIZES, depths, regs):
         found = forecast(sizes, L, reg, loss="mse")
-        at = {"depths": L, "regs": reg, "sizes": str(sizes)}
+        at: dict[str, Any] = {"depths": L, "regs": reg, "sizes": str(sizes)}
         wanted = np.sort([root for n in sizes if (root := _root(n, sum(sizes), L, reg, side)) > 0])[::-1]
         same = wanted.size == found.best.rank
         for factor in found.best.factors:

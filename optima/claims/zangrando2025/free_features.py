@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Ints
+from optima.measures.moments import Labels
 from optima.model import Array
 from optima.model.fit import Fit
 
 ROUNDING = 1e-12
 REG = 1e-2
-MAPS = {
+MAPS: dict[str, Callable[[Any], Any]] = {
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0.0),
     "residual": lambda x: x + np.tanh(x),
@@ -53,11 +55,11 @@ def free_features(classes: Ints, depths: Ints, seeds: Ints, *, best: bool = True
             yield Cases(margin, classes=K, depths=L, seeds=seed, point=f"{name}, {loss}")
 
 
-def _chosen(own: Array, costs: Array, best: bool) -> int:
+def _chosen(own: Labels, costs: Array, best: bool) -> int:
     return int(own[np.argmin(costs[own])] if best else own[0])
 
 
-def _costs(weights: list[Array], features: Array, owner: Array, name: str, loss: str) -> Array:
+def _costs(weights: list[Array], features: Array, owner: Labels, name: str, loss: str) -> Array:
     """What each column costs."""
     outputs = features
     for W in weights[:-1]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Ints
 from optima.measures import LayerStream, RankBound
+from optima.measures.moments import Labels
 from optima.model import Array
 from optima.model.layers import backpropagated, layers
 
@@ -18,8 +20,8 @@ REG = 5e-3
 STEPS, RATE = 400, 0.2
 # What rounding may add, relative to the weights.
 ROUNDING = 1e-12
-SLOPES = {"tanh": lambda x: 1 - x**2, "relu": lambda x: x > 0}
-ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}
+SLOPES: dict[str, Callable[[Any], Any]] = {"tanh": lambda x: 1 - x**2, "relu": lambda x: x > 0}
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}
 
 
 @claim(
@@ -65,7 +67,7 @@ def _network(K: int, L: int, activation: str, rng: np.random.Generator, fewer: i
 
 
 def _backward(
-    weights: list[Array], data: Array, owner: Array, activation: str
+    weights: list[Array], data: Array, owner: Labels, activation: str
 ) -> tuple[list[Array], list[Array], list[Array]]:
     """Gradients of the mean squared error in the weights, inputs of the layers, and gradients at their outputs."""
     *inputs, outputs = layers([*weights, data], ACTIVATIONS[activation])
@@ -78,7 +80,7 @@ def _backward(
     return gradients[:-1], inputs, pulls[::-1]
 
 
-def _bound(W: Array, inputs: Array, pulls: Array, owner: Array, K: int) -> RankBound:
+def _bound(W: Array, inputs: Array, pulls: Array, owner: Labels, K: int) -> RankBound:
     stream = LayerStream("W", K, len(inputs), W)
     stream.add(inputs.T, owner, pulls.T)
     bound = stream.finished(REG).bound
