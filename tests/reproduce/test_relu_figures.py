@@ -49,7 +49,7 @@ def test_a_network_is_rebuilt_from_its_layers():
         assert after / np.linalg.norm(after) == pytest.approx(before / np.linalg.norm(before), abs=1e-9)
 
 
-@pytest.mark.parametrize(("classes", "depth", "best"), [(10, 3, "srg"), (10, 2, "collapse"), (6, 4, "lifted-pairs")])
+@pytest.mark.parametrize(("classes", "depth", "best"), [(10, 3, "srg"), (10, 2, "collapse"), (6, 4, "hinged-pairs")])
 def test_rows_of_named_networks_are_closed_forms(classes, depth, best):
     row = _named(problem(classes, depth))
     assert row["best_known"] == row["best_named"] == best
@@ -85,7 +85,7 @@ def test_the_maps_have_all_their_cells():
 
 @pytest.mark.parametrize(
     ("name", "classes", "rank", "outcome"),
-    [("collapse", 10, 10, "collapse"), ("srg", 10, 5, "srg"), ("lifted-pairs", 4, 3, "below collapse")],
+    [("collapse", 10, 10, "collapse"), ("srg", 10, 5, "srg"), ("hinged-pairs", 4, 3, "below collapse")],
 )
 def test_ends_are_named_and_have_the_rank_of_their_features(name, classes, rank, outcome):
     narrow = model(classes, 4, 1e-3, 12)

@@ -81,7 +81,7 @@ def test_each_class_alone_finds_collapse_and_more_neurons_the_lifted_pairs():
     few = least(problem, Kind("S(4)", own, own, own))
     collapse = best_scales(named("collapse", 4, activation="relu"), 4, 1e-3, loss="mse").loss
     assert few.loss == pytest.approx(float(collapse), rel=1e-3)
-    lifted = best_scales(named("lifted-pairs", 4, activation="relu"), 4, 1e-3, loss="mse").loss
+    lifted = best_scales(named("hinged-pairs", 4, activation="relu"), 4, 1e-3, loss="mse").loss
     group = transitive_groups(4)["S(2)wrS(2)"]
     # One class of each pair is a neuron; in the last layer each class has its own beside these.
     sides = next(o for o in set_orbits(group, 4) if len(o[0]) == 4 and not alike(o, list(group.generators)))
