@@ -67,6 +67,24 @@ def reference(value):
 
 # Script, name of a check, arguments that pass and arguments that must not, both from the script's names.
 CONTROLS = {
+    "every set has the weight 1_T - (k - 1)/k": (
+        "network_in_sets",
+        "check_weight",
+        lambda d: {"points": 6, "size": 2, "inside": 3},
+        lambda d: {"points": 6, "size": 2, "inside": 3, "share": d["sp"].Rational(1, 3)},
+    ),
+    "each subset is in C(r-k-j, t-k) sets": (
+        "network_in_sets",
+        "check_eigenvalues",
+        lambda d: {"points": 6, "size": 2, "inside": 3},
+        lambda d: {"points": 6, "size": 2, "inside": 3, "theta": lambda r, k, t, j: d["comb"](t, k) * (j + 1)},
+    ),
+    "for five points nothing is below both ends": (
+        "network_in_sets",
+        "check_between",
+        lambda d: {"points": 6},
+        lambda d: {"points": 4},
+    ),
     "product to sums needs p = 2/(L+1)": (
         "schatten_reduction",
         "check_attainment",

@@ -14,6 +14,7 @@ from optima.structures.names import canonical
 from optima.structures.networks import (
     collapse,
     grid,
+    in_sets,
     lifted_codes,
     lifted_pairs,
     pointed_edges,
@@ -28,6 +29,7 @@ from optima.structures.networks.base import NamedNetwork, OneBlock, Separating
 BASES = (
     strongly_regular.family,
     subsets.family,
+    in_sets.family,
     grid.family,
     lifted_pairs.family,
     lifted_codes.family,

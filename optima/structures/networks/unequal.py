@@ -16,6 +16,7 @@ from optima.structures.networks import (
     fan,
     first_layer,
     grid,
+    in_sets,
     lifted_codes,
     lifted_pairs,
     pointed_edges,
@@ -33,6 +34,7 @@ from optima.structures.networks.sums import MOST_LEFT, Sum
 FAMILIES = (
     strongly_regular.family,
     subsets.family,
+    in_sets.family,
     grid.family,
     lifted_pairs.family,
     lifted_codes.family,
