@@ -9,7 +9,6 @@ from optima.cli import options, parse
 from optima.cli.compare import ArrayName, File, LabelFile, Transpose, network
 from optima.cli.declared import typed
 from optima.cli.terminal import say
-from optima.structures.recognition.nearest import Near
 
 if TYPE_CHECKING:
     from optima.structures.recognition.result import Recognition
@@ -40,6 +39,8 @@ def recognise(
         facts |= {"nearest": [near._asdict() for near in found.nearest], "notes": list(notes)}
         print(json.dumps(facts, allow_nan=False))
         return
+    from optima.structures.recognition.nearest import Near
+
     first, *others = found.nearest or [Near("none", 1.0)]
     lines = [f"         {near.name}, distance {near.distance:.3g}" for near in others]
     say(found.in_words)

@@ -45,7 +45,7 @@ def _row(best: MaxMargin, kind: str, seed: int) -> Row:
     """One flow beside the best code: its direction at the end, and the code of its rank reached from there."""
     K, p = best.classes, float(exponent(best.depth))
     direction = _direction(K, int(best.depth), kind, seed)
-    s = np.linalg.svd(direction, compute_uv=False)
+    s = np.asarray(np.linalg.svd(direction, compute_uv=False), dtype=float)
     recognised = recognise(direction)
     s = s[: recognised.rank]
     value = float(norm(s, p))
@@ -86,7 +86,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
     depths = sorted({row["depth"] for row in rows})
     classes = sorted({row["classes"] for row in rows})
     figure = Figure(figsize=(3.4 * len(depths), 6.4), layout="constrained")
-    figure.suptitle(r"Minima for $\lambda \to 0$ beside limits of training without regularisation, $t \to \infty$")
+    figure.suptitle(r"Minima for $\lambda \to 0$ beside training without regularisation to margin 100")
     panels = figure.subplots(2, len(depths), sharex=True, sharey="row", squeeze=False)
     for L, (top, bottom) in zip(depths, panels.T, strict=True):
         own = [row for row in rows if row["depth"] == L]

@@ -57,7 +57,7 @@ def nuclear_bound(classes: Ints, depths: Ints, regs: Reals, *, linear: bool = Fa
 
 @claim(
     "networks.two_directions",
-    statement="The price of logits with singular values z_1 >= z_2 >= ... and T = z_2 + ... in a relu network is at "
+    statement="The price of logits with largest singular value z_1 and sum T of the others in a relu network is at "
     "least 2^((L-1)/(L+1)) h^p, h = z_1 + T, or 2 sqrt(z_1 T) where z_1 > T: for the targets G^(L+1) >= 2^(L-1) K^2.",
     latex=r"\rho(Z)^{L+1}\ge2^{L-1}h(Z)^2,\qquad G^{L+1}\ge2^{L-1}K^2",
     source="derivations/network_rank_two.py",

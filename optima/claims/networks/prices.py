@@ -115,7 +115,8 @@ def _chain(problem: DeepUFM, layers: tuple[Array, ...], samples: int, mean: obje
     "of their factors.",
     latex=r"\rho^{L+1}=N^2\,r^{L-l}\,A\,B",
     source="derivations/network_subsets.py, network_lifted_pairs.py, network_lifted_codes.py, network_triangle.py, "
-    "network_in_sets.py, network_pointed_edges.py, network_fan.py, network_first_layer.py, network_transversal.py, relu_pairs.py",
+    "network_in_sets.py, network_pointed_edges.py, network_fan.py, network_first_layer.py, network_transversal.py, "
+    "relu_pairs.py",
     how="the symbolic proofs of the scripts; every network of the catalogue against its layers and factors",
     axes={"classes": (2, 3, 4, 6, 7, 8, 9, 10, 15, 16, 20), "more": (0, 1, 4)},
     deep={"classes": (*range(2, 37), 45, 55, 56, 138), "more": (0, 1, 2, 5, 10)},

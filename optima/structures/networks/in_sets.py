@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import comb, isqrt
 
-
 from optima.model import Array
 from optima.structures.base import Family, Structure
 from optima.structures.networks.base import Costs, Separating
@@ -19,7 +18,7 @@ MOST = 2000
 
 
 class InSets(Separating):
-    r"""M_2 = ... = M_{L-1} = V, points against k-subsets e, and a row |e n T| - k + 1 of M_L for each set T of t points.
+    r"""M_2 = ... = M_{L-1} = V, points against k-subsets e, and a row |e n T| - k + 1 of M_L for each t-set T of them.
 
     .. math:: q^L = N^2\, r^{L-3}\, \tbinom rt\, \frac{t + (r-t)(k-1)^2}{k^2}, \qquad
         \mu_j^2 = \tbinom{t-j}{k-j} \tbinom{r-k-j}{t-k}\ \bigl(\tbinom rj - \tbinom r{j-1}\ \text{times}\bigr)
@@ -97,6 +96,4 @@ def _find(name: str, classes: int) -> Structure | None:
     return next((network for network in _between(r, k) if network.inside == t), None)
 
 
-family = Family(
-    "in-sets", "all k-subsets of r points, told apart by sets of t points: in-sets(r,k,t)", _members, _find
-)
+family = Family("in-sets", "all k-subsets of r points, told apart by sets of t points: in-sets(r,k,t)", _members, _find)
