@@ -52,8 +52,8 @@ def rank(points: Ints, depths: Ints, *, raised: bool = True) -> Iterator[Evidenc
 @claim(
     "sukenik2024.closed_form",
     statement="The least loss of the network is min over s of (1/2) sum_i lam_L / (s^2 mu_i^2 + lam_L K) + (L/2) "
-    "C^(1/L) s^(2/L), C = n lam_H lam_1 ... lam_{L-1} N^2 r^(L-3) K r/4, with the eigenvalues mu_i of the graph of "
-    "disjoint edges.",
+    "C^(1/L) s^(2/L), C = n lam_H (lam_1 to lam_{L-1} multiplied) N^2 r^(L-3) K r/4, with the eigenvalues mu_i of the "
+    "graph of disjoint edges.",
     latex=r"\min_s\tfrac12\sum_i\frac{\lambda_L}{s^2\mu_i^2+\lambda_LK}+\tfrac L2C^{1/L}s^{2/L},\ "
     r"\mu=\tfrac{(r-2)(r-3)}2,\,r-3^{(r-1)},\,1^{(r(r-3)/2)}",
     source="sukenik2024 (its construction); derivations/network_subsets.py, derivations/network_price.py",
