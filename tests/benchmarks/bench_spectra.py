@@ -91,8 +91,10 @@ def main() -> None:
             factors = list(run.factors)
         else:
             factors = random_factors(problem, 0)
-        each = lambda layer, problem=problem, factors=factors: spectrum(problem, factors=factors, layer=layer)
-        layers = [timed(lambda layer=layer: each(layer)) for layer in range(1, problem.depth + 1)]
+        layers = [
+            timed(lambda layer=layer, problem=problem, factors=factors: spectrum(problem, factors=factors, layer=layer))
+            for layer in range(1, problem.depth + 1)
+        ]
         slowest = max(seconds for _, seconds in layers)
         of_layers = ", ".join(sorted({one.known for found, _ in layers for one in found.eigenvalues}))
         ask = lambda problem=problem, factors=factors: spectrum(
@@ -108,7 +110,9 @@ def main() -> None:
         difference = np.max(np.abs(np.sort(values)[::-1] - found.values[:base]))
         known = ", ".join(sorted({each.known for each in found.eigenvalues}))
         error = max(each.error for each in found.eigenvalues)
-        lines.append(f"| {case} | {slowest:.2f} | {of_layers} | {ours:.1f} | {known} | {error:.1e} | {theirs:.1f} | {difference:.1e} |")
+        lines.append(
+            f"| {case} | {slowest:.2f} | {of_layers} | {ours:.1f} | {known} | {error:.1e} | {theirs:.1f} | {difference:.1e} |"
+        )
         print(lines[-1], flush=True)
     if given.out is not None:
         title = "Spectra at K = 10, L = 5, d = 70, n = 50: 55,300 parameters; one thread, processor time"
