@@ -110,9 +110,8 @@ def main() -> None:
         difference = np.max(np.abs(np.sort(values)[::-1] - found.values[:base]))
         known = ", ".join(sorted({each.known for each in found.eigenvalues}))
         error = max(each.error for each in found.eigenvalues)
-        lines.append(
-            f"| {case} | {slowest:.2f} | {of_layers} | {ours:.1f} | {known} | {error:.1e} | {theirs:.1f} | {difference:.1e} |"
-        )
+        cells = [case, f"{slowest:.2f}", of_layers, f"{ours:.1f}", known, f"{error:.1e}", f"{theirs:.1f}"]
+        lines.append(f"| {' | '.join([*cells, f'{difference:.1e}'])} |")
         print(lines[-1], flush=True)
     if given.out is not None:
         title = "Spectra at K = 10, L = 5, d = 70, n = 50: 55,300 parameters; one thread, processor time"
