@@ -28,7 +28,8 @@ class RankBound:
     terms without e; ``residual``, the gradient's part of e, vanishes where training is stationary. ``last`` is the
     other part: s_K is at most |sum_j delta_j| |m| / N for every mean m of class means with weights of sum one, so it
     vanishes where a bias without decay is stationary and where class means are centred, and for the classifier with
-    cross-entropy. The rank is K - 1 where ``last`` is rounding, or no more than a residual with which the bound says something, else K.
+    cross-entropy. The rank is K - 1 where ``last`` is rounding, or no more than the residual and both together less
+    than the norm of W, beyond which a bound says nothing; else K.
 
     Source: derivations/rank_bound.py; zangrando2025 has a bound of this kind.
     """
@@ -106,7 +107,7 @@ class GradientStream:
 
     def _last_by_class(self) -> float:
         """s_K of sum_c n_c delta_c x_c^T, by way of the triangles of its factors."""
-        left, right = (np.linalg.qr(each.T, mode="r") for each in (self._sums, self.inputs.means))
+        left, right = (np.asarray(np.linalg.qr(each.T, mode="r")) for each in (self._sums, self.inputs.means))
         s = np.linalg.svd(left @ right.T, compute_uv=False)
         K = len(self.inputs.sizes)
         return float(s[K - 1]) if s.size >= K else 0.0

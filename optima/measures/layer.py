@@ -40,8 +40,8 @@ class LayerMeasures(Content):
         Share of the squared gradient in its K largest singular directions.
     implied_reg
         Norm of the gradient of the data loss over that of W: lambda, where training is stationary.
-    feature_square
-        Mean of |x_j|^2.
+    feature_square, vectors
+        Mean of |x_j|^2, and how many x_j there were: more than samples where each has several.
     after
         How the features come from the output of the layer before: ``"linear"``, ``"relu"``, or ``""`` for another way.
     """
@@ -57,6 +57,7 @@ class LayerMeasures(Content):
     gradient_in_rank: float | None = None
     implied_reg: float | None = None
     feature_square: float | None = None
+    vectors: int = 0
     after: str = ""
 
     @property
@@ -90,6 +91,7 @@ class LayerMeasures(Content):
             "gradient_in_rank_K": self.gradient_in_rank,
             "implied_reg": self.implied_reg,
             "feature_square": self.feature_square,
+            "vectors": self.vectors,
             "after": self.after,
         }
 
@@ -139,6 +141,7 @@ class LayerStream:
             (None if W is None else len(W), moments.means.shape[1] if W is None else W.shape[1]),
             feature_singular_values=moments.singular_values() if moments.has_scatter else None,
             feature_square=moments.square,
+            vectors=moments.size,
             after=self.after,
         )
         if W is None:

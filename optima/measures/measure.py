@@ -41,8 +41,9 @@ def measure(
     ----------
     network
         A ``torch.nn.Module`` that returns logits (b, K), or an object with them as ``.logits``: its ``Linear`` and
-        ``Conv`` layers are measured in the order in which they act, in evaluation mode. Or a list of :class:`optima.measures.Layer`
-        with arrays: features (N, d), weights (m, d), and gradients (N, m) of the loss of each sample.
+        ``Conv`` layers are measured in the order in which they act, in evaluation mode. Or a list of
+        :class:`optima.measures.Layer` with arrays: features (N, d), weights (m, d), and gradients (N, m) of the loss
+        of each sample.
     data
         For a module a ``DataLoader``, a list of batches (x, y), or a pair of tensors (all samples); it is read twice.
         For arrays the class 0, ..., K-1 of each sample.

@@ -121,11 +121,12 @@ def _forward(
 
 def _streams(torch: Any, layers: Mapping[str, Any], seen: _Seen, classes: int) -> dict[str, LayerStream]:
     names = list(seen.features)
-    after = {names[0]: ""} | {name: _link(torch, seen, before, name) for before, name in pairwise(names)}
+    after = dict.fromkeys(names, "")
+    for before, name in pairwise(names):
+        if not (is_convolution(layers[before]) or is_convolution(layers[name])):
+            after[name] = _link(torch, seen, before, name)
     return {
-        name: LayerStream(
-            name or "linear", classes, seen.features[name].shape[2], matrix(layers[name]), after[name]
-        )
+        name: LayerStream(name or "linear", classes, seen.features[name].shape[2], matrix(layers[name]), after[name])
         for name in names
     }
 
@@ -182,9 +183,7 @@ def _second_pass(
     return []
 
 
-def _notes(
-    layers: Mapping[str, Any], streams: Mapping[str, LayerStream], maps: str, gradients: bool
-) -> Iterator[str]:
+def _notes(layers: Mapping[str, Any], streams: Mapping[str, LayerStream], maps: str, gradients: bool) -> Iterator[str]:
     """What was done with convolutions, and what could not be had."""
     if any(is_convolution(layers[name]) for name in streams):
         how = "the mean over positions of the maps" if maps == "mean" else "all entries of the maps"

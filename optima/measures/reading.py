@@ -1,4 +1,4 @@
-"""How torch layers are read: the matrix of each, the features that enter it, and the vectors that the matrix multiplies.
+"""How torch layers are read: the matrix of each, the features that enter, and the vectors that the matrix multiplies.
 
 A convolution has as its matrix W (out, in k_1 k_2 ...), which multiplies patches. Feature maps become vectors by their
 mean over all positions, or by all their entries.
