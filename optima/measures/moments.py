@@ -96,6 +96,11 @@ class ClassMoments:
         """Whether more than the traces of the scatter is known."""
         return bool(self._rows) or self._scatter is not None
 
+    @property
+    def square(self) -> float:
+        """Mean of ||x||^2."""
+        return float(np.sum(self.spread + self.sizes * np.sum(self.means**2, axis=1))) / self.size
+
     def along(self, directions: Array) -> Array:
         """v^T S v for directions v, the rows of (r, d)."""
         if self._scatter is not None:
