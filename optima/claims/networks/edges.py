@@ -49,7 +49,7 @@ def in_sets(points: Ints, depths: Ints, regs: Reals) -> Iterator[Evidence]:
         alive = theirs.scales[0] > 0
         gain = (1 - ours.loss / theirs.loss)[alive]
         yield Cases(gain, points=r, depths=L, regs=np.array(regs)[alive], what=best.name)
-        if L == min(depths):
+        if min(depths) == L:
             exact = chain_price(best.preactivations(L), np.eye(best.classes)).price
             yield Cases(agreement(abs(limit_price(best, L) / exact - 1), TOLERANCE), points=r, depths=L, what="layers")
             inside = range(2, r - 1)
