@@ -2,79 +2,56 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
 
 from optima.plot.figure import Figure, defaults
-from optima.progress import Part
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.limit_flows import KINDS, MARGIN, limit_row
+from optima.reproduce.limit_flows import KINDS, MARGIN, flows_and_codes, summary
 from optima.reproduce.rows import Row
-from optima.reproduce.spread import draw_medians, median_and_range
-from optima.search.max_margin import max_margin
-
-CLASSES, DEPTHS, SEEDS = tuple(range(3, 17)), (1, 2, 3, 4, 6, 10), 5
-QUICK: tuple[tuple[int, ...], tuple[int, ...], int] = ((3, 4), (1, 3), 2)
+from optima.reproduce.spread import draw_medians
 
 
 def _make(place: Workplace) -> None:
-    classes, depths, seeds = QUICK if place.quick else (CLASSES, DEPTHS, SEEDS)
-    rows: list[Row] = []
-    codes: list[Row] = []
-    for K in classes:
-        for L in depths:
-            best = max_margin(K, L, effort="quick")
-            ladder = [{"rank": r, "value": value, "structure": name} for r, value, name in best.ladder]
-            codes += [{"classes": K, "depth": L} | rung for rung in ladder]
-            rows += [limit_row(best, kind, seed) for kind in KINDS for seed in range(seeds)]
-            place.tell(Part(len(rows), len(classes) * len(depths) * len(KINDS) * seeds))
-    place.table(rows)
-    place.table(codes, place.file(".codes.csv"))
-    place.text(_table(rows, codes), place.file(".md"))
+    rows, codes = flows_and_codes(place)
+    short = summary(rows)
+    place.table(short)
+    place.text(_table(short, codes), place.file(".md"))
     place.picture(_draw(rows))
 
 
-def _table(rows: Sequence[Row], codes: Sequence[Row]) -> str:
+def _table(short: Sequence[Row], codes: Sequence[Row]) -> str:
     """Both limits side by side in Markdown, and below it the best code of every rank."""
-    seeds = len({row["seed"] for row in rows})
     lines = [
         "# Minima for lambda -> 0 beside limits of training without regularisation",
         "",
-        f"Made by `optima reproduce garrod2026depth.limits`: {seeds} flows of each kind to margin {MARGIN:g}. The code "
-        "of a flow is the one of the rank of its direction that is reached from there; above says by how many per cent "
-        "its value exceeds that of the best code, median and range.",
+        f"Made by `optima reproduce garrod2026depth.limits`: {short[0]['flows']} flows of each kind to margin "
+        f"{MARGIN:g}. The code of a flow is the one of the rank of its direction that is reached from there (how many "
+        "flows); above says by how many per cent its value exceeds that of the best code, median and range.",
         "",
-        "| K | L | lambda -> 0 | rank | value | " + " | ".join(f"{kind} | rank | above (%)" for kind in KINDS.values()),
+        "| K | L | lambda -> 0 | rank | value | "
+        + " | ".join(f"{kind} | rank | above (%)" for kind in KINDS.values())
+        + " |",
         "|" + "---|" * (5 + 3 * len(KINDS)),
     ]
-    for K, L in dict.fromkeys((row["classes"], row["depth"]) for row in rows):
-        own = [row for row in rows if (row["classes"], row["depth"]) == (K, L)]
+    for K, L in dict.fromkeys((row["classes"], row["depth"]) for row in short):
+        own = [row for row in short if (row["classes"], row["depth"]) == (K, L)]
         cells = [K, L, own[0]["best"], own[0]["best_rank"], f"{own[0]['best_value']:.6f}"]
-        for kind in KINDS:
-            cells += _cells([row for row in own if row["start"] == kind])
+        cells += [cell for row in own for cell in (row["codes"], row["ranks"], _above(row))]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    lines += [
-        "",
-        "## The best code known of every rank",
-        "",
-        "| K | L | rank | value | code |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [f"| {c['classes']} | {c['depth']} | {c['rank']} | {c['value']:.6f} | {c['structure']} |" for c in codes]
+    lines += ["", "## The best code known of every rank", ""]
+    lines += ["| K | L | rank | value | code |", "|---|---|---|---|---|"]
+    lines += [f"| {c['classes']} | {c['depth']} | {c['rank']} | {c['value']:.6f} | {c['code']} |" for c in codes]
     return "\n".join(lines) + "\n"
 
 
-def _cells(own: Sequence[Row]) -> list[str]:
-    """Codes with how many flows reached each, their ranks, and by how much they exceed the best."""
-    reached = Counter(row["code"] for row in own)
-    ranks = sorted({row["rank"] for row in own})
+def _above(row: Row) -> str:
     # Rounding of a code that is the best one is none.
-    middle, low, high = (100 * max(0.0, round(x, 8)) for x in median_and_range([row["code_excess"] for row in own]))
-    names = ", ".join(f"{name} ({count})" for name, count in reached.most_common())
-    return [names, ", ".join(map(str, ranks)), f"{middle:.3g} ({low:.3g} to {high:.3g})"]
+    names = (f"code_excess_{what}" for what in ("median", "least", "largest"))
+    middle, low, high = (100 * max(0.0, round(row[name], 8)) for name in names)
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
 @defaults

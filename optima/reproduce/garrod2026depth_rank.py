@@ -8,26 +8,18 @@ import numpy as np
 from matplotlib import colormaps
 
 from optima.plot.figure import Figure, defaults
-from optima.progress import Part
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.limit_flows import KINDS, MARGIN, START, limit_row
+from optima.reproduce.limit_flows import KINDS, MARGIN, START, flows_and_codes, summary
 from optima.reproduce.rows import Row
 from optima.reproduce.spread import draw_medians
-from optima.search.max_margin import max_margin
 
-CLASSES, DEPTHS, SEEDS = (4, 8, 16), (1, 2, 3, 4, 5, 6, 8, 10), 10
-QUICK: tuple[tuple[int, ...], tuple[int, ...], int] = ((3, 4), (1, 3), 2)
+# Numbers of classes that are drawn, of those of the flows.
+SHOWN = (4, 8, 16)
 
 
 def _make(place: Workplace) -> None:
-    classes, depths, seeds = QUICK if place.quick else (CLASSES, DEPTHS, SEEDS)
-    rows: list[Row] = []
-    for K in classes:
-        for L in depths:
-            best = max_margin(K, L, effort="quick")
-            rows += [limit_row(best, kind, seed) for kind in KINDS for seed in range(seeds)]
-            place.tell(Part(len(rows), len(classes) * len(depths) * len(KINDS) * seeds))
-    place.table(rows)
+    rows = [row for row in flows_and_codes(place)[0] if place.quick or row["classes"] in SHOWN]
+    place.table(summary(rows))
     place.picture(_draw(rows))
 
 

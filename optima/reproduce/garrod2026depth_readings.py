@@ -44,12 +44,12 @@ def _draw(rows: Sequence[Row]) -> Figure:
         axes.plot(means, seen, color=colour, marker="o", markersize=4, label=f"$L = {L}$")
         axes.fill_between(means, seen, seen + may, color=colour, alpha=0.12, linewidth=0)
     axes.set(xscale="log", ylim=(-0.03, 1.03), xlabel="mean singular value at which it is read")
-    axes.set_ylabel("share of starts that have collapsed (line) or still may (shade)")
+    axes.set_ylabel("share of starts: collapsed, and shaded undecided")
     axes.set_title(
         f"{rows[0]['trials']} starts ${START:g}\\, e^{{{SPREAD:g} N(0, 1)}}$ without regularisation, $K = {CLASSES}$",
         fontsize=10,
     )
-    axes.legend(fontsize=8, frameon=False, loc="center right")
+    figure.legend(fontsize=8, frameon=False, loc="outside right center")
     return figure
 
 
