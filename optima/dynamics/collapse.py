@@ -75,23 +75,25 @@ def collapse_chance(
     trials: int = 1000,
     seed: int = 0,
     group: tuple[int, ...] | None = None,
+    mean: float = LARGEST,
 ) -> Chance:
     """P(collapse) from zeta_b = start * exp(spread * N(0, 1)), independent for every block b of characters.
 
-    Equal seeds give the same normal numbers at every start, spread and depth. Raises ValueError for a group of another
-    order than K, and for values out of range.
+    Equal seeds give the same normal numbers at every start, spread and depth. Fates are read off where the mean of zeta
+    is ``mean``: a start collapsed whose smallest value is at least 0.9 of the largest, and is lost where it is at most
+    0.01 of it. Raises ValueError for a group of another order than K, and for values out of range.
     """
     equations = Characters(DeepUFM(classes, depth, 0.0), group or basis(classes))
     start, spread = positive_number("start", start), positive_number("spread", spread, zero=True)
     count = positive_integer("trials", trials)
     normal = np.random.default_rng(positive_integer("seed", seed, minimum=0)).standard_normal((count, equations.blocks))
-    fate = fates(equations, start * np.exp(spread * normal))
+    fate = fates(equations, start * np.exp(spread * normal), positive_number("mean", mean))
     return Chance(start, spread, int(np.sum(fate > 0)), int(np.sum(fate == 0)), count)
 
 
-def fates(equations: Characters, starts: Array) -> NDArray[np.int64]:
+def fates(equations: Characters, starts: Array, mean: float = LARGEST) -> NDArray[np.int64]:
     """1 for starts zeta (R, B) that collapse, -1 for others, 0 where a mean singular value of 1e6 does not tell."""
-    eta = shape_flow(equations, np.log(starts), LARGEST)
+    eta = shape_flow(equations, np.log(starts), mean)
     ratio = np.exp(eta.min(axis=1) - eta.max(axis=1))
     return np.where(ratio >= COLLAPSED, 1, np.where(ratio <= LOST, -1, 0))
 
