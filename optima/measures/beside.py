@@ -64,7 +64,8 @@ class NetworkReport(Content):
     loss
         f of the network itself.
     near
-        The minimum downhill from the mean logits, with all else free; None where that was not looked for (relu).
+        The minimum downhill from the mean logits, with all else free; None where that was not looked for: with more
+        than 40 classes unless there is a search, for relu heads, and at depth one, where there is only one.
     changes
         The optimum with other depths and decays; the regularisation is that of the head, that of W_L repeated.
     read_off
@@ -175,7 +176,7 @@ def report(
         _forecast(problem, search, effort),
         collapse_loss(problem),
         loss,
-        _near(problem, found),
+        _near(problem, found, search),
         tuple(
             Change(other, _forecast(other, search, effort).best, collapse_loss(other))
             for other in _others(problem, activation is None)
@@ -240,8 +241,9 @@ def _values(layer: LayerMeasures) -> np.ndarray:
     return layer.weight_singular_values
 
 
-def _near(problem: DeepUFM, found: Measures) -> Prediction | None:
-    if problem.nonlinear or found.mean_logits is None:
+def _near(problem: DeepUFM, found: Measures, search: bool | None) -> Prediction | None:
+    many = problem.classes > SEARCHED and not search
+    if problem.nonlinear or problem.depth == 1 or many or found.mean_logits is None:
         return None
     own = found.mean_logits if problem.loss == "mse" else center(found.mean_logits)
     means, verdict = downhill(problem, own)

@@ -104,6 +104,7 @@ def test_relu_heads_and_depth_one():
     assert [layer.after for layer in found.layers] == ["", "relu", "relu"]
     one = found.report(search=False)
     assert one.problem.depth == 1
+    assert one.near is None
     assert {each.problem.activation for each in one.changes} == {"linear", "relu"}
     three = found.report(depth=3, feature_reg=1e-5)
     assert three.problem.nonlinear
