@@ -36,7 +36,8 @@ class Outcome:
         verdict, cases, at = self.finding.verdict, self.finding.cases, self.finding.at
         counted = "" if str(cases) in verdict or not cases else f", {cases} cases"
         worst = f", least margin {self.finding.margin:.3g} at {at}" if at and math.isfinite(self.finding.margin) else ""
-        return f"{self.claim.name}: {verdict}{counted}{worst}; control ({self.claim.control.statement}) {self.control_words}"
+        control = f"control ({self.claim.control.statement}) {self.control_words}"
+        return f"{self.claim.name}: {verdict}{counted}{worst}; {control}"
 
     def __repr__(self) -> str:
         return f"<Outcome {self.claim.name}: {self.finding.verdict}, control {self.control_words}>"
