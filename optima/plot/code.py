@@ -31,7 +31,7 @@ def draw_circle(axes: Axes, points: Array) -> None:
         axes.plot(*points[[i, j]].T, color="0.3", linewidth=1.2)
     axes.scatter(points[:, 0], points[:, 1], s=36, color="black", zorder=3)
     for i, point in enumerate(points):
-        axes.annotate(str(i), point * 1.14, ha="center", va="center", fontsize=8)
+        axes.annotate(str(i), point * 1.19, ha="center", va="center", fontsize=8)
     axes.set(aspect="equal", xlim=(-1.35, 1.35), ylim=(-1.35, 1.35))
     axes.axis("off")
 

@@ -24,16 +24,22 @@ OPACITY = 0.75
 
 
 @defaults
-def png(exhibit: Lines | Grid) -> bytes:
-    """The picture of an exhibit as a png file."""
+def draw(exhibit: Lines | Grid) -> Figure:
+    """The picture of an exhibit."""
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if isinstance(exhibit, Lines):
         _draw_lines(axes, exhibit)
     else:
         _draw_grid(axes, exhibit)
     figure.suptitle("\n".join(wrap(exhibit.title, 80)), fontsize=10)
+    return figure
+
+
+def png(exhibit: Lines | Grid) -> bytes:
+    """The picture of an exhibit as a png file."""
+    figure = draw(exhibit)
+    FigureCanvasAgg(figure)
     stream = io.BytesIO()
     # Without the date, so that equal results give equal files.
     figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})

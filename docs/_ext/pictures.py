@@ -1,0 +1,30 @@
+"""Figures of results in the gallery: the last line of a cell shows one, as it does in a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx_gallery.scrapers import figure_rst
+
+from optima.plot.figure import Figure
+
+# Dots per inch: a figure of nine inches is as sharp as the page on a screen of twice the usual density.
+DPI = 150
+
+
+def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
+    """The figure that the cell ends with, in a file, as reStructuredText; empty where it ends with something else."""
+    figure = block_vars["example_globals"].get("___")
+    # The value of an earlier cell stays until another one ends with a value.
+    if not isinstance(figure, Figure) or block_vars.get("shown") is figure:
+        return ""
+    block_vars["shown"] = figure
+    path = next(block_vars["image_path_iterator"])
+    figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    return figure_rst([path], gallery_conf["src_dir"], _title(figure))
+
+
+def _title(figure: Figure) -> str:
+    """What the picture is called, for readers who do not see it."""
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    return " ".join(next(filter(None, titles), "figure").replace("$", "").replace("\\", "").split())
