@@ -15,7 +15,11 @@ import optima
 
 command = "optima table --classes 4,6,10 --depths 1:3 --regs 1e-3 --format latex --digits 4 --label tab:winners"
 options = ["--columns", "classes,depth,winner,rank,loss", "--caption", "Best named structures"]
-print(subprocess.run([sys.executable, "-m", *command.split(), *options], capture_output=True, text=True, check=True).stdout)
+print(
+    subprocess.run(
+        [sys.executable, "-m", *command.split(), *options], capture_output=True, text=True, check=True
+    ).stdout
+)
 
 # %%
 # The exact loss of a structure as a formula:

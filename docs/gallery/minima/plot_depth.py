@@ -28,6 +28,7 @@ for reg, line in ((1e-2, "-"), (1e-3, "--"), (1e-4, ":")):
 axes.axhline(0, color="0.5", linewidth=0.8)
 axes.set(xlabel="depth $L$", ylabel="loss of pairs above that of collapse (%)", title="$K = 10$ classes, $n = 1$")
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # At full size

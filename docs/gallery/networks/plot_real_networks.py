@@ -26,6 +26,7 @@ for axes, name in zip(panels, ("loss", "rank"), strict=True):
     axes.plot(means.index, means, color="#00204c", label="free features, best known")
     axes.set(xlabel="depth of the head", ylabel=name, xticks=range(1, 6))
 panels[0].legend(frameon=False)
+plt.show()
 
 # %%
 # At full size

@@ -28,6 +28,7 @@ for each, trace in zip(minima, traces, strict=True):
     axes.annotate(f"  {each.structure}, rank {each.rank}", (each.loss, trace), fontsize=8, va="center")
 axes.set(xlabel="loss", ylabel="trace of the Hessian, all parameters", title=problem.summary)
 axes.margins(x=0.35)
+plt.show()
 
 # %%
 # At full size
