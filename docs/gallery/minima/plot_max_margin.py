@@ -26,9 +26,8 @@ plt.show()
 # They are the best of many starts, with a residual of the conditions of first order. With vectors of length one instead
 # (``softmax_code``) the directions of classes are the published spherical codes.
 
-rows = [
-    (K, code.value, code.stationarity, optima.softmax_code(K, 3, effort="quick").angle) for K, code in codes.items()
-]
+angles = [optima.softmax_code(K, 3, effort="quick").angle for K in codes]
+rows = [(code.classes, code.value, code.stationarity, a) for code, a in zip(codes.values(), angles, strict=True)]
 pd.DataFrame(rows, columns=["classes", "sum s^p at margin 1", "residual", "least angle of the softmax code"])
 
 # %%

@@ -22,8 +22,12 @@ diagram.plot()
 # At full size
 # ------------
 #
-# ``optima phase --training --classes 10 --depth 2 --samples 5 --width 15,30,50,70,100,140,200 --reg 2^-10:2^-6:5 --seeds
-# 20 --steps 100000 --store training.sqlite --out phase_training.png``:
+# Half an hour:
+#
+# .. code-block:: console
+#
+#    optima phase --training --classes 10 --depth 2 --samples 5 --width 15,30,50,70,100,140,200 \
+#        --reg 2^-10:2^-6:5 --seeds 20 --steps 100000 --store training.sqlite --out phase_training.png
 #
 # .. image:: ../../../examples/phase_training.png
 #    :alt: Probability of collapse over width and lambda
