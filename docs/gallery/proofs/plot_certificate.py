@@ -26,7 +26,7 @@ figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 boxes, bounds = zip(*seen, strict=True)
 axes.step(boxes, [1 - bound / solution.loss for bound in bounds], where="post", color="#00204c", marker="o")
 axes.set(xlabel="boxes", ylabel="gap, 1 - lower bound / loss", yscale="log")
-axes.set_title(f"{solution.structure}, {solution.problem.summary}", fontsize=10)
+axes.set_title(r"$K = 3$, $L = 2$, $\lambda = 10^{-3}$, $n = 1$", fontsize=10)
 plt.show()
 
 # %%

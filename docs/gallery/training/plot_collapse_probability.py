@@ -12,8 +12,8 @@ from optima.phases import training_diagram
 # %%
 # Six seeds a cell at small sizes: the interval of each share is wide, and is written into the cell.
 
-values = {"width": (8, 16, 32), "reg": (2**-8, 2**-6)}
-short = Hyperparameters(steps=3000)
+values = {"width": (8, 16, 32), "reg": (2**-7, 2**-6)}
+short = Hyperparameters(steps=6000)
 fixed = {"classes": 6, "depth": 2, "samples": 2}
 diagram = training_diagram("width", "reg", values, fixed, hyperparameters=short, seeds=6, executors=here)
 diagram.plot()
