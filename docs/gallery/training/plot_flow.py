@@ -26,7 +26,8 @@ print(optima.heading(optima.flow(problem, start, until={"margin": 500}, group=(2
 # At full size
 # ------------
 #
-# Nearly equal singular values first repel each other, by a law of first order: ``optima reproduce garrod2026depth.repulsion``:
+# Nearly equal singular values first repel each other, by a law of first order,
+# ``optima reproduce garrod2026depth.repulsion``:
 #
 # .. image:: ../../../examples/garrod2026depth.repulsion.png
 #    :alt: Relative spread of singular values against their mean, at depths 1, 2, 3 and 6
