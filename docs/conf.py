@@ -47,12 +47,16 @@ html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 GALLERY = HERE / "gallery"
+SECTIONS = ("minima", "proofs", "relu", "training", "spectra", "networks", "grids")
 sphinx_gallery_conf = {
     "examples_dirs": ["gallery"],
     "gallery_dirs": ["auto_gallery"],
     "filename_pattern": "/plot_",
     "abort_on_example_error": True,
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [f"gallery/{name}" for name in SECTIONS],
+    "within_subsection_order": "pictures.InOrder",
+    "image_scrapers": ("matplotlib", "pictures.scrape"),
+    "ignore_repr_types": "matplotlib",
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,

@@ -1,4 +1,4 @@
-"""Figures of results in the gallery: the last line of a cell shows one, as it does in a notebook."""
+"""The gallery: its order, and the figures of results, which the last line of a cell shows as it does in a notebook."""
 
 from __future__ import annotations
 
@@ -8,8 +8,29 @@ from sphinx_gallery.scrapers import figure_rst
 
 from optima.plot.figure import Figure
 
+# Scripts without ``plot_``, in the order of their pages within each section.
+ORDER = (
+    "who_wins depth ladder codes phase boundary own_structure unequal_classes max_margin "
+    "certificate theorem1 conjecture "
+    "layers thresholds map "
+    "descent collapse_probability flow basins limits width "
+    "hessian training flatness "
+    "compare measure forecast real_networks "
+    "sweep atlas latex"
+).split()
 # Dots per inch: a figure of nine inches is as sharp as the page on a screen of twice the usual density.
 DPI = 150
+
+
+class InOrder:
+    """Sorts the scripts of a section."""
+
+    def __init__(self, src_dir: str) -> None:
+        self.src_dir = src_dir
+
+    def __call__(self, name: str) -> int:
+        """The place of a script, from the name of its file."""
+        return ORDER.index(name.removeprefix("plot_").removesuffix(".py"))
 
 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:

@@ -8,6 +8,8 @@ Every table of the package is also CSV, JSON, Markdown, Parquet and LaTeX, with 
 import subprocess
 import sys
 
+import sympy
+
 import optima
 
 # %%
@@ -15,11 +17,10 @@ import optima
 
 command = "optima table --classes 4,6,10 --depths 1:3 --regs 1e-3 --format latex --digits 4 --label tab:winners"
 options = ["--columns", "classes,depth,winner,rank,loss", "--caption", "Best named structures"]
-print(subprocess.run([sys.executable, "-m", *command.split(), *options], capture_output=True, text=True, check=True).stdout)
+run = subprocess.run([sys.executable, "-m", *command.split(), *options], capture_output=True, text=True, check=True)
+print(run.stdout)
 
 # %%
 # The exact loss of a structure as a formula:
-
-import sympy
 
 print(sympy.latex(optima.named("pairs", 10).formula()))

@@ -27,9 +27,10 @@ figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for (name, loss), line in zip(losses.items(), ("-", "--", ":"), strict=True):
     axes.plot(regs, 100 * (loss / losses["simplex"] - 1), line, color="#00204c", label=name)
 axes.plot(tie, 0, "o", color="black", markerfacecolor="white", label="tie")
-axes.set(xscale="log", ylim=(-3, 3), xlabel=r"regularisation $\lambda$", title="$K = 4$, $L = 2$, $n = 1$")
-axes.set_ylabel("loss above that of the simplex (%)")
+axes.set(xscale="log", ylim=(-8, 4), xlabel=r"regularisation $\lambda$", ylabel="loss above that of the simplex (%)")
+axes.set_title("$K = 4$, $L = 2$, $n = 1$", fontsize=10)
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # At full size

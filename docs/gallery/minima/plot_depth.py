@@ -12,28 +12,30 @@ import numpy as np
 import optima
 
 # %%
-# ``best_scales`` minimises the loss of a structure over its scale, for arrays of depths, which may be real numbers.
-# ``boundary_depth`` finds where two structures tie; at ten classes that is below depth two.
+# ``best_scales`` minimises the loss of a structure over its scale, for arrays of depths, which may be real numbers, and
+# ``boundary_depth`` finds where two structures tie. With four classes the winner at depth two depends on lambda.
 
 depths = np.linspace(1, 6, 200)
-simplex, pairs = optima.named("simplex", 10), optima.named("pairs", 10)
+simplex, pairs = optima.named("simplex", 4), optima.named("pairs", 4)
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for reg, line in ((1e-2, "-"), (1e-3, "--"), (1e-4, ":")):
+for reg, line in ((5e-2, "-"), (1e-2, "--"), (1e-4, ":")):
     ratio = optima.best_scales(pairs, depths, reg).loss / optima.best_scales(simplex, depths, reg).loss
     axes.plot(depths, 100 * (ratio - 1), line, color="#00204c", label=rf"$\lambda = {reg:g}$")
-    tie = optima.boundary_depth("simplex", "pairs", 10, reg, depths=(1, 6))
+    tie = optima.boundary_depth("simplex", "pairs", 4, reg, depths=(1, 6))
     axes.plot(tie, np.zeros_like(tie), "o", color="black", markerfacecolor="white", zorder=3)
     print(f"lambda = {reg:g}: tie at depth {tie}")
 axes.axhline(0, color="0.5", linewidth=0.8)
-axes.set(xlabel="depth $L$", ylabel="loss of pairs above that of collapse (%)", title="$K = 10$ classes, $n = 1$")
+axes.set(xlabel="depth $L$", ylabel="loss of pairs above that of the simplex (%)")
+axes.set_title("$K = 4$ classes, $n = 1$", fontsize=10)
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # At full size
 # ------------
 #
-# ``python examples/plot_loss_against_depth.py``, with four classes, where depth two is undecided, beside ten:
+# ``python examples/plot_loss_against_depth.py``, with ten classes, where pairs win from depth two on, beside four:
 #
 # .. image:: ../../../examples/loss_against_depth.png
 #    :alt: Loss of pairs above that of collapse against depth, for four and for ten classes

@@ -9,7 +9,7 @@ searches all logits of every rank and names what it finds.
 import optima
 
 # %%
-# Twelve classes, depth three. The search is the best of many starts: an upper bound. The last lines say how it is known.
+# Twelve classes, depth three. The search is the best of many starts: an upper bound. The output says how it is known.
 
 solution = optima.solve(classes=12, depth=3, reg=1e-3, effort="quick")
 print(solution)

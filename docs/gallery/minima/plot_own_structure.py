@@ -33,8 +33,11 @@ for structure, line in ((prism, "-"), (optima.named("pairs", 6), "--"), (optima.
     loss = optima.best_scales(structure, depths, 1e-3).loss
     axes.plot(depths, 100 * (loss / simplex - 1), line, color="#00204c", label=structure.name)
 axes.axhline(0, color="0.5", linewidth=0.8)
-axes.set(xlabel="depth $L$", ylabel="loss above that of the simplex (%)", title=r"$K = 6$, $\lambda = 10^{-3}$, $n = 1$")
+axes.set(
+    xlabel="depth $L$", ylabel="loss above that of the simplex (%)", title=r"$K = 6$, $\lambda = 10^{-3}$, $n = 1$"
+)
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # From which lambda on does the prism beat the simplex at depth three, and what is its exact loss?

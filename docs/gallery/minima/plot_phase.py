@@ -15,7 +15,7 @@ from optima.phases import phase_diagram
 # Four classes over lambda and depth; ``here`` keeps the work in this process. What is drawn is the best minimum known.
 # Between the integers the depth is a real number.
 
-values = {"reg": np.geomspace(1e-5, 0.3, 6), "depth": (1, 2, 3)}
+values = {"reg": np.geomspace(1e-5, 0.3, 5), "depth": (1, 2, 3)}
 diagram = phase_diagram("reg", "depth", values, {"classes": 4}, effort="quick", certify=False, executors=here)
 diagram.plot()
 

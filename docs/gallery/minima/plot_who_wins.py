@@ -9,8 +9,8 @@ closed form, over a grid of classes K, depths L and regularisations lambda.
 import optima
 
 # %%
-# Every cell below has its winner, and by how many per cent its loss is below that of deep neural collapse (the simplex).
-# At depth one the simplex wins for every K, with three classes at every depth; otherwise it soon loses to structures of
+# Every cell has its winner, and by how many per cent its loss is below that of deep neural collapse (the simplex). At
+# depth one the simplex wins for every K, with three classes at every depth; otherwise it soon loses to structures of
 # lower rank, and the deeper the network, the lower the rank.
 
 table = optima.LossTable(classes=range(3, 13), depths=range(1, 9), regs=1e-3)

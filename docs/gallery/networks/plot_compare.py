@@ -17,7 +17,7 @@ rng = np.random.default_rng(0)
 shuffled = rng.permutation(10)
 means = optima.named("pairs", 10).shape([6.0])[np.ix_(shuffled, shuffled)]
 labels = np.repeat(np.arange(10), 20)
-logits = means[:, labels] + 0.3 * rng.standard_normal((10, 200))
+logits = means[:, labels] + 0.2 * rng.standard_normal((10, 200))
 
 # %%
 # One column (or row) of logits a sample; depth is the number of weight matrices that decay acts on.

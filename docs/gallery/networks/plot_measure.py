@@ -22,7 +22,7 @@ first = centres[labels] + 1.0 * rng.standard_normal((200, 16))
 weights = rng.standard_normal((4, 16)) / 4
 second = np.eye(4)[labels] + 0.02 * rng.standard_normal((200, 4))
 layers = [Layer(first, weights), Layer(second, 5 * np.eye(4))]
-optima.measure(layers, labels, logits=5 * second.T)
+optima.measure(layers, labels, logits=5 * second)
 
 # %%
 # Of a ``torch`` module it needs no arrays: the linear layers are found and measured in the order in which they act.

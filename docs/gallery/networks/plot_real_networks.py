@@ -20,12 +20,14 @@ chosen.groupby("depth")[["loss", "predicted_loss", "rank", "predicted_rank"]].me
 # Rank of the mean logits: it falls with the depth of the head, as predicted, but not always as far.
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for axes, name in zip(panels, ("loss", "rank"), strict=True):
+figure.suptitle("Digits: linear heads, decay on head and features, three seeds", fontsize=10)
+for axes, name, words in zip(panels, ("loss", "rank"), ("loss", "rank of the mean logits"), strict=True):
     axes.plot(chosen.depth, chosen[name], "o", color="#00204c", markerfacecolor="white", label="trained networks")
     means = chosen.groupby("depth")[f"predicted_{name}"].mean()
     axes.plot(means.index, means, color="#00204c", label="free features, best known")
-    axes.set(xlabel="depth of the head", ylabel=name, xticks=range(1, 6))
+    axes.set(xlabel="depth of the head", ylabel=words, xticks=range(1, 6))
 panels[0].legend(frameon=False)
+plt.show()
 
 # %%
 # At full size

@@ -13,7 +13,7 @@ import optima
 # L = 2. The control is the same at K = 4, L = 2, where it is false.
 
 claim = optima.claims.library()["garrod2025.theorem1"]
-outcome = optima.claims.run(claim, {"classes": range(3, 9), "depths": (1, 2, 3, 4)})
+outcome = optima.claims.run(claim, {"classes": range(4, 9), "depths": (1, 2, 3)})
 print(outcome)
 
 # %%

@@ -31,6 +31,7 @@ for axes, loss, name in zip(panels, ("mse", "ce"), ("squared error", "cross-entr
 panels[0].set(ylabel="collapse loses from so many classes on", yticks=[3, 6, 10, 16, 30, 138])
 panels[0].set_yticklabels([3, 6, 10, 16, 30, 138])
 panels[0].minorticks_off()
+plt.show()
 
 # %%
 # From the command line: ``optima thresholds``.

@@ -20,14 +20,15 @@ minima = [rung.minima[0] for rung in solution.ladder]
 traces = [optima.spectrum(problem, factors=optima.Reduction(problem).lift(each.means)).trace for each in minima]
 
 # %%
-# Of these minima a lower loss does not go with a smaller trace.
+# From the least loss, above, downwards: a lower loss does not go with a smaller trace.
 
-figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-for each, trace in zip(minima, traces, strict=True):
-    axes.plot(each.loss, trace, "o", color="#b5367a")
-    axes.annotate(f"  {each.structure}, rank {each.rank}", (each.loss, trace), fontsize=8, va="center")
-axes.set(xlabel="loss", ylabel="trace of the Hessian, all parameters", title=problem.summary)
-axes.margins(x=0.35)
+minima, traces = zip(*sorted(zip(minima, traces, strict=True), key=lambda pair: -pair[0].loss), strict=True)
+figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+names = [f"{each.structure}, rank {each.rank}\nloss {each.loss:.5g}" for each in minima]
+axes.barh(names, traces, color="#00204c", height=0.6)
+axes.set(xlabel="trace of the Hessian in all parameters, without decay")
+axes.set_title(r"Best minimum known of each rank: $K = 8$, $L = 3$, $\lambda = 10^{-3}$, $n = 1$", fontsize=10)
+plt.show()
 
 # %%
 # At full size

@@ -14,7 +14,7 @@ import optima
 
 problem = optima.DeepUFM(classes=3, depth=3, reg=0.01, samples=4, width=9, loss="mse")
 training = optima.train(problem, steps=3000, seeds=1, record="spectrum")
-training.compare()[0].plot_layers()
+training.plot()
 
 # %%
 # At full size

@@ -12,8 +12,8 @@ from optima.phases import training_diagram
 # %%
 # Six seeds a cell at small sizes: the interval of each share is wide, and is written into the cell.
 
-values = {"width": (8, 16, 32), "reg": (2**-8, 2**-6)}
-short = Hyperparameters(steps=3000)
+values = {"width": (8, 16, 32), "reg": (2**-7, 2**-6)}
+short = Hyperparameters(steps=6000)
 fixed = {"classes": 6, "depth": 2, "samples": 2}
 diagram = training_diagram("width", "reg", values, fixed, hyperparameters=short, seeds=6, executors=here)
 diagram.plot()
@@ -22,8 +22,12 @@ diagram.plot()
 # At full size
 # ------------
 #
-# ``optima phase --training --classes 10 --depth 2 --samples 5 --width 15,30,50,70,100,140,200 --reg 2^-10:2^-6:5 --seeds
-# 20 --steps 100000 --store training.sqlite --out phase_training.png``:
+# Half an hour:
+#
+# .. code-block:: console
+#
+#    optima phase --training --classes 10 --depth 2 --samples 5 --width 15,30,50,70,100,140,200 \
+#        --reg 2^-10:2^-6:5 --seeds 20 --steps 100000 --store training.sqlite --out phase_training.png
 #
 # .. image:: ../../../examples/phase_training.png
 #    :alt: Probability of collapse over width and lambda

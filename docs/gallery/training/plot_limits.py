@@ -23,7 +23,10 @@ for seed in range(4):
 headings = [optima.heading(run) for run in runs]
 
 names = ["code", "rank", "effective rank", "above the best (%)", "residual"]
-rows = [(h.recognition.name, h.rank, run.effective_ranks[-1], 100 * h.excess, h.residual) for h, run in zip(headings, runs)]
+rows = [
+    (h.recognition.name, h.rank, run.effective_ranks[-1], 100 * h.excess, h.residual)
+    for h, run in zip(headings, runs, strict=True)
+]
 pd.DataFrame(rows, columns=names)
 
 # %%

@@ -25,6 +25,7 @@ axes.set(xscale="log", xticks=widths, xticklabels=widths, xlabel="width $d$", yl
 axes.set_title(r"$K = 4$, $\lambda = 0$, to margin 5; mean and spread of ten seeds", fontsize=10)
 axes.minorticks_off()
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # At full size

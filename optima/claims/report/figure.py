@@ -21,6 +21,8 @@ COLOURS = ["#31688e", "#fde725", "#35b779", "#b73779", "#f98e08", "#8c8c8c", "#5
 # Curves are told apart without colour, too (Okabe and Ito's colours).
 CURVES = [("#000000", "-", "o"), ("#D55E00", "--", "s"), ("#0072B2", "-.", "^"), ("#009E73", ":", "D")]
 OPACITY = 0.75
+# Columns of a map up to which there is room for larger words in its cells.
+WIDE = 10
 
 
 @defaults
@@ -69,7 +71,7 @@ def _draw_grid(axes: Axes, exhibit: Grid) -> None:
     axes.set(xlabel=exhibit.x, ylabel=exhibit.y)
     for i, row in enumerate(exhibit.text or []):
         for j, text in enumerate(row):
-            axes.text(j, i, text, ha="center", va="center", fontsize=5.5)
+            axes.text(j, i, text, ha="center", va="center", fontsize=8 if len(row) <= WIDE else 5.5)
     handles = [axes.plot([], [], "s", color=colours(i), alpha=OPACITY)[0] for i in range(len(exhibit.labels))]
     axes.legend(handles, exhibit.labels, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
