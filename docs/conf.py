@@ -14,10 +14,12 @@ release = version = VERSION
 
 extensions = [
     "mathml",
+    "pages",
+    "links",
+    "docstrings",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
@@ -34,9 +36,7 @@ html_math_renderer = "mathml"
 
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
-autosummary_generate = True
 viewcode_follow_imported_members = True
-napoleon_google_docstring = False
 
 html_theme = "furo"
 html_title = "optima"

@@ -9,11 +9,18 @@ from typing import Any
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
+
+LOGGER = getLogger(__name__)
 
 
-def _markup(latex: str, display: str) -> str:
+def _markup(node: nodes.Element, latex: str, display: str) -> str:
     """A formula, with its source for those who copy or search it."""
-    markup = convert(re.sub(r"\\\s*\n", r"\\ ", latex.strip()), display=display)
+    try:
+        markup = convert(re.sub(r"\\\s*\n", r"\\ ", latex.strip()), display=display)
+    except Exception as error:
+        LOGGER.warning("a formula that cannot be set (%s): %s", type(error).__name__, latex, location=node)
+        return escape(latex)
     return markup.replace("<math ", f'<math class="formula" alttext="{escape(" ".join(latex.split()))}" ', 1)
 
 
@@ -26,7 +33,7 @@ def _several_lines(latex: str) -> str:
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
-    translator.body.append(_markup(node.astext(), "inline"))
+    translator.body.append(_markup(node, node.astext(), "inline"))
     raise nodes.SkipNode
 
 
@@ -35,7 +42,7 @@ def _block(translator: Any, node: nodes.math_block) -> None:
     if node.get("number"):
         number = f'<span class="eqno">({node["number"]})</span>'
     translator.body.append(translator.starttag(node, "div", CLASS="math display"))
-    translator.body.append(number + _markup(_several_lines(node.astext()), "block") + "</div>\n")
+    translator.body.append(number + _markup(node, _several_lines(node.astext()), "block") + "</div>\n")
     raise nodes.SkipNode
 
 
