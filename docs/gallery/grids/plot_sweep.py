@@ -25,8 +25,8 @@ names = np.array([each.structure for each in solutions]).reshape(3, 5)
 pd.DataFrame(names, index=["K = 4", "K = 6", "K = 8"], columns=[f"L = {depth}" for depth in range(1, 6)])
 
 # %%
-# On more cores pass ``workers=8``. On a cluster let ``optima atlas build`` send the jobs to a Dask scheduler, which may
-# lose workers on the way:
+# On more cores pass ``workers=8``. On a cluster a command sends the jobs to a Dask scheduler, which may lose
+# workers on the way:
 #
 # .. code-block:: console
 #
