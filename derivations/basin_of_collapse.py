@@ -98,3 +98,39 @@ def check_square(threshold=None):
 
 check_square()
 assert abs(sp.N(2 / sp.log(sp.Rational(3, 2), 2), 15) - 3.419022582703) < 1e-11
+
+# %% [markdown]
+# ## 5. Primes $K=4k+3$
+# **Check.** Two values on blocks $\{\chi,\bar\chi\}$ of a cyclic group of prime order stay two only where the classes
+# with one value of $f$ form a strongly regular graph: for primes $4k+1$ the quadratic residues do. For $K=7$ and $11$,
+# whichever blocks lead, the rates within a level differ. There `one_pair` asks along $(1,\dots,1,r)$, where $r$ belongs
+# to one pair; $\chi\mapsto\chi^a$ takes any pair to any other, so that it does not matter which.
+
+
+# %%
+def check_primes(without=(7, 11), with_one=(5, 13)):
+    """Some choice of leading blocks has equal rates within both levels for 5 and 13 classes, and none for 7 and 11."""
+    stays = [any(_equal_within(n, leads) for leads in _choices(n)) for n in (*without, *with_one)]
+    assert stays == [False] * len(without) + [True] * len(with_one), "two values stay two elsewhere"
+
+
+def _choices(n):
+    """All sets of leading blocks but none and all."""
+    blocks = range(1, (n + 1) // 2)
+    return [[b for b in blocks if mask >> (b - 1) & 1] for mask in range(1, 2 ** len(blocks) - 1)]
+
+
+def _equal_within(n, leads, high=0.8, low=0.5):
+    """Whether sum_x pi(x) (1 - cos(2 pi b x / n)) is the same for all blocks b of a level."""
+    from math import cos, exp, pi
+
+    blocks = range(1, (n + 1) // 2)
+    wave = {(b, j): cos(2 * pi * b * j / n) for b in blocks for j in range(n)}
+    f = [sum(2 * (high if b in leads else low) * wave[b, j] for b in blocks) / n for j in range(n)]
+    weight = [exp(value) for value in f]
+    rate = {b: sum(w * (1 - wave[b, j]) for j, w in enumerate(weight)) / sum(weight) for b in blocks}
+    levels = ([rate[b] for b in blocks if b in leads], [rate[b] for b in blocks if b not in leads])
+    return all(max(level) - min(level) < 1e-12 for level in levels)
+
+
+check_primes()

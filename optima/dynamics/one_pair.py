@@ -7,7 +7,7 @@ Which pair trails makes no difference: the automorphisms of Z_K take any pair of
 K = 4 k + 3 two different values do not stay two, so that there is no planar equation; but along this line too one start
 separates those that collapse from those that do not. On it the ratio y tends to a saddle as y* + O(1/M), and
 perturbations grow like M^(1-2/m): the start at which y is the same at M_1 and M_2 is off by O(M_1^-1 M_2^-(1-2/m)),
-which two pairs of means show and take away.
+which two pairs of means show and take away. Source: derivations/basin_of_collapse.py.
 """
 
 from __future__ import annotations

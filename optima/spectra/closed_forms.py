@@ -30,6 +30,7 @@ def simplex_spectrum(classes: int, depth: int, scale: float, samples: int = 1, w
     Raises ValueError for K < 3 and values out of range. Source: derivations/simplex_hessian.py.
     """
     K, L, n, d = _checked(classes, depth, samples, width, least=3)
+    _check_width(d, K - 1)
     a = positive_number("scale", scale)
     x, delta, r = a / K, _delta(a, K), K - 1
     std = np.array(
@@ -68,6 +69,7 @@ def pairs_spectrum(classes: int, depth: int, scale: float, samples: int = 1, wid
     K, L, n, d = _checked(classes, depth, samples, width, least=4)
     if K % 2:
         raise ValueError(f"classes is {K}; pass an even number, pairs have a closed form only there")
+    _check_width(d, K // 2)
     a = positive_number("scale", scale)
     h = K // 2
     kappa = K - 2 + 2 * math.exp(-a)
@@ -152,8 +154,13 @@ def _checked(classes: int, depth: int, samples: int, width: int | None, least: i
     K = positive_integer("classes", classes, minimum=least)
     L = positive_integer("depth", depth)
     n = positive_integer("samples", samples)
-    d = K if width is None else positive_integer("width", width, minimum=K - 1)
+    d = K if width is None else positive_integer("width", width)
     if L == 1:
         # There the complements of the two factors meet; optima.spectra.lifted_spectrum has that case.
         raise ValueError("depth is 1; pass a depth of at least 2, or use lifted_spectrum")
     return K, L, n, d
+
+
+def _check_width(width: int, rank: int) -> None:
+    if width < rank:
+        raise ValueError(f"width {width} cannot carry logits of rank {rank}; pass a width of at least {rank}")

@@ -87,6 +87,25 @@ def test_one_pair_that_trails_by_shooting():
     assert OnePair(7).separatrix(1, [0.1]) == 1
 
 
+@pytest.mark.parametrize("classes", [7, 11])
+def test_two_values_of_such_primes_do_not_stay_two(classes):
+    """Whichever characters lead; with five and thirteen classes those of quadratic residues do."""
+    assert stays_two(5)
+    assert stays_two(13)
+    assert not stays_two(classes)
+
+
+def stays_two(classes):
+    """Whether some choice of leading blocks has equal rates within both levels."""
+    equations = Characters(DeepUFM(classes, 3, 0), (classes,))
+    for choice in range(1, 2**equations.blocks - 1):
+        leads = np.array([bool(choice >> b & 1) for b in range(equations.blocks)])
+        rates = equations.rates(np.log(np.where(leads, 0.8, 0.5)), 0.0)
+        if max(np.ptp(rates[leads]), np.ptp(rates[~leads])) < 1e-12:
+            return True
+    return False
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("classes", "depth", "start"), [(7, 2, 0.1), (7, 4, 1.0), (11, 3, 0.1)])
 def test_primes_4k_plus_3(classes, depth, start):

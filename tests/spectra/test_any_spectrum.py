@@ -19,8 +19,9 @@ def question(seed):
     K, L = int(rng.integers(2, 6)), int(rng.integers(1, 5))
     loss, activation = str(rng.choice(["ce", "mse"])), str(rng.choice(["linear", "linear", "relu"]))
     named = bool(rng.random() < 0.6)
+    pairs = named and loss == "ce" and activation == "linear" and K == 4 and bool(rng.random() < 0.5)
     samples = int(rng.integers(1, 4)) if named or rng.random() < 0.3 else tuple(map(int, rng.integers(1, 4, K)))
-    least = K if activation == "relu" or loss == "ce" else max(1, K - 1)
+    least = 2 if pairs else K if activation == "relu" else K - 1 if loss == "ce" else 1
     width = int(rng.integers(least if named else 1, K + 3)) if rng.random() < 0.8 else None
     regs = tuple(map(float, 1e-3 * np.exp(rng.uniform(-1, 0.7, L + 1)))) if rng.random() < 0.5 else 1e-3
     problem = DeepUFM(K, L, regs, samples, width, loss=loss, activation=activation)
@@ -29,7 +30,8 @@ def question(seed):
         factors = [rng.standard_normal(shape) for shape in problem.factor_shapes()]
         return problem, {"factors": factors}, kink
     even = loss == "ce" and activation == "linear" and K == 4
-    return problem, {"structure": str(rng.choice(["pairs", "polygon", "simplex"])) if even else None}, kink
+    named = "pairs" if pairs else str(rng.choice(["polygon", "simplex"])) if even else None
+    return problem, {"structure": named}, kink
 
 
 def network(problem, kink):

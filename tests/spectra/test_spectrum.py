@@ -17,6 +17,8 @@ CLOSED = [
     (DeepUFM(4, 3, 2e-3, samples=2, width=5), None, 0),
     (DeepUFM(4, 2, (1e-3, 2e-3, 5e-4), samples=3, width=4), None, 0),
     (DeepUFM(6, 2, 1e-3, samples=2), "pairs", 0),
+    (DeepUFM(4, 2, 1e-3, width=2), "pairs", 0),
+    (DeepUFM(6, 3, 5e-4, samples=2, width=4), "pairs", 0),
     (DeepUFM(4, 3, (1e-3, 2e-3, 5e-4, 1e-3), samples=2, width=5), "pairs", 0),
     (DeepUFM(5, 2, 1e-3), "polygon", 0),
     *[

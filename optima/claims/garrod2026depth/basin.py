@@ -47,6 +47,7 @@ def shrinking_basin(
     yield whole("basin_of_collapse")
     yield step("basin_of_collapse", "check_rivals", "two kinds of rivals")
     yield step("basin_of_collapse", "check_separatrix", "the separatrix and its limit")
+    yield step("basin_of_collapse", "check_primes", "primes without a plane")
     for K in (K for K in classes if K % 2 == 0):
         for L, start in product(depths, starts):
             where: dict[str, Any] = {"classes": K, "depths": L, "starts": start}
