@@ -280,7 +280,8 @@ def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path)
         draw_bound(panels[3, column], parts)
         draw_shares(panels[4, column], own, colours)
     for row in (0, 2, 3):
-        panels[row, 0].legend(fontsize=8, frameon=False)
+        if panels[row, 0].get_legend_handles_labels()[0]:
+            panels[row, 0].legend(fontsize=8, frameon=False)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="0.3") for c in colours.values()]
     figure.legend(handles, list(colours), fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     for ending in ("png", "pdf"):

@@ -48,6 +48,7 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch):
     assert (tmp_path / "real_networks.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_pages_of_two_networks(tmp_path, monkeypatch, capsys):
     module = example("network_report", monkeypatch)
     module.main(tmp_path, 60, (3, 1), search=False)
