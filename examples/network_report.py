@@ -15,10 +15,10 @@ HERE = Path(__file__).parent
 REG = 2e-3
 
 
-def page(model: Any, loader: Any, path: Path, reg: Any, feature_reg: float | None = None) -> Any:
+def page(model: Any, loader: Any, path: Path, reg: Any, **options: Any) -> Any:
     """Measure a model on a data loader, say it in the terminal, and write the page."""
     found = optima.measure(model, loader, reg=reg)  # reg is the weight_decay of the training
-    report = found.report(feature_reg=feature_reg)
+    report = found.report(**options)
     print(report)
     report.page(path)
     return report
@@ -62,13 +62,14 @@ def trained(batches: Any, epochs: int, feature_reg: float = 0.0, seed: int = 0) 
     return model
 
 
-def main(folder: Path = HERE, samples: int = 300, epochs: tuple[int, int] = (800, 30)) -> None:
+def main(folder: Path = HERE, samples: int = 300, epochs: tuple[int, int] = (800, 30), **options: Any) -> None:
     """One whose features are penalised, trained for long; and one as usual, where the page reads lambda_H off."""
     batches = loader(samples)
     feature_reg = REG / 30
     head = {"1.0": REG, "1.1": REG}
-    page(trained(batches, epochs[0], feature_reg), batches, folder / "report_collapsed.html", head, feature_reg)
-    page(trained(batches, epochs[1]), batches, folder / "report_ordinary.html", REG)
+    collapsed, ordinary = trained(batches, epochs[0], feature_reg), trained(batches, epochs[1])
+    page(collapsed, batches, folder / "report_collapsed.html", head, feature_reg=feature_reg, **options)
+    page(ordinary, batches, folder / "report_ordinary.html", REG, **options)
 
 
 if __name__ == "__main__":

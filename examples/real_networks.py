@@ -3,10 +3,10 @@
 Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 30 samples of each, with linear
 and relu heads and two kinds of decay: UFM-style, on the head's weights and the features it sees, and standard, on all
 weights. The matching model with free features has the decay of the head; with standard decay, where features have none,
-it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, as read
-off the trained network. From the trained head and its features that model is also descended to a critical point, the
-features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies above
-the prediction is left to its body and to unfinished training.
+it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, read
+off the trained network. From the trained head and its features that model is also descended to a critical point, with
+the features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies
+above the prediction is left to its body and to unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
 matrix), and real_networks.png and .pdf. Needs torch, scikit-learn and mnist1d; takes about a quarter of an hour:
@@ -280,7 +280,8 @@ def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path)
         draw_bound(panels[3, column], parts)
         draw_shares(panels[4, column], own, colours)
     for row in (0, 2, 3):
-        panels[row, 0].legend(fontsize=8, frameon=False)
+        if panels[row, 0].get_legend_handles_labels()[0]:
+            panels[row, 0].legend(fontsize=8, frameon=False)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="0.3") for c in colours.values()]
     figure.legend(handles, list(colours), fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     for ending in ("png", "pdf"):
@@ -330,6 +331,8 @@ def draw_spectra(axes: plt.Axes, rows: list[dict[str, Any]], depth: int = 3) -> 
         for row in own:
             found = [row[f"s_{i}"] for i in index]
             axes.plot(index + side, found, marker, color=colour, markerfacecolor="white", markersize=5)
+        if not own:
+            continue
         expected = np.mean([[row[f"forecast_{i}"] for i in index] for row in own], axis=0)
         axes.plot(
             index + side, expected, "_", color=colour, markersize=14, markeredgewidth=2, label=f"{head}: forecast"

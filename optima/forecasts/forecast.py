@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from optima.certification import solve
+from optima.forecasts.by_size import MOST, scaled_by_size
 from optima.forecasts.result import Forecast, Prediction
 from optima.limits import check_named
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
-from optima.model.log_grid import log_grid
 from optima.reduction import UNREGULARISED, Reduction
 from optima.scales.losses import StructureLoss, UnequalStructureLoss, structure_losses
 from optima.scales.squared_error import squared_error_minimum
@@ -23,8 +22,7 @@ from optima.structures.recognition import recognise
 
 MINIMUM, BEST = "global minimum", "best minimum known"
 CLOSED, COMMON = "closed form", "closed form but for one scale, common to all classes"
-# Scales at which a structure of classes of different sizes is tried before its best one is refined.
-SCALES = log_grid(1e-4, 1e4, 161)
+BY_SIZE = "descent in two scales for each size of classes"
 
 
 def forecast(
@@ -60,8 +58,10 @@ def forecast(
         Whether :func:`optima.solve` looks for a better minimum than the named structures; by default where the model
         is linear and the minimum has no closed form. ``effort`` is its own.
 
-    With cross-entropy and classes of different sizes a linear structure has one scale for all classes, its classes
-    taken in the order given. Raises ValueError on values out of range, and without regularisation.
+    A linear structure on classes of different sizes has two scales for each size, and its classes are taken in the
+    order given (:func:`optima.forecasts.by_size.scaled_by_size`).
+
+    Raises ValueError on values out of range, and without regularisation.
     Sources: derivations/forecast.py, derivations/schatten_reduction.py; zangrando2025 forecasts singular values too.
     """
     several = not isinstance(samples, (int, np.integer))
@@ -127,22 +127,8 @@ def _named_linear(problem: DeepUFM) -> Iterator[Prediction]:
     reduction = Reduction(problem)
     for structure in catalogue(problem.classes, None, problem.loss, problem.max_rank):
         shape = np.asarray(structure.shape(), dtype=float)
-        means = _best_multiple(reduction, shape) * shape
-        yield predicted(structure.name, "", problem, means, COMMON)
-
-
-def _best_multiple(reduction: Reduction, shape: Array) -> float:
-    """argmin_a f(a S) for a >= 0: the best of a grid in log a, refined, or zero."""
-    s = reduction.singular_values(shape)
-    cost = reduction.strength * float(np.sum(s**reduction.exponent))
-    if cost == 0:
-        return 0.0
-    value = lambda log: reduction.fit(np.exp(log) * shape) + cost * np.exp(log * reduction.exponent)
-    logs = np.log(SCALES)
-    best = int(np.argmin([value(log) for log in logs]))
-    ends = logs[max(best - 1, 0)], logs[min(best + 1, logs.size - 1)]
-    found = minimize_scalar(value, bounds=ends, method="bounded", options={"xatol": 1e-10})
-    return float(np.exp(found.x)) if found.fun < reduction.fit(0.0 * shape) else 0.0
+        known = BY_SIZE if problem.classes <= MOST else COMMON
+        yield predicted(structure.name, "", problem, scaled_by_size(reduction, shape), known)
 
 
 def _networks(problem: DeepUFM) -> Iterator[Prediction]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from optima.files import write
 from optima.forecasts import Forecast, Prediction
-from optima.forecasts.forecast import forecast_of, predicted
+from optima.forecasts.forecast import BEST, MINIMUM, forecast_of, predicted
 from optima.measures.layer import LayerMeasures
 from optima.model import DeepUFM
 from optima.model.content import Content
@@ -40,6 +40,11 @@ class Change(Content):
     problem: DeepUFM
     best: Prediction
     collapse: float | None
+
+    @property
+    def no_room(self) -> bool:
+        """Whether no named relu network fits the width, so that zero is all there is."""
+        return self.problem.nonlinear and self.collapse is None and self.best.name == "zero"
 
     def __repr__(self) -> str:
         return f"<Change {self.problem.summary}: {self.best.structure}>"
@@ -88,6 +93,11 @@ class NetworkReport(Content):
         return self.forecast.best
 
     @property
+    def searched(self) -> bool:
+        """Whether more than the named structures was looked at, or none can be better."""
+        return self.best.name in (MINIMUM, BEST)
+
+    @property
     def above(self) -> float:
         """loss / loss of the optimum - 1."""
         return self.loss / self.best.loss - 1
@@ -101,7 +111,7 @@ class NetworkReport(Content):
 
     def differs(self, change: Change) -> bool:
         """Whether a change has another structure as its optimum."""
-        return (change.best.structure, change.best.rank) != (self.best.structure, self.best.rank)
+        return not change.no_room and (change.best.structure, change.best.rank) != (self.best.structure, self.best.rank)
 
     def page(self, path: str | Path) -> None:
         """Write it as an HTML page that needs no network, whole or not at all."""

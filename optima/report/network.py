@@ -101,7 +101,7 @@ def _word(found: NetworkReport) -> str:
 
 
 def _above(found: NetworkReport) -> str:
-    what = "the best named network" if found.problem.nonlinear else "the optimum with free features"
+    what = "the optimum with free features" if found.searched else "the best named structure with free features"
     if abs(found.above) <= AT:
         return f"it is at {what}, {_name(found.best.structure)}"
     return f"its loss is {_difference(found.above, what)}, {_name(found.best.structure)}"
@@ -155,7 +155,8 @@ def _optimum(found: NetworkReport) -> Section:
     best, problem = found.best, found.problem
     matrices = "one matrix" if problem.depth == 1 else f"{problem.depth} matrices"
     kind = "" if problem.depth == 1 else ", relu between them" if problem.nonlinear else ", nothing between them"
-    known = "best named network" if problem.nonlinear else "best minimum known"
+    kinds = "network" if problem.nonlinear else "structure"
+    known = "best minimum known" if found.searched else f"best named {kinds}"
     sentences = [
         f"With free features below the head ({matrices}: {', '.join(found.head)}{kind}) the {known} is "
         f"{_ranked(best)}, loss {best.loss:.6g}.",
@@ -246,6 +247,8 @@ def change_words(found: NetworkReport, change: Change) -> str:
 
 def _row(words: str, change: Change) -> list[str]:
     best = change.best
+    if change.no_room:
+        return [words, "no named network fits the width", "", "", ""]
     return [words, best.structure, str(best.rank), f"{best.loss:.6g}", _excess(change)]
 
 
@@ -266,7 +269,8 @@ def _granted(found: NetworkReport) -> Section:
             "and the features carry the same penalty, as at every minimum. If features were penalised pass "
             "feature_reg=."
         )
-    sentences.append(f"The optimum is known by: {found.best.known_by}.")
-    if problem.nonlinear:
-        sentences.append("Only named relu networks were looked at; search=True looks for better ones.")
+    sentences.append(f"The loss of the optimum is known by: {found.best.known_by}.")
+    if not found.searched:
+        kinds = "networks" if problem.nonlinear else "structures"
+        sentences.append(f"Only named {kinds} were looked at; search=True looks for better ones.")
     return Section("What was taken for granted", [*sentences, *found.measures.notes])

@@ -7,7 +7,7 @@ import pytest
 
 import optima
 from optima.forecasts import linear_network
-from optima.forecasts.forecast import _best_multiple
+from optima.forecasts.by_size import best_multiple, scaled_by_size
 from optima.report.forecast import forecast_text
 from optima.report.words import per_cent
 
@@ -55,11 +55,37 @@ def test_unequal_classes_have_the_best_common_scale():
     reduction = optima.Reduction(problem)
     for name in ("simplex", "pairs"):
         shape = np.asarray(optima.named(name, 4).shape(), dtype=float)
-        best = _best_multiple(reduction, shape)
+        best = best_multiple(reduction, shape)
         around = [reduction.value(best * factor * shape) for factor in (0.999, 1.001, 0.5, 2)]
         assert min(around) > reduction.value(best * shape)
     names = {each.name for each in optima.forecast((9, 4, 2, 1), 2, 2e-3, search=False).predictions}
     assert {"simplex", "pairs", "zero"} <= names
+
+
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+@pytest.mark.parametrize("sizes", [(9, 4, 2, 1), (6, 6, 1, 1)])
+def test_each_size_has_scales_of_its_own(loss, sizes):
+    problem = optima.DeepUFM(4, 2, 2e-3, sizes, loss=loss)
+    reduction = optima.Reduction(problem)
+    best = optima.solve(problem, effort="quick").loss
+    groups = [np.array([n == size for n in sizes]) for size in set(sizes)]
+    for name in ("simplex", "pairs"):
+        shape = np.asarray(optima.named(name, 4).shape(), dtype=float)
+        common = reduction.value(best_multiple(reduction, shape) * shape)
+        found = scaled_by_size(reduction, shape)
+        assert best * (1 - 1e-9) <= reduction.value(found) < common * (1 - 1e-5)
+        # No other scale of the columns or rows of one size costs less.
+        for chosen in groups:
+            for factor in (0.98, 1.02):
+                for scales in (np.where(chosen, factor, 1.0), np.where(chosen, factor, 1.0)[:, None]):
+                    other = found * scales
+                    other = other - other.mean(axis=0) if loss == "ce" else other
+                    assert reduction.value(other) > reduction.value(found) * (1 - 1e-9)
+
+
+def test_scales_by_size_are_near_the_minimum():
+    found = optima.forecast((100, 100, 10), 3, 1e-3)
+    assert found["simplex"].loss == pytest.approx(found.best.loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])

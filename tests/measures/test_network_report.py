@@ -113,6 +113,18 @@ def test_relu_heads_and_depth_one():
     squares = [np.sum(layer.weights**2) for layer in layers] + [np.sum(rows**2) / 100]
     assert three.loss == pytest.approx(found.data_loss + sum(squares) * 5e-4, rel=1e-9)
     assert "relu between them" in str(three)
+    # Relu networks of this width have no room; linear structures have.
+    narrow = optima.measure(
+        [Layer(rows[:, :2], rng.standard_normal((K, 2)))],
+        labels,
+        logits=rng.standard_normal((labels.size, K)),
+        reg=1e-3,
+    ).report(search=False)
+    crowded = [each for each in narrow.changes if each.problem.nonlinear]
+    assert all(each.no_room and not narrow.differs(each) for each in crowded)
+    assert "no named network fits the width" in str(narrow)
+    assert not narrow.searched
+    assert "search=True" in str(narrow)
     layers[2] = Layer(np.tanh(layers[2].features), layers[2].weights)
     mixed = optima.measure(layers, labels, logits=out, reg=1e-3)
     with pytest.raises(ValueError, match="whichever comes nearest"):
