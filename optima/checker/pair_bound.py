@@ -26,6 +26,8 @@ from optima.model import Array, DeepUFM
 DEGREES = (0, 1, 3)
 # Parts of a cell of r and of the range of u to begin with, and how often an interval of u is halved.
 PARTS, STARTS, HALVINGS = 12, 32, 24
+# Intervals halved at once.
+MOST_OPEN = 1_000_000
 # Part of the size of the terms by which a least charge of pairs may be missed.
 CLOSE = 1e-5
 # What is left to the rounding of the terms of a charge, relative to their size.
@@ -127,7 +129,8 @@ class PairBound:
             return floor
         usable = all(np.isfinite(value).all() for value in values)
         rising = bool((np.diff(found.knots) > 0).all() and (found.bend >= 0).all())
-        return self.bound(box, found) if usable and rising and self.reaches(box, found) else floor
+        reached = self.bound(box, found) if usable and rising and self.reaches(box, found) else floor
+        return reached if math.isfinite(reached) else floor
 
     def chord(self, box: Box) -> float:
         """The slope of s^p between the ends of a box."""
@@ -193,48 +196,48 @@ class PairBound:
 
     def pair_charge(self, found: Multipliers, kappa: float) -> float:
         """The least charge of two classes, over all corners of all cells and all cosines."""
-        r, n = found.knots, found.knots.size
-        k, l = np.triu_indices(n)
+        n = found.knots.size
+        i, j = np.triu_indices(n)
         terms = []
-        for step_k in (-1, 1):
-            for step_l in (-1, 1):
-                K2, L2 = k + step_k, l + step_l
-                there = (K2 >= 0) & (K2 < n) & (L2 >= 0) & (L2 < n)
-                terms.append(self._terms(found, kappa, k[there], l[there], K2[there], L2[there]))
+        for step_i in (-1, 1):
+            for step_j in (-1, 1):
+                other_i, other_j = i + step_i, j + step_j
+                there = np.all([other_i >= 0, other_i < n, other_j >= 0, other_j < n], axis=0)
+                terms.append(self._terms(found, kappa, i[there], j[there], other_i[there], other_j[there]))
         return least_charge(np.concatenate(terms, axis=1))
 
     def _terms(
         self,
         found: Multipliers,
         kappa: float,
-        k: NDArray[np.int64],
-        l: NDArray[np.int64],
-        K2: NDArray[np.int64],
-        L2: NDArray[np.int64],
+        i: NDArray[np.int64],
+        j: NDArray[np.int64],
+        other_i: NDArray[np.int64],
+        other_j: NDArray[np.int64],
     ) -> Array:
         """The nine numbers of each charge e^(rate u - level) (c0 + c1 u) + a0 + a1 u + a2 u^2 + a3 u^3, and its size.
 
-        A cell has the knots k or K2 and l or L2; the exponential of minus the squared distance is bounded by its
+        A cell has the knots i or other_i and j or other_j; the exponential of minus the squared distance is bounded by its
         tangent at a distance that is linear in u: at the middle of the cell, or farther where corners are far.
         """
         r = found.knots
-        first, second = 0.5 * (r[k] + r[K2]), 0.5 * (r[l] + r[L2])
+        first, second = 0.5 * (r[i] + r[other_i]), 0.5 * (r[j] + r[other_j])
         level, rate = 0.5 * (first**2 + second**2), first * second
-        own, own_rate = 0.5 * (r[k] ** 2 + r[l] ** 2), r[k] * r[l]
+        own, own_rate = 0.5 * (r[i] ** 2 + r[j] ** 2), r[i] * r[j]
         # At u = -1 and u = 1, and in between linear.
         beyond = []
         for u in (-1.0, 1.0):
-            corners = [0.5 * (x**2 + y**2) - u * x * y for x in (r[k], r[K2]) for y in (r[l], r[L2])]
+            corners = [0.5 * (x**2 + y**2) - u * x * y for x in (r[i], r[other_i]) for y in (r[j], r[other_j])]
             beyond.append(np.maximum(np.max(corners, axis=0) - (level - rate * u) - 0.5, 0.0))
         level, rate = level + 0.5 * (beyond[0] + beyond[1]), rate + 0.5 * (beyond[0] - beyond[1])
         weight = 2 * kappa / (self.classes * self.strength)
         c0, c1 = weight * (1 + level - own), weight * (own_rate - rate)
-        H = [2 * np.einsum("nr,nr->n", factor[k], factor[l]) for factor in found.kernels]
+        H = [2 * np.einsum("nr,nr->n", factor[i], factor[j]) for factor in found.kernels]
         b = found.bend
-        a0 = found.share[k] + found.share[l] - H[0]
-        a1 = found.centring[k] * r[l] + found.centring[l] * r[k] - H[1]
-        a2 = -(b[k] * r[l] ** 2 + b[l] * r[k] ** 2)
-        size = np.abs(found.share[k]) + np.abs(found.share[l]) + sum(np.abs(h) for h in H) + np.abs(a1) - a2
+        a0 = found.share[i] + found.share[j] - H[0]
+        a1 = found.centring[i] * r[j] + found.centring[j] * r[i] - H[1]
+        a2 = -(b[i] * r[j] ** 2 + b[j] * r[i] ** 2)
+        size = np.abs(found.share[i]) + np.abs(found.share[j]) + sum(np.abs(h) for h in H) + np.abs(a1) - a2
         return np.stack([rate, level, c0, c1, a0, a1, a2, -H[2], size])
 
 
@@ -269,7 +272,7 @@ def least_charge(terms: Array) -> float:
             typical = float(np.median(size))
         best = min(best, float(np.min(value)))
         open_ = bound < min(best, 0.0) - CLOSE * typical
-        if not open_.any() or number == HALVINGS - 1:
+        if not 0 < np.count_nonzero(open_) < MOST_OPEN or number == HALVINGS - 1:
             break
         proved = min(proved, float(np.min(bound, where=~open_, initial=math.inf)))
         part, low = np.repeat(part[open_], 2), np.repeat(low[open_], 2)
@@ -325,8 +328,8 @@ def _least_of_tree(pairs: PairBound, data: dict[str, Array]) -> float:
             waiting += [(int(child[node]), lower), (int(child[node]) + 1, upper)]
             continue
         own = slice(int(first[node]), int(first[node + 1]))
-        lines = (arrays[name][own] for name in NAMES[5:9])
-        found = Multipliers(*lines, arrays["prices"][node], arrays["kernels"][:, own])
+        knots, share, centring, bend = (arrays[name][own] for name in NAMES[5:9])
+        found = Multipliers(knots, share, centring, bend, arrays["prices"][node], arrays["kernels"][:, own])
         least = min(least, pairs.leaf(box, found))
     if seen != count:
         raise Refuted("the cuts are not a binary tree")

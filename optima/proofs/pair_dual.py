@@ -115,7 +115,7 @@ class PairDual:
         fold = sparse.block_diag([sparse.csr_matrix(h[:, None]) for h in x[kernel:].reshape(len(DEGREES), cells)])
         fold = sparse.block_diag([sparse.identity(kernel), fold]).tocsr()
         at = np.concatenate([x[:kernel], np.ones(len(DEGREES))])
-        matrix, limit, width = self._rows(pairs=False)
+        matrix, limit, _ = self._rows(pairs=False)
         matrix, cost = matrix @ fold, self._cost(at.size)
         u = np.cos(np.linspace(np.pi, 0.0, FINE))
         self.row, self.cosine = np.repeat(np.arange(cells), FINE), np.tile(u, cells)
@@ -199,34 +199,36 @@ class PairDual:
     def _pairs(self) -> sparse.csr_matrix:
         """How share, centring, bend, and the kernels enter the charges of pairs, with a minus."""
         r, n, u, cells = self.knots, self.knots.size, self.cosine, self.k.size
-        k, l, at = self.k[self.row], self.l[self.row], np.arange(self.row.size)
+        i, j, at = self.k[self.row], self.l[self.row], np.arange(self.row.size)
         ones = np.ones(at.size)
         kernel = 3 * n + self.at.size
-        entries = [(k, -ones), (l, -ones), (n + k, -u * r[l]), (n + l, -u * r[k])]
-        entries += [(2 * n + k, u**2 * r[l] ** 2), (2 * n + l, u**2 * r[k] ** 2)]
+        entries = [(i, -ones), (j, -ones), (n + i, -u * r[j]), (n + j, -u * r[i])]
+        entries += [(2 * n + i, u**2 * r[j] ** 2), (2 * n + j, u**2 * r[i] ** 2)]
         entries += [(kernel + d * cells + self.row, 2 * u**degree) for d, degree in enumerate(DEGREES)]
         columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
         width = kernel + len(DEGREES) * cells
         return sparse.csr_matrix((values, (np.tile(at, len(entries)), columns)), shape=(at.size, width))
 
-    def _exponential(self, row: Array, u: Array) -> Array:
+    def _exponential(self, row: NDArray[np.intp], u: Array) -> Array:
         """The least value that the cells around knots leave to the odds of a pair."""
         r, n = self.knots, self.knots.size
-        k, l = self.k[row], self.l[row]
+        i, j = self.k[row], self.l[row]
         least = np.full(row.size, np.inf)
         weight = 2 * self.kappa / (self.pairs.classes * self.pairs.strength)
-        for step_k in (-1, 1):
-            for step_l in (-1, 1):
-                K2, L2 = k + step_k, l + step_l
-                there = (K2 >= 0) & (K2 < n) & (L2 >= 0) & (L2 < n)
-                K2, L2 = np.clip(K2, 0, n - 1), np.clip(L2, 0, n - 1)
-                a, b = 0.5 * (r[k] + r[K2]), 0.5 * (r[l] + r[L2])
+        for step_i in (-1, 1):
+            for step_j in (-1, 1):
+                other_i, other_j = i + step_i, j + step_j
+                there = np.all([other_i >= 0, other_i < n, other_j >= 0, other_j < n], axis=0)
+                other_i, other_j = np.clip(other_i, 0, n - 1), np.clip(other_j, 0, n - 1)
+                a, b = 0.5 * (r[i] + r[other_i]), 0.5 * (r[j] + r[other_j])
                 level = 0.5 * (a * a + b * b) - u * a * b
                 for v in (-1.0, 1.0):
-                    corners = [0.5 * (x * x + y * y) - v * x * y for x in (r[k], r[K2]) for y in (r[l], r[L2])]
+                    corners = [
+                        0.5 * (x * x + y * y) - v * x * y for x in (r[i], r[other_i]) for y in (r[j], r[other_j])
+                    ]
                     far = np.max(corners, axis=0) - (0.5 * (a * a + b * b) - v * a * b)
                     level = level + np.maximum(far - 0.5, 0.0) * 0.5 * (1 + u * v)
-                own = 0.5 * (r[k] ** 2 + r[l] ** 2) - u * r[k] * r[l]
+                own = 0.5 * (r[i] ** 2 + r[j] ** 2) - u * r[i] * r[j]
                 value = np.exp(-level) * (1 + level - own)
                 least = np.where(there, np.minimum(least, value), least)
         return weight * least

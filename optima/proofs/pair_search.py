@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from optima.proofs.pair_dual import COLUMNS, PairDual, knots_of
 
 # Knots of the multipliers of a box, more and more of them, and the widths up to which they are worth their work.
 KNOTS, WIDTHS = (9, 13, 18), (0.12, 0.12, 0.045)
-# The first box ends at so many typical norms.
-FIRST = 2.5
+# The first box ends at so many typical norms, and counts as at least so wide.
+FIRST, LEAST = 2.5, 0.1
 # What widths in log s, in the logarithm of t / s (from about 1 / EVEN on) and in Phi cost the bound, roughly.
 COSTS, EVEN = (0.2, 0.05, 0.05), 0.03
 
@@ -84,7 +84,7 @@ class PairSearch:
         (s, ratio, fit), (S, top, last) = box.low, box.high
         last = max(min(last, self.pairs.classes * (self.pairs.upper - self.pairs.spent(box))), fit)
         widths = [
-            math.log(S / max(s, 0.03 * self.typical)),
+            math.log(S / s) if s > 0 else max(math.log(S / (FIRST * self.typical)), LEAST),
             math.log((min(top, 1.0) + EVEN) / (min(ratio, 1.0) + EVEN)),
             last - fit,
         ]
@@ -92,8 +92,6 @@ class PairSearch:
 
     def _narrow(self, box: Box, level: int) -> bool:
         """Whether multipliers for the whole box are worth their work."""
-        if box.low[0] == 0:
-            return bool(box.high[0] < FIRST * self.typical)
         return max(self._widths(box)) < WIDTHS[level]
 
     def _enter(self, node: int, known: float, level: int) -> None:
@@ -133,15 +131,14 @@ class PairSearch:
             where = 0.5 * (low + high)
         first = len(self.axis)
         self.axis[node], self.child[node], self.where[node] = axis, first, where
-        known = -math.inf
-        if self.found[node] is not None:
-            known = self.pairs.leaf(box, self.found[node])
-        for side, half in enumerate(box.halves(axis, where)):
+        found = self.found[node]
+        known = -math.inf if found is None else self.pairs.leaf(box, found)
+        for side, half in enumerate(box.halves(axis, float(where))):
             self.axis.append(-1)
             self.child.append(-1)
             self.where.append(0.0)
             # What the whole box was proved with serves its halves, too.
-            self.found.append(self.found[node])
+            self.found.append(found)
             self.boxes[first + side] = half
         self.found[node] = None
         for side in range(2):
