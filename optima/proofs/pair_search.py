@@ -32,12 +32,13 @@ COSTS, EVEN = (0.2, 0.05, 0.05), 0.03
 class PairSearch:
     """A search that tries to prove ``target`` for all logits whose loss is not above ``pairs.upper``.
 
-    ``typical`` is the norm |g_c|^2 about which most classes are expected.
+    ``typical`` is the norm |g_c|^2 about which most classes are expected, ``knots`` are numbers of knots to be tried.
     """
 
     pairs: PairBound
     target: float
     typical: float
+    knots: tuple[int, ...] = KNOTS
     size: int = 0
     most: float = math.inf
     seconds: float = 0.0
@@ -72,7 +73,7 @@ class PairSearch:
         start, self.most = time.perf_counter() - self.seconds, most
         while self.heap and self.size < most and self.seconds < seconds:
             _, node, level = heapq.heappop(self.heap)
-            if level < len(KNOTS) and self._narrow(self.boxes[node], level):
+            if level < len(self.knots) and self._narrow(self.boxes[node], level):
                 self._enter(node, -math.inf, level)
             else:
                 self._halve(node, max(level - 1, 0))
@@ -100,7 +101,7 @@ class PairSearch:
         bound = max(known, self.pairs.spent(box) + box.low[2] / self.pairs.classes)
         old = self.found[node]
         if bound < self.target and self._narrow(box, level):
-            found = self._multipliers(box, KNOTS[level])
+            found = self._multipliers(box, self.knots[level])
             self.size += 1
             reached, before = self.pairs.leaf(box, found), -math.inf if old is None else self.pairs.leaf(box, old)
             if reached > before:

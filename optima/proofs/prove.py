@@ -22,7 +22,7 @@ from optima.proofs.certificate import Certificate
 from optima.proofs.form import ConvexConcave
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
-from optima.proofs.pair_search import PairSearch
+from optima.proofs.pair_search import KNOTS, PairSearch
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
 from optima.scales.scale import best_scales
@@ -35,7 +35,7 @@ SMALLER = 0.2
 # Part of the work that pairs of classes get, and boxes of matrices that one box of theirs is worth.
 OF_PAIRS, PAIR_BOXES = 0.8, 2_500
 # Boxes of the bound by pairs that every solution carries.
-CHEAP_PAIRS = 12
+CHEAP_PAIRS = 14
 # Gap of the bound that every solution carries.
 CHEAP_GAP = 1e-3
 # Below this factor of the penalty boxes are lost in rounding, and below this loss everything is.
@@ -46,18 +46,21 @@ SAVE_EVERY = 30.0
 FLOATING = "in floating point, with a relative rounding of about 1e-12"
 
 
-def cheap_certificate(problem: DeepUFM, means: Array) -> Certificate:
-    """The best lower bound to be had from a few thousand boxes; ``means`` (K, K) are the best logits known."""
+def cheap_certificate(problem: DeepUFM, means: Array, quick: bool = False) -> Certificate:
+    """The best lower bound to be had from a few thousand boxes; ``means`` (K, K) are the best logits known.
+
+    For more than three classes it takes about a second, with ``quick`` nothing.
+    """
     if problem.classes <= (3 if problem.balanced else 2):
         return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))
     instant = instant_certificate(problem, means)
-    if not (problem.balanced and problem.loss == "ce" and problem.depth > 1 and instant.gap > CHEAP_GAP):
+    if quick or not (problem.balanced and problem.loss == "ce" and problem.depth > 1 and instant.gap > CHEAP_GAP):
         return instant
     with proving():
         known = Claims.of(problem, means)
         if ConvexConcave.of(problem).strength < WEAKEST:
             return instant
-        pairs = known.pairs(CHEAP_GAP, Budget(CHEAP_PAIRS * PAIR_BOXES), silent)
+        pairs = known.pairs(CHEAP_GAP, Budget(CHEAP_PAIRS * PAIR_BOXES), silent, KNOTS[:1])
     return max(instant, pairs, key=lambda certificate: certificate.lower)
 
 
@@ -224,14 +227,14 @@ class Claims:
         rigour = "Jensen's inequality and one singular value"
         return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-    def pairs(self, gap: float, budget: Budget, progress: Tell[Any]) -> Certificate:
+    def pairs(self, gap: float, budget: Budget, progress: Tell[Any], knots: tuple[int, ...] = KNOTS) -> Certificate:
         """The bound by pairs of balanced classes."""
         form = ConvexConcave.of(self.problem)
         pairs = PairBound(form.classes, 2 * form.q, form.strength, self.upper)
         singular = Reduction(self.problem).singular_values(self.means)
         scale = float(self.problem.class_sizes[0]) ** -0.5
         typical = max(float(np.sum(singular)) * scale / form.classes, 1.0)
-        search = PairSearch(pairs, self.upper * (1 - gap_of_search(gap)), typical)
+        search = PairSearch(pairs, self.upper * (1 - gap_of_search(gap)), typical, knots)
         search.run(budget.most / PAIR_BOXES, budget.seconds, progress)
         rigour = f"two classes at a time, symmetrised, and {search.size} boxes of singular values"
         lower, data = max(search.bound, 0.0), search.arrays()
