@@ -39,7 +39,8 @@ def solve(
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
     The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
-    the best to be had from a few thousand boxes; :func:`certify` works for a closer one. Relu networks:
+    the best to be had in about a second, with ``effort="quick"`` beyond three classes at once; :func:`certify` works
+    for a closer one. Relu networks:
     :func:`optima.relu.solve.search_networks`, with the bound by the nuclear norm of their logits.
 
     Parameters
@@ -65,7 +66,7 @@ def solve(
     if problem.nonlinear:
         return _network(problem, seed, effort, starts, ranks, progress or silent)
     solution = search(problem, seed, effort, starts, ranks, progress or silent, many)
-    return replace(solution, proof=cheap_certificate(problem, solution.means))
+    return replace(solution, proof=cheap_certificate(problem, solution.means, effort == "quick"))
 
 
 def _network(
@@ -169,7 +170,8 @@ def certify(
     For relu networks the bound is that of the nuclear norm, whatever the gap asked for: no search of boxes is known.
 
     Raises ValueError for a gap outside [1e-11, 1).
-    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
+    derivations/pair_bound.py.
     """
     gap_of_search(gap)
     budget = budget_of(boxes, memory, minutes)

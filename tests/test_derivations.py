@@ -822,6 +822,48 @@ CONTROLS = {
         lambda d: {"Z": [[d["mp"].mpf(0)] * 5] * 5, "k": 3, "factor": d["mp"].mpf(2)},
         lambda d: {"Z": [[d["mp"].mpf(0)] * 5] * 5, "k": 3, "factor": d["mp"].mpf("2.001")},
     ),
+    "both families of factors are averaged": (
+        "pair_bound",
+        "check_symmetric",
+        lambda d: {"Z": d["np"].array([[10.0, -13, 2], [-3, -2, -1], [-10, -1, -4]])},
+        lambda d: {"Z": d["np"].array([[10.0, -13, 2], [-3, -2, -1], [-10, -1, -4]]), "weight": 1.0},
+    ),
+    "the product of odds has a one": (
+        "pair_bound",
+        "check_product",
+        lambda d: {},
+        lambda d: {"less": 0},
+    ),
+    "lines touch the price at s^(2-p) = (1-p)/B": (
+        "pair_bound",
+        "check_stationary",
+        lambda d: {},
+        lambda d: {"power": lambda p: 1 / (1 - p)},
+    ),
+    "lines below the price bound the sum": (
+        "pair_bound",
+        "check_prices",
+        lambda d: {"K": 5, "p": 0.5, "tau": 0.0},
+        lambda d: {"K": 5, "p": 0.5, "tau": 0.0, "share": 40.0},
+    ),
+    "kernels are powers of the cosine": (
+        "pair_bound",
+        "check_kernel",
+        lambda d: {"kernel": lambda u: u**3},
+        lambda d: {"kernel": lambda u: u - 0.5},
+    ),
+    "a class is centred with itself": (
+        "pair_bound",
+        "check_split",
+        lambda d: {},
+        lambda d: {"own": 0},
+    ),
+    "squared distances are convex in each norm": (
+        "pair_bound",
+        "check_cells",
+        lambda d: {},
+        lambda d: {"D": lambda x, y, u: x + y - u * x * y},
+    ),
     "joint concavity ends at q = 1/2": (
         "subsampling_bound",
         "check_concave",

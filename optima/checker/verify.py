@@ -12,6 +12,7 @@ from optima.checker.arithmetic import Balls, Floats, Numbers
 from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
 from optima.checker.instance import Instance
+from optima.checker.pair_bound import pairs_of_classes
 from optima.checker.scalar import nuclear_norm, one_direction, squared_error, two_directions
 from optima.checker.tree_bound import tree_bound
 from optima.checker.upper import loss_of, loss_of_network
@@ -44,7 +45,7 @@ def verify(
         verification holds the bounds found here.
     method
         How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
-        norm", "two directions", "class shares" or "nonnegative".
+        norm", "two directions", "class shares", "pairs of classes" or "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
@@ -142,6 +143,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         if not problem.balanced:
             raise Refuted("the bound by one direction needs balanced classes")
         return one_direction(Instance.of(problem, numbers), numbers)
+    if method == "pairs of classes":
+        return pairs_of_classes(problem, data, numbers)
     if method == "branch and bound":
         return tree_bound(problem, wanted, data, numbers)
     raise Refuted(f"there is no proof by {method!r}")

@@ -26,6 +26,7 @@ METHODS = (
     "nuclear norm",
     "two directions",
     "class shares",
+    "pairs of classes",
     "nonnegative",
 )
 

@@ -1,0 +1,215 @@
+"""The bound by pairs of classes: below every loss, box by box; close to the best; wrong ones are found out."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from optima import DeepUFM, Reduction
+from optima.checker.arithmetic import Floats
+from optima.checker.pair_bound import Box, PairBound, least_charge, pairs_of_classes
+from optima.proofs.budget import Budget
+from optima.proofs.pair_dual import PairDual, knots_of
+from optima.proofs.pair_search import PairSearch
+from optima.proofs.prove import PAIR_BOXES, Claims
+from optima.search.ladder import search as solve
+from optima.structures import catalogue
+
+SIX = DeepUFM(6, 2, 1e-3)
+
+
+@cache
+def best(problem):
+    return solve(problem, effort="quick").means
+
+
+@cache
+def proof(problem, boxes=6, gap=1e-2):
+    claims = Claims.of(problem, best(problem))
+    return claims.pairs(gap, Budget(boxes * PAIR_BOXES), lambda _: None)
+
+
+def singular(Z):
+    """s_1, t / s_1 of the symmetrised logits."""
+    left, s, right = np.linalg.svd(Z - Z.mean(axis=0))
+    g = 0.5 * (left * np.sqrt(s) + right.T * np.sqrt(s))
+    s = np.linalg.svd(g - g.mean(axis=0), compute_uv=False) ** 2
+    return s[0], s[1:].sum() / max(s[0], 1e-300)
+
+
+def one_box(problem, count, box=None, upper=None):
+    """The bound object, a box that holds the symmetrised best logits, and its multipliers."""
+    reduction = Reduction(problem)
+    upper = upper or reduction.value(best(problem))
+    pairs = PairBound(problem.classes, reduction.exponent, reduction.strength, upper)
+    s, ratio = singular(best(problem))
+    box = box or Box((0.0, 0.0, 0.0), (1.2 * s, problem.classes - 2.0, pairs.root().high[2]))
+    typical = s * (1 + ratio) / problem.classes
+    last = min(box.high[2], problem.classes * (upper - pairs.spent(box)))
+    return (
+        pairs,
+        box,
+        PairDual(pairs, box, last / np.expm1(last), knots_of(pairs, box, count, typical), box.low[0] > 0).solved(),
+    )
+
+
+def logits_near(problem, rng):
+    """Random, named, and perturbed best logits."""
+    K = problem.classes
+    rank = rng.integers(1, K)
+    yield rng.exponential(4.0) * rng.standard_normal((K, rank)) @ rng.standard_normal((rank, K))
+    yield best(problem) * rng.uniform(0.5, 1.3) + rng.exponential(0.5) * rng.standard_normal((K, K))
+    yield 10 * rng.uniform(0.5, 1.5) * (np.eye(K) - 1 / K) + rng.exponential(0.5) * rng.standard_normal((K, K))
+
+
+@pytest.mark.parametrize("problem", [SIX, DeepUFM(5, 3, 1e-2), DeepUFM(7, 5, 1e-4)], ids=str)
+def test_no_logits_in_a_box_are_below_its_bound(problem):
+    reduction, rng = Reduction(problem), np.random.default_rng(problem.classes)
+    upper = 1.5 * reduction.value(best(problem))
+    s, ratio = singular(best(problem))
+    top = PairBound(problem.classes, reduction.exponent, reduction.strength, upper).root().high[2]
+    boxes = [Box((0.0, 0.0, 0.0), (1.5 * s, problem.classes - 2.0, top))]
+    boxes.append(Box((0.9 * s, min(ratio, 1.0) * 0.8, 0.0), (1.1 * s, problem.classes - 2.0, top)))
+    for box in boxes:
+        pairs, box, found = one_box(problem, 10, box, upper)
+        bound, met = pairs.leaf(box, found), 0
+        for _ in range(60):
+            for Z in logits_near(problem, rng):
+                at = singular(Z)
+                inside = box.low[0] <= at[0] <= box.high[0] and box.low[1] <= at[1] <= box.high[1]
+                if inside and reduction.value(Z) <= upper:
+                    met += 1
+                    assert bound <= reduction.value(Z)
+        assert met > 5
+        assert bound > 0.2 * upper / 1.5
+
+
+@pytest.mark.parametrize("problem", [SIX, DeepUFM(4, 2, 1e-2), DeepUFM(8, 3, 1e-4, samples=3)], ids=str)
+def test_certificates_are_below_every_named_structure_and_proved_again(problem):
+    certificate, reduction = proof(problem), Reduction(problem)
+    assert 0 <= certificate.lower <= certificate.upper
+    assert certificate.verify()
+    for structure in catalogue(problem.classes):
+        if structure.name in ("simplex", "pairs"):
+            for scale in np.geomspace(1, 30, 20):
+                assert certificate.lower <= reduction.value(scale * np.asarray(structure.shape(), dtype=float))
+
+
+@pytest.mark.slow
+def test_six_classes_come_within_three_per_cent_in_the_box_of_the_pairs():
+    pairs, box, found = one_box(SIX, 18)
+    assert pairs.leaf(box, found) > 0.97 * pairs.upper
+    certificate = proof(SIX, 50)
+    assert certificate.gap < 0.07
+    assert certificate.verify()
+
+
+def test_the_same_arguments_give_the_same_certificate():
+    reduction = Reduction(SIX)
+    arrays = []
+    for _ in range(2):
+        pairs = PairBound(6, reduction.exponent, reduction.strength, reduction.value(best(SIX)))
+        search = PairSearch(pairs, pairs.upper * 0.99, 7.0)
+        search.run(2)
+        arrays.append(search.arrays())
+    assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0])
+
+
+def test_odds_that_count_four_times_would_be_found_out(monkeypatch):
+    pairs, box, found = one_box(SIX, 13)
+    assert 0.9 * pairs.upper < pairs.leaf(box, found) < pairs.upper
+    kappa, right = float(found.prices[3]), PairBound._terms
+
+    def wrong(self, *rest):
+        terms = right(self, *rest)
+        terms[2:4] *= 4
+        return terms
+
+    monkeypatch.setattr(PairBound, "_terms", wrong)
+    found = PairDual(pairs, box, 4 * kappa, found.knots, False).solved()
+    found.prices[3] = kappa
+    assert pairs.leaf(box, found) > pairs.upper
+
+
+def test_the_least_charge_is_below_all_cosines_and_close():
+    rng = np.random.default_rng(3)
+    u = np.linspace(-1, 1, 20_001)
+    for scale in (1.0, 10.0, 100.0):
+        rate, level = scale * rng.uniform(0, 1, 40), scale * rng.uniform(0, 1.2, 40)
+        c0, c1, a0, a1, a3 = rng.standard_normal((5, 40))
+        terms = np.stack([rate, level, 2 + c0**2, 0.5 * c1, a0 - 1, a1, -(a3**2), a3, 1 + np.abs(a0)])
+        value = np.exp(rate[:, None] * u - level[:, None]) * (terms[2][:, None] + terms[3][:, None] * u)
+        value = value + terms[4][:, None] + terms[5][:, None] * u + terms[6][:, None] * u**2 + terms[7][:, None] * u**3
+        found = least_charge(terms)
+        assert found <= value.min()
+        assert found >= value.min() - 1e-3 * (1 + abs(value.min()))
+
+
+def changed(certificate, **data):
+    return replace(certificate, data={**certificate.data, **data})
+
+
+def refused(certificate, why):
+    answer = certificate.verify()
+    assert not answer
+    assert why in answer.reason
+
+
+class TestRefusals:
+    def test_a_higher_bound(self):
+        certificate = proof(SIX)
+        refused(replace(certificate, lower=certificate.verify().lower * (1 + 1e-9)), "is proved")
+
+    @pytest.mark.parametrize("name", ["share", "centring", "bend", "kernels", "prices"])
+    def test_multipliers_of_other_size(self, name):
+        certificate = proof(SIX)
+        for factor in (0.5, 2.0, float("nan")) if name == "kernels" else (0.5, 2.0, -1.0, float("nan")):
+            refused(changed(certificate, **{name: factor * certificate.data[name]}), "is proved")
+
+    def test_knots_that_do_not_reach(self):
+        refused(changed(proof(SIX), knots=0.9 * proof(SIX).data["knots"]), "is proved")
+        refused(changed(proof(SIX), knots=proof(SIX).data["knots"][::-1].copy()), "is proved")
+
+    def test_another_tree(self):
+        data = proof(SIX).data
+        inner = int(np.flatnonzero(data["axis"] >= 0)[-1])
+        cut = data["axis"].copy()
+        cut[inner] = -1
+        refused(changed(proof(SIX), axis=cut), "binary tree")
+        cut[inner] = 3
+        refused(changed(proof(SIX), axis=cut), "does not exist")
+        where = data["where"].copy()
+        where[0] = 1e9
+        refused(changed(proof(SIX), where=where), "outside")
+        child = data["child"].copy()
+        child[inner] = 0
+        assert not changed(proof(SIX), child=child).verify()
+        refused(changed(proof(SIX), first=data["first"][:-1]), "another shape")
+        refused(changed(proof(SIX), share=data["share"][:-1]), "another shape")
+
+    def test_another_loss_of_interest(self):
+        known = proof(SIX).data["known"]
+        assert not changed(proof(SIX), known=0.5 * known).verify()
+        refused(changed(proof(SIX), known=np.array(np.nan)), "not a number")
+        refused(changed(proof(SIX), known=10 * known), "is proved")
+
+    def test_another_problem(self):
+        less = replace(SIX, reg=0.5e-3)
+        upper = Reduction(less).value(best(SIX))
+        refused(replace(proof(SIX), problem=less, upper=upper), "is proved")
+        uneven = replace(SIX, samples=(1, 1, 1, 1, 1, 2))
+        upper = Reduction(uneven).value(best(SIX))
+        refused(replace(proof(SIX), problem=uneven, upper=upper), "balanced")
+
+    def test_data_missing_and_balls(self):
+        for name in ("axis", "kernels", "known"):
+            data = {key: value for key, value in proof(SIX).data.items() if key != name}
+            refused(replace(proof(SIX), data=data), f"lack {name}")
+        assert "floats only" in proof(SIX).verify(intervals=True).reason
+
+
+def test_what_the_checker_finds_is_what_the_search_claims():
+    certificate = proof(SIX)
+    found = pairs_of_classes(SIX, dict(certificate.data), Floats())
+    assert certificate.lower == pytest.approx(found, rel=1e-9)
