@@ -24,9 +24,9 @@ SAME = 1e-9
 
 @claim(
     "networks.in_sets",
-    statement="For r >= 6 points and every L >= 3 the edges of the complete graph, K = r(r-1)/2, told apart by the sets "
-    "of t points that contain them, at the best t, cost less than srg: at L = 3 .932, .873 and .815 of it for r = 6, 7 "
-    "and 8.",
+    statement="For r >= 6 points and every L >= 3 the edges of the complete graph, K = r(r-1)/2, told apart by the "
+    "t-sets of points that contain them, at the best t, cost less than srg: at L = 3 .932, .873 and .815 of it for r = "
+    "6, 7 and 8.",
     latex=r"r\ge6:\quad\min_tG_{\rm in-sets(r,2,t)}<G_{\rm srg}",
     source="derivations/network_in_sets.py",
     how="symbolic proof of the closed form for all r and t, exact prices for r <= 40; prices and losses on a grid, and "
@@ -49,7 +49,7 @@ def in_sets(points: Ints, depths: Ints, regs: Reals) -> Iterator[Evidence]:
         alive = theirs.scales[0] > 0
         gain = (1 - ours.loss / theirs.loss)[alive]
         yield Cases(gain, points=r, depths=L, regs=np.array(regs)[alive], what=best.name)
-        if L == min(depths):
+        if min(depths) == L:
             exact = chain_price(best.preactivations(L), np.eye(best.classes)).price
             yield Cases(agreement(abs(limit_price(best, L) / exact - 1), TOLERANCE), points=r, depths=L, what="layers")
             inside = range(2, r - 1)
