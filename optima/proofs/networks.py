@@ -81,8 +81,8 @@ def _lower(problem: DeepUFM) -> tuple[float, str, dict[str, Array]]:
     if problem.balanced:
         samples = int(problem.class_sizes[0])
         one = float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss)
-        two = (entropy_bound(problem), "two directions", {})
-        return max((one, "one direction", {}), two, key=lambda found: found[0])
+        two = entropy_bound(problem)
+        return max((one, "one direction", {}), (two, "two directions", {}), key=lambda found: found[0])
     lower, shares = unequal_bound(problem)
     return lower, "class shares", {"shares": shares}
 
