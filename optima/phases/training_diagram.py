@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from optima import brief
 from optima.atlas.build import build
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
-from optima.atlas.store import Store
+from optima.atlas.store import Store, at_hand
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.training import checked, seed_list, train
 from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
+from optima.presented import drawn_by
 from optima.progress import Progress, Tell, silent
 from optima.scales.collapse import collapse_name
 from optima.training import Share
@@ -94,6 +96,10 @@ class TrainingDiagram:
         runs = brief.counted(sum(len(cell.runs) for row in self.cells for cell in row), "run")
         return f"<TrainingDiagram of {self.y} against {self.x}: {len(self.rows)} x {len(self.columns)} cells, {runs}>"
 
+    def plot(self, path: str | Path | None = None, structure: str | None = None) -> Any:
+        """P(structure) in colour, of the simplex where nothing else is asked for: a matplotlib figure."""
+        return drawn_by("plot.training_phase:plot_training_diagram", self, path, structure)
+
     @property
     def polished(self) -> bool:
         """Whether the critical points are known."""
@@ -146,7 +152,7 @@ def training_diagram(
     y: str,
     axes: Mapping[str, Sequence[int | float]],
     fixed: Mapping[str, Any],
-    store: Store,
+    store: Store | None = None,
     hyperparameters: Hyperparameters | None = None,
     seeds: int | Sequence[int] = 10,
     seed: int = 0,
@@ -171,7 +177,7 @@ def training_diagram(
         samples, loss and activation.
     store
         Where runs and global minima are taken from and added to; the same call goes on after an interruption, and
-        another grid or more seeds train what is new.
+        another grid or more seeds train what is new. None keeps them for this call only.
     hyperparameters, seeds
         See :func:`optima.atlas.train`.
     seed, effort
@@ -191,14 +197,14 @@ def training_diagram(
     columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
     flat = checked((problem for line in grid for problem in line), settings)
-    build(store, flat, seed, effort, executors=executors, progress=progress)
-    train(store, flat, settings, numbers, executors, progress)
-    runs = Runs(store)
 
-    def cell(problem: DeepUFM) -> TrainingCell:
-        minimum = store.get(problem)
+    def cell(atlas: Store, problem: DeepUFM) -> TrainingCell:
+        minimum = atlas.get(problem)
         assert minimum is not None
-        return TrainingCell(problem, tuple(runs.of(problem, settings, numbers)), minimum)
+        return TrainingCell(problem, tuple(Runs(atlas).of(problem, settings, numbers)), minimum)
 
-    cells = tuple(tuple(map(cell, line)) for line in grid)
+    with at_hand(store) as atlas:
+        build(atlas, flat, seed, effort, executors=executors, progress=progress)
+        train(atlas, flat, settings, numbers, executors, progress)
+        cells = tuple(tuple(cell(atlas, problem) for problem in line) for line in grid)
     return TrainingDiagram(x, y, columns, rows, cells, settings, dict(fixed))

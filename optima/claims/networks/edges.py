@@ -25,7 +25,7 @@ SAME = 1e-9
 @claim(
     "networks.in_sets",
     statement="For r >= 6 points and every L >= 3 the edges of the complete graph, K = r(r-1)/2, told apart by the "
-    "t-sets of points that contain them, at the best t, cost less than srg: at L = 3 .932, .873 and .815 of it for r = "
+    "sets of t points that contain them, at the best t, cost less than srg: at L = 3 .932, .873 and .815 of it for r = "
     "6, 7 and 8.",
     latex=r"r\ge6:\quad\min_tG_{\rm in-sets(r,2,t)}<G_{\rm srg}",
     source="derivations/network_in_sets.py",
