@@ -11,6 +11,9 @@
 #    directions are needed, and enough.
 # 4. At $L=2$ the targets cost more: $G^3\ge\min_{1<q\le K-1}(1+q)^2\bigl(2+\frac{(K-2)^2}{q-1}\bigr)$, which is
 #    $(2.9156)^3$ for $K=3$, where collapse costs $3^3$.
+# 5. Cross-entropy, $K\ge3$ classes of one size: a fit of at most $y$ needs $\sum z_i\ge S_y=(K-1)\log\frac{K-1}{e^y-1}$
+#    and $T\ge T_y=\frac{K-2}{\sqrt{K-1}}\log\frac1{e^{Ky/(K-2)}-1}$, so that
+#    $f\ge\min_y\,y+c\max\bigl(S_y^p,2^{1-p}h(S_y,T_y)^p\bigr)$.
 #
 # **Sources.** New here. The bound by the nuclear norm: network_price.py, section 4.
 #
@@ -168,3 +171,54 @@ def check_depth_two(value):
 
 
 check_depth_two(2.9156)
+
+# %% [markdown]
+# ## 6. Cross-entropy
+# **Proof** of $S_y$: Jensen's inequality and $\langle I-J/K,Z\rangle\le\sum z_i$ (subsampling_bound.py has the rest).
+#
+# **Proof** of $T_y$. Let $Z=z_1uv^\top+E$, $\|E\|_*=T$, and $k^*,k_*$ the classes of the largest and least entry of
+# $u$. A class $c$ that is neither has the rival $k(c)=k^*$ if $v_c\ge0$, else $k_*$: there
+# $(uv^\top)_{cc}-(uv^\top)_{k(c)c}=v_c(u_c-u_{k(c)})\le0$, so that its loss is at least
+# $\log(1+e^{-m_c})$ with $m_c=E_{cc}-E_{k(c)c}$. By Jensen over $K-2$ such classes
+# $$y\ge\tfrac{K-2}K\log\bigl(1+e^{-\bar m}\bigr),\qquad(K-2)\bar m=\langle B,E\rangle\le\|B\|\,T,$$
+# where $B$ has the columns $e_c-e_{k(c)}$: $B^\top B$ is $I$ and a block of ones for each of the two rivals, so that
+# $\|B\|^2\le K-1$.
+#
+# **Proof** of the bound. At the fit $y$ of $f$ both sums are at least these, and $h$, which is $z_1+T$ or
+# $2\sqrt{z_1T}$, grows with the sum $S$ of all at given $T$ and with $T$ at given $S$. For $n$ samples a class
+# $\sqrt nZ$ is what the network makes of $\sqrt nH$: $c$ has the factor $n^{1/(L+1)}$.
+
+# %%
+S = sp.symbols("S", positive=True)
+aside = 2 * sp.sqrt(T * (S - T))
+# h grows with T where 2 T < S, and with S.
+assert sp.simplify(sp.diff(aside, T) * sp.sqrt(T * (S - T)) - (S - 2 * T)) == 0
+assert sp.simplify(sp.diff(aside, S) * sp.sqrt(T * (S - T)) - T) == 0
+
+
+def least_rest(fit, classes, norm=None):
+    """T_y."""
+    norm = np.sqrt(classes - 1) if norm is None else norm
+    return max(-(classes - 2) / norm * np.log(np.expm1(classes * fit / (classes - 2))), 0.0)
+
+
+def check_rest(norm=None):
+    """No logits have less than T_y beside their first direction: random ones, and those nearest to it."""
+    for classes in (3, 4, 7):
+        for trial in range(300):
+            u, v = rng.normal(size=(2, classes))
+            if trial % 3 == 0:
+                u = np.eye(classes)[0] - np.eye(classes)[1]
+            rival = np.where(v >= 0, np.argmax(u), np.argmin(u))
+            B = np.eye(classes) - np.eye(classes)[:, rival]
+            B[:, [np.argmax(u), np.argmin(u)]] = 0
+            a, _, b = np.linalg.svd(B)
+            # Along the dearest direction of B margins are got with the least norm.
+            E = rng.uniform(0, 12) * np.outer(a[:, 0], b[0]) + rng.choice([0, 1e-3, 0.3]) * rng.normal(size=B.shape)
+            Z = rng.uniform(0, 60) * np.outer(u, v) / np.linalg.norm(u) / np.linalg.norm(v) + E
+            fit = np.mean([np.log(np.sum(np.exp(Z[:, c] - Z[c, c]))) for c in range(classes)])
+            rest = np.linalg.svd(Z)[1][1:].sum()
+            assert rest >= least_rest(fit, classes, norm) * (1 - 1e-12), "logits have less beside one direction"
+
+
+check_rest()

@@ -8,6 +8,8 @@
 # $$G^3=\Bigl(n\sqrt{s_0^2+e}+\sqrt{eK/b}\Bigr)^2\Bigl(\frac n{1+e}+K-n-1+\frac1{1+eK/b}\Bigr),$$
 # below $K^3$ for $b=3$, $K=138$ at $e=\frac13$: with squared error and two weight layers deep neural collapse is not
 # optimal there, for any $\lambda$ and $n$ at which it is not zero.
+# With any regular graph in place of the groups, and the sets that attain Hoffman's bound in place of the transversals,
+# no smaller $K$ has a price below $K$ (section 3).
 #
 # **Sources.** New here. Optimality of collapse at $L=2$ was published under the assumption that the ReLU does not raise
 # the nuclear norm (network_price.py, section 5).
@@ -17,6 +19,7 @@
 # %%
 """Groups and transversals at depth two."""
 
+import numpy as np
 import sympy as sp
 
 K, e, b = sp.symbols("K e b", positive=True)
@@ -63,3 +66,35 @@ def check_corner(classes, share):
 
 
 check_corner(138, sp.Rational(1, 3))
+
+# %% [markdown]
+# ## 3. Other graphs
+# Let $C$ be the adjacency matrix of a $k$-regular graph on the classes with least eigenvalue $-\tau k$, $n$ times, and
+# $P$ the projection on its eigenspace; $M_2$ is $I-C/k$ on top of independent sets of Hoffman's size
+# $\alpha=\frac{K\tau}{1+\tau}$, whose indicators lie in the range of $P+Q$. Groups of $b$: $\tau=\frac1{b-1}$.
+#
+# **Proof.** $|1_C|^2=\alpha$ has the part $\alpha^2/K$ on the mean, $\tau$ times that on $P$: where the sets are
+# balanced they give $e(P+n\tau Q)$, and with the eigenvalues $1-\lambda_i/k\ge0$ of trace $K$
+# $$G^3=\bigl(n\sqrt{(1+\tau)^2+e}+K-n(1+\tau)+\sqrt{en\tau}\bigr)^2
+#   \Bigl(\frac n{1+e}+K-n-1+\frac1{1+en\tau}\Bigr),\qquad n\le\frac K{1+\tau},\ 0<\tau\le1.$$
+# It is the formula of the statement for groups, which have the largest $n$. **Check** by a scan of $n$, $\tau$ and $e$
+# (floats): at $K=137$ it is above $K^3$ ($G^3/K^3\ge1.00003$).
+
+
+# %%
+def of_graph(classes, least, share, part=1.0):
+    """G^3 / K^3 with n that part of its largest."""
+    n = part * classes / (1 + least)
+    nuclear = n * np.sqrt((1 + least) ** 2 + share) + classes - n * (1 + least) + np.sqrt(share * n * least)
+    return nuclear**2 * (n / (1 + share) + classes - n - 1 + 1 / (1 + share * n * least)) / classes**3
+
+
+def check_graphs(classes):
+    """No graph is below collapse."""
+    axes = np.linspace(0.02, 1, 50), np.linspace(0.03, 1, 195), np.geomspace(0.01, 30, 400)
+    part, least, share = np.meshgrid(*axes, indexing="ij")
+    assert of_graph(classes, least, share, part).min() > 1, "a graph is below collapse"
+
+
+check_graphs(137)
+assert abs(of_graph(138, 0.5, 0.33709) - 0.999904) < 1e-6

@@ -318,6 +318,18 @@ CONTROLS = {
         lambda d: {"classes": 14, "depth": 4},
         lambda d: {"classes": 8, "depth": 4},
     ),
+    "logits need more beside one direction": (
+        "network_rank_two",
+        "check_rest",
+        lambda d: {"norm": None},
+        lambda d: {"norm": 1.0},
+    ),
+    "no graph beats collapse at depth two": (
+        "network_transversal",
+        "check_graphs",
+        lambda d: {"classes": 137},
+        lambda d: {"classes": 138},
+    ),
     "scales of factors cost alpha^(2/(L+1))": (
         "network_price",
         "check_am_gm",

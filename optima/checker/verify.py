@@ -11,6 +11,7 @@ import numpy as np
 from optima.checker.arithmetic import Balls, Floats, Numbers
 from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
+from optima.checker.entropy_directions import entropy_directions
 from optima.checker.instance import Instance
 from optima.checker.pair_bound import pairs_of_classes
 from optima.checker.scalar import nuclear_norm, one_direction, squared_error, two_directions
@@ -122,8 +123,10 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
             raise Refuted("the bound by the nuclear norm alone is for squared error")
         return nuclear_norm(problem, numbers)
     if method == "two directions":
-        if problem.loss != "mse" or not problem.nonlinear:
-            raise Refuted("the bound by two directions is for squared error in relu networks")
+        if not problem.nonlinear or (problem.loss == "ce" and not problem.balanced):
+            raise Refuted("the bound by two directions is for relu networks, with cross-entropy for balanced classes")
+        if problem.loss == "ce":
+            return entropy_directions(Instance.of(problem, numbers), wanted, numbers)
         return two_directions(problem, numbers)
     if method == "class shares":
         return class_shares(problem, data, numbers)

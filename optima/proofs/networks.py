@@ -12,6 +12,7 @@ from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.certificate import Certificate
 from optima.proofs.class_shares import unequal_bound
+from optima.proofs.entropy_directions import entropy_bound
 from optima.proofs.gap import BOUND_ROUNDING
 from optima.proofs.one_direction import OneDirection
 from optima.reduction import exponent, mean_reg
@@ -42,8 +43,9 @@ def network_certificate(network: ClassNetwork) -> Certificate:
     .. math:: f \ge \min_Z \operatorname{fit}(Z) + c\, \|Z \operatorname{diag}(\sqrt{n_c})\|_*^p
 
     since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
-    classes of one size: the best Z is a simplex. Squared error: the better of the scalar problems of
-    :func:`optima.checker.scalar.nuclear_norm` and :func:`optima.checker.scalar.two_directions`. Cross-entropy of
+    classes of one size: the best Z is a simplex, and :func:`optima.proofs.entropy_directions.entropy_bound` is better.
+    Squared error: the better of the scalar problems of :func:`optima.checker.scalar.nuclear_norm` and
+    :func:`optima.checker.scalar.two_directions`. Cross-entropy of
     classes of different sizes: the bound of :func:`optima.proofs.class_shares.unequal_bound`.
     Source: derivations/network_price.py, derivations/network_rank_two.py.
     """
@@ -52,7 +54,7 @@ def network_certificate(network: ClassNetwork) -> Certificate:
     lower, method, shares = _lower(problem)
     rigour = {
         "one direction": f"Jensen's inequality and the nuclear norm, {FLOATING}",
-        "two directions": f"the two largest singular values of every layer and Cauchy and Schwarz, {FLOATING}",
+        "two directions": f"the two largest singular values of every layer, {FLOATING}",
         "nuclear norm": f"the inequality of Cauchy and Schwarz and the nuclear norm, {FLOATING}",
         "class shares": f"Gibbs' inequality in each class and the nuclear norm, {FLOATING}",
     }[method]
@@ -78,7 +80,9 @@ def _lower(problem: DeepUFM) -> tuple[float, str, dict[str, Array]]:
         return max((nuclear, "nuclear norm", {}), (lower, "two directions", {}), key=lambda found: found[0])
     if problem.balanced:
         samples = int(problem.class_sizes[0])
-        return float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss), "one direction", {}
+        one = float(best_scales(OneDirection(problem.classes), problem.depth, reg, samples).loss)
+        two = entropy_bound(problem)
+        return max((one, "one direction", {}), (two, "two directions", {}), key=lambda found: found[0])
     lower, shares = unequal_bound(problem)
     return lower, "class shares", {"shares": shares}
 

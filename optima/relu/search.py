@@ -30,8 +30,8 @@ KEPT = 64
 SWEEP = 128
 # Hops are made from so many of the best minima of the pool, and as often from any of them.
 HOPPED = 8
-# Neurons are added to so many of them.
-GROWN = 4
+# Neurons are added to so many minima with each batch: the best ones, and as many again of any.
+GROWN = 6
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(48, 32, 3, 2, False),
-    "normal": Effort(512, 64, 40, 16, True),
+    "normal": Effort(512, 64, 40, 12, True),
     "thorough": Effort(4096, 64, 200, 40, True),
 }
 
@@ -130,7 +130,8 @@ def look(
         made = [hops(objective, pool.points[:HOPPED], half, rng), hops(objective, pool.points, half, rng)]
         pool = pool.with_descents(objective, np.concatenate(made), KEPT)
         # Those that paid are grown again with the next batch.
-        more = grown(objective, pool.points[:GROWN], rng)
+        chosen = [*range(min(GROWN, len(pool.points))), *rng.integers(len(pool.points), size=GROWN)]
+        more = grown(objective, pool.points[chosen], rng)
         pool = pool.with_descents(objective, more, KEPT, WIDTHS[-2:])
         descents += effort.batch + len(more)
         quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1

@@ -58,6 +58,7 @@ SMALL = {
     "model.tangent_bound": ("proved", {"classes": (3,), "seeds": (0, 1)}),
     "networks.closed_forms": ("proved", {"classes": (3, 7), "more": (0, 1)}),
     "networks.collapse": ("holds", {"classes": (3, 5), "depths": (2, 4)}),
+    "networks.cross_entropy_bound": ("proved", {"classes": (3, 6), "depths": (2, 5), "regs": FEW}),
     "networks.depth_four": ("proved", {"classes": (3, 6), "depths": (4, 7), "regs": FEW}),
     "networks.depth_limit": ("proved", {"classes": (3,), "depths": (10, 1000)}),
     "networks.depth_three": ("proved", {"classes": (7, 8), "regs": FEW, "samples": (2,)}),

@@ -11,8 +11,9 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Ints, Lines, Reals, Remark, agreement
 from optima.claims.relu_gain import relu_network
-from optima.model import Array
+from optima.model import Array, DeepUFM
 from optima.model.log_grid import log_grid
+from optima.proofs.entropy_directions import entropy_bound
 from optima.proofs.one_direction import bounding_structures
 from optima.scales import best_scales
 from optima.structures.networks import network_catalogue
@@ -87,6 +88,30 @@ def two_directions_bound(classes: Ints, depths: Ints, seeds: Ints, *, base: floa
         for network in network_catalogue(K, "mse", L):
             bound = two_directions(np.eye(K), L, base)
             yield Cases(limit_price(network, L) / bound - 1 + SLACK, classes=K, depths=L, what=network.name)
+
+
+@claim(
+    "networks.cross_entropy_bound",
+    statement="With cross-entropy and K >= 3 classes of one size no relu network is below min over y of y + c max(S^p, "
+    "2^(1-p) h(S, T)^p), S = (K-1) log((K-1)/(e^y-1)), T = (K-2)/sqrt(K-1) log(1/(e^(Ky/(K-2))-1)), h = S, or 2 "
+    "sqrt(T(S-T)) where 2T < S.",
+    latex=r"f\ge\min_y\,y+c\max\bigl(S_y^p,\,2^{1-p}h(S_y,T_y)^p\bigr)",
+    source="derivations/network_rank_two.py, section 6",
+    how="symbolic proof; random logits, and every named network at its best scales",
+    axes={"classes": (3, 4, 6, 10), "depths": (2, 3, 5), "regs": (1e-5, 1e-3, 1e-2)},
+    deep={"classes": range(3, 21), "depths": range(2, 13), "regs": tuple(log_grid(1e-9, 1e-1, 9))},
+    control=Control("the same with twice the price", {"factor": 2.0}),
+    proves=True,
+)
+def cross_entropy_bound(classes: Ints, depths: Ints, regs: Reals, *, factor: float = 1.0) -> Iterator[Evidence]:
+    """Margin: relative excess of losses over the bound."""
+    yield whole("network_rank_two")
+    yield step("network_rank_two", "check_rest", "what logits have beside one direction", norm=None)
+    for K, L in product(classes, depths):
+        bound = np.array([entropy_bound(DeepUFM(K, L, factor * reg, activation="relu")) for reg in regs])
+        for network in network_catalogue(K, "ce", L):
+            loss = best_scales(network, L, np.array(regs), 1, "ce").loss
+            yield Cases(loss / bound - 1, classes=K, depths=L, regs=np.array(regs), network=network.name)
 
 
 @claim(
