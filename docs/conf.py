@@ -41,6 +41,7 @@ viewcode_follow_imported_members = True
 html_theme = "furo"
 html_title = "optima"
 html_static_path = ["_static"]
+html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
 html_css_files = ["book.css"]
 html_show_sphinx = False
 html_copy_source = False
