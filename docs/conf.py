@@ -46,7 +46,7 @@ html_theme = "furo"
 html_title = "optima"
 html_static_path = ["_static"]
 html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
-html_css_files = ["book.css"]
+html_css_files = ["book.css", "gallery.css"]
 html_show_sphinx = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
@@ -61,11 +61,12 @@ sphinx_gallery_conf = {
     "subsection_order": [f"gallery/{name}" for name in SECTIONS],
     "within_subsection_order": "pictures.InOrder",
     "image_scrapers": ("matplotlib", "pictures.scrape"),
-    "ignore_repr_types": "matplotlib",
+    "ignore_repr_types": "matplotlib|optima.plot",
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
-    "min_reported_time": 1,
+    # No times on the pages: they depend on the machine.
+    "min_reported_time": 10**6,
     "download_all_examples": False,
     "thumbnail_size": (320, 224),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-LINK = re.compile(r'(generated/api/((?:\w+\.)+)(\w+)\.html)#(?:\w+\.)*?(\3(?:\.\w+)*)"')
+LINK = re.compile(r'(generated/api/((?:\w+\.)+)(\w+)\.html)#(?:\w+\.)*(\3(?:\.\w+)*)"')
 
 
 def _mended(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:

@@ -49,12 +49,12 @@ def draw_sphere(axes: Any, points: Array) -> None:
         flat = np.array([point @ right, point @ up])
         # Away from the middle of the picture, so that it is not on its point.
         out = flat / np.linalg.norm(flat) if np.linalg.norm(flat) > 1e-6 else np.array([0.0, 1.0])
-        axes.text(*(point + 0.19 * (out[0] * right + out[1] * up)), str(i), ha="center", va="center", fontsize=8)
+        axes.text(*(point + 0.17 * (out[0] * right + out[1] * up)), str(i), ha="center", va="center", fontsize=8)
     # Equal ranges, so that angles are true: those of the points differ from axis to axis.
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
     axes.set_proj_type("ortho")
     axes.view_init(elev=elevation, azim=azimuth)
-    axes.set_box_aspect((1, 1, 1), zoom=1.5)
+    axes.set_box_aspect((1, 1, 1), zoom=1.35)
     axes.set_axis_off()
 
 

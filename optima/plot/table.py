@@ -75,7 +75,7 @@ def _draw(axes: Axes, cell: Cell, column: int, row: int, collapse: str) -> None:
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **({"facecolor": colour} | style)))
     # Words on a hatch have the plain colour behind them.
     box = {"boxstyle": "square,pad=0.1", "facecolor": colour, "edgecolor": "none"}
-    words = {"ha": "center", "va": "center", "fontsize": 6, "color": ink(colour), "bbox": box}
+    words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6, "color": ink(colour), "bbox": box}
     axes.text(column, row, _words(cell, collapse), **words)
 
 

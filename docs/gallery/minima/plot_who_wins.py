@@ -24,10 +24,7 @@ rows = table.to_pandas().loc[[6, 12], ["loss", "winner", "rank", "win_by", "runn
 rows.droplevel(["reg", "samples"])
 
 # %%
-# At full size
-# ------------
-#
-# On the command line, eleven values of lambda at once:
+# From the command line, eleven values of lambda at once:
 #
 # .. code-block:: console
 #

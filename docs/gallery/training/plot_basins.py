@@ -12,7 +12,9 @@ import optima
 # Eight classes, from balanced starts: left the separatrices, which are integrated backwards from their late limits,
 # right the share of random starts that collapse, with 95 per cent intervals.
 
-found = [optima.basin(8, depth, 0.1, spread=0.05, trials=200) for depth in (1, 2, 3, 4, 5, 7)]
+found = [
+    optima.basin(8, depth, 0.1, spread=0.05, trials=200) for depth in (1, 2, 3, 4, 5, 7)
+]
 optima.plot.plot_basins(found)
 
 # %%

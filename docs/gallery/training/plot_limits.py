@@ -30,7 +30,7 @@ rows = [
 pd.DataFrame(rows, columns=names)
 
 # %%
-# The effective rank falls while the margin grows, quickly at first:
+# The effective rank falls at first, and then rises towards that of the code:
 
 runs[0].plot()
 
