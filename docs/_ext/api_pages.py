@@ -37,7 +37,7 @@ def _front() -> str:
 
 
 def _packages() -> str:
-    """The packages beside the public names, without what these already are, and what docstrings send their readers to."""
+    """The packages beside the public names, without what these already are, and what docstrings send readers to."""
     listed = set(optima.__all__)
     parts = ["# Packages", "Of use beside the [public names](api.md)."]
     found: set[str] = set()

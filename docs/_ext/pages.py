@@ -8,15 +8,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
-
 import api_pages
 import claim_pages
 import command_pages
 import derivation_pages
 import measurement_pages
 import repository_pages
+from sphinx.application import Sphinx
+from sphinx.config import Config
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent

@@ -35,17 +35,15 @@ COUNTED = {False: "where descent ended", True: "where it was heading for"}
 
 @dataclass(frozen=True)
 class TrainingCell:
-    """The runs of one problem, and its global minimum as far as it is known (None for relu models)."""
+    """The runs of one problem, and its global minimum as far as it is known, of relu models the best network."""
 
     problem: DeepUFM
     runs: tuple[Trained, ...]
-    minimum: Record | None
+    minimum: Record
 
     @property
-    def global_structure(self) -> str | None:
-        """The structure of the global minimum, named as those of runs are; None where it is not known."""
-        if self.minimum is None:
-            return None
+    def global_structure(self) -> str:
+        """The structure of the global minimum, named as those of runs are."""
         return self.minimum.label
 
     def count(self, ending: str) -> int:
@@ -65,7 +63,7 @@ class TrainingCell:
         return Share(structure, hits, len(self.runs))
 
     def _reached(self, loss: float | None) -> bool:
-        return self.minimum is not None and loss is not None and loss <= self.minimum.loss * (1 + REACHED)
+        return loss is not None and loss <= self.minimum.loss * (1 + REACHED)
 
 
 @dataclass(frozen=True)
@@ -135,16 +133,15 @@ class TrainingDiagram:
         ]
 
     def _rows(self, cell: TrainingCell, place: dict[str, Any], polished: bool) -> Iterable[dict[str, Any]]:
-        minimum = cell.minimum
         facts = {
             "converged": cell.count("converged"),
             "out_of_steps": cell.count("out of steps"),
             "diverged": cell.count("diverged"),
             "global_structure": cell.global_structure,
-            "global_loss": None if minimum is None else minimum.loss,
+            "global_loss": cell.minimum.loss,
             "least_loss": min((loss for run in cell.runs if (loss := run.end(polished)[1]) is not None), default=None),
         }
-        names = self.structures(polished) + ([] if minimum is None else [GLOBAL])
+        names = [*self.structures(polished), GLOBAL]
         for name in names:
             share = cell.share(name, polished)
             yield {**place, "counted": COUNTED[polished], "structure": name, **share.as_dict(), **facts}
@@ -200,14 +197,14 @@ def training_diagram(
     columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
     flat = checked((problem for line in grid for problem in line), settings)
-    linear = [problem for problem in flat if problem.activation == "linear"]
 
     def cell(atlas: Store, problem: DeepUFM) -> TrainingCell:
-        minimum = atlas.get(problem) if problem.activation == "linear" else None
+        minimum = atlas.get(problem)
+        assert minimum is not None
         return TrainingCell(problem, tuple(Runs(atlas).of(problem, settings, numbers)), minimum)
 
     with at_hand(store) as atlas:
-        build(atlas, linear, seed, effort, executors=executors, progress=progress)
+        build(atlas, flat, seed, effort, executors=executors, progress=progress)
         train(atlas, flat, settings, numbers, executors, progress)
         cells = tuple(tuple(cell(atlas, problem) for problem in line) for line in grid)
     return TrainingDiagram(x, y, columns, rows, cells, settings, dict(fixed))

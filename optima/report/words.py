@@ -7,6 +7,8 @@ from optima.tables.export import short
 
 # Relative differences up to this are rounding.
 ROUNDING = 1e-9
+# Classes whose sizes are listed one by one.
+LISTED = 8
 KINDS = {"ce": "cross-entropy", "mse": "squared error"}
 
 
@@ -23,9 +25,14 @@ def per_cent(share: float) -> str:
 def problem_words(problem: DeepUFM) -> str:
     """``cross-entropy, K = 10, L = 2, lambda = 0.001, n = 5``."""
     reg = ", ".join(map(short, problem.reg)) if isinstance(problem.reg, tuple) else short(problem.reg)
-    sizes = ", ".join(map(str, problem.samples)) if isinstance(problem.samples, tuple) else problem.samples
+    sizes = _sizes(problem.samples) if isinstance(problem.samples, tuple) else problem.samples
     wide = "" if problem.width is None else f", d = {problem.width}"
     return f"{KINDS[problem.loss]}, K = {problem.classes}, L = {problem.depth}, lambda = {reg}, n = {sizes}{wide}"
+
+
+def _sizes(samples: tuple[int, ...]) -> str:
+    """Sizes of classes, of many classes the least and the largest."""
+    return ", ".join(map(str, samples)) if len(samples) <= LISTED else f"{min(samples)} to {max(samples)}"
 
 
 def spans(numbers: list[int]) -> str:
