@@ -41,11 +41,9 @@ def _code(code: str, line: str, before: list[str]) -> str:
 
 
 def _plain(line: str) -> str:
-    """Bars and stars are signs of mathematics here, not markup."""
+    """Bars are norms here, not markup."""
     parts = LITERAL.split(line)
-    return "".join(
-        part if LITERAL.fullmatch(part) else re.sub(r"(?<!\\)(?<!\*)([|*])(?!\*)", r"\\\1", part) for part in parts
-    )
+    return "".join(part if LITERAL.fullmatch(part) else part.replace("|", r"\|") for part in parts)
 
 
 def _process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
