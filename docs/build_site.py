@@ -16,9 +16,8 @@ sys.path.insert(0, str(DOCS / "_ext"))
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 where the site is built and nothing is wrong with it."""
-    from sphinx.cmd.build import build_main
-
     from built_site import faults
+    from sphinx.cmd.build import build_main
 
     site = DOCS / "build/html"
     options = ["-D", "plot_gallery=0"] if "--no-gallery" in arguments else []

@@ -49,7 +49,9 @@ def faults(site: Path) -> Iterator[str]:
         name = path.relative_to(site.resolve()).as_posix()
         # The page of an atlas makes its links and anchors as it is read.
         if name not in HEAVY[:2]:
-            yield from (f"{name}: the link {link} leads nowhere" for link in page.links if not _found(link, page, pages))
+            yield from (
+                f"{name}: the link {link} leads nowhere" for link in page.links if not _found(link, page, pages)
+            )
         yield from (f"{name}: {load} is loaded from the network" for load in page.loads if _foreign(load))
         if name not in HEAVY and (size := _size(page)) > LARGEST:
             yield f"{name}: has {size:,} bytes with what it loads; at most {LARGEST:,} are allowed"

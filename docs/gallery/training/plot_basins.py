@@ -31,4 +31,9 @@ for each in found:
 # .. image:: ../../../examples/garrod2026depth.basins.png
 #    :alt: Separatrices against the size of the start, and probability of collapse against depth
 #
+# When the runs are read matters, ``optima reproduce garrod2026depth.readings``:
+#
+# .. image:: ../../../examples/garrod2026depth.readings.png
+#    :alt: Probability of collapse against when runs are read
+#
 # From the command line: ``optima basin --classes 8 --depth 1:5 --start 0.01,0.1 --spread 0.05 --plot basin.png``.
