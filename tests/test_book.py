@@ -34,7 +34,7 @@ def library(name):
 
 
 def commands(text):
-    """The commands of a text, and whether they are to be typed as they stand: indented lines, not code in a sentence."""
+    """The commands of a text, and whether they are whole: indented lines are, code in a sentence may not be."""
     lines = re.findall(r"^ {4}(?:.*&& )?(?:\.venv/bin/)?(optima .*)$", text, re.MULTILINE)
     inline = re.findall(r"(?<!`)`(optima [^`]+)`(?!`)", text)
     found = [(line, True) for line in lines] + [(words, False) for words in inline]
@@ -127,14 +127,16 @@ def test_every_public_name_has_its_place_in_the_reference():
 
 
 def glossary():
-    return {word for word in re.findall(r"^(\w.*)$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)}
+    return set(re.findall(r"^(\w.*)$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_the_glossary_explains_words_of_readme_and_headlines():
     terms = glossary()
     for kind in Knowledge:
         assert str(kind) in terms
-    printed = "best minimum known, deep neural collapse, rank, fit, penalty, margin, bound, gap, ladder, chance, scale, "
+    printed = (
+        "best minimum known, deep neural collapse, rank, fit, penalty, margin, bound, gap, ladder, chance, scale, "
+    )
     printed += "simplex, icosahedron, NC1, NC2, NC3, NC4, TCV, CDNV, equinorm, equiangular, residual, alignment, lambda"
     printed += ", outliers, bulk, separatrix, srg, transversal, triangle, kink, code, effort, structure, atlas, control"
     assert set(printed.split(", ")) <= terms

@@ -15,7 +15,18 @@ from sphinx.application import Sphinx
 
 FONT = Path(ziamath.__file__).parent / "fonts/STIXTwoMath-Regular.ttf"
 # Browsers draw single letters of formulas in italics, which have code points of their own, and roots and bars unasked.
-ALWAYS = [0x221A, 0xAF, 0x203E, 0x23DE, 0x23DF, *range(0x20, 0x7F), *range(0x391, 0x3CA), *range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
+ALWAYS = [
+    0x221A,
+    0xAF,
+    0x203E,
+    0x23DE,
+    0x23DF,
+    *range(0x20, 0x7F),
+    *range(0x391, 0x3CA),
+    *range(0x1D434, 0x1D468),
+    0x210E,
+    *range(0x1D6E2, 0x1D71C),
+]
 
 
 def _finished(app: Sphinx, error: Exception | None) -> None:
@@ -27,7 +38,9 @@ def _finished(app: Sphinx, error: Exception | None) -> None:
         for formula in re.findall(r"<math .*?</math>", path.read_text(encoding="utf-8"), re.DOTALL):
             used.update(int(code, 16) for code in re.findall(r"&#x([0-9A-Fa-f]+);", formula))
             used.update(map(ord, re.sub(r"<[^>]*>|&#?\w+;", "", formula)))
-    options = subset.Options(flavor="woff", layout_features=["ssty", "dtls", "flac", "mark", "mkmk"], notdef_outline=True)
+    options = subset.Options(
+        flavor="woff", layout_features=["ssty", "dtls", "flac", "mark", "mkmk"], notdef_outline=True
+    )
     font = subset.load_font(str(FONT), options)
     chosen = subset.Subsetter(options)
     chosen.populate(unicodes=used)
