@@ -16,6 +16,10 @@ extensions = [
     "mathml",
     "pages",
     "links",
+    "navigation",
+    "source_links",
+    "light_images",
+    "math_font",
     "docstrings",
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -25,12 +29,13 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["build", "gallery", "_ext", "_templates"]
+exclude_patterns = ["build", "gallery", "_ext", "_templates", "**/sg_execution_times.rst", "sg_execution_times.rst"]
 templates_path = ["_templates"]
 nitpicky = False
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_dmath_double_inline = True
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
@@ -41,8 +46,11 @@ viewcode_follow_imported_members = True
 html_theme = "furo"
 html_title = "optima"
 html_static_path = ["_static"]
+html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
 html_css_files = ["book.css", "gallery.css"]
 html_show_sphinx = False
+smartquotes = False
+html_show_copyright = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -63,4 +71,5 @@ sphinx_gallery_conf = {
     # No times on the pages: they depend on the machine.
     "min_reported_time": 10**6,
     "download_all_examples": False,
+    "thumbnail_size": (320, 224),
 }

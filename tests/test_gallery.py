@@ -28,7 +28,7 @@ def script(path):
     return pytest.param(path, id=f"{path.parent.name}-{path.stem}", marks=marks)
 
 
-each_script = pytest.mark.parametrize("path", map(script, SCRIPTS))
+each_script = pytest.mark.parametrize("path", [script(path) for path in SCRIPTS])
 
 
 def comments(source):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Notes", "Examples")
 NAMES = re.compile(r"\w+(?:, \w+)*")
@@ -41,11 +42,9 @@ def _code(code: str, line: str, before: list[str]) -> str:
 
 
 def _plain(line: str) -> str:
-    """Bars and stars are signs of mathematics here, not markup."""
+    """Bars are norms here, not markup."""
     parts = LITERAL.split(line)
-    return "".join(
-        part if LITERAL.fullmatch(part) else re.sub(r"(?<!\\)(?<!\*)([|*])(?!\*)", r"\\\1", part) for part in parts
-    )
+    return "".join(part if LITERAL.fullmatch(part) else part.replace("|", r"\|") for part in parts)
 
 
 def _process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

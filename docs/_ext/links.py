@@ -21,7 +21,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     (r"derivations/(\w+)\.py", r"generated/derivations/\1"),
     (r"tests/benchmarks/(\w+)\.md", r"generated/measurements/\1"),
     (r"examples/(claims(?:_relu)?)\.md", r"generated/report-\1"),
-    (r"examples/(?:relu_)?atlas\.html", "atlas"),
+    (r"examples/(?:relu_)?atlas\.html", "atlases"),
     (r"docs/([\w/]+)\.md", r"\1"),
     (r"README\.md", "index"),
     (r"(CHANGELOG|ARCHITECTURE|CONTRIBUTING)\.md", lambda match: f"generated/{match[1].lower()}"),
@@ -58,14 +58,14 @@ def rewritten(text: str, folder: str) -> str:
         if page is not None:
             return f"](/{page}.md{hash_}{anchor})"
         # Other files are downloads and pictures; the page may lie elsewhere than the text.
-        return match[0] if folder == "docs" else f"](../../{path.relative_to(ROOT).as_posix()})"
+        return match[0] if folder.startswith("docs") else f"](../../{path.relative_to(ROOT).as_posix()})"
 
     return re.sub(r"\]\((?!\w+:|/)([^)\s]+)\)", link, text)
 
 
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:
     if app.env.doc2path(docname).suffix == ".md" and not docname.startswith("generated/"):
-        source[0] = rewritten(source[0], (Path("docs") / docname).parent.as_posix() if "/" not in docname else "docs")
+        source[0] = rewritten(source[0], (Path("docs") / docname).parent.as_posix())
 
 
 def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -41,9 +41,10 @@ def write(app: Sphinx, config: Config) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-    # Pages of single names are autosummary's.
-    for path in folder.rglob("*.md"):
-        if path not in texts:
+    # Pages of single names are autosummary's, one for each name in the lists.
+    lists = "".join(texts[folder / name] for name in ("api.md", "api-packages.md")).split()
+    for path in [*folder.rglob("*.md"), *folder.rglob("*.rst")]:
+        if path not in texts and path.stem not in lists:
             path.unlink()
     config.autosummary_generate = ["generated/api.md", "generated/api-packages.md"]
 

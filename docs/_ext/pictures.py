@@ -18,8 +18,8 @@ hessian relu_hessian training flatness
 compare measure watch forecast real_networks
 sweep atlas latex
 """
-# Dots per inch: a figure of nine inches is as sharp as the page on a screen of twice the usual density.
-DPI = 150
+# Dots per inch: a figure of six inches is as wide as the text, and its words are as large.
+DPI = 110
 
 
 class InOrder:

@@ -18,7 +18,12 @@ from optima import atlas
 # Build a small one; the same call would go on after an interruption. ``here`` keeps the jobs in this process.
 
 folder = tempfile.TemporaryDirectory()
-problems = [optima.DeepUFM(classes, depth, reg) for classes in (3, 4) for depth in (1, 2, 3) for reg in (1e-2, 1e-3)]
+problems = [
+    optima.DeepUFM(classes, depth, reg)
+    for classes in (3, 4)
+    for depth in (1, 2, 3)
+    for reg in (1e-2, 1e-3)
+]
 with atlas.Store(Path(folder.name) / "small.sqlite", write=True) as store:
     atlas.build(store, problems, effort="quick", certify=True, executors=atlas.here)
     records = [store.get(problem) for problem in problems]
@@ -29,7 +34,15 @@ with atlas.Store(Path(folder.name) / "small.sqlite", write=True) as store:
 
 columns = ["K", "L", "lambda", "structure", "loss", "gap", "error of the check"]
 rows = [
-    (r.problem.classes, r.problem.depth, r.problem.reg, r.structure, r.loss, r.gap, check.error)
+    (
+        r.problem.classes,
+        r.problem.depth,
+        r.problem.reg,
+        r.structure,
+        r.loss,
+        r.gap,
+        check.error,
+    )
     for r, check in zip(records, checks, strict=True)
 ]
 folder.cleanup()

@@ -16,8 +16,18 @@ import optima
 # The command writes the rows; the columns are chosen by name.
 
 command = "optima table --classes 4,6,10 --depths 1:3 --regs 1e-3 --format latex --digits 4 --label tab:winners"
-options = ["--columns", "classes,depth,winner,rank,loss", "--caption", "Best named structures"]
-run = subprocess.run([sys.executable, "-m", *command.split(), *options], capture_output=True, text=True, check=True)
+options = [
+    "--columns",
+    "classes,depth,winner,rank,loss",
+    "--caption",
+    "Best named structures",
+]
+run = subprocess.run(
+    [sys.executable, "-m", *command.split(), *options],
+    capture_output=True,
+    text=True,
+    check=True,
+)
 print(run.stdout)
 
 # %%

@@ -15,14 +15,22 @@ import optima
 # Workers import the script that starts them, so that the call is under ``if __name__ == "__main__":``.
 
 if __name__ == "__main__":
-    problems = [optima.DeepUFM(classes, depth, 1e-3) for classes in (4, 6, 8) for depth in range(1, 6)]
+    problems = [
+        optima.DeepUFM(classes, depth, 1e-3)
+        for classes in (4, 6, 8)
+        for depth in range(1, 6)
+    ]
     solutions = optima.sweep(problems, effort="quick", workers=1)
 
 # %%
 # Best structure known in each cell:
 
 names = np.array([each.structure for each in solutions]).reshape(3, 5)
-pd.DataFrame(names, index=["K = 4", "K = 6", "K = 8"], columns=[f"L = {depth}" for depth in range(1, 6)])
+pd.DataFrame(
+    names,
+    index=["K = 4", "K = 6", "K = 8"],
+    columns=[f"L = {depth}" for depth in range(1, 6)],
+)
 
 # %%
 # On more cores pass ``workers=8``. On a cluster a command sends the jobs to a Dask scheduler, which may lose

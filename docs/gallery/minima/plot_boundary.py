@@ -21,13 +21,21 @@ print(f"tie at lambda = {tie:.12g}")
 # Collapse costs less below it, pairs above it, until the zero logits win.
 
 regs = np.geomspace(1e-3, 0.3, 200)
-losses = {name: optima.best_scales(optima.named(name, 4), 2, regs).loss for name in ("simplex", "pairs", "zero")}
+losses = {
+    name: optima.best_scales(optima.named(name, 4), 2, regs).loss
+    for name in ("simplex", "pairs", "zero")
+}
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for (name, loss), line in zip(losses.items(), ("-", "--", ":"), strict=True):
     axes.plot(regs, 100 * (loss / losses["simplex"] - 1), line, color="#00204c", label=name)
 axes.plot(tie, 0, "o", color="black", markerfacecolor="white", label="tie")
-axes.set(xscale="log", ylim=(-8, 4), xlabel=r"regularisation $\lambda$", ylabel="loss above that of the simplex (%)")
+axes.set(
+    xscale="log",
+    ylim=(-8, 4),
+    xlabel=r"regularisation $\lambda$",
+    ylabel="loss above that of the simplex (%)",
+)
 axes.set_title("$K = 4$, $L = 2$, $n = 1$", fontsize=10)
 axes.legend(frameon=False)
 plt.show()

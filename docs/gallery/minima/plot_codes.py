@@ -12,7 +12,9 @@ import optima
 # Eight classes: the simplex at depth one, then codes of ever lower rank. Where the rank is two or three the code is
 # drawn with its convex hull; numbers are classes.
 
-solutions = optima.sweep([optima.DeepUFM(8, depth, 1e-3) for depth in (1, 2, 3, 4, 6)], effort="quick")
+solutions = optima.sweep(
+    [optima.DeepUFM(8, depth, 1e-3) for depth in (1, 2, 3, 4, 6)], effort="quick"
+)
 optima.plot.plot_codes(solutions)
 
 # %%

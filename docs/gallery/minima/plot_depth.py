@@ -20,10 +20,17 @@ simplex, pairs = optima.named("simplex", 4), optima.named("pairs", 4)
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for reg, line in ((5e-2, "-"), (1e-2, "--"), (1e-4, ":")):
-    ratio = optima.best_scales(pairs, depths, reg).loss / optima.best_scales(simplex, depths, reg).loss
-    axes.plot(depths, 100 * (ratio - 1), line, color="#00204c", label=rf"$\lambda = {reg:g}$")
+    ratio = (
+        optima.best_scales(pairs, depths, reg).loss
+        / optima.best_scales(simplex, depths, reg).loss
+    )
+    axes.plot(
+        depths, 100 * (ratio - 1), line, color="#00204c", label=rf"$\lambda = {reg:g}$"
+    )
     tie = optima.boundary_depth("simplex", "pairs", 4, reg, depths=(1, 6))
-    axes.plot(tie, np.zeros_like(tie), "o", color="black", markerfacecolor="white", zorder=3)
+    axes.plot(
+        tie, np.zeros_like(tie), "o", color="black", markerfacecolor="white", zorder=3
+    )
     print(f"lambda = {reg:g}: tie at depth {tie}")
 axes.axhline(0, color="0.5", linewidth=0.8)
 axes.set(xlabel="depth $L$", ylabel="loss of pairs above that of the simplex (%)")

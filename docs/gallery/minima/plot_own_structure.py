@@ -18,7 +18,9 @@ from optima.structures import Own
 
 angles = 2 * np.pi * np.arange(3) / 3
 triangle = np.column_stack([np.cos(angles), np.sin(angles)])
-corners = np.vstack([np.column_stack([triangle, np.full(3, height)]) for height in (0.6, -0.6)])
+corners = np.vstack(
+    [np.column_stack([triangle, np.full(3, height)]) for height in (0.6, -0.6)]
+)
 logits = corners @ corners.T
 prism = Own("prism", logits - logits.mean(axis=0))
 
@@ -29,12 +31,20 @@ prism = Own("prism", logits - logits.mean(axis=0))
 depths = np.linspace(1, 8, 100)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 simplex = optima.best_scales(optima.named("simplex", 6), depths, 1e-3).loss
-for structure, line in ((prism, "-"), (optima.named("pairs", 6), "--"), (optima.named("polygon", 6), ":")):
+for structure, line in (
+    (prism, "-"),
+    (optima.named("pairs", 6), "--"),
+    (optima.named("polygon", 6), ":"),
+):
     loss = optima.best_scales(structure, depths, 1e-3).loss
-    axes.plot(depths, 100 * (loss / simplex - 1), line, color="#00204c", label=structure.name)
+    axes.plot(
+        depths, 100 * (loss / simplex - 1), line, color="#00204c", label=structure.name
+    )
 axes.axhline(0, color="0.5", linewidth=0.8)
 axes.set(
-    xlabel="depth $L$", ylabel="loss above that of the simplex (%)", title=r"$K = 6$, $\lambda = 10^{-3}$, $n = 1$"
+    xlabel="depth $L$",
+    ylabel="loss above that of the simplex (%)",
+    title=r"$K = 6$, $\lambda = 10^{-3}$, $n = 1$",
 )
 axes.legend(frameon=False)
 plt.show()

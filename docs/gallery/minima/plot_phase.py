@@ -16,7 +16,9 @@ from optima.phases import phase_diagram
 # Between the integers the depth is a real number.
 
 values = {"reg": np.geomspace(1e-5, 0.3, 5), "depth": (1, 2, 3)}
-diagram = phase_diagram("reg", "depth", values, {"classes": 4}, effort="quick", certify=False, executors=here)
+diagram = phase_diagram(
+    "reg", "depth", values, {"classes": 4}, effort="quick", certify=False, executors=here
+)
 diagram.plot()
 
 # %%

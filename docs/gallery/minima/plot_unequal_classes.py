@@ -16,8 +16,8 @@ equal = optima.DeepUFM(classes=6, depth=2, reg=1e-3, samples=31)
 solutions = [optima.solve(problem, effort="quick") for problem in (equal, unequal)]
 
 # %%
-# On equal classes antipodal pairs are the best minimum known. On unequal ones the code keeps its rank, bent towards the
-# large classes. Numbers are classes, 0 the largest.
+# On equal classes antipodal pairs are the best minimum known. On unequal ones the rank is the same, classes of similar
+# sizes pair up, and small classes have small logits. Numbers are classes, 0 the largest.
 
 optima.plot.plot_codes(solutions)
 

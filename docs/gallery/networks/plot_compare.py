@@ -22,7 +22,9 @@ logits = means[:, labels] + 0.2 * rng.standard_normal((10, 200))
 # %%
 # One column (or row) of logits a sample; depth is the number of weight matrices that decay acts on.
 
-found = optima.compare(logits, optima.DeepUFM(classes=10, depth=2, reg=2**-10), labels, effort="quick")
+found = optima.compare(
+    logits, optima.DeepUFM(classes=10, depth=2, reg=2**-10), labels, effort="quick"
+)
 print(found)
 
 # %%

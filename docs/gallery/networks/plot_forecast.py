@@ -25,7 +25,9 @@ expected
 problem = optima.DeepUFM(classes=6, depth=3, reg=1e-3, samples=5, width=12)
 (run,) = optima.train(problem, steps=10_000, seeds=1, record=False).runs
 distances = [expected.distance(layer, run.factors[layer - 1]) for layer in (1, 2, 3)]
-print(f"descent ends at {run.structure}, loss {run.loss:.6g} (best known {expected.best.loss:.6g})")
+print(
+    f"descent ends at {run.structure}, loss {run.loss:.6g} (best known {expected.best.loss:.6g})"
+)
 print("distance of W_1, W_2, W_3 from the forecast:", distances)
 
 # %%

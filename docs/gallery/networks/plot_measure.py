@@ -31,7 +31,15 @@ try:
     import torch
 
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(16, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4, bias=False))
-    print(optima.measure(model, (torch.tensor(first, dtype=torch.float32), torch.tensor(labels)), reg=1e-3))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(16, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4, bias=False)
+    )
+    print(
+        optima.measure(
+            model,
+            (torch.tensor(first, dtype=torch.float32), torch.tensor(labels)),
+            reg=1e-3,
+        )
+    )
 except ImportError as error:
     print("torch is not installed here, so that no module is measured:", error)

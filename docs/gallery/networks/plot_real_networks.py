@@ -14,15 +14,28 @@ import pandas as pd
 
 runs = pd.read_csv("../../../examples/real_networks.csv")
 chosen = runs[(runs["head"] == "linear") & (runs["decay"] == "UFM-style")]
-chosen.groupby("depth")[["loss", "predicted_loss", "rank", "predicted_rank"]].mean().round(4)
+chosen.groupby("depth")[["loss", "predicted_loss", "rank", "predicted_rank"]].mean().round(
+    4
+)
 
 # %%
 # Rank of the mean logits: it falls with the depth of the head, as predicted, but not always as far.
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-figure.suptitle("Digits: linear heads, decay on head and features, three seeds", fontsize=10)
-for axes, name, words in zip(panels, ("loss", "rank"), ("loss", "rank of the mean logits"), strict=True):
-    axes.plot(chosen.depth, chosen[name], "o", color="#00204c", markerfacecolor="white", label="trained networks")
+figure.suptitle(
+    "Digits: linear heads, decay on head and features, three seeds", fontsize=10
+)
+for axes, name, words in zip(
+    panels, ("loss", "rank"), ("loss", "rank of the mean logits"), strict=True
+):
+    axes.plot(
+        chosen.depth,
+        chosen[name],
+        "o",
+        color="#00204c",
+        markerfacecolor="white",
+        label="trained networks",
+    )
     means = chosen.groupby("depth")[f"predicted_{name}"].mean()
     axes.plot(means.index, means, color="#00204c", label="free features, best known")
     axes.set(xlabel="depth of the head", ylabel=words, xticks=range(1, 6))

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 import optima
 from optima.measures import read_run
@@ -18,7 +17,7 @@ from optima.measures import read_run
 try:
     import torch
 except ImportError:
-    raise SystemExit("a recorder follows a torch module, and torch is not installed: pip install torch") from None
+    raise SystemExit("a recorder follows a torch module; pip install torch") from None
 
 # %%
 # A small network on four Gaussian classes.
@@ -26,7 +25,8 @@ except ImportError:
 torch.manual_seed(0)
 labels = torch.arange(4).repeat_interleave(40)
 inputs = 2 * torch.randn(4, 10)[labels] + torch.randn(160, 10)
-model = torch.nn.Sequential(torch.nn.Linear(10, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4, bias=False))
+layers = torch.nn.Linear(10, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4, bias=False)
+model = torch.nn.Sequential(*layers)
 optimiser = torch.optim.SGD(model.parameters(), lr=0.2, weight_decay=1e-3)
 
 folder = tempfile.TemporaryDirectory()
@@ -44,11 +44,11 @@ for step in range(501):
 records = read_run(run)
 folder.cleanup()
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-steps = np.array([record["step"] for record in records]) + 1
-for number, (line, marker) in enumerate((("--", "s"), ("-", "o"))):
+steps = [record["step"] + 1 for record in records]
+for number, line in enumerate(("--", "o-")):
     values = [record["layers"][number]["nc1_trace"] for record in records]
-    axes.plot(steps, values, line, marker=marker, markersize=3, color="#00204c", label=f"input of layer {number + 1}")
-axes.set(xscale="log", yscale="log", xlabel="step + 1", ylabel="NC1: tr within classes / tr between them")
+    axes.loglog(steps, values, line, color="#00204c", label=f"input of layer {number + 1}")
+axes.set(xlabel="step + 1", ylabel="NC1: trace within classes / between them")
 axes.set_title("Four Gaussian classes, a small network, weight decay 1e-3", fontsize=10)
 axes.legend(frameon=False)
 plt.show()

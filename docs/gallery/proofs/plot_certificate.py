@@ -15,7 +15,9 @@ import optima
 
 seen = []
 record = lambda search: seen.append((search.size, search.bound))
-solution = optima.certify(optima.DeepUFM(classes=3, depth=2, reg=1e-3), gap=1e-6, progress=record)
+solution = optima.certify(
+    optima.DeepUFM(classes=3, depth=2, reg=1e-3), gap=1e-6, progress=record
+)
 print(solution.certificate.verify())
 print(f"the global minimum is between {solution.lower_bound:.12g} and {solution.loss:.12g}")
 
@@ -24,7 +26,13 @@ print(f"the global minimum is between {solution.lower_bound:.12g} and {solution.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 boxes, bounds = zip(*seen, strict=True)
-axes.step(boxes, [1 - bound / solution.loss for bound in bounds], where="post", color="#00204c", marker="o")
+axes.step(
+    boxes,
+    [1 - bound / solution.loss for bound in bounds],
+    where="post",
+    color="#00204c",
+    marker="o",
+)
 axes.set(xlabel="boxes", ylabel="gap, 1 - lower bound / loss", yscale="log")
 axes.set_title(r"$K = 3$, $L = 2$, $\lambda = 10^{-3}$, $n = 1$", fontsize=10)
 plt.show()

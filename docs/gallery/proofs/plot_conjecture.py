@@ -25,9 +25,16 @@ from optima.claims import Cases, Control, Lines, claim, run
 def share_of_log(classes, depths, *, sign=1):
     """Margin: by how much the share grows from one number of classes to the next."""
     for L in depths:
-        shares = [optima.solve(K, L, 1e-3, effort="quick").loss / np.log(K) for K in classes]
+        shares = [
+            optima.solve(K, L, 1e-3, effort="quick").loss / np.log(K) for K in classes
+        ]
         yield Cases(sign * np.diff(shares), classes=list(classes)[1:], depths=L)
-        yield Lines("Best loss known over log K", "classes K", "share", {f"L = {L}": (list(classes), shares)})
+        yield Lines(
+            "Best loss known over log K",
+            "classes K",
+            "share",
+            {f"L = {L}": (list(classes), shares)},
+        )
 
 
 # %%

@@ -20,7 +20,12 @@ solution.plot()
 # The ranks of its layers, before and after the activation, and its loss from the weights themselves:
 
 print("ranks before", solution.network.ranks, "and after", solution.network.feature_ranks)
-print("loss of the factors:", problem.objective(solution.factors()), "of the search:", solution.loss)
+print(
+    "loss of the factors:",
+    problem.objective(solution.factors()),
+    "of the search:",
+    solution.loss,
+)
 
 # %%
 # At full size

@@ -18,7 +18,9 @@ optima.LossTable(range(3, 11), range(2, 7), 1e-3, loss="mse", activation="relu")
 # The same as a phase diagram: between integer depths the ties are solved.
 
 axes = {"classes": range(3, 9), "depth": range(2, 7)}
-diagram = network_diagram("classes", "depth", axes, {"reg": 1e-6, "loss": "mse", "activation": "relu"})
+diagram = network_diagram(
+    "classes", "depth", axes, {"reg": 1e-6, "loss": "mse", "activation": "relu"}
+)
 diagram.plot()
 
 # %%

@@ -12,7 +12,9 @@ import optima
 # Three classes, depth four, squared error: the triangle costs less than collapse. ``polished`` follows each
 # run from where it stopped to the critical point beyond, since gradients do not vanish at kinks.
 
-problem = optima.DeepUFM(classes=3, depth=4, reg=4e-3, samples=2, width=6, loss="mse", activation="relu")
+problem = optima.DeepUFM(
+    classes=3, depth=4, reg=4e-3, samples=2, width=6, loss="mse", activation="relu"
+)
 training = optima.train(problem, steps=10_000, seeds=6)
 (comparison,) = training.polished().compare()
 comparison.plot()

@@ -13,9 +13,15 @@ import optima
 # %%
 # Outliers of a middle layer at collapse of three classes, with both answers.
 
-problem = optima.DeepUFM(classes=3, depth=4, reg=5e-3, samples=5, width=9, loss="mse", activation="relu")
+problem = optima.DeepUFM(
+    classes=3, depth=4, reg=5e-3, samples=5, width=9, loss="mse", activation="relu"
+)
 found = {kink: optima.spectrum(problem, "collapse", layer=3, kink=kink) for kink in (0, 1)}
-rows = [(kink, each.value, each.multiplicity) for kink, known in found.items() for each in known.eigenvalues]
+rows = [
+    (kink, each.value, each.multiplicity)
+    for kink, known in found.items()
+    for each in known.eigenvalues
+]
 pd.DataFrame(rows, columns=["derivative at zero", "eigenvalue", "times"])
 
 # %%

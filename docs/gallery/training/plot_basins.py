@@ -12,7 +12,9 @@ import optima
 # Eight classes, from balanced starts: left the separatrices, which are integrated backwards from their late limits,
 # right the share of random starts that collapse, with 95 per cent intervals.
 
-found = [optima.basin(8, depth, 0.1, spread=0.05, trials=200) for depth in (1, 2, 3, 4, 5, 7)]
+found = [
+    optima.basin(8, depth, 0.1, spread=0.05, trials=200) for depth in (1, 2, 3, 4, 5, 7)
+]
 optima.plot.plot_basins(found)
 
 # %%
@@ -28,5 +30,10 @@ for each in found:
 #
 # .. image:: ../../../examples/garrod2026depth.basins.png
 #    :alt: Separatrices against the size of the start, and probability of collapse against depth
+#
+# When the runs are read matters, ``optima reproduce garrod2026depth.readings``:
+#
+# .. image:: ../../../examples/garrod2026depth.readings.png
+#    :alt: Probability of collapse against when runs are read
 #
 # From the command line: ``optima basin --classes 8 --depth 1:5 --start 0.01,0.1 --spread 0.05 --plot basin.png``.

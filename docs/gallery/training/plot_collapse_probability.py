@@ -15,7 +15,9 @@ from optima.phases import training_diagram
 values = {"width": (8, 16, 32), "reg": (2**-7, 2**-6)}
 short = Hyperparameters(steps=6000)
 fixed = {"classes": 6, "depth": 2, "samples": 2}
-diagram = training_diagram("width", "reg", values, fixed, hyperparameters=short, seeds=6, executors=here)
+diagram = training_diagram(
+    "width", "reg", values, fixed, hyperparameters=short, seeds=6, executors=here
+)
 diagram.plot()
 
 # %%

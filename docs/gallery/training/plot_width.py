@@ -16,13 +16,18 @@ import optima
 
 widths, seeds = (4, 16, 64), 10
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for depth, style in ((1, "o-"), (3, "s--")):
-    training = optima.train(optima.DeepUFM(4, depth, 0), width=widths, lr=0.1, seeds=seeds, margin=5, record=False)
-    ranks = np.array([run.effective_ranks[-1] for run in training.runs]).reshape(len(widths), seeds)
-    axes.errorbar(widths, ranks.mean(axis=1), ranks.std(axis=1), fmt=style, capsize=3, label=f"$L = {depth}$")
+for depth, style, colour in ((1, "o-", "#00204c"), (3, "s--", "#a17000")):
+    problem = optima.DeepUFM(4, depth, 0)
+    runs = optima.train(problem, widths, lr=0.1, seeds=seeds, margin=5, record=False).runs
+    ranks = np.reshape([run.effective_ranks[-1] for run in runs], (len(widths), seeds))
+    mean, spread = ranks.mean(axis=1), ranks.std(axis=1)
+    axes.errorbar(widths, mean, spread, fmt=style, color=colour, label=f"$L = {depth}$")
 axes.axhline(3, color="0.5", linestyle=":")
-axes.set(xscale="log", xticks=widths, xticklabels=widths, xlabel="width $d$", ylabel="effective rank of the logits")
-axes.set_title(r"$K = 4$, $\lambda = 0$, to margin 5; mean and spread of ten seeds", fontsize=10)
+axes.set(xscale="log", xticks=widths, xticklabels=widths, xlabel="width $d$")
+axes.set_ylabel("effective rank of the logits")
+axes.set_title(
+    r"$K = 4$, $\lambda = 0$, to margin 5; mean and spread of ten seeds", fontsize=10
+)
 axes.minorticks_off()
 axes.legend(frameon=False)
 plt.show()
