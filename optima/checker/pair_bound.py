@@ -217,8 +217,8 @@ class PairBound:
     ) -> Array:
         """The nine numbers of each charge e^(rate u - level) (c0 + c1 u) + a0 + a1 u + a2 u^2 + a3 u^3, and its size.
 
-        A cell has the knots i or other_i and j or other_j; the exponential of minus half the squared distance is bounded
-        by its tangent at a distance linear in u: at the middle of the cell, or farther where corners are far.
+        A cell has the knots i or other_i and j or other_j; the exponential of minus half the squared distance is
+        bounded by its tangent at a distance linear in u: at the middle of the cell, or farther for far corners.
         """
         r = found.knots
         first, second = 0.5 * (r[i] + r[other_i]), 0.5 * (r[j] + r[other_j])
