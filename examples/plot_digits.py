@@ -77,7 +77,7 @@ def main() -> None:
     print(f"predicted with free features: {best.structure}, loss {best.loss:.6g}")
     figure = plt.figure(figsize=(11.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3)
-    title = f"best known with free features: {best.structure.split(' (')[0]}, rank {best.rank}"
+    title = f"best, free features: {best.structure.split(' (')[0]}, rank {best.rank}"
     # The same for both matrices of the head, whose decay is equal.
     predicted = np.linalg.svd(best.factors()[0], compute_uv=False)[:CLASSES]
     for row, ufm in enumerate((True, False)):

@@ -1,4 +1,4 @@
-"""The bound of relu networks with cross-entropy by what each class gives to its rivals."""
+"""The bound for cross-entropy and classes of any sizes by what each class gives to its rivals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def class_shares(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> 
     if problem.loss != "ce":
         raise Refuted("class shares are a proof for cross-entropy")
     if numbers.rigorous:
-        raise Refuted("relu networks are checked in floats only")
+        raise Refuted("class shares are checked in floats only")
     K, sizes = problem.classes, problem.class_sizes.astype(float)
     shares = np.asarray(data.get("shares", np.empty((0, K))), dtype=float)
     if shares.ndim != 2 or shares.shape[1] != K or not 1 <= len(shares) <= MOST_LINES:

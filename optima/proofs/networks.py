@@ -11,9 +11,9 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.certificate import Certificate
+from optima.proofs.class_shares import unequal_bound
 from optima.proofs.gap import BOUND_ROUNDING
 from optima.proofs.one_direction import OneDirection
-from optima.proofs.unequal_networks import unequal_bound
 from optima.reduction import exponent, mean_reg
 from optima.scales.scale import best_scales
 from optima.structures import Block, Structure
@@ -44,7 +44,7 @@ def network_certificate(network: ClassNetwork) -> Certificate:
     since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
     classes of one size: the best Z is a simplex. Squared error: the better of the scalar problems of
     :func:`optima.checker.scalar.nuclear_norm` and :func:`optima.checker.scalar.two_directions`. Cross-entropy of
-    classes of different sizes: the bound of :func:`optima.proofs.unequal_networks.unequal_bound`.
+    classes of different sizes: the bound of :func:`optima.proofs.class_shares.unequal_bound`.
     Source: derivations/network_price.py, derivations/network_rank_two.py.
     """
     start = time.perf_counter()

@@ -19,6 +19,7 @@ from optima.proofs.arithmetic import proving
 from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import CHEAP_BOXES, Budget
 from optima.proofs.certificate import Certificate
+from optima.proofs.class_shares import unequal_bound
 from optima.proofs.form import ConvexConcave
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
@@ -88,8 +89,8 @@ def prove(
     Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
     searched box by box in M, less a neighbourhood of ``means`` where the curvature tells. More of one size are bounded
     by one direction (Jensen), by what any two of them can save, and by searches of problems of three and of four
-    classes, and the best bound counts;
-    more of several sizes by the three largest classes alone.
+    classes, and the best bound counts; more of several sizes by shares of each class (Gibbs) and by the three largest
+    classes alone.
 
     The same arguments give the same certificate to the last bit, whatever the load of the machine and the threads of
     its linear algebra, unless the budget has seconds and they end the search: then ``ended`` says so.
@@ -161,7 +162,10 @@ class Claims:
         if not problem.balanced:
             chosen = np.argsort(-problem.class_sizes, kind="stable")[:fewest].astype(np.int64)
             part = form.restrict(chosen.tolist())
-            return [self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
+            instant = self.without_boxes()
+            if instant.gap <= gap:
+                return [instant]
+            return [instant, self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
         found, searches = [self.one_direction()], list[BranchAndBound]()
         if found[0].gap <= gap:
             return found
@@ -210,7 +214,7 @@ class Claims:
 
     def without_boxes(self) -> Certificate:
         """The best bound to be had at once."""
-        proof = self.one_direction() if self.problem.balanced else self.trivial()
+        proof = self.one_direction() if self.problem.balanced else self.class_shares()
         return proof if proof.lower >= LEAST_LOSS else self.trivial()
 
     def trivial(self) -> Certificate:
@@ -241,6 +245,13 @@ class Claims:
         claim = self._claim("pairs of classes", lower, rigour, search.seconds, **data)
         ended = "all boxes are closed" if search.done else f"stopped after {search.size} boxes of singular values"
         return replace(self.checked(claim), ended=ended)
+
+    def class_shares(self) -> Certificate:
+        """Gibbs' inequality in each class, for classes of several sizes."""
+        start = time.perf_counter()
+        lower, shares = unequal_bound(self.problem)
+        rigour = "Gibbs' inequality in each class and one singular value"
+        return self.checked(self._claim("class shares", lower, rigour, time.perf_counter() - start, shares=shares))
 
     def searched(
         self,

@@ -45,7 +45,10 @@ def permuted(objective: RungObjective, factors: Array, permutations: Permutation
 
 
 def most_promising(objective: RungObjective, factors: Array, permutations: Permutations, most: int) -> Permutations:
-    """The permutations with the least losses of the code as it stands, those that its symmetry repeats once."""
+    """The permutations with the least losses of the code as it stands, those that its symmetry repeats once.
+
+    None of a code whose losses are beyond the range of floats.
+    """
     step = max(1, CHUNK // objective.classes**2)
     losses = np.concatenate(
         [
@@ -55,6 +58,7 @@ def most_promising(objective: RungObjective, factors: Array, permutations: Permu
         or [np.zeros(0)]
     )
     order = np.argsort(losses, kind="stable")
+    order = order[np.isfinite(losses[order])]
     ascending = losses[order]
     new = np.ones(order.size, dtype=bool)
     new[1:] = np.diff(ascending) > ALIKE * ascending[1:]

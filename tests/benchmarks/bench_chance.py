@@ -1,6 +1,6 @@
 """How often ten times the work improves on a search, by how often the search met its best minimum.
 
-    python tests/benchmarks/bench_chance.py [--cells 40] [--seeds 10]
+    python tests/benchmarks/bench_chance.py [--cells 30] [--seeds 10]
 
 Draws cells with classes of one size (K = 4 to 48) and of unequal sizes (K = 4 to 26), solves each from ten seeds, and
 takes the least of the ten losses for what ten times the work finds. A run is improved on when that is lower by more
@@ -116,7 +116,7 @@ def write():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--cells", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
     measure(arguments.cells, arguments.seeds)

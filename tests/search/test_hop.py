@@ -61,6 +61,9 @@ def test_promising_exchanges_come_by_their_losses_and_symmetric_ones_once(object
     steps = RungObjective.of(optima.DeepUFM(6, 2, 1e-3, (1, 1, 1, 4, 4, 4)))
     simplex = np.stack([np.eye(6) - 1 / 6, (np.eye(6) - 1 / 6) / steps.column[:, None]])
     assert len(moves.most_promising(steps, simplex, moves.exchanges(steps, np.random.default_rng(0)), 99)) == 1
+    # A descent that left the range of floats has no exchange worth trying.
+    with np.errstate(all="ignore"):
+        assert len(moves.most_promising(objective, np.full_like(code, np.inf), every, 5)) == 0
 
 
 def test_disjoint_exchanges_are_made_together(objective):

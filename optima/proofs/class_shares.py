@@ -1,4 +1,4 @@
-"""A bound for relu networks with cross-entropy and classes of different sizes: lines below the fit, and the price."""
+"""A bound for cross-entropy with classes of different sizes, linear and relu: lines below the fit, and the price."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def unequal_bound(problem: DeepUFM) -> tuple[float, Array]:
         h_k = \sum_c \pi_c H(\epsilon_{kc}), \quad
         \sigma_k = \frac{K}{K-1} \max_c \frac{\epsilon_{kc} \sqrt{n_c}}{N}
 
-    with t = ||Z diag(sqrt(n_c))||_*, which costs at least c t^p. For every probability vector q the fit of a class is
+    with t = ||Z diag(sqrt(n_c))||_*, which costs at least c t^p (in linear models since sum s^p >= (sum s)^p for
+    p <= 1). For every probability vector q the fit of a class is
     at least H(q) + <q - e_c, z_c> (Gibbs). With q = eps / (K - 1) for every rival, Q - I is -K/(K-1) (I - J/K)
     diag(eps), so that the sum over the classes is at least h - sigma t. Between two corners of the lines the right
     side is concave, so that it is least at a corner. Classes of one size: the bound by one direction.
