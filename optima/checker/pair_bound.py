@@ -1,6 +1,6 @@
 r"""The bound by pairs of classes: what any two classes can save, and what each alone has to pay.
 
-With p = 2/(L+1), a box of s = s_1, of the ratio of t = s_2 + s_3 + ... to s and of Phi = K fit, and in it the variables
+With p = 2/(L+1), a box of s = s_1, of t = s_2 + s_3 + ... and of Phi = K fit, and in it the variables
 r = |g_c| of a class and u, the cosine between two,
 
 .. math:: f \ge C\,[\underline s^p - \pi + \tau t + K N] + \min_\Phi \frac{\Phi - \kappa (e^\Phi - 1)}{K}
@@ -38,7 +38,7 @@ NAMES = ("axis", "child", "where", "first", "prices", "knots", "share", "centrin
 
 @dataclass(frozen=True)
 class Box:
-    """Ends of s, of t / s and of Phi."""
+    """Ends of s, of t and of Phi."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -46,7 +46,7 @@ class Box:
     @property
     def t(self) -> tuple[float, float]:
         """Ends of t."""
-        return self.low[1] * self.low[0], self.high[1] * self.high[0]
+        return self.low[1], self.high[1]
 
     @property
     def sums(self) -> tuple[float, float]:
@@ -92,10 +92,10 @@ class PairBound:
     upper: float
 
     def root(self) -> Box:
-        """All s, t / s and Phi of logits whose loss is not above the upper one."""
+        """All s, t and Phi of logits whose loss is not above the upper one."""
         K = self.classes
         top = (self.upper / self.strength) ** (1 / self.power) * (1 + ROUNDING)
-        return Box((0.0, 0.0, 0.0), (top, K - 2.0, K * self.upper * (1 + ROUNDING)))
+        return Box((0.0, 0.0, 0.0), (top, (K - 2) * top, K * self.upper * (1 + ROUNDING)))
 
     def spent(self, box: Box) -> float:
         """Penalty in a box at least: the others have no singular value above the second."""
