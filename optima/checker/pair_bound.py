@@ -1,6 +1,6 @@
 r"""The bound by pairs of classes: what any two classes can save, and what each alone has to pay.
 
-With p = 2/(L+1), a box of s = s_1, of the ratio of t = s_2 + s_3 + ... to s and of Phi = K fit, and in it the variables
+With p = 2/(L+1), a box of s = s_1, of t = s_2 + s_3 + ... and of Phi = K fit, and in it the variables
 r = |g_c| of a class and u, the cosine between two,
 
 .. math:: f \ge C\,[\underline s^p - \pi + \tau t + K N] + \min_\Phi \frac{\Phi - \kappa (e^\Phi - 1)}{K}
@@ -38,7 +38,7 @@ NAMES = ("axis", "child", "where", "first", "prices", "knots", "share", "centrin
 
 @dataclass(frozen=True)
 class Box:
-    """Ends of s, of t / s and of Phi."""
+    """Ends of s, of t and of Phi."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -46,7 +46,7 @@ class Box:
     @property
     def t(self) -> tuple[float, float]:
         """Ends of t."""
-        return self.low[1] * self.low[0], self.high[1] * self.high[0]
+        return self.low[1], self.high[1]
 
     @property
     def sums(self) -> tuple[float, float]:
@@ -92,10 +92,10 @@ class PairBound:
     upper: float
 
     def root(self) -> Box:
-        """All s, t / s and Phi of logits whose loss is not above the upper one."""
+        """All s, t and Phi of logits whose loss is not above the upper one."""
         K = self.classes
         top = (self.upper / self.strength) ** (1 / self.power) * (1 + ROUNDING)
-        return Box((0.0, 0.0, 0.0), (top, K - 2.0, K * self.upper * (1 + ROUNDING)))
+        return Box((0.0, 0.0, 0.0), (top, (K - 2) * top, K * self.upper * (1 + ROUNDING)))
 
     def spent(self, box: Box) -> float:
         """Penalty in a box at least: the others have no singular value above the second."""
@@ -217,8 +217,8 @@ class PairBound:
     ) -> Array:
         """The nine numbers of each charge e^(rate u - level) (c0 + c1 u) + a0 + a1 u + a2 u^2 + a3 u^3, and its size.
 
-        A cell has the knots i or other_i and j or other_j; the exponential of minus half the squared distance is bounded
-        by its tangent at a distance linear in u: at the middle of the cell, or farther where corners are far.
+        A cell has the knots i or other_i and j or other_j; the exponential of minus half the squared distance is
+        bounded by its tangent at a distance linear in u: at the middle of the cell, or farther for far corners.
         """
         r = found.knots
         first, second = 0.5 * (r[i] + r[other_i]), 0.5 * (r[j] + r[other_j])

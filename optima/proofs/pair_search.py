@@ -1,6 +1,6 @@
 r"""Best-first search over boxes of the largest singular value, of the rest and of the fit, for the bound by pairs.
 
-.. math:: s = s_1, \qquad t / s = \sum_{i \ge 2} s_i / s_1, \qquad \Phi = K \operatorname{fit}
+.. math:: s = s_1, \qquad t = \sum_{i \ge 2} s_i, \qquad \Phi = K \operatorname{fit}
 
 The box with the least bound gets finer multipliers, or is halved. What counts is what the checker proves in each.
 Source: derivations/pair_bound.py.
@@ -21,11 +21,11 @@ from optima.progress import Tell, silent
 from optima.proofs.pair_dual import COLUMNS, PairDual, knots_of
 
 # Knots of the multipliers of a box, more and more of them, and the widths up to which they are worth their work.
-KNOTS, WIDTHS = (9, 13, 18), (0.12, 0.12, 0.045)
+KNOTS, WIDTHS = (9, 13, 18), (0.15, 0.12, 0.06)
 # The first box ends at so many typical norms, and counts as at least so wide.
 FIRST, LEAST = 2.5, 0.1
-# What widths in log s, in the logarithm of t / s (from about 1 / EVEN on) and in Phi cost the bound, roughly.
-COSTS, EVEN = (0.2, 0.05, 0.05), 0.03
+# What widths in log s, in the logarithm of t (from about EVEN s on) and in Phi cost the bound, roughly.
+COSTS, EVEN = (0.2, 0.08, 0.05), 0.05
 
 
 @dataclass
@@ -82,11 +82,11 @@ class PairSearch:
 
     def _widths(self, box: Box) -> list[float]:
         """What the width of a box in each coordinate costs, roughly."""
-        (s, ratio, fit), (S, top, last) = box.low, box.high
+        (s, t, fit), (S, T, last) = box.low, box.high
         last = max(min(last, self.pairs.classes * (self.pairs.upper - self.pairs.spent(box))), fit)
         widths = [
             math.log(S / s) if s > 0 else max(math.log(S / (FIRST * self.typical)), LEAST),
-            math.log((min(top, 1.0) + EVEN) / (min(ratio, 1.0) + EVEN)),
+            math.log((min(T, S) + EVEN * S) / (min(t, S) + EVEN * S)),
             last - fit,
         ]
         return [cost * width for cost, width in zip(COSTS, widths, strict=True)]
@@ -124,7 +124,9 @@ class PairSearch:
         if axis == 0:
             where = math.sqrt(low * high) if low > 0 else min(0.99 * FIRST * self.typical, 0.85 * high)
         elif axis == 1:
-            where = 1.0 if low < 1.0 < high else math.sqrt((low + EVEN) * (min(high, 1.0) + EVEN)) - EVEN
+            largest = box.high[0]
+            even = EVEN * largest
+            where = largest if low < largest < high else math.sqrt((low + even) * (min(high, largest) + even)) - even
         else:
             last = min(high, self.pairs.classes * (self.pairs.upper - self.pairs.spent(box)))
             where = 0.5 * (low + last)

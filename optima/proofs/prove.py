@@ -231,13 +231,6 @@ class Claims:
         rigour = "Jensen's inequality and one singular value"
         return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-    def class_shares(self) -> Certificate:
-        """Gibbs' inequality in each class, for classes of several sizes."""
-        start = time.perf_counter()
-        lower, shares = unequal_bound(self.problem)
-        rigour = "Gibbs' inequality in each class and one singular value"
-        return self.checked(self._claim("class shares", lower, rigour, time.perf_counter() - start, shares=shares))
-
     def pairs(self, gap: float, budget: Budget, progress: Tell[Any], knots: tuple[int, ...] = KNOTS) -> Certificate:
         """The bound by pairs of balanced classes."""
         form = ConvexConcave.of(self.problem)
@@ -252,6 +245,13 @@ class Claims:
         claim = self._claim("pairs of classes", lower, rigour, search.seconds, **data)
         ended = "all boxes are closed" if search.done else f"stopped after {search.size} boxes of singular values"
         return replace(self.checked(claim), ended=ended)
+
+    def class_shares(self) -> Certificate:
+        """Gibbs' inequality in each class, for classes of several sizes."""
+        start = time.perf_counter()
+        lower, shares = unequal_bound(self.problem)
+        rigour = "Gibbs' inequality in each class and one singular value"
+        return self.checked(self._claim("class shares", lower, rigour, time.perf_counter() - start, shares=shares))
 
     def searched(
         self,

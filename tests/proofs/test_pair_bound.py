@@ -31,11 +31,11 @@ def proof(problem, boxes=6, gap=1e-2):
 
 
 def singular(Z):
-    """s_1, t / s_1 of the symmetrised logits."""
+    """s_1 and the sum of the others, of the symmetrised logits."""
     left, s, right = np.linalg.svd(Z - Z.mean(axis=0))
     g = 0.5 * (left * np.sqrt(s) + right.T * np.sqrt(s))
     s = np.linalg.svd(g - g.mean(axis=0), compute_uv=False) ** 2
-    return s[0], s[1:].sum() / max(s[0], 1e-300)
+    return float(s[0]), float(s[1:].sum())
 
 
 def one_box(problem, count, box=None, upper=None):
@@ -43,9 +43,9 @@ def one_box(problem, count, box=None, upper=None):
     reduction = Reduction(problem)
     upper = upper or reduction.value(best(problem))
     pairs = PairBound(problem.classes, reduction.exponent, reduction.strength, upper)
-    s, ratio = singular(best(problem))
-    box = box or Box((0.0, 0.0, 0.0), (1.2 * s, problem.classes - 2.0, pairs.root().high[2]))
-    typical = s * (1 + ratio) / problem.classes
+    s, rest = singular(best(problem))
+    box = box or Box((0.0, 0.0, 0.0), (1.2 * s, 1.2 * s * (problem.classes - 2), pairs.root().high[2]))
+    typical = (s + rest) / problem.classes
     last = min(box.high[2], problem.classes * (upper - pairs.spent(box)))
     return (
         pairs,
@@ -67,10 +67,10 @@ def logits_near(problem, rng):
 def test_no_logits_in_a_box_are_below_its_bound(problem):
     reduction, rng = Reduction(problem), np.random.default_rng(problem.classes)
     upper = 1.5 * reduction.value(best(problem))
-    s, ratio = singular(best(problem))
+    s, rest = singular(best(problem))
     top = PairBound(problem.classes, reduction.exponent, reduction.strength, upper).root().high[2]
-    boxes = [Box((0.0, 0.0, 0.0), (1.5 * s, problem.classes - 2.0, top))]
-    boxes.append(Box((0.9 * s, min(ratio, 1.0) * 0.8, 0.0), (1.1 * s, problem.classes - 2.0, top)))
+    boxes = [Box((0.0, 0.0, 0.0), (1.5 * s, 1.5 * s * problem.classes, top))]
+    boxes.append(Box((0.9 * s, min(rest, s) * 0.8, 0.0), (1.1 * s, 1.1 * s * problem.classes, top)))
     for box in boxes:
         pairs, box, found = one_box(problem, 10, box, upper)
         bound, met = pairs.leaf(box, found), 0
