@@ -155,7 +155,8 @@ class BoxBound(Rows):
         nothing = np.zeros((len(self.penalty), 0))
         angles = np.column_stack([cap.angle for cap in self.caps]) if self.caps else nothing
         weights = np.column_stack([cap.weight for cap in self.caps]) if self.caps else nothing
-        return self.penalty, self.eigenvalues, self.turn, angles, weights
+        sides = np.array([(cap.axis, cap.sign) for cap in self.caps], dtype=np.int64).reshape(-1, 2)
+        return self.penalty, self.eigenvalues, self.turn, sides, angles, weights
 
     def _small(self, beta: Array) -> Array:
         return 1 / np.maximum(beta * self.eigenvalues[:, :, 0].max(axis=1), 1e-100)

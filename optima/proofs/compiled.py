@@ -95,7 +95,7 @@ def expansions(
     rival: Array, weight: Array, count: Array, rivals: float, basis: Array, S: Array, E: Array, x: Array
 ) -> tuple[Array, Array]:
     """Gradient (N, k) and negative curvature (N, k, k) of phi in the basis (k, m, m), from inner points (N, C, m)."""
-    N, C, m = x.shape
+    N, _, m = x.shape
     k, J = len(basis), rival.shape[1]
     gradient, curvature = np.zeros((N, k)), np.zeros((N, k, k))
     work = tuple(np.empty(shape) for shape in ((J, m), (J,), (m,), (m, m), (m, m), (m,), (k, m), (m,)))

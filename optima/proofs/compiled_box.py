@@ -1,7 +1,7 @@
 """The least penalty - <D, M> on boxes in machine code: what :mod:`optima.proofs.box_bound` does in numpy.
 
-One box after another; the order of the matrices is m <= 3, their entries on and above the diagonal are k. The caps are
-those of the first axis (the most) and for m = 3 of the last one (the least). Needs the optional dependency numba.
+One box after another; the order of the matrices is m <= 3, their entries on and above the diagonal are k. Needs
+the optional dependency numba.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from optima.model import Array
 from optima.workers.machine import machine
 
 
-def values(penalty: Array, eigen: Array, turn: Array, angles: Array, weights: Array, E: Array, beta: Array) -> Array:
+def values(
+    penalty: Array, eigen: Array, turn: Array, sides: Array, angles: Array, weights: Array, E: Array, beta: Array
+) -> Array:
     """Minima (N,) over the vertices, softened by 1 / beta (N,); not softened where beta is zero.
 
-    ``angles`` and ``weights`` (N, caps) are those of the caps, and of their norms beside the softening.
+    ``sides`` (caps, 2) are the axes and signs of the caps, ``angles`` and ``weights`` (N, caps) their angles and what
+    their norms count with beside the softening.
     """
     N, m = len(E), E.shape[1]
     out = np.empty(N)
     room = np.empty((m, m)), np.empty(m), np.empty((m, 8)), np.empty(penalty.shape[1])
-    _values(penalty, eigen, np.ascontiguousarray(turn), angles, weights, np.ascontiguousarray(E), beta, out, *room)
+    _values(
+        penalty, eigen, np.ascontiguousarray(turn), sides, angles, weights, np.ascontiguousarray(E), beta, out, *room
+    )
     return out
 
 
 def expansions(
-    penalty: Array, eigen: Array, turn: Array, angles: Array, weights: Array, E: Array, beta: Array
+    penalty: Array, eigen: Array, turn: Array, sides: Array, angles: Array, weights: Array, E: Array, beta: Array
 ) -> tuple[Array, Array]:
     """Gradients (N, k) and negative curvatures (N, k, k) of the softened minima in the entries of E."""
     N, m = len(E), E.shape[1]
@@ -39,6 +44,7 @@ def expansions(
         penalty,
         eigen,
         np.ascontiguousarray(turn),
+        sides,
         angles,
         weights,
         np.ascontiguousarray(E),
@@ -56,6 +62,7 @@ def _values(
     penalty: Array,
     eigen: Array,
     turn: Array,
+    sides: Array,
     angles: Array,
     weights: Array,
     E: Array,
@@ -69,7 +76,7 @@ def _values(
     for n in range(E.shape[0]):
         small = _small(eigen[n], beta[n])
         _inward(turn[n], E[n], D)
-        _features(D, angles[n], weights[n], small, feature, polar)
+        _features(D, sides, angles[n], weights[n], small, feature, polar)
         least = _parts(penalty[n], eigen[n], feature, parts)
         if beta[n] > 0:
             total = 0.0
@@ -84,6 +91,7 @@ def _expansions(
     penalty: Array,
     eigen: Array,
     turn: Array,
+    sides: Array,
     angles: Array,
     weights: Array,
     E: Array,
@@ -106,7 +114,7 @@ def _expansions(
     for n in range(E.shape[0]):
         small = _small(eigen[n], beta[n])
         _inward(turn[n], E[n], D)
-        _features(D, angles[n], weights[n], small, feature, polar)
+        _features(D, sides, angles[n], weights[n], small, feature, polar)
         least = _parts(penalty[n], eigen[n], feature, parts)
         total = 0.0
         mean[:], spread[:] = 0.0, 0.0
@@ -123,7 +131,7 @@ def _expansions(
         for f in range(features):
             for g in range(features):
                 spread[f, g] = beta[n] * (spread[f, g] / total - mean[f] * mean[g])
-        _slopes(D, polar, slope, bent)
+        _slopes(D, sides, polar, slope, bent)
         _entries(turn[n], inward)
         # In the entries of D first.
         for a in range(k):
@@ -197,16 +205,17 @@ def _parts(penalty: Array, eigen: Array, feature: Array, parts: Array) -> float:
 
 
 @machine()
-def _features(D: Array, angles: Array, weights: Array, small: float, feature: Array, polar: Array) -> None:
+def _features(
+    D: Array, sides: Array, angles: Array, weights: Array, small: float, feature: Array, polar: Array
+) -> None:
     """tr D, X and Z; ``polar`` keeps of each cap its lengths, angle and differences."""
     m = D.shape[0]
     feature[0] = 0.0
     for a in range(m):
         feature[0] += D[a, a]
     for cap in range(m - 1):
-        axis, sign = 2 * cap, 1.0 - 2.0 * cap
-        i = 1 if axis == 0 else 0
-        j = i if m == 2 else i + 1
+        axis, sign = sides[cap, 0], sides[cap, 1]
+        i, j = _rest(axis, m)
         soft, softer = small / weights[cap], small / weights[cap] ** 2
         one, two = sign * D[axis, i], sign * D[axis, j]
         skew, cross = sign * 0.5 * (D[i, i] - D[j, j]), sign * D[i, j]
@@ -223,28 +232,27 @@ def _features(D: Array, angles: Array, weights: Array, small: float, feature: Ar
 
 
 @machine()
-def _slopes(D: Array, polar: Array, slope: Array, bent: Array) -> None:
+def _slopes(D: Array, sides: Array, polar: Array, slope: Array, bent: Array) -> None:
     """Gradients (f, k) and curvatures (f, k, k) of the features in the entries of D."""
     m = D.shape[0]
     slope[:], bent[:] = 0.0, 0.0
     for a in range(m):
         slope[0, _at(a, a, m)] = 1.0
     for cap in range(m - 1):
-        axis, sign, f = 2 * cap, 1.0 - 2.0 * cap, cap + 1
-        i = 1 if axis == 0 else 0
+        axis, sign, f = sides[cap, 0], sides[cap, 1], cap + 1
+        i, j = _rest(axis, m)
         length, spread, twice = polar[cap, 4], polar[cap, 5], polar[cap, 6]
         upper, lower, sin = 0.5 * (1 + math.cos(twice)), 0.5 * (1 - math.cos(twice)), math.sin(twice)
         slope[f, _at(axis, axis, m)] = upper
         for p in range(m - 1):
-            row = _at(axis, i + p, m)
+            row = _at(axis, j if p else i, m)
             slope[f, row] = sin * polar[cap, p] / length
             for q in range(m - 1):
                 flat = (1.0 if p == q else 0.0) / length - polar[cap, p] * polar[cap, q] / length**3
-                bent[f, row, _at(axis, i + q, m)] = sign * sin * flat
+                bent[f, row, _at(axis, j if q else i, m)] = sign * sin * flat
         if m == 2:
             slope[f, _at(i, i, m)] = lower
             continue
-        j = i + 1
         first, last, off = _at(i, i, m), _at(j, j, m), _at(i, j, m)
         skew, cross = polar[cap, 2] / spread, polar[cap, 3] / spread
         slope[f, first], slope[f, last] = lower * (0.5 + 0.5 * skew), lower * (0.5 - 0.5 * skew)
@@ -260,6 +268,12 @@ def _slopes(D: Array, polar: Array, slope: Array, bent: Array) -> None:
         bent[f, off, first] += scale * 0.5 * both
         bent[f, last, off] -= scale * 0.5 * both
         bent[f, off, last] -= scale * 0.5 * both
+
+
+@machine()
+def _rest(axis: int, m: int) -> tuple[int, int]:
+    """The first and the last of the other axes."""
+    return (1 if axis == 0 else 0), (m - 2 if axis == m - 1 else m - 1)
 
 
 @machine()

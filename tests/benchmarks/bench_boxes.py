@@ -33,7 +33,7 @@ def run(problem: DeepUFM, logits: Array, loss: float, most: int, interpreted: bo
     with ExitStack() as stack:
         stack.enter_context(proving())
         for module in (box_bound, dual) if interpreted else ():
-            stack.enter_context(mock.patch.object(module, "_machine_code", lambda: None))
+            stack.enter_context(mock.patch.object(module, "_machine_code", return_value=None))
         start = time.process_time()
         search = search_of(ConvexConcave.of(problem), loss, GAP[problem.classes], logits)
         search.run(most)
