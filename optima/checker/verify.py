@@ -44,7 +44,7 @@ def verify(
         verification holds the bounds found here.
     method
         How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
-        norm", "class shares" or "nonnegative".
+        norm", "two directions", "class shares" or "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
