@@ -39,8 +39,8 @@ def solve(
     .. math:: \min_M \operatorname{fit}(M) + c \sum_i s_i(Z)^p, \qquad \operatorname{rank} M \le \min(d, K-1)
 
     The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
-    the best to be had in about a second, with ``effort="quick"`` beyond three classes at once; :func:`certify` works
-    for a closer one. Relu networks:
+    the best to be had from a few thousand boxes, with ``effort="thorough"`` also from pairs of classes (about a
+    second); :func:`certify` works for a closer one. Relu networks:
     :func:`optima.relu.solve.search_networks`, with the bound by the nuclear norm of their logits.
 
     Parameters
@@ -66,7 +66,7 @@ def solve(
     if problem.nonlinear:
         return _network(problem, seed, effort, starts, ranks, progress or silent)
     solution = search(problem, seed, effort, starts, ranks, progress or silent, many)
-    return replace(solution, proof=cheap_certificate(problem, solution.means, effort == "quick"))
+    return replace(solution, proof=cheap_certificate(problem, solution.means, effort == "thorough"))
 
 
 def _network(

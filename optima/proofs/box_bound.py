@@ -18,11 +18,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.model.rows import Rows
+from optima.workers.machine import loaded
 
 # A norm that counts with weight w is softened by w^-UNEVEN. At 0 the ascents on narrow caps come to rest too early; at
 # 1 the norms are lost in their softening, and no split of a cap promises anything.
@@ -78,6 +83,11 @@ class Cap(Rows):
         to[0, at[i, i]], to[0, at[j, j]], to[1, at[i, j]] = 0.5, -0.5, 1.0
         return slope, self.sign * (curvature + lower[:, None, None] * (to.T @ bent @ to))
 
+    @property
+    def weight(self) -> Array:
+        """What |D_1J| counts with, up to sin(2 angle) / 2, to a power; the spread up to sin^2(angle)."""
+        return np.asarray(np.sin(np.clip(self.angle, NARROW, np.pi / 4)) ** UNEVEN)
+
     def _rest(self, m: int) -> list[int]:
         return [i for i in range(m) if i != self.axis]
 
@@ -85,9 +95,7 @@ class Cap(Rows):
         """u^T D u, the largest eigenvalue across u, |P D u|, and half the spread of the eigenvalues across u."""
         D = self.sign * D
         rest = self._rest(D.shape[1])
-        # |D_1J| counts with up to sin(2 angle) / 2, the spread with up to sin^2(angle).
-        weight = np.sin(np.clip(self.angle, NARROW, np.pi / 4)) ** UNEVEN
-        small, smaller = small / weight, small / weight**2
+        small, smaller = small / self.weight, small / self.weight**2
         length = np.sqrt(np.sum(D[:, self.axis, rest] ** 2, axis=1) + small**2)
         i, j = rest[0], rest[-1]
         spread = np.sqrt((0.5 * (D[:, i, i] - D[:, j, j])) ** 2 + (i != j) * (D[:, i, j] ** 2 + smaller**2))
@@ -99,25 +107,35 @@ class Cap(Rows):
 
 @dataclass(frozen=True)
 class BoxBound(Rows):
-    """The function of E for N boxes: c sum t (N, v), eigenvalues (N, v, m) at the vertices, R (N, m, m), and caps."""
+    """The function of E for N boxes: c sum t (N, v), eigenvalues (N, v, m) at the vertices, R (N, m, m), and caps.
+
+    In machine code where numba is there; ``interpreted`` keeps numpy at work, the slow reference.
+    """
 
     penalty: Array
     eigenvalues: Array
     turn: Array
     caps: tuple[Cap, ...]
+    interpreted: bool = False
 
     def least(self, E: Array) -> Array:
         """The minimum (N,)."""
+        if self._compiled is not None:
+            return self._compiled.values(*self._told(), E, np.zeros(len(E)))
         return np.min(self._parts(self._inward(E), np.zeros(len(E))), axis=1)
 
     def softened(self, E: Array, beta: Array) -> Array:
         """The minimum (N,), softened by about 1 / ``beta`` (N,)."""
+        if self._compiled is not None:
+            return self._compiled.values(*self._told(), E, np.asarray(beta, dtype=float))
         parts = self._parts(self._inward(E), self._small(beta))
         least = parts.min(axis=1)
         return least - np.log(np.sum(np.exp(-beta[:, None] * (parts - least[:, None])), axis=1)) / beta
 
     def expansion(self, E: Array, beta: Array) -> tuple[Array, Array]:
         """Gradient (N, k) and negative curvature (N, k, k) of :meth:`softened` in the entries of E."""
+        if self._compiled is not None:
+            return self._compiled.expansions(*self._told(), E, np.asarray(beta, dtype=float))
         D, small = self._inward(E), self._small(beta)
         parts = self._parts(D, small)
         weight = np.exp(-beta[:, None] * (parts - parts.min(axis=1, keepdims=True)))
@@ -129,6 +147,18 @@ class BoxBound(Rows):
         bent = np.swapaxes(slope, 1, 2) @ (beta[:, None, None] * spread) @ slope
         bent -= np.einsum("nf,nfab->nab", mean, curvature)
         return np.einsum("nf,nfa->na", mean, slope), bent
+
+    @property
+    def _compiled(self) -> ModuleType | None:
+        return None if self.interpreted else _machine_code()
+
+    def _told(self) -> tuple[NDArray[Any], ...]:
+        """What machine code is told of the boxes."""
+        nothing = np.zeros((len(self.penalty), 0))
+        angles = np.column_stack([cap.angle for cap in self.caps]) if self.caps else nothing
+        weights = np.column_stack([cap.weight for cap in self.caps]) if self.caps else nothing
+        sides = np.array([(cap.axis, cap.sign) for cap in self.caps], dtype=np.int64).reshape(-1, 2)
+        return self.penalty, self.eigenvalues, self.turn, sides, angles, weights
 
     def _small(self, beta: Array) -> Array:
         return 1 / np.maximum(beta * self.eigenvalues[:, :, 0].max(axis=1), 1e-100)
@@ -175,6 +205,12 @@ class BoxBound(Rows):
         both = R[:, i][:, :, i] * R[:, j][:, :, j]
         crossed = R[:, j][:, :, i] * R[:, i][:, :, j]
         return np.swapaxes(both + np.where((i == j)[:, None], 0.0, crossed), 1, 2)
+
+
+@cache
+def _machine_code() -> ModuleType | None:
+    """The compiled bound; None, and numpy does its work, where numba is not installed or does not run."""
+    return loaded("optima.proofs.compiled_box")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ so the bounds hold for any E > 0 and any x. Source: derivations/convex_concave.p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from optima.model import Array
 from optima.proofs.box_bound import Softened
 from optima.proofs.form import ConvexConcave, centred_basis
+from optima.workers.machine import loaded
 
 # Newton steps of the inner minimisation, and the loss (relative to phi) at which it ends.
 INNER = 60
@@ -59,7 +62,8 @@ class FitDual:
     """phi for E = sum_k e_k B_k, with ``basis`` B (k, m, m) of the matrices allowed.
 
     ``rival`` (C, J, m) is d_cj, ``weight`` and ``count`` (C,) are w_c and nu_c, ``rivals`` is mu;
-    E is kept above ``least``, and its improvement ends at a relative gain of ``little``.
+    E is kept above ``least``, and its improvement ends at a relative gain of ``little``. ``interpreted`` keeps numpy at
+    work where machine code would do it.
     """
 
     rival: Array
@@ -69,6 +73,7 @@ class FitDual:
     basis: Array
     least: float
     little: float = LITTLE
+    interpreted: bool = False
 
     @classmethod
     def of(cls, form: ConvexConcave, least: float) -> FitDual:
@@ -80,6 +85,15 @@ class FitDual:
         basis = np.zeros((i.size, K - 1, K - 1))
         basis[np.arange(i.size), i, j] = basis[np.arange(i.size), j, i] = 1.0
         return cls(rival, np.asarray(form.weight), np.asarray(form.count), form.rivals, basis, least)
+
+    @property
+    def _compiled(self) -> ModuleType | None:
+        return None if self.interpreted else _machine_code()
+
+    @property
+    def _fit(self) -> tuple[Array, Array, Array, float]:
+        """What machine code is told of the fit."""
+        return self.rival, self.weight, self.count, self.rivals
 
     def improve(self, S: Array, E: Array, x: Array, steps: int, rest: Rest) -> tuple[Array, Array]:
         """Newton steps towards the E that maximises phi + ``rest``; each goes uphill, until little is gained."""
@@ -115,6 +129,8 @@ class FitDual:
 
     def bound(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Valid lower bounds of phi (N,), and inner points (N, C, m), from inner points x."""
+        if self._compiled is not None:
+            return self._compiled.bounds(*self._fit, S, E, x, INNER, CLOSE)
         rival = self._scaled(S)
         x = self._minimise(rival, E, x)
         value, gradient, _ = self._inner(rival, E, x)
@@ -141,6 +157,8 @@ class FitDual:
 
     def expansion(self, S: Array, E: Array, x: Array) -> tuple[Array, Array]:
         """Gradient (N, k) and negative curvature (N, k, k) of phi in the basis, from inner points x."""
+        if self._compiled is not None:
+            return self._compiled.expansions(*self._fit, self.basis, S, E, x)
         hessian = _invertible(self.terms(S, E, x)[2])
         pull = 2 * np.einsum("kab,ncb->nkca", self.basis, x, optimize=True) * self.count[:, None]
         solved = np.linalg.solve(hessian[:, None], pull[..., None])[..., 0]
@@ -205,6 +223,12 @@ class FitDual:
         moved = (half * (1 + values)[:, None, :]) @ np.swapaxes(half, 1, 2)
         trace = np.einsum("naa->n", moved)[:, None, None]
         return moved + (SINGULAR * trace + self.least) * np.eye(E.shape[1])
+
+
+@cache
+def _machine_code() -> ModuleType | None:
+    """The compiled inner minima; None, and numpy does their work, where numba is not installed or does not run."""
+    return loaded("optima.proofs.compiled")
 
 
 def _invertible(hessian: Array) -> Array:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from optima.model import Array
 from optima.relu.objective import Objective
 from optima.search.lbfgs import DECREASE, MEMORY, MOST_BACKTRACKS, REACH
-from optima.search.machine import machine
+from optima.workers.machine import machine
 
 # Starts side by side. Functions that name each lane are written for four.
 LANES = 4

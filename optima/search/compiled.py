@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.search.lbfgs import DECREASE, MEMORY, MOST_BACKTRACKS, REACH
-from optima.search.machine import machine
+from optima.workers.machine import machine
 
 # Steps between two looks at the singular values and the ceiling.
 LOOK = 10

@@ -16,8 +16,8 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, minres
 from optima.model import Array
 from optima.model.content import Content
 from optima.search.lbfgs import lbfgs
-from optima.search.machine import say
 from optima.search.rung_objective import RungObjective, gauge, products
+from optima.workers.machine import loaded
 
 Verdict = Literal["minimum", "saddle", "not converged", "unverified", "rank dropped"]
 
@@ -134,16 +134,7 @@ def descend(
 @cache
 def machine_code() -> ModuleType | None:
     """The compiled descent; None, and numpy does its work, where numba is not installed or does not run."""
-    try:
-        from optima.search import compiled
-    except ModuleNotFoundError:
-        return None
-    except Exception as error:
-        # Whatever a compiler has to say of its surroundings, the same descent runs without it.
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        say(f"numba does not work here ({reason}); numpy does the same more slowly")
-        return None
-    return compiled
+    return loaded("optima.search.compiled")
 
 
 def machine_code_for(objective: RungObjective) -> ModuleType | None:

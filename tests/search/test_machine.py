@@ -9,7 +9,8 @@ import types
 import pytest
 
 from optima import DeepUFM, solve
-from optima.search import machine, rung
+from optima.search import rung
+from optima.workers import machine
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
 caching = pytest.importorskip("numba.core.caching", reason="numba is not installed")

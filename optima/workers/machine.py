@@ -6,14 +6,16 @@ import hashlib
 import logging
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from multiprocessing import parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
-MAKING = "compiling the descents for this machine, a few seconds, once"
+MAKING = "compiling for this machine, a few seconds, once"
 ANEW = "machine code cannot be kept on disk and is compiled anew; set NUMBA_CACHE_DIR to a folder with room"
-# What machine code is made of, next to the file of its function: constants of other files become part of it.
-SOURCES = ("lbfgs.py", "machine.py")
+# What machine code is made of, beside the file of its function: constants of other files become part of it.
+SOURCES = ("../search/lbfgs.py", "machine.py")
 
 
 def machine(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -93,9 +95,22 @@ def _kept() -> Any:
 @cache
 def _digest(file: Path, version: str) -> str:
     digest = hashlib.sha256(version.encode())
-    for source in (file, *(Path(__file__).with_name(name) for name in SOURCES)):
+    for source in (file, *(Path(__file__).parent / name for name in SOURCES)):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def loaded(name: str) -> ModuleType | None:
+    """The module of compiled functions of this name; None, said once, where numba is not there or does not run."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        return None
+    except Exception as error:
+        # Whatever a compiler has to say of its surroundings, numpy does the same without it.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        say(f"numba does not work here ({reason}); numpy does the same more slowly")
+        return None
 
 
 @cache
