@@ -377,6 +377,23 @@ def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, s
     axes.set_xticks(list(ticks), list(ticks.values()), fontsize=7)
 
 
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Of each setup, head and depth: per cent above the prediction, of the network and of where it heads, and names."""
+    lines = []
+    key = lambda row: (row["data"], row["body"], row["decay"], row["head"], int(row["depth"]))
+    for place in dict.fromkeys(map(key, rows)):
+        own = [row for row in rows if key(row) == place]
+        above = lambda name, own=own: [100 * (row[name] / row["predicted_loss"] - 1) for row in own]
+        spans = [f"{min(values):.3g} to {max(values):.3g}" for values in (above("loss"), above("heads_for_loss"))]
+        names = ", ".join(f"{name} {count}" for name, count in Counter(row["heads_for"] for row in own).most_common())
+        predicted = ", ".join(dict.fromkeys(row["predicted"] for row in own))
+        lines.append(
+            f"{' '.join(map(str, place))}: {len(own)} seeds, least accuracy {min(row['accuracy'] for row in own):.4g}, "
+            f"{spans[0]} % above {predicted}; heading for {names}, {spans[1]} % above it"
+        )
+    return "\n".join(lines)
+
+
 def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterable[int] = DEPTHS) -> None:
     """Train and measure all networks unless only the picture is wanted, and draw."""
     tables = folder / "real_networks.csv", folder / "real_networks.layers.csv"
@@ -391,6 +408,7 @@ def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterab
                 print({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()})
         for path, rows in zip(tables, (runs, layers), strict=True):
             write(path, rows)
+    print(summary(read(tables[0])))
     draw(*map(read, tables), folder)
 
 
