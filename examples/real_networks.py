@@ -3,10 +3,10 @@
 Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 30 samples of each, with linear
 and relu heads and two kinds of decay: UFM-style, on the head's weights and the features it sees, and standard, on all
 weights. The matching model with free features has the decay of the head; with standard decay, where features have none,
-it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, read
-off the trained network. From the trained head and its features that model is also descended to a critical point, with
-the features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies
-above the prediction is left to its body and to unfinished training.
+it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, as read
+off the trained network. From the trained head and its features that model is also descended to a critical point, the
+features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies above
+the prediction is left to its body and to unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
 matrix), and real_networks.png and .pdf. Needs torch, scikit-learn and mnist1d; takes about a quarter of an hour:

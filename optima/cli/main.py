@@ -16,6 +16,7 @@ from optima.cli import (
     certify,
     check,
     compare,
+    flow,
     forecast,
     formula,
     loss,
@@ -59,6 +60,7 @@ COMMANDS: dict[str, dict[str, tuple[Any, str]]] = {
     },
     "Training": {
         "train": (train.train, "Gradient descent from many seeds: at which minimum it ends."),
+        "flow": (flow.flow, "Without weight decay: the exact flow to any time or margin."),
         "basin": (basin.basin, "Without weight decay: which starts end at neural collapse."),
     },
     "Papers": {

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from optima.dynamics.collapse import Chance, basis, collapse_chance
+from optima.dynamics.levels import levels
 from optima.dynamics.repulsion import critical_scale
-from optima.dynamics.two_level import two_level
 from optima.model.arguments import several
 from optima.model.inputs import is_sequence, positive_integer, positive_number
 from optima.presented import shown_by
@@ -26,8 +26,12 @@ class Basin:
         The code that starts below the separatrix end at; ``""`` where every start collapses (K = 2 and 3).
     leading, trailing
         How many singular values begin at rho_0, and how many at r rho_0.
+    planar
+        Whether the two values stay two: all K but primes 7, 11, 19, ..., 4 k + 3.
     separatrix
-        r*: collapse exactly for r > r*; 0 where every start collapses. Absolute error about 1e-12.
+        r*: collapse exactly for r > r*; 0 where every start collapses.
+    error
+        By how much r* may be off: 1e-12 where the flow is planar.
     deviation
         1 - r*, with its own digits where r* is near one.
     late_limit
@@ -44,7 +48,9 @@ class Basin:
     rival: str
     leading: int
     trailing: int
+    planar: bool
     separatrix: float
+    error: float
     deviation: float
     late_limit: float
     critical_scale: float
@@ -53,9 +59,9 @@ class Basin:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the object that ``optima basin --json`` prints."""
-        names = ("classes", "depth", "start", "rival", "leading", "trailing", "separatrix", "deviation", "late_limit")
+        names = ("classes", "depth", "start", "rival", "leading", "trailing", "planar", "separatrix", "error")
         return {
-            **{name: getattr(self, name) for name in (*names, "critical_scale")},
+            **{name: getattr(self, name) for name in (*names, "deviation", "late_limit", "critical_scale")},
             "group": list(self.group),
             "chances": [chance.as_dict() for chance in self.chances],
         }
@@ -84,6 +90,8 @@ def basin(
     R = K / (K - q + q e^{-(rho - z)/q}); q is the least divisor of K, so for even K the rival is antipodal pairs. For a
     prime number of classes 4 k + 1 the characters of quadratic residues lead: with five classes the regular polygon.
     The separatrix is integrated backwards from its late limit, R(late)^(-m/(m-2)), so that no bisection is needed.
+    For primes 4 k + 3 two values do not stay two. There one conjugate pair of characters begins at r rho_0 and all
+    others at rho_0 (which pair makes no difference), and r* is found by shooting, with a stated error.
 
     Parameters
     ----------
@@ -99,24 +107,26 @@ def basin(
     group
         Orders of the cyclic groups whose characters these are; by default (2, 2, ...) for K = 2^k, else (K,).
 
-    Raises ValueError for values out of range, and for primes K = 7, 11, 19, ..., which have no such starts.
-    Source: garrod2026depth for the question; derivations/basin_of_collapse.py.
+    Raises ValueError for values out of range. Source: garrod2026depth for the question;
+    derivations/basin_of_collapse.py.
     """
     classes, depth = positive_integer("classes", classes, minimum=2), positive_integer("depth", depth)
     start = positive_number("start", start)
     orders = basis(classes) if group is None else _orders(group)
-    levels = two_level(classes, None if size is None else positive_integer("size", size, minimum=2))
-    deviation = 1.0 if levels is None else float(levels.separatrix(depth, [start])[0])
+    of = levels(classes, None if size is None else positive_integer("size", size, minimum=2))
+    deviation, error = (1.0, 0.0) if of is None else (float(each[0]) for each in of.with_errors(depth, [start]))
     return Basin(
         classes,
         depth,
         start,
-        levels.name if levels else "",
-        levels.leading if levels else classes - 1,
-        levels.trailing if levels else 0,
+        of.name if of else "",
+        of.leading if of else classes - 1,
+        of.trailing if of else 0,
+        of.planar if of else True,
         1 - deviation,
+        error,
         deviation,
-        levels.late_limit(depth) if levels else 0.0,
+        of.late_limit(depth) if of else 0.0,
         critical_scale(classes, depth),
         orders,
         tuple(collapse_chance(classes, depth, start, each, trials, seed, orders) for each in several(spread)),

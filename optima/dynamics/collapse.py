@@ -75,55 +75,61 @@ def collapse_chance(
     trials: int = 1000,
     seed: int = 0,
     group: tuple[int, ...] | None = None,
+    mean: float = LARGEST,
 ) -> Chance:
     """P(collapse) from zeta_b = start * exp(spread * N(0, 1)), independent for every block b of characters.
 
-    Equal seeds give the same normal numbers at every start, spread and depth. Raises ValueError for a group of another
-    order than K, and for values out of range.
+    Equal seeds give the same normal numbers at every start, spread and depth. Fates are read off where the mean of zeta
+    is ``mean``: a start collapsed whose smallest value is at least 0.9 of the largest, and is lost where it is at most
+    0.01 of it. Raises ValueError for a group of another order than K, and for values out of range.
     """
     equations = Characters(DeepUFM(classes, depth, 0.0), group or basis(classes))
     start, spread = positive_number("start", start), positive_number("spread", spread, zero=True)
     count = positive_integer("trials", trials)
     normal = np.random.default_rng(positive_integer("seed", seed, minimum=0)).standard_normal((count, equations.blocks))
-    fate = fates(equations, start * np.exp(spread * normal))
+    fate = fates(equations, start * np.exp(spread * normal), positive_number("mean", mean))
     return Chance(start, spread, int(np.sum(fate > 0)), int(np.sum(fate == 0)), count)
 
 
-def fates(equations: Characters, starts: Array) -> NDArray[np.int64]:
+def fates(equations: Characters, starts: Array, mean: float = LARGEST) -> NDArray[np.int64]:
     """1 for starts zeta (R, B) that collapse, -1 for others, 0 where a mean singular value of 1e6 does not tell."""
-    parts = [starts[i : i + TOGETHER] for i in range(0, len(starts), TOGETHER)]
-    ratio = np.concatenate([_late_ratio(equations, part) for part in parts])
+    eta = shape_flow(equations, np.log(starts), mean)
+    ratio = np.exp(eta.min(axis=1) - eta.max(axis=1))
     return np.where(ratio >= COLLAPSED, 1, np.where(ratio <= LOST, -1, 0))
 
 
-def _late_ratio(equations: Characters, starts: Array) -> Array:
-    """min zeta / max zeta when the mean of zeta is 1e6, shape (R,).
+def shape_flow(equations: Characters, eta: Array, mean: float, tolerance: float = TOLERANCE) -> Array:
+    """eta = log zeta (R, B) where the mean of zeta is ``mean``, from starts of a smaller one.
 
     The independent variable is the logarithm of the mean: the shape of a flow does not depend on its clock.
     """
+    parts = [eta[i : i + TOGETHER] for i in range(0, len(eta), TOGETHER)]
+    return np.concatenate([_shapes(equations, part, mean, tolerance) for part in parts])
+
+
+def _shapes(equations: Characters, start: Array, mean: float, tolerance: float) -> Array:
     from scipy.integrate import solve_ivp
 
-    rows, blocks = starts.shape
+    rows, blocks = start.shape
     share = equations.multiplicity / equations.multiplicity.sum()
-    way = np.log(LARGEST) - np.log(starts @ share)[:, None]
+    way = np.log(mean) - np.log(np.exp(start) @ share)[:, None]
 
     def rate(_: float, state: Array) -> Array:
         eta = state.reshape(rows, blocks)
         speed = equations.shape_rates(eta)
         weight = share * np.exp(eta - eta.max(axis=1, keepdims=True))
-        mean = (weight * speed).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
-        return np.asarray(way * speed / mean).ravel()
+        growth = (weight * speed).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+        return np.asarray(way * speed / growth).ravel()
 
     found = solve_ivp(
         rate,
         (0.0, 1.0),
-        np.log(starts).ravel(),
+        start.ravel(),
         method="LSODA",
         t_eval=(1.0,),
-        rtol=TOLERANCE,
-        atol=TOLERANCE,
+        rtol=tolerance,
+        atol=tolerance,
         lband=blocks - 1,
         uband=blocks - 1,
     )
-    eta = found.y[:, -1].reshape(rows, blocks)
-    return np.asarray(np.exp(eta.min(axis=1) - eta.max(axis=1)))
+    return found.y[:, -1].reshape(rows, blocks)

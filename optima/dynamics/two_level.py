@@ -21,6 +21,9 @@ from numpy.typing import ArrayLike
 
 from optima.model import Array
 
+# Of a separatrix that is integrated backwards, which attracts.
+ERROR = 1e-12
+
 
 @dataclass(frozen=True)
 class TwoLevel:
@@ -35,6 +38,9 @@ class TwoLevel:
     leading: int
     near: tuple[int, float, float]
     far: tuple[int, float, float]
+
+    # Two values stay two: the separatrix is a line in the plane, known to about 1e-12.
+    planar = True
 
     @property
     def trailing(self) -> int:
@@ -58,6 +64,11 @@ class TwoLevel:
         # an eigenspace over all rivals too: so both vanish at w = 0.
         lead = rho * math.expm1(w) * self.trailing * (B - b) / self.classes
         return N * (A - B) * math.expm1(lead) / (n * (1 - a) + N * (1 - A) * math.exp(lead))
+
+    def with_errors(self, depth: int, starts: ArrayLike) -> tuple[Array, Array]:
+        """1 - r* for each rho_0 (S,), and by how much it may be off."""
+        found = self.separatrix(depth, starts)
+        return found, np.full(found.shape, ERROR if depth > 1 else 0.0)
 
     def separatrix(self, depth: int, starts: ArrayLike) -> Array:
         r"""1 - r* for each rho_0 (S,): from z = r rho_0 on the values become equal exactly for r > r*(rho_0).
@@ -106,28 +117,3 @@ def paley(classes: int) -> TwoLevel:
     near, far = (root - 1) / (classes - 1), -(root + 1) / (classes - 1)
     name = "polygon" if classes == 5 else "paley"
     return TwoLevel(name, classes, half, (half, near, far), (half, far, near))
-
-
-def two_level(classes: int, size: int | None = None) -> TwoLevel | None:
-    """The two-level starts of K classes: groups of the given size or of the least possible one, else ``paley``.
-
-    None where all singular values are equal (K = 2 and 3). Raises ValueError for sizes that do not divide K, and where
-    there is no such start.
-    """
-    if size is not None:
-        if not 2 <= size <= classes // 2 or classes % size:
-            sizes = [q for q in range(2, classes // 2 + 1) if classes % q == 0]
-            which = f"one of {', '.join(map(str, sizes))}" if sizes else "none: the number of classes is prime"
-            raise ValueError(f"{classes} classes have no groups of {size}; pass {which}")
-        return groups(classes, size)
-    if classes < 4:
-        return None
-    least = next((q for q in range(2, math.isqrt(classes) + 1) if classes % q == 0), None)
-    if least is not None:
-        return groups(classes, least)
-    if classes % 4 == 1:
-        return paley(classes)
-    raise ValueError(
-        f"starts of {classes} classes with two singular values do not keep two; pass a number that is not prime, or a "
-        "prime that leaves 1 when divided by 4"
-    )

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from optima.dynamics.two_level import two_level
+from optima.dynamics.levels import levels
 from optima.plot.figure import Figure, defaults
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Depths that are drawn beside those asked for where these are fewer than three.
 SHOWN = (2, 3, 5, 9)
-# Sizes of starts on a separatrix, and how far they go beyond those asked for.
-POINTS, LEAST, LARGEST = 40, 1e-3, 10.0
+# Sizes of starts on a separatrix (few where each of them is shot at), and how far they go beyond those asked for.
+POINTS, FEW, LEAST, LARGEST = 40, 6, 1e-3, 10.0
 POINTED: dict[str, Any] = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2}
 
 
@@ -47,12 +47,13 @@ def _colours(count: int) -> list[object]:
 
 
 def _draw_separatrices(axes: Axes, found: Sequence[Basin], size: int | None) -> None:
-    depths = _depths(found)
+    planar = found[0].planar
+    depths = _depths(found) if planar else sorted({each.depth for each in found})
     starts = [each.start for each in found]
-    levels = two_level(found[0].classes, size)
-    sizes = np.geomspace(min(LEAST, *starts), max(LARGEST, *starts), POINTS)
+    of = levels(found[0].classes, size)
+    sizes = np.geomspace(min(LEAST, *starts), max(LARGEST, *starts), POINTS if planar else FEW)
     for L, colour in zip(depths, _colours(len(depths)), strict=True):
-        line = 1 - levels.separatrix(L, sizes) if levels else np.zeros(POINTS)
+        line = 1 - of.separatrix(L, sizes) if of else np.zeros(POINTS)
         axes.plot(sizes, line, color=colour, linewidth=1.6, label=f"$L = {L}$")
         axes.fill_between(sizes, line, 1, color=colour, alpha=0.1, linewidth=0)
         points = [each for each in found if each.depth == L]

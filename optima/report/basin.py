@@ -20,7 +20,8 @@ def basin_text(found: Basin, limit: int | None = None) -> str:
     """What one basin prints, in lines of at most ``limit`` characters where words allow it."""
     details = [("start", f"balanced factors with singular values {_start(found)}"), ("r*", _separatrix(found))]
     if found.rival:
-        details.append(("rival", f"below r* training ends at {found.rival}, of rank {found.leading}"))
+        rank = f"of rank {'' if found.planar else 'at most '}{found.leading}"
+        details.append(("rival", f"below r* training ends at {found.rival}, {rank}"))
         if found.depth > 1:
             scale = f"{found.critical_scale:.6g}, which is K (L-1)/(L+1)"
             details.append(("repulsion", f"nearly equal singular values repel each other up to {scale}"))
@@ -71,4 +72,5 @@ def _start(found: Basin) -> str:
 def _separatrix(found: Basin) -> str:
     close = f" (1 - r* = {found.deviation:.12g})" if found.deviation < 0.1 else ""
     late = f"; it falls to {found.late_limit:.6g} for large starts" if found.separatrix else ""
-    return f"{found.separatrix:.12g}{close}{late}"
+    error = "" if found.planar or not found.error else f" +- {found.error:.1g}"
+    return f"{found.separatrix:.12g}{error}{close}{late}"

@@ -12,9 +12,14 @@ LISTED = 8
 KINDS = {"ce": "cross-entropy", "mse": "squared error"}
 
 
+# Shares up to this are rounding.
+ROUNDING = 1e-12
+
+
 def per_cent(share: float) -> str:
-    """A share as per cent, with three digits."""
-    return f"{100 * share:.3g} %"
+    """A share as per cent, with three digits, or all before the point; what is rounding is zero."""
+    value = 100 * share if abs(share) > ROUNDING else 0.0
+    return f"{value:.0f} %" if abs(value) >= 999.5 else f"{value:.3g} %"
 
 
 def problem_words(problem: DeepUFM) -> str:

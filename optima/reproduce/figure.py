@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 
 from optima.files import remove
+from optima.files import write as write_file
 from optima.model import DeepUFM
 from optima.plot.picture import write_picture
 from optima.progress import Progress, Tell, silent
@@ -52,6 +53,11 @@ class Workplace:
         """Write rows as CSV, to the file of this figure or to another one."""
         path = path or self.file(".csv")
         write(path, rows)
+        self.written.append(path)
+
+    def text(self, text: str, path: Path) -> None:
+        """Write a text."""
+        write_file(path, text.encode())
         self.written.append(path)
 
     def picture(self, figure: Picture) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from optima.plot.figure import Figure, defaults
 from optima.plot.training_spectra import draw_alignment, draw_outliers
 from optima.reproduce.figure import Reproduction, Workplace
-from optima.reproduce.spectra_runs import RELU_LAYER, followed, model, spectra_rows, titled
+from optima.reproduce.spectra_runs import RELU_LAYER, followed, model, of_runs, spectra_rows, titled
 from optima.training import Run
 from optima.training.layer_spectra import predicted_layers
 
@@ -16,7 +16,7 @@ def _make(place: Workplace) -> None:
     steps, seeds = (2000, 3) if place.quick else (20_000, 5)
     runs = followed(place, model(3, place.quick, "relu"), steps, seeds)
     place.table(spectra_rows(runs, RELU_LAYER, "collapse"))
-    place.picture(_draw(_shown(runs)))
+    place.picture(_draw(_shown(runs), of_runs(runs)))
 
 
 def _shown(runs: Sequence[Run]) -> list[Run]:
@@ -27,7 +27,7 @@ def _shown(runs: Sequence[Run]) -> list[Run]:
 
 
 @defaults
-def _draw(runs: Sequence[Run]) -> Figure:
+def _draw(runs: Sequence[Run], which: str) -> Figure:
     figure = Figure(figsize=(1 + 4.6 * len(runs), 7.4), layout="constrained")
     panels = figure.subplots(2, len(runs), sharex=True, sharey="row", squeeze=False)
     predicted = predicted_layers(runs[0].problem, "collapse")[RELU_LAYER - 1]
@@ -43,7 +43,7 @@ def _draw(runs: Sequence[Run]) -> Figure:
     value = predicted[0]
     what = (
         f"Relu, layer {RELU_LAYER}: at collapse {value.value:.6g} is predicted 3 times where $s'(0) = 0$, 9 times "
-        "where $s'(0) = 1$"
+        f"where $s'(0) = 1$\nof {which}: the one that ends nearest to collapse, and the one of least loss"
     )
     titled(figure, runs[0].problem, what)
     return figure

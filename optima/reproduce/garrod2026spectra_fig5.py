@@ -10,7 +10,7 @@ import numpy as np
 from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.rows import Row
-from optima.reproduce.spectra_runs import followed, model, titled
+from optima.reproduce.spectra_runs import followed, model, of_runs, titled
 from optima.training import Run
 
 COLOURS = ("#00204c", "#4f7fb5", "#7c7b78", "#a17000", "#d9b500")
@@ -57,7 +57,7 @@ def _draw(runs: Sequence[Run]) -> Figure:
         axes.set(xscale="log", xlabel="step of gradient descent", ylabel=label)
         axes.set_ylim(bottom=0)
     right.legend(fontsize=8, frameon=False, loc="lower left")
-    what = f"Relu, {len(runs)} seeds; bold the one that ends nearest to collapse (seed {nearest.seed})"
+    what = f"Relu, {of_runs(runs)}; bold the one that ends nearest to collapse (seed {nearest.seed})"
     titled(figure, runs[0].problem, what)
     return figure
 

@@ -52,6 +52,13 @@ def spectra_rows(runs: Sequence[Run], layer: int, structure: str) -> list[Row]:
     return rows
 
 
+def of_runs(runs: Sequence[Run]) -> str:
+    """How many seeds of how many steps a figure is of."""
+    steps = max(int(run.history["step"][-1]) for run in runs)
+    seeds = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
+    return f"{seeds}, up to {steps:,} steps"
+
+
 def titled(figure: Figure, problem: DeepUFM, what: str, but: Sequence[str] = ()) -> None:
     """What is shown and where; settings that vary are left out."""
     parts = [part for part in settings(problem).split(", ") if not any(part.startswith(f"${name} ") for name in but)]

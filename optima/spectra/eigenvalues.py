@@ -16,6 +16,8 @@ CLOSED_FORM, SMALL_BLOCKS, DENSE, LANCZOS = "closed form", "small blocks", "dens
 SAME = 1e-9
 # Rounding of an eigenvalue, in units of order * eps * the largest.
 ROUNDING = 4.0
+# That of a closed form, in units of eps * the largest.
+APART = 16.0
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,20 @@ class Eigenvalue:
 
 
 def closed(parts: Iterable[tuple[float, int]], order: int, shift: float = 0.0) -> list[Eigenvalue]:
-    """Eigenvalues in closed form, zeros up to ``order``, all moved by a shift."""
-    found = [Eigenvalue(float(value), int(count), CLOSED_FORM) for value, count in parts if count > 0]
-    rest = order - sum(each.multiplicity for each in found)
-    return together([*found, Eigenvalue(0.0, rest, CLOSED_FORM)] if rest else found, shift)
+    """Eigenvalues in closed form, zeros up to ``order``, all moved by a shift; those apart by rounding are one."""
+    kept = [(float(value), int(count)) for value, count in parts if count > 0]
+    rounding = APART * float(np.finfo(float).eps) * max((abs(value) for value, _ in kept), default=0.0)
+    kept.append((0.0, order - sum(count for _, count in kept)))
+    found: list[tuple[float, int]] = []
+    for value, count in sorted(kept, reverse=True):
+        if found and found[-1][0] - value <= rounding:
+            # The value of the larger multiplicity is the simpler one, and zero the simplest.
+            (last, before), total = found[-1], found[-1][1] + count
+            one = 0.0 if min(abs(last), abs(value)) == 0 else last if before > count else value
+            found[-1] = (one, total)
+        elif count:
+            found.append((value, count))
+    return [Eigenvalue(value + shift, count, CLOSED_FORM) for value, count in found]
 
 
 def grouped(

@@ -74,20 +74,22 @@ class Products:
 
 
 def layer_products(point: Point, layer: int) -> Callable[[Array], Array]:
-    """Products with the Hessian of W_l, unregularised: from its output to the logits and back; vectors as rows."""
-    products = Products(point, regularised=False)
-    features, shape = point.features[layer - 1], point.factors[layer - 1].shape
-    # The layers after W_l, with what is active at the input of each.
-    later = list(zip(point.factors[layer:-1], products.on[layer:], strict=True))
+    """Products with the Hessian of W_l, unregularised; vectors as rows.
+
+    (1/N) sum_j G_j^T G_j V x_j x_j^T with G_j = R_j^T A_j and the curvature S_j = R_j R_j^T: all maps to the logits are
+    formed once, so that the cost does not grow with the number of layers after W_l.
+    """
+    features, (after, before) = point.features[layer - 1], point.factors[layer - 1].shape
+    maps = point.maps(layer)
+    half = np.swapaxes(point.roots, 1, 2) @ maps.maps[maps.group] / np.sqrt(point.problem.size)
+    # Contiguous, so that the many small products are fast ones.
+    across, transposed = np.ascontiguousarray(np.swapaxes(half, 1, 2)), np.ascontiguousarray(features.T)
 
     def of_rows(rows: Array) -> Array:
-        shift = rows.reshape(-1, *shape) @ features
-        for weight, on in later:
-            shift = weight @ (shift * on)
-        change = products.fit.curvature(point.logits, shift)
-        for weight, on in reversed(later):
-            change = (weight.T @ change) * on
-        return np.asarray(change @ features.T).reshape(len(rows), -1)
+        count = len(rows)
+        shift = (transposed @ rows.reshape(count * after, before).T).reshape(-1, count, after)
+        pulled = (shift @ across @ half).reshape(-1, count * after)
+        return np.asarray((features @ pulled).T).reshape(count, after * before)
 
     return of_rows
 

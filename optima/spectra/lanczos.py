@@ -18,6 +18,8 @@ TOLERANCE = 1e-7
 PATIENCE = 60
 # New directions of this relative size are rounding: the subspace is invariant.
 INVARIANT = 1e-12
+# Relative size under which what is left of vectors once projected is projected again (twice is enough: Parlett 1998).
+SHORT = 1e-2
 
 
 def largest(
@@ -37,7 +39,12 @@ def largest(
     room = min(order, max(int(ROOM * count), count + 2 * BLOCK, LEAST))
     basis, projected = np.zeros((room, order)), np.zeros((room, room))
     size, used = 0, 0
-    fresh = lambda size: _orthonormal(rng.standard_normal((min(BLOCK, room - size), order)), basis[:size], rng)[0]
+
+    def fresh(size: int) -> Array:
+        rows = rng.standard_normal((min(BLOCK, room - size), order))
+        length = float(np.linalg.norm(rows, axis=1).max())
+        return _orthonormal(rows - (rows @ basis[:size].T) @ basis[:size], basis[:size], length, rng)[0]
+
     # Residuals of vectors that were kept when the rest of the subspace began anew.
     block, before, lost = fresh(0), np.full(count, -np.inf), 0.0
     while True:
@@ -45,13 +52,14 @@ def largest(
         basis[begin:size] = block
         image = products(block)
         used += len(block)
+        length = float(np.linalg.norm(image, axis=1).max())
         projected[:size, begin:size] = basis[:size] @ image.T
         projected[begin:size, :size] = projected[:size, begin:size].T
         image -= projected[begin:size, :size] @ basis[:size]
         if size == order:
             values = np.linalg.eigvalsh(projected[:size, :size])[::-1][:count]
             return np.asarray(values), np.full(count, lost)
-        following, lengths = (part[: order - size] for part in _orthonormal(image, basis[:size], rng))
+        following, lengths = (part[: order - size] for part in _orthonormal(image, basis[:size], length, rng))
         if size + len(following) <= room:
             block = following
             continue
@@ -72,17 +80,22 @@ def largest(
         size, block = kept, fresh(kept) if converged else following[: room - kept]
 
 
-def _orthonormal(rows: Array, basis: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Q with orthonormal rows, orthogonal to the basis too, and R with ``rows`` = R^T Q up to the basis; R is (q, b).
+def _orthonormal(rows: Array, basis: Array, length: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Q with orthonormal rows, orthogonal to the basis too, and R with ``rows`` = R^T Q; R is (q, b).
 
-    Directions that are rounding give way to random ones, with zeros in R.
+    The basis has been projected out of ``rows`` once, which were of ``length`` before. Directions that are rounding
+    give way to random ones, with zeros in R.
     """
-    size = np.linalg.norm(rows, axis=1).max()
-    Q, R = np.linalg.qr((rows - (rows @ basis.T) @ basis).T)
-    gone = np.abs(np.diagonal(R)) <= INVARIANT * size
+    Q, R = np.linalg.qr(rows.T)
+    left = np.abs(np.diagonal(R))
+    gone = left <= INVARIANT * length
     if gone.any():
         R[gone] = 0.0
-        Q[:, gone] = rng.standard_normal((Q.shape[0], int(gone.sum()))) / np.sqrt(Q.shape[0])
-    Q -= basis.T @ (basis @ Q)
-    Q, change = np.linalg.qr(Q)
-    return np.ascontiguousarray(Q.T), change @ R
+        other = rng.standard_normal((Q.shape[0], int(gone.sum())))
+        other -= basis.T @ (basis @ other)
+        Q[:, gone] = other / np.linalg.norm(other, axis=0)
+    if (left <= SHORT * length).any():
+        Q -= basis.T @ (basis @ Q)
+        Q, change = np.linalg.qr(Q)
+        R = change @ R
+    return np.ascontiguousarray(Q.T), R

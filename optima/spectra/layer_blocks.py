@@ -97,7 +97,7 @@ class LayerBlocks:
         left = np.einsum("gkd,da->gka", maps.maps, self.left)[maps.group[first]]
         right = self.point.features[self.layer - 1][:, first].T @ self.right
         out = np.einsum("ska,skl,sb->slab", left, columns[first], right, optimize=True)
-        return out.reshape(*out.shape[:2], -1)
+        return out.reshape(*out.shape[:2], out.shape[2] * out.shape[3])
 
     def rows(self, columns: Array, weights: Array) -> tuple[Array, Array, NDArray[np.int64]]:
         """Vectors A_j^T v_ja kron x_j, their weights over N, (samples, labels) each, and the class of each sample."""
@@ -108,7 +108,8 @@ class LayerBlocks:
     @cached_property
     def _half(self) -> Array:
         vectors, shares, _ = self.rows(self.point.roots, np.ones(self.point.roots.shape[::2]))
-        return (vectors * np.sqrt(shares)[:, :, None]).reshape(-1, vectors.shape[2])
+        half = vectors * np.sqrt(shares)[:, :, None]
+        return half.reshape(half.shape[0] * half.shape[1], half.shape[2])
 
     def values(self) -> Array:
         """The eigenvalues of the blocks, descending; all others of the Hessian are zero."""
@@ -126,7 +127,7 @@ class LayerBlocks:
         V = columns.T[::-1][:kept]
         if wide:
             V = (V @ F) / np.sqrt(values[:kept, None])
-        shape = (-1, self.left.shape[1], self.right.shape[1])
+        shape = (len(V), self.left.shape[1], self.right.shape[1])
         return KroneckerVectors(values, self.left, self.right, V.reshape(shape))
 
     def eigenvector(self, matrix: Array) -> float:
@@ -141,7 +142,7 @@ class LayerBlocks:
         Zero where H v is.
         """
         inside = np.einsum("ac,bd->cdab", self.left.T @ after, self.right.T @ before)
-        flat = inside.reshape(-1, inside.shape[2] * inside.shape[3])
+        flat = inside.reshape(inside.shape[0] * inside.shape[1], inside.shape[2] * inside.shape[3])
         image = flat @ self._half.T
         once, twice = np.sum(image**2, axis=1), np.sum((image @ self._half) ** 2, axis=1)
         norms = np.outer(np.sum(after**2, axis=0), np.sum(before**2, axis=0))
@@ -157,7 +158,7 @@ class LayerBlocks:
         else:
             values, columns = np.linalg.eigh(F.T @ F)
             values, V = np.maximum(values[::-1], 0.0), columns.T[::-1]
-        shape = (-1, self.left.shape[1], self.right.shape[1])
+        shape = (len(V), self.left.shape[1], self.right.shape[1])
         return KroneckerVectors(values, self.left, self.right, V.reshape(shape))
 
 

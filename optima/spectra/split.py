@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def split_layer(point: Point, layer: int) -> Split:
 
 
 def _flat(parts: list[Array]) -> Array:
-    return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+    return np.concatenate([part.reshape(math.prod(part.shape[:-1]), part.shape[-1]) for part in parts])
 
 
 def _part(half: Array, size: float) -> tuple[Eigenvalue, ...]:

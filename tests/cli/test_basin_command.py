@@ -18,4 +18,6 @@ def test_the_command(call, tmp_path):
     assert call("basin", *given)[0] == 2
     code, out, _ = call("basin", "-K", "4", "-L", "3", "--start", "0.1")
     assert "0.666874529" in out
-    assert call("basin", "-K", "7", "-L", "3", "--start", "0.1")[0] == 2
+    code, out, _ = call("basin", "-K", "7", "-L", "1", "--start", "0.1", "--spread", "0.1", "--trials", "5")
+    assert code == 0
+    assert "5 of 5 starts collapse" in out

@@ -6,8 +6,10 @@ import pytest
 from optima import DeepUFM, basin, flow
 from optima.dynamics import collapse_chance, critical_scale, deviation_growth, deviations
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import fates
-from optima.dynamics.two_level import two_level
+from optima.dynamics.collapse import fates, shape_flow
+from optima.dynamics.levels import levels
+from optima.dynamics.one_pair import OnePair
+from optima.dynamics.two_level import paley
 
 # r* of four classes by number of factors m, at rho_0 = 1, 0.1, 0.01.
 TABLE = {
@@ -61,8 +63,7 @@ def test_two_levels_stay_two_and_move_as_the_planar_equation_says(classes, order
     leading = eta[0] == np.log(0.8)
     assert np.ptp(rates[leading]) < 1e-14
     assert np.ptp(rates[~leading]) < 1e-14
-    levels = two_level(classes)
-    ratio = (0.5 / 0.8) ** 0.5 * (1 + levels.excess(0.8, np.log(0.5 / 0.8)))
+    ratio = (0.5 / 0.8) ** 0.5 * (1 + levels(classes).excess(0.8, np.log(0.5 / 0.8)))
     assert rates[~leading][0] / rates[leading][0] == pytest.approx(ratio, rel=1e-12)
 
 
@@ -76,10 +77,44 @@ def test_starts_that_always_collapse():
     assert tiny.deviation == pytest.approx(basin(4, 3, 4e-30).deviation / 2, rel=1e-6)
 
 
+def test_one_pair_that_trails_by_shooting():
+    """Of five classes it is the separatrix in the plane, found another way."""
+    exact = paley(5)
+    found, error = OnePair(5).with_errors(3, [0.1, 1000.0])
+    assert np.all(np.abs(found - exact.separatrix(3, [0.1, 1000.0])) <= error)
+    assert error.max() < 2e-9
+    assert 1 - found[1] == pytest.approx(exact.late_limit(3), abs=1e-8)
+    assert OnePair(7).separatrix(1, [0.1]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("classes", "depth", "start"), [(7, 2, 0.1), (7, 4, 1.0), (11, 3, 0.1)])
+def test_primes_4k_plus_3(classes, depth, start):
+    found = basin(classes, depth, start)
+    assert (found.planar, found.leading, found.trailing) == (False, classes - 3, 2)
+    assert 1e-10 < found.error < 1e-6
+    equations = Characters(DeepUFM(classes, depth, 0), (classes,))
+    # Which pair trails makes no difference.
+    for block in range(equations.blocks):
+        starts = np.full((4, equations.blocks), start)
+        starts[:, block] *= found.separatrix * np.array([0.9, 0.99, 1.01, 1.03])
+        assert fates(equations, starts).tolist()[2:] == [1, 1]
+        assert (fates(equations, starts)[:2] < 1).all()
+    beside = found.separatrix + np.array([-1e-4, 1e-4])
+    starts = np.full((2, equations.blocks), start)
+    starts[:, 0] *= beside
+    before, after = (
+        np.exp(eta.min(axis=1) - eta.max(axis=1))
+        for eta in (shape_flow(equations, np.log(starts), mean, 1e-10) for mean in (1e3, 1e6))
+    )
+    assert after[0] < before[0]
+    assert after[1] > before[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
-        ((7, 2, 0.1), {}, "not prime"),
+        ((7, 2, 0.1), {"size": 2}, "prime"),
         ((4, 2, 0.0), {}, "positive"),
         ((4, 0, 0.1), {}, "at least 1"),
         ((6, 2, 0.1), {"size": 4}, "pass one of 2, 3"),
@@ -109,10 +144,9 @@ def test_chances_are_those_of_flows_one_by_one():
     assert collapse_chance(8, 9, 0.1, 0.0, trials=5).fraction == 1
 
 
-def test_a_fate_that_is_read_early_counts_fewer_collapses(monkeypatch):
+def test_a_fate_that_is_read_early_counts_fewer_collapses():
     late = collapse_chance(8, 5, 0.1, 0.05, trials=100)
-    monkeypatch.setattr("optima.dynamics.collapse.LARGEST", 100.0)
-    early = collapse_chance(8, 5, 0.1, 0.05, trials=100)
+    early = collapse_chance(8, 5, 0.1, 0.05, trials=100, mean=100.0)
     # None of those that did not collapse early is lost: they are undecided.
     assert early.collapsed < late.collapsed <= early.collapsed + early.undecided
 

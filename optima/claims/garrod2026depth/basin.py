@@ -14,7 +14,7 @@ from optima.claims.evidence import Cases, Evidence, Ints, Lines, Reals, Remark, 
 from optima.dynamics.basin import basin
 from optima.dynamics.characters import Characters
 from optima.dynamics.collapse import fates
-from optima.dynamics.two_level import two_level
+from optima.dynamics.two_level import groups
 from optima.model import DeepUFM
 
 # Starts on both sides of a separatrix, relative to it.
@@ -56,8 +56,6 @@ def shrinking_basin(
             rise = basin(K, L, small).separatrix - basin(K, L, large).separatrix
             yield Cases(rise, classes=K, depths=L, starts=small, what="smaller start")
         for L in depths:
-            late = two_level(K)
-            assert late is not None
             error = abs(basin(K, L, 1e4).separatrix - (1 - 2 / K) ** ((L + 1) / (L - 1)))
             yield Cases(agreement(error, 1e-9), classes=K, depths=L, what="late limit")
         yield Cases(agreement(basin(K, 1, 0.01).separatrix, 1e-12), classes=K, depths=1, what="two factors")
@@ -78,7 +76,6 @@ def _fates(classes: int, depth: int, start: float, r: float) -> np.ndarray:
 
 def _curves() -> Lines:
     starts = np.geomspace(1e-3, 10, 30)
-    levels = two_level(4)
-    assert levels is not None
-    curves = {f"L = {L}": (starts.tolist(), (1 - levels.separatrix(L, starts)).tolist()) for L in (2, 3, 5, 7)}
+    pairs = groups(4, 2)
+    curves = {f"L = {L}": (starts.tolist(), (1 - pairs.separatrix(L, starts)).tolist()) for L in (2, 3, 5, 7)}
     return Lines("Separatrix r* of four classes", "rho_0", "r*", curves, log="x")
