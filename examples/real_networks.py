@@ -3,10 +3,10 @@
 Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 30 samples of each, with linear
 and relu heads and two kinds of decay: UFM-style, on the head's weights and the features it sees, and standard, on all
 weights. The matching model with free features has the decay of the head; with standard decay, where features have none,
-it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, read
-off the trained network. From the trained head and its features that model is also descended to a critical point, with
-the features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies
-above the prediction is left to its body and to unfinished training.
+it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, as read
+off the trained network. From the trained head and its features that model is also descended to a critical point, the
+features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies above
+the prediction is left to its body and to unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
 matrix), and real_networks.png and .pdf. Needs torch, scikit-learn and mnist1d; takes about a quarter of an hour:
@@ -41,7 +41,7 @@ DEPTHS = range(1, 6)
 REG = {"UFM-style": 2**-9, "standard": 2**-10}
 KINDS = {"linear": ("#00204c", "o"), "relu": ("#a17000", "s")}
 # Names that have a colour of their own, the commonest; the others share one.
-COLOURS = ("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945", "#b3cde3", "#8856a7", "#e34a33")
+COLOURS = ("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945", "#b3cde3", "#8856a7", "#e34a33", "#41ab5d")
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path)
     setups = [each for each in SETUPS if any(of(each, row) for row in runs)]
     figure = plt.figure(figsize=(4.2 * len(setups), 16), layout="constrained")
     panels = figure.subplots(5, len(setups), sharey="row", squeeze=False)
-    colours = colours_of([row["heads_for"] for row in runs])
+    colours = colours_of([shown(row) for row in runs])
     for column, setup in enumerate(setups):
         own = [row for row in runs if of(setup, row)]
         parts = [row for row in layers if of(setup, row)]
@@ -293,20 +293,17 @@ def of(setup: Setup, row: dict[str, Any]) -> bool:
     return (row["data"], row["body"], row["decay"]) == (setup.data, setup.body, setup.decay)
 
 
+def shown(row: dict[str, Any]) -> str:
+    """What a network heads for, all without a name as one."""
+    return "a network without a name" if row["heads_for"].startswith("unnamed") else row["heads_for"]
+
+
 def colours_of(names: list[str]) -> dict[str, str]:
-    """A colour for each of the commonest names, and one for all others."""
+    """A colour for each of the commonest names, and one for all others where there are too many."""
     ranked = [name for name, _ in Counter(sorted(names)).most_common()]
-    shown = ranked if len(ranked) <= len(COLOURS) else ranked[: len(COLOURS) - 1]
-    more = len(ranked) - len(shown)
-    colours = dict(zip(shown, COLOURS, strict=False))
-    return colours | (
-        {f"{more} others, once or twice each" if rare(names, shown) else f"{more} others": "#f2f2f2"} if more else {}
-    )
-
-
-def rare(names: list[str], shown: list[str]) -> bool:
-    """Whether none of the names that are not shown comes more than twice."""
-    return max(count for name, count in Counter(names).items() if name not in shown) <= 2
+    first = ranked if len(ranked) <= len(COLOURS) else ranked[: len(COLOURS) - 1]
+    more = len(ranked) - len(first)
+    return dict(zip(first, COLOURS, strict=False)) | ({f"{more} others": "#f2f2f2"} if more else {})
 
 
 def draw_depths(axes: plt.Axes, rows: list[dict[str, Any]], name: str, title: str, label: str) -> None:
@@ -363,7 +360,7 @@ def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, s
     others = list(colours)[-1]
     for shift, head in ((0.0, "linear"), (0.42, "relu")):
         for depth in DEPTHS:
-            own = [row["heads_for"] for row in rows if row["head"] == head and row["depth"] == depth]
+            own = [shown(row) for row in rows if row["head"] == head and row["depth"] == depth]
             if own:
                 ticks[depth + shift] = f"{depth}\n{head}"
             bottom = 0.0
@@ -375,6 +372,34 @@ def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, s
                     bottom += share
     axes.set(ylabel="share of the seeds that head for", xlim=(0.6, 5.8))
     axes.set_xticks(list(ticks), list(ticks.values()), fontsize=7)
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Of each setup, head and depth: per cent above the prediction, of the network and of where it heads, and names."""
+    lines = []
+    key = lambda row: (row["data"], row["body"], row["decay"], row["head"], int(row["depth"]))
+    for place in dict.fromkeys(map(key, rows)):
+        own = [row for row in rows if key(row) == place]
+        above = lambda name, own=own: [100 * (row[name] / row["predicted_loss"] - 1) for row in own]
+        spans = [f"{min(values):.3g} to {max(values):.3g}" for values in (above("loss"), above("heads_for_loss"))]
+        names = ", ".join(f"{name} {count}" for name, count in Counter(row["heads_for"] for row in own).most_common())
+        predicted = ", ".join(dict.fromkeys(row["predicted"] for row in own))
+        lines.append(
+            f"{' '.join(map(str, place))}: {len(own)} seeds, least accuracy {min(row['accuracy'] for row in own):.4g}, "
+            f"{spans[0]} % above {predicted}; heading for {names}, {spans[1]} % above it"
+        )
+    return "\n".join(lines)
+
+
+def bounds(rows: list[dict[str, Any]]) -> str:
+    """How often the bound on the distance from rank K or K - 1 holds, and how many times the distance bounds are."""
+    own = [row for row in rows if row["within"] is not None and row["distance_to_bounded_rank"] > 1e-6]
+    times = lambda name: [(row[name] + row["excess"]) / row["distance_to_bounded_rank"] for row in own]
+    within, product_ = times("within"), times("product")
+    return (
+        f"rank bound: holds for {sum(value >= 1 for value in within)} of {len(own)} matrices, at least "
+        f"{min(within):.3g} times the distance; the bound by TCV is {np.median(product_):.3g} times it in the median"
+    )
 
 
 def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterable[int] = DEPTHS) -> None:
@@ -391,6 +416,8 @@ def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterab
                 print({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()})
         for path, rows in zip(tables, (runs, layers), strict=True):
             write(path, rows)
+    print(summary(read(tables[0])))
+    print(bounds(read(tables[1])))
     draw(*map(read, tables), folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from optima.structures.recognition import recognise
 
 MINIMUM, BEST = "global minimum", "best minimum known"
 CLOSED, COMMON = "closed form", "closed form but for one scale, common to all classes"
+# Relative difference of two losses that are taken for one.
+SAME = 1e-9
 BY_SIZE = "descent in two scales for each size of classes"
 
 
@@ -88,11 +91,18 @@ def forecast_of(problem: DeepUFM, search: bool | None = None, effort: str = "nor
         means = squared_error_minimum(problem)
         found.append(predicted(MINIMUM, recognise(means, loss="mse").called, problem, means, CLOSED))
     elif search or (search is None and linear):
-        found.append(_searched(problem, solve(problem, effort=effort)))
+        found.append(_called(_searched(problem, solve(problem, effort=effort)), found))
     # Where two have one loss the one that is known to be best is the first.
     least = max(min(each.loss for each in found), np.finfo(float).tiny)
     first = lambda each: (round(each.loss / least, 11), each.name not in (MINIMUM, BEST))
     return Forecast(problem, tuple(sorted(found, key=first)))
+
+
+def _called(best: Prediction, named: Sequence[Prediction]) -> Prediction:
+    """What has the loss and rank of a named prediction is that, also where classes of different sizes hide its name."""
+    same = lambda each: each.rank == best.rank and abs(each.loss - best.loss) <= SAME * best.loss
+    name = next((each.name for each in named if same(each)), best.structure)
+    return replace(best, structure=name)
 
 
 def _searched(problem: DeepUFM, solution: Solution) -> Prediction:

@@ -19,7 +19,7 @@ class Prediction(Content):
 
     ``factors`` holds the nonzero singular values of W_1, ..., W_L and H, descending, ``logits`` those of Z in
     R^{K x N}; ``known_by`` says how the loss is known, and ``structure`` what it is: the name itself, or of a minimum
-    that was found the name that its logits, or network, are recognised by.
+    that was found the name of equal loss and rank, or by which its logits, or network, are recognised.
     """
 
     name: str

@@ -139,6 +139,8 @@ def _structure(found: NetworkReport) -> Section:
     if near is None:
         return Section(heading, ["There are no logits of every class."])
     first = near.nearest[0]
+    if first.name == "zero":
+        return Section(heading, ["The mean logits of the classes are near to no named structure."])
     how = (
         "far from every structure" if first.distance > FAR else "near to none" if first.distance > NOISY else "near it"
     )

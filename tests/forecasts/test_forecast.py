@@ -85,6 +85,7 @@ def test_each_size_has_scales_of_its_own(loss, sizes):
 
 def test_scales_by_size_are_near_the_minimum():
     found = optima.forecast((100, 100, 10), 3, 1e-3)
+    assert found.best.structure == "simplex"
     assert found["simplex"].loss == pytest.approx(found.best.loss, rel=1e-6)
 
 

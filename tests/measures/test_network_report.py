@@ -113,6 +113,9 @@ def test_relu_heads_and_depth_one():
     squares = [np.sum(layer.weights**2) for layer in layers] + [np.sum(rows**2) / 100]
     assert three.loss == pytest.approx(found.data_loss + sum(squares) * 5e-4, rel=1e-9)
     assert "relu between them" in str(three)
+    # Logits that are near to nothing are not called zero.
+    noise = optima.measure([Layer(rows, rng.standard_normal((K, 8)))], labels, logits=-np.eye(K)[labels], reg=1e-3)
+    assert "near to no named structure." in str(noise.report(search=False))
     # Relu networks of this width have no room; linear structures have.
     narrow = optima.measure(
         [Layer(rows[:, :2], rng.standard_normal((K, 2)))],
