@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.needs("torch"), pytest.mark.needs("sklearn")]
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.needs("sklearn"), pytest.mark.needs("mnist1d")]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -22,7 +22,6 @@ def example(name, monkeypatch):
 
 @pytest.mark.slow
 def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch):
-    pytest.importorskip("mnist1d")
     module = example("real_networks", monkeypatch)
     monkeypatch.setattr(module, "SAMPLES", 3)
     monkeypatch.setattr(module, "WIDTH", 12)
