@@ -19,6 +19,7 @@ extensions = [
     "navigation",
     "source_links",
     "light_images",
+    "math_font",
     "docstrings",
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -48,6 +49,8 @@ html_static_path = ["_static"]
 html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
 html_css_files = ["book.css", "gallery.css"]
 html_show_sphinx = False
+smartquotes = False
+html_show_copyright = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
 

@@ -47,7 +47,7 @@ def _packages() -> str:
         first = " ".join(package.__doc__.partition("\n\n")[0].split())
         parts.append(f"## optima.{room}\n\n{first}\n\n" + _summary(names))
         found.update(names)
-    named = sorted(_named_in_docstrings() - found - {f"optima.{name}" for name in listed})
+    named = sorted(name for name in _named_in_docstrings() - found if not _is_public(name))
     parts.append("## Named in docstrings\n\nWhat the descriptions above refer to.\n\n" + _summary(named))
     return "\n\n".join(parts) + "\n"
 
@@ -64,6 +64,12 @@ def _named_in_docstrings() -> set[str]:
     for path in Path(optima.__path__[0]).rglob("*.py"):
         names.update(ROLE.findall(path.read_text(encoding="utf-8")))
     return {_owner(name) for name in names}
+
+
+def _is_public(name: str) -> bool:
+    """Whether the last word of a name is one of ``optima`` and means the same there."""
+    room, _, last = name.rpartition(".")
+    return last in optima.__all__ and getattr(import_module(room), last, None) is getattr(optima, last)
 
 
 def _owner(name: str) -> str:

@@ -12,6 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 
 LOGGER = getLogger(__name__)
+# Characters of a formula in running text that a narrow screen may not hold.
+LONG = 30
 
 
 def _markup(node: nodes.Element, latex: str, display: str) -> str:
@@ -21,6 +23,8 @@ def _markup(node: nodes.Element, latex: str, display: str) -> str:
     except Exception as error:
         LOGGER.warning("a formula that cannot be set (%s): %s", type(error).__name__, latex, location=node)
         return escape(latex)
+    if unknown := re.findall(r">(\\[A-Za-z]+)<", markup):
+        LOGGER.warning("a formula with unknown commands (%s): %s", ", ".join(unknown), latex, location=node)
     return markup.replace("<math ", f'<math class="formula" alttext="{escape(" ".join(latex.split()))}" ', 1)
 
 
@@ -33,7 +37,8 @@ def _several_lines(latex: str) -> str:
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
-    translator.body.append(_markup(node, node.astext(), "inline"))
+    markup = _markup(node, node.astext(), "inline")
+    translator.body.append(f'<span class="long-formula">{markup}</span>' if len(node.astext()) > LONG else markup)
     raise nodes.SkipNode
 
 

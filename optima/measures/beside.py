@@ -153,7 +153,7 @@ def report(
     search: bool | None,
     effort: str,
 ) -> NetworkReport:
-    """As :meth:`optima.measures.Measures.report`."""
+    """As :meth:`optima.Measures.report`."""
     if found.data_loss is None:
         raise ValueError("there are no logits; pass a network, or logits= of the samples")
     if not found.loss:

@@ -21,7 +21,7 @@ TOLERANCE = 1e-10
     "garrod2025.proposition1",
     statement="A simplex Z with balanced factors satisfies DNC1 (no variation within classes), DNC2 (class means of "
     "every layer form a simplex equiangular tight frame, with zero global mean) and DNC3 (weights aligned with means).",
-    latex=r"Z=aSR\ \Rightarrow\ h^l_{ci}=\bar h^l_c,\quad\bar H_l^\top\bar H_l\propto S,\quad\bar H_l\mathbf 1=0,\quad"
+    latex=r"Z=aSR\ \Rightarrow\ h^l_{ci}=\bar h^l_c,\quad\bar H_l^\top\bar H_l\propto S,\quad\bar H_l\mathbf 1=0,\quad "
     r"W_l\propto\bar H_{l+1}\bar H_l^\top,\quad W_L^\top\propto\bar H_L",
     source="garrod2025, Proposition 1; derivations/collapse.py",
     how="symbolic proof; exhaustive on a grid of lifted simplices with random hidden bases",

@@ -25,7 +25,7 @@ BESIDE = np.array([0.85, 0.98, 1.02, 1.1])
     "garrod2026depth.basin",
     statement="Depth shrinks the basin of neural collapse: starts with two different singular values collapse exactly "
     "above a separatrix r*, which rises with depth and with ever smaller starts; with two factors all collapse.",
-    latex=r"\frac{dz}{d\rho}=\Bigl(\frac z\rho\Bigr)^{2-2/m}\frac{K}{K-q+q\,e^{-(\rho-z)/q}},\qquad"
+    latex=r"\frac{dz}{d\rho}=\Bigl(\frac z\rho\Bigr)^{2-2/m}\frac{K}{K-q+q\,e^{-(\rho-z)/q}},\qquad "
     r"r^*\to\bigl(1-\tfrac qK\bigr)^{m/(m-2)}\ (\rho_0\to\infty)",
     source="garrod2026depth, abstract (how depth shrinks the basin of attraction); the equation is ours: "
     "derivations/basin_of_collapse.py",
