@@ -29,7 +29,7 @@ axes.set_title(
     r"$K = 4$, $\lambda = 0$, to margin 5; mean and spread of ten seeds", fontsize=10
 )
 axes.minorticks_off()
-axes.legend(frameon=False)
+axes.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %%
