@@ -52,7 +52,7 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(48, 32, 3, 2, False),
-    "normal": Effort(512, 64, 40, 12, True),
+    "normal": Effort(256, 64, 40, 24, True),
     "thorough": Effort(4096, 64, 200, 40, True),
 }
 
