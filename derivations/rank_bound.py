@@ -7,8 +7,10 @@
 # $$\operatorname{dist}_F(W,\operatorname{rank}K)-r\le\frac{\|\sum_j\delta_j\xi_j^T\|_F}{\lambda N}
 #   \le\frac{\sqrt{\mathrm{TCV}(\delta)\,\mathrm{TCV}(x)}}\lambda
 #   \le\frac{\mathrm{rms}(\delta)\sqrt{\mathrm{TCV}(x)}}\lambda.$$
-# It holds at every point, for any activation, loss and grouping. Where the class sums of $\delta$ add up to zero, as at
-# a stationary point with an unregularised bias, $K$ may be $K-1$.
+# It holds at every point, for any activation, loss and grouping. With $s_K$ the $K$-th singular value of
+# $\frac1N\sum_cn_c\bar\delta_c\bar x_c^T$ in addition, $s_K/\lambda$ on the right, $K$ may be $K-1$; and
+# $s_K\le|\sum_j\delta_j||m|/N$ for every $m=\sum_ca_c\bar x_c$, $\sum_ca_c=1$. So it vanishes at a stationary point
+# with an unregularised bias, where $\sum_j\delta_j=0$, and where some such $m$ is zero, as of centred class means.
 #
 # **Sources.** That within-class variation bounds the distance from rank $K$ at critical points is the subject of
 # zangrando2025, whose constants were not read; the chain and the residual are worked out here.
@@ -99,3 +101,35 @@ def check_chain(rank=3):
 
 
 check_chain()
+
+# %% [markdown]
+# **Proof for $K-1$.** The distance from a rank is 1-Lipschitz, and that of the part by classes, of rank $K$ at most,
+# from rank $K-1$ is $s_K$. Further $\sum_cn_c\bar\delta_c\bar x_c^T=\sum_cn_c\bar\delta_c(\bar x_c-m)^T+
+# (\sum_j\delta_j)m^T$; as $\sum_ca_c(\bar x_c-m)=0$ the first term has rank at most $K-1$, and $s_K$ is the distance
+# from the nearest matrix of that rank. **Check**, with $\delta$ in general and of sum zero:
+
+
+# %%
+def check_one_less(classes=3):
+    """s_K against the bound with the mean m of least norm among a few, and the chain of rank K - 1."""
+    for sizes in ((4, 4, 4), (1, 2, 9)):
+        owner = [c for c, size in enumerate(sizes) for _ in range(size)]
+        N, scale = len(owner), len(owner) * mp.mpf(1) / 7
+        x, delta = random_matrix(6, N), random_matrix(5, N)
+        for total in ("any", "zero"):
+            if total == "zero":
+                delta = centred(delta, [0] * N)
+            W, rest = -(delta * x.T) / scale, centred(x, owner)
+            last = sorted((abs(v) for v in mp.svd_r(delta * (x - rest).T, compute_uv=False)), reverse=True)[classes - 1]
+            starts = [sum(sizes[:c]) for c in range(classes)]
+            means = [(x - rest)[:, start] for start in starts]
+            whole = norm(sum((delta[:, j] for j in range(N)), mp.matrix(5, 1)))
+            shortest = min(norm(mean) for mean in [*means, sum(means, mp.matrix(6, 1)) / classes])
+            assert last <= whole * shortest + TINY
+            assert total == "any" or last <= TINY
+            values = sorted((abs(v) for v in mp.svd_r(W, compute_uv=False)), reverse=True)
+            distance = mp.sqrt(sum(v**2 for v in values[classes - 1 :]))
+            assert distance <= (norm(delta * rest.T) + last) / scale + TINY
+
+
+check_one_less()

@@ -1,12 +1,15 @@
-"""Real networks beside the free-features model: heads of depth 1 to 5 on an MLP, trained on handwritten digits.
+"""Real networks beside the free-features model: heads of depth 1 to 5 on an MLP and on small ResNets.
 
-Trains scikit-learn's digits (8 x 8 pixels, ten classes, 30 images of each) with linear and relu heads and two kinds of
-decay: UFM-style, on the head's weights and the features it sees, and standard, on all weights. The matching model with
-free features has the decay of the head; with standard decay, where features have none, it has the lambda_H that makes
-the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, read off the trained network.
+Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 30 samples of each, with linear
+and relu heads and two kinds of decay: UFM-style, on the head's weights and the features it sees, and standard, on all
+weights. The matching model with free features has the decay of the head; with standard decay, where features have none,
+it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, as read
+off the trained network. From the trained head and its features that model is also descended to a critical point, the
+features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies above
+the prediction is left to its body and to unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
-matrix), and real_networks.png and .pdf. Needs torch and scikit-learn; takes about four minutes:
+matrix), and real_networks.png and .pdf. Needs torch, scikit-learn and mnist1d; takes about a quarter of an hour:
 
     python examples/real_networks.py
     python examples/real_networks.py --draw     # only draws the rows again
@@ -14,6 +17,9 @@ matrix), and real_networks.png and .pdf. Needs torch and scikit-learn; takes abo
 
 import csv
 import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise, product
 from pathlib import Path
@@ -26,59 +32,133 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import optima
+from optima.training.polish import polish
 
 HERE = Path(__file__).parent
-RUNS, LAYERS = HERE / "real_networks.csv", HERE / "real_networks.layers.csv"
-CLASSES, SAMPLES, WIDTH, HIDDEN = 10, 30, 32, 128
-DEPTHS, SEEDS, STEPS = range(1, 6), range(3), 2500
+CLASSES, SAMPLES, WIDTH, HIDDEN, CHANNELS = 10, 30, 32, 128, 8
+DEPTHS = range(1, 6)
 # Standard decay acts on the body too, whose layers multiply: a weaker one keeps the logits as large.
 REG = {"UFM-style": 2**-9, "standard": 2**-10}
 KINDS = {"linear": ("#00204c", "o"), "relu": ("#a17000", "s")}
-# Structures that have a colour of their own; the others share one.
-SHOWN = ("simplex", "pairs", "srg-petersen-complement", "polygon")
+# Names that have a colour of their own, the commonest; the others share one.
+COLOURS = ("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945", "#b3cde3", "#8856a7", "#e34a33")
 
 
-def images() -> tuple[Any, Any]:
-    """The first images of each class, centred and scaled."""
+@dataclass(frozen=True)
+class Setup:
+    """Data, body and decay, with how many seeds of linear and relu heads, and steps."""
+
+    data: str
+    body: str
+    decay: str
+    linear: int
+    relu: int
+    steps: int
+
+    @property
+    def title(self) -> str:
+        """For the picture."""
+        return f"{self.data}, {self.body}, {self.decay} decay"
+
+
+SETUPS = (
+    Setup("digits", "MLP", "UFM-style", 10, 3, 2500),
+    Setup("digits", "MLP", "standard", 3, 3, 2500),
+    Setup("digits", "ResNet", "UFM-style", 1, 0, 1500),
+    Setup("mnist1d", "ResNet", "UFM-style", 2, 1, 1500),
+)
+
+
+@cache
+def samples(data: str) -> tuple[Any, Any]:
+    """The first samples of each class, class after class, centred and scaled: (N, 1, 8, 8) or (N, 1, 40)."""
     import torch
-    from sklearn.datasets import load_digits
 
-    pixels, labels = load_digits(return_X_y=True)
+    if data == "digits":
+        from sklearn.datasets import load_digits
+
+        x, labels = load_digits(return_X_y=True)
+        x = x.reshape(-1, 1, 8, 8) / 16
+    else:
+        from mnist1d.data import get_dataset_args, make_dataset
+
+        options = get_dataset_args()
+        # Made here, not downloaded.
+        options.num_samples, options.train_split = 2 * CLASSES * SAMPLES, 1.0
+        made = make_dataset(options)
+        x, labels = made["x"][:, None], made["y"]
     chosen = np.concatenate([np.flatnonzero(labels == c)[:SAMPLES] for c in range(CLASSES)])
-    x = pixels[chosen] / 16
+    x = x[chosen]
     return torch.tensor((x - x.mean(axis=0)) / x.std(), dtype=torch.float32), torch.tensor(labels[chosen])
 
 
-def network(head: str, depth: int, seed: int) -> Any:
+def mlp(shape: tuple[int, ...]) -> Any:
+    """Two hidden layers of relus."""
+    from torch.nn import Flatten, Linear, ReLU, Sequential
+
+    sizes = (int(np.prod(shape)), HIDDEN, HIDDEN, WIDTH)
+    layers = [part for a, b in pairwise(sizes) for part in (Linear(a, b), ReLU())]
+    return Sequential(Flatten(), *layers[:-1])
+
+
+def resnet(shape: tuple[int, ...]) -> Any:
+    """A convolution, two blocks with skip connections and batch normalisation, the mean of the maps, and a matrix."""
+    from torch import nn
+
+    axes = len(shape) - 1
+    convolution, norm = getattr(nn, f"Conv{axes}d"), getattr(nn, f"BatchNorm{axes}d")
+
+    class Block(nn.Module):
+        def __init__(self, a: int, b: int, stride: int) -> None:
+            super().__init__()
+            self.first = nn.Sequential(convolution(a, b, 3, stride, 1, bias=False), norm(b), nn.ReLU())
+            self.second = nn.Sequential(convolution(b, b, 3, 1, 1, bias=False), norm(b))
+            same = (a, stride) == (b, 1)
+            self.skip = nn.Identity() if same else nn.Sequential(convolution(a, b, 1, stride, bias=False), norm(b))
+
+        def forward(self, x: Any) -> Any:
+            return (self.second(self.first(x)) + self.skip(x)).relu()
+
+    return nn.Sequential(
+        convolution(shape[0], CHANNELS, 3, 2, 1, bias=False), norm(CHANNELS), nn.ReLU(),
+        Block(CHANNELS, CHANNELS, 1), Block(CHANNELS, 2 * CHANNELS, 2),
+        getattr(nn, f"AdaptiveAvgPool{axes}d")(1), nn.Flatten(), nn.Linear(2 * CHANNELS, WIDTH),
+    )  # fmt: skip
+
+
+def network(setup: Setup, head: str, depth: int, seed: int) -> Any:
     """Body and head in sequence; the head has no biases, and relus between its layers if it is a relu one."""
     from torch import manual_seed
     from torch.nn import Linear, ReLU, Sequential
 
     manual_seed(seed)
-    body = Sequential(Linear(64, HIDDEN), ReLU(), Linear(HIDDEN, HIDDEN), ReLU(), Linear(HIDDEN, WIDTH))
+    x, _ = samples(setup.data)
+    body = (mlp if setup.body == "MLP" else resnet)(tuple(x.shape[1:]))
     layers: list[Any] = []
     for a, b in pairwise([WIDTH] * depth + [CLASSES]):
         layers += [ReLU()] * (head == "relu" and bool(layers)) + [Linear(a, b, bias=False)]
     return Sequential(body, Sequential(*layers))
 
 
-def train(model: Any, decay: str, x: Any, labels: Any) -> None:
+def train(model: Any, setup: Setup) -> None:
     """Full-batch Adam; its weight_decay adds lambda W to the gradient, as lambda |W|^2 / 2 in the loss does."""
     import torch
 
+    x, labels = samples(setup.data)
     body, head = model
-    ufm = decay == "UFM-style"
-    decayed = [p for p in (head if ufm else model).parameters() if p.ndim == 2]
+    ufm = setup.decay == "UFM-style"
+    reg = REG[setup.decay]
+    decayed = [p for p in (head if ufm else model).parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if all(p is not q for q in decayed)]
-    groups = [{"params": decayed, "weight_decay": REG[decay]}, {"params": others}]
+    groups = [{"params": decayed, "weight_decay": reg}, {"params": others}]
     optimiser = torch.optim.Adam(groups, lr=3e-3, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
-    for _ in range(STEPS):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, setup.steps)
+    for _ in range(setup.steps):
         optimiser.zero_grad()
         features = body(x)
         loss = torch.nn.functional.cross_entropy(head(features), labels)
         if ufm:
-            loss = loss + REG[decay] / (2 * SAMPLES) * features.square().sum()
+            loss = loss + reg / (2 * SAMPLES) * features.square().sum()
         loss.backward()
         optimiser.step()
         schedule.step()
@@ -90,21 +170,26 @@ def forecast(head: str, regs: tuple[float, ...]) -> Any:
     return optima.forecast(SAMPLES, len(regs) - 1, regs, classes=CLASSES, activation=head, width=WIDTH)
 
 
-def run(head: str, depth: int, decay: str, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def run(setup: Setup, head: str, depth: int, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One network: its row, and those of its layers."""
-    x, labels = images()
-    model = network(head, depth, seed)
-    train(model, decay, x, labels)
-    reg = REG[decay]
-    decayed = [name for name, part in model.named_modules() if hasattr(part, "in_features")]
-    decayed = decayed if decay == "standard" else [name for name in decayed if name.startswith("1.")]
+    import torch
+
+    model = network(setup, head, depth, seed)
+    train(model, setup)
+    reg = REG[setup.decay]
+    decayed = [name for name, part in model.named_modules() if getattr(part, "weight", None) is not None]
+    decayed = decayed if setup.decay == "standard" else [name for name in decayed if name.startswith("1.")]
+    x, labels = samples(setup.data)
     found = optima.measure(model, (x, labels), reg=dict.fromkeys(decayed, reg))
-    norms = [float(part.weight.detach().double().square().sum()) for part in model[1] if hasattr(part, "weight")]
-    norms.append(float(model[0](x).detach().double().square().sum()))
-    regs = (reg,) * depth + (reg / SAMPLES if decay == "UFM-style" else reg * norms[0] / norms[-1],)
+    with torch.no_grad():
+        features = model.eval()[0](x).double().numpy().T
+    factors = [*(part.weight.detach().double().numpy() for part in model[1] if hasattr(part, "weight")), features]
+    norms = [float(np.sum(factor**2)) for factor in factors]
+    regs = (reg,) * depth + (reg / SAMPLES if setup.decay == "UFM-style" else reg * norms[0] / norms[-1],)
     expected = forecast(head, regs)
     best = expected.best
-    own = {"head": head, "depth": depth, "decay": decay, "seed": seed}
+    ends = polish(expected.problem, factors)
+    own = {"data": setup.data, "body": setup.body, "decay": setup.decay, "head": head, "depth": depth, "seed": seed}
     M = found.mean_logits - found.mean_logits.mean(axis=0)
     s = np.linalg.svd(M, compute_uv=False)
     predicted = padded(best.logits / np.sqrt(SAMPLES))
@@ -113,13 +198,16 @@ def run(head: str, depth: int, decay: str, seed: int) -> tuple[dict[str, Any], l
         "nearest": found.recognition.nearest[0].name,
         "distance": found.recognition.nearest[0].distance,
         "rank": optima.recognise(M, tolerance=0.1).rank,
-        "predicted": best.name,
+        "predicted": best.structure,
         "predicted_rank": best.rank,
         "reg_features": regs[-1],
         "data_loss": found.data_loss,
         "predicted_data_loss": best.data_loss,
         "loss": found.data_loss + sum(r * n for r, n in zip(regs, norms, strict=True)) / 2,
         "predicted_loss": best.loss,
+        "heads_for": ends.structure,
+        "heads_for_loss": ends.loss,
+        "heads_for_verdict": ends.verdict,
         "logits_distance": float(np.linalg.norm(s - predicted) / np.linalg.norm(predicted)),
     }
     return row, [layer_row(own, each, depth, expected, model) for each in found.layers]
@@ -137,7 +225,9 @@ def layer_row(own: dict[str, Any], layer: Any, depth: int, expected: Any, model:
         "distance_to_rank_K": layer.distance,
         "norm": float(np.linalg.norm(layer.weight_singular_values)),
     }
-    for name in ("within", "product", "crude", "residual"):
+    row["bounded_rank"] = None if bound is None else bound.rank
+    row["distance_to_bounded_rank"] = None if bound is None else bound.distance
+    for name in ("within", "product", "crude", "excess"):
         row[name] = None if bound is None else getattr(bound, name)
     weights = np.diag(layer.weight_singular_values)
     row["forecast_distance"] = None if number is None else expected.distance(number, weights)
@@ -174,24 +264,48 @@ def number(word: str) -> float | str | None:
         return word
 
 
-def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]]) -> None:
-    """Rows of panels: loss, rank of the logits, a head's spectra, distance from rank K, structures."""
-    figure = plt.figure(figsize=(10, 15.5), layout="constrained")
-    panels = figure.subplots(5, 2, sharey="row")
-    for column, decay in enumerate(REG):
-        of = [row for row in runs if row["decay"] == decay]
-        parts = [row for row in layers if row["decay"] == decay]
-        draw_depths(panels[0, column], of, "loss", f"{decay} decay", "loss of head and features")
+def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path) -> None:
+    """Rows of panels: loss, rank of the logits, a head's spectra, distance from a low rank, structures."""
+    setups = [each for each in SETUPS if any(of(each, row) for row in runs)]
+    figure = plt.figure(figsize=(4.2 * len(setups), 16), layout="constrained")
+    panels = figure.subplots(5, len(setups), sharey="row", squeeze=False)
+    colours = colours_of([row["heads_for"] for row in runs])
+    for column, setup in enumerate(setups):
+        own = [row for row in runs if of(setup, row)]
+        parts = [row for row in layers if of(setup, row)]
+        draw_depths(panels[0, column], own, "loss", setup.title, "loss of head and features")
         panels[0, column].set_yscale("log")
-        draw_depths(panels[1, column], of, "rank", "", "rank of the mean logits")
+        draw_depths(panels[1, column], own, "rank", "", "rank of the mean logits")
         draw_spectra(panels[2, column], parts)
         draw_bound(panels[3, column], parts)
-        draw_shares(panels[4, column], of)
-    for row, column in ((0, 0), (2, 0), (3, 0)):
-        panels[row, column].legend(fontsize=8, frameon=False)
-    panels[4, 1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.2), ncols=3, frameon=False)
+        draw_shares(panels[4, column], own, colours)
+    for row in (0, 2, 3):
+        panels[row, 0].legend(fontsize=8, frameon=False)
+    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="0.3") for c in colours.values()]
+    figure.legend(handles, list(colours), fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     for ending in ("png", "pdf"):
-        figure.savefig(HERE / f"real_networks.{ending}", dpi=110)
+        figure.savefig(folder / f"real_networks.{ending}", dpi=100)
+
+
+def of(setup: Setup, row: dict[str, Any]) -> bool:
+    """Whether a row is of a setup."""
+    return (row["data"], row["body"], row["decay"]) == (setup.data, setup.body, setup.decay)
+
+
+def colours_of(names: list[str]) -> dict[str, str]:
+    """A colour for each of the commonest names, and one for all others."""
+    ranked = [name for name, _ in Counter(sorted(names)).most_common()]
+    shown = ranked if len(ranked) <= len(COLOURS) else ranked[: len(COLOURS) - 1]
+    more = len(ranked) - len(shown)
+    colours = dict(zip(shown, COLOURS, strict=False))
+    return colours | (
+        {f"{more} others, once or twice each" if rare(names, shown) else f"{more} others": "#f2f2f2"} if more else {}
+    )
+
+
+def rare(names: list[str], shown: list[str]) -> bool:
+    """Whether none of the names that are not shown comes more than twice."""
+    return max(count for name, count in Counter(names).items() if name not in shown) <= 2
 
 
 def draw_depths(axes: plt.Axes, rows: list[dict[str, Any]], name: str, title: str, label: str) -> None:
@@ -226,50 +340,55 @@ def draw_spectra(axes: plt.Axes, rows: list[dict[str, Any]], depth: int = 3) -> 
 def draw_bound(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
     """Distance from rank K against the bound by TCV, for matrices that can have a higher rank."""
     for head, (colour, marker) in KINDS.items():
-        own = [row for row in rows if row["head"] == head and row["within"] and row["distance_to_rank_K"] > 0]
-        bounds = [row["product"] + row["residual"] for row in own]
-        distances = [row["distance_to_rank_K"] for row in own]
+        own = [row for row in rows if row["head"] == head and row["within"] and row["distance_to_bounded_rank"] > 0]
+        bounds = [row["product"] + row["excess"] for row in own]
+        distances = [row["distance_to_bounded_rank"] for row in own]
         axes.plot(bounds, distances, marker, color=colour, markerfacecolor="white", markersize=4, label=f"{head} head")
     ends = np.array([1e-3, 1e4])
     axes.plot(ends, ends, "-", color="0.6", linewidth=1, label="bound = distance")
-    axes.set(xscale="log", yscale="log", xlabel="bound by TCV, with the residual", ylabel="distance from rank K")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="bound by TCV, with what training left",
+        ylabel="distance from rank K or K - 1",
+    )
 
 
-def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
-    """Share of the seeds whose mean logits are nearest to each structure."""
+def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, str]) -> None:
+    """Share of the seeds that head for each structure: where free features lead from the trained network."""
     ticks = {}
-    colours = dict(zip((*SHOWN, "another"), ("#00204c", "#7c7b78", "#d0be54", "#ffe945", "#e8e8e8"), strict=True))
+    others = list(colours)[-1]
     for shift, head in ((0.0, "linear"), (0.42, "relu")):
         for depth in DEPTHS:
-            own = [row["nearest"] for row in rows if row["head"] == head and row["depth"] == depth]
+            own = [row["heads_for"] for row in rows if row["head"] == head and row["depth"] == depth]
             if own:
                 ticks[depth + shift] = f"{depth}\n{head}"
             bottom = 0.0
             for name, colour in colours.items():
-                share = np.mean([near == name or (name == "another" and near not in SHOWN) for near in own or [""]])
-                if own and share:
+                inside = [each == name or (name == others and each not in colours) for each in own]
+                if any(inside):
+                    share = float(np.mean(inside))
                     axes.bar(depth + shift, share, 0.38, bottom=bottom, color=colour, edgecolor="0.3", linewidth=0.5)
                     bottom += share
-    for name, colour in colours.items():
-        axes.bar(0, 0, color=colour, edgecolor="0.3", linewidth=0.5, label=name)
-    axes.set(ylabel="share of seeds nearest to", xlim=(0.6, 5.8))
+    axes.set(ylabel="share of the seeds that head for", xlim=(0.6, 5.8))
     axes.set_xticks(list(ticks), list(ticks.values()), fontsize=7)
 
 
-def main() -> None:
+def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterable[int] = DEPTHS) -> None:
     """Train and measure all networks unless only the picture is wanted, and draw."""
+    tables = folder / "real_networks.csv", folder / "real_networks.layers.csv"
     if "--draw" not in sys.argv:
         runs, layers = [], []
-        for head, depth, decay, seed in product(KINDS, DEPTHS, REG, SEEDS):
+        for setup, head, depth in product(setups, KINDS, depths):
             # A relu head of depth one has no relu.
-            if (head, depth) != ("relu", 1):
-                row, parts = run(head, depth, decay, seed)
+            for seed in range(getattr(setup, head) if (head, depth) != ("relu", 1) else 0):
+                row, parts = run(setup, head, depth, seed)
                 runs.append(row)
                 layers += parts
-                print({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
-        write(RUNS, runs)
-        write(LAYERS, layers)
-    draw(read(RUNS), read(LAYERS))
+                print({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()})
+        for path, rows in zip(tables, (runs, layers), strict=True):
+            write(path, rows)
+    draw(*map(read, tables), folder)
 
 
 if __name__ == "__main__":

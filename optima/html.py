@@ -14,6 +14,11 @@ def section(heading: str, *parts: str) -> str:
     return f"<div><p><b>{escape(heading)}</b></p>{''.join(parts)}</div>"
 
 
+def title(words: str, level: int = 1) -> str:
+    """A heading by itself."""
+    return f"<h{level}>{escape(words)}</h{level}>"
+
+
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and what they are, as a table of two columns."""
     rows = (f"<tr>{_cell(name, 'th', 'left')}{_cell(value, 'td', 'left')}</tr>" for name, value in pairs)

@@ -13,9 +13,9 @@ def shown_by(place: str, thing: Any, *arguments: Any) -> Any:
     return getattr(import_module(f"optima.{module}"), name)(thing, *arguments)
 
 
-def drawn_by(place: str, thing: Any, path: str | Path | None) -> Any:
+def drawn_by(place: str, thing: Any, path: str | Path | None, *arguments: Any) -> Any:
     """The matplotlib figure that a function makes of a thing, written to a file too where there is a path."""
-    figure = shown_by(place, thing)
+    figure = shown_by(place, thing, *arguments)
     if path is not None:
         shown_by("plot.picture:write_figure", figure, path)
     return figure

@@ -8,7 +8,7 @@ from optima.atlas.store import Past, Store
 from optima.atlas.trained import Hyperparameters, Trained
 from optima.atlas.training import TrainingProgress, train
 from optima.atlas.verify import Check, add, check, check_trained
-from optima.workers.executors import dask, processes
+from optima.workers.executors import dask, here, processes
 
 __all__ = [
     "BuildProgress",
@@ -26,6 +26,7 @@ __all__ = [
     "check_trained",
     "dask",
     "grid",
+    "here",
     "imbalanced",
     "processes",
     "train",

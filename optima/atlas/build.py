@@ -88,7 +88,7 @@ def build(
     again
         Solve all cells, also those stored: with another seed or more effort this may find better minima.
     executors
-        Where the jobs run, :func:`processes` or :func:`dask`; default one process for each core.
+        Where the jobs run, :func:`processes`, :func:`dask` or :func:`here`; default one process for each core.
     progress
         Called after each job.
 

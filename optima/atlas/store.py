@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -408,6 +409,16 @@ class Store:
                 (content_key(problem),),
             )
             return [Past(*row) for row in rows]
+
+
+@contextmanager
+def at_hand(store: Store | None) -> Iterator[Store]:
+    """The store, or where there is none one for this time only."""
+    if store is not None:
+        yield store
+        return
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "atlas.sqlite", write=True) as atlas:
+        yield atlas
 
 
 def _record(row: tuple) -> Record:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from optima.model import Array
+from optima.presented import drawn_by
 
 # The values of an axis.
 Ints = Sequence[int]
@@ -92,6 +94,10 @@ class Lines:
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     log: str = ""
 
+    def plot(self, path: str | Path | None = None) -> Any:
+        """The picture of the report: a matplotlib figure, written to a file too."""
+        return drawn_by("claims.report.figure:draw", self, path)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -105,6 +111,10 @@ class Grid:
     values: Array
     labels: Sequence[str]
     text: Sequence[Sequence[str]] | None = None
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """The picture of the report: a matplotlib figure, written to a file too."""
+        return drawn_by("claims.report.figure:draw", self, path)
 
 
 Exhibit = Table | Lines | Grid

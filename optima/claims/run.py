@@ -31,6 +31,17 @@ class Outcome:
     control: Finding | None
     seconds: float
 
+    def __str__(self) -> str:
+        """What the command says of the claim, in a line."""
+        verdict, cases, at = self.finding.verdict, self.finding.cases, self.finding.at
+        counted = "" if str(cases) in verdict or not cases else f", {cases} cases"
+        worst = f", least margin {self.finding.margin:.3g} at {at}" if at and math.isfinite(self.finding.margin) else ""
+        control = f"control ({self.claim.control.statement}) {self.control_words}"
+        return f"{self.claim.name}: {verdict}{counted}{worst}; {control}"
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.claim.name}: {self.finding.verdict}, control {self.control_words}>"
+
     @property
     def control_words(self) -> str:
         """``refuted``, ``not refuted`` or ``not run``."""

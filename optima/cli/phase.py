@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -217,7 +216,8 @@ def _check_structure(name: str | None, classes: Sequence[int], activation: str) 
 def _atlas(store: Path | None) -> Iterator[Store]:
     """The atlas file, or one for this call only; on Ctrl-C it is said how to go on."""
     from optima.atlas import Store
+    from optima.atlas.store import at_hand
 
     way_on = "repeat the command to go on" if store else "pass --store FILE to be able to go on"
-    with tempfile.TemporaryDirectory() as folder, resumable(way_on), Store(store or Path(folder) / "s", True) as atlas:
+    with resumable(way_on), Store(store, True) if store else at_hand(None) as atlas:
         yield atlas

@@ -103,7 +103,9 @@ def train(
         with resumable(way_on), bar("polishing") as tell:
             training = training.polished(tell)
     compared = training.compare(effort)
-    _draw(compared, pictures, record)
+    if pictures:
+        for cell, picture in zip(compared, pictures, strict=True):
+            cell.plot(picture)
     if as_json:
         found = [_as_dict(cell, record) for cell in compared]
         print(json.dumps(found[0] if len(found) == 1 else {"cells": found}, allow_nan=False))
@@ -136,16 +138,6 @@ def _as_dict(cell: Comparison, record: str | None) -> dict[str, Any]:
 
         found["spectra"] = [None if run.diverged else recorded_spectra(run) for run in cell.runs]
     return found
-
-
-def _draw(cells: list[Comparison], files: list[Path], record: str | None) -> None:
-    if files:
-        from optima.plot.picture import write_figure
-        from optima.plot.training import plot_training
-        from optima.plot.training_spectra import plot_layers
-
-        for cell, file in zip(cells, files, strict=True):
-            write_figure(plot_layers(cell) if record else plot_training(cell), file)
 
 
 def _print_spectra(cell: Comparison) -> None:

@@ -31,9 +31,9 @@ def character_start(
     blocks = Group.of(orders, problem.classes).multiplicity.size
     given = np.atleast_1d(np.asarray(values, dtype=float))
     if given.size not in (1, blocks):
+        named = " x ".join(f"Z_{order}" for order in orders)
         raise ValueError(
-            f"start has {given.size} values; pass one for all {blocks} blocks of characters of "
-            f"{' x '.join(f'Z_{order}' for order in orders)}, or {blocks}"
+            f"start has {given.size} values; pass {blocks}, or one for all blocks of characters of {named}"
         )
     sigma = positive_number("spread", spread, zero=True)
     normal = np.random.default_rng(positive_integer("seed", seed, minimum=0)).standard_normal(blocks)

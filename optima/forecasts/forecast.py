@@ -19,6 +19,7 @@ from optima.scales.squared_error import squared_error_minimum
 from optima.solution import Solution
 from optima.structures import catalogue
 from optima.structures.networks import NamedNetwork, at_scales
+from optima.structures.recognition import recognise
 
 MINIMUM, BEST = "global minimum", "best minimum known"
 CLOSED, COMMON = "closed form", "closed form but for one scale, common to all classes"
@@ -85,7 +86,7 @@ def forecast_of(problem: DeepUFM, search: bool | None = None, effort: str = "nor
     exact = linear and problem.loss == "mse"
     if exact:
         means = squared_error_minimum(problem)
-        found.append(_linear(problem, MINIMUM, means, CLOSED))
+        found.append(predicted(MINIMUM, recognise(means, loss="mse").called, problem, means, CLOSED))
     elif search or (search is None and linear):
         found.append(_searched(problem, solve(problem, effort=effort)))
     # Where two have one loss the one that is known to be best is the first.
@@ -95,16 +96,19 @@ def forecast_of(problem: DeepUFM, search: bool | None = None, effort: str = "nor
 
 
 def _searched(problem: DeepUFM, solution: Solution) -> Prediction:
-    if solution.network is None:
-        return _linear(problem, BEST, solution.means, solution.known_by)
-    return _of_network(BEST, solution.network, solution.known_by)
+    if solution.network is not None:
+        return _of_network(BEST, solution.network, solution.known_by, structure=solution.recognition.called)
+    structure = recognise(solution.means, loss=problem.loss, rank=solution.rank).called
+    return predicted(BEST, structure, problem, solution.means, solution.known_by)
 
 
-def _linear(problem: DeepUFM, name: str, means: Array, known_by: str) -> Prediction:
+def predicted(name: str, structure: str, problem: DeepUFM, means: Array, known_by: str) -> Prediction:
+    """The head of a linear model whose class-mean logits are ``means``."""
     reduction = Reduction(problem)
     logits = reduction.singular_values(means)
     fit = reduction.fit(reduction.admissible(means))
-    return Prediction(name, fit + reduction.penalty(means), fit, logits, _factors(problem, logits), known_by)
+    factors = _factors(problem, logits)
+    return Prediction(name, fit + reduction.penalty(means), fit, logits, factors, known_by, structure)
 
 
 def _factors(problem: DeepUFM, logits: Array) -> tuple[Array, ...]:
@@ -123,7 +127,8 @@ def _named_linear(problem: DeepUFM) -> Iterator[Prediction]:
     reduction = Reduction(problem)
     for structure in catalogue(problem.classes, None, problem.loss, problem.max_rank):
         shape = np.asarray(structure.shape(), dtype=float)
-        yield _linear(problem, structure.name, _best_multiple(reduction, shape) * shape, COMMON)
+        means = _best_multiple(reduction, shape) * shape
+        yield predicted(structure.name, "", problem, means, COMMON)
 
 
 def _best_multiple(reduction: Reduction, shape: Array) -> float:
@@ -157,11 +162,14 @@ def _network(problem: DeepUFM, entry: StructureLoss) -> ClassNetwork | None:
     return at_scales(problem, structure, entry.best.scales) if isinstance(structure, NamedNetwork) else None
 
 
-def _of_network(name: str, network: ClassNetwork, known_by: str, loss: float | None = None) -> Prediction:
+def _of_network(
+    name: str, network: ClassNetwork, known_by: str, loss: float | None = None, structure: str = ""
+) -> Prediction:
     *weights, features = network.factors
     factors = [*weights, features * np.sqrt(network.problem.class_sizes)]
     loss = network.loss if loss is None else loss
-    return Prediction(name, loss, network.fit, network.singular_values, tuple(map(_nonzero, factors)), known_by)
+    values = network.singular_values
+    return Prediction(name, loss, network.fit, values, tuple(map(_nonzero, factors)), known_by, structure)
 
 
 def _nonzero(factor: Array) -> Array:

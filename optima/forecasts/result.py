@@ -18,7 +18,8 @@ class Prediction(Content):
     """A head that has the form of one structure.
 
     ``factors`` holds the nonzero singular values of W_1, ..., W_L and H, descending, ``logits`` those of Z in
-    R^{K x N}; ``known_by`` says how the loss is known.
+    R^{K x N}; ``known_by`` says how the loss is known, and ``structure`` what it is: the name itself, or of a minimum
+    that was found the name that its logits, or network, are recognised by.
     """
 
     name: str
@@ -27,6 +28,11 @@ class Prediction(Content):
     logits: Array
     factors: tuple[Array, ...]
     known_by: str
+    structure: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.structure:
+            object.__setattr__(self, "structure", self.name)
 
     @property
     def rank(self) -> int:
@@ -41,6 +47,7 @@ class Prediction(Content):
         names = [*(f"W_{index}" for index in range(1, len(self.factors))), "H"]
         return {
             "name": self.name,
+            "structure": self.structure,
             "loss": self.loss,
             "data_loss": self.data_loss,
             "rank": self.rank,

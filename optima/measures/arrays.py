@@ -39,15 +39,18 @@ def measure_arrays(
     count = classes or int(owner.max()) + 1
     if owner.min() < 0 or owner.max() >= count or count < 2:
         raise ValueError(f"labels run from {owner.min()} to {owner.max()}; pass classes 0 to K - 1 of at least two")
-    streams = []
+    streams: list[LayerStream] = []
+    output: Array | None = None
     for index, layer in enumerate(layers, start=1):
         arrays = [_rows(f"{what} of layer {index}", value) for what, value in _arrays(layer)]
         features, weights, gradients = arrays
         assert features is not None
         _check(index, features, weights, gradients, owner.size)
-        stream = LayerStream(layer.name or f"W_{index}", count, features.shape[1], weights)
+        after = "" if output is None else _link(output, features)
+        stream = LayerStream(layer.name or f"W_{index}", count, features.shape[1], weights, after)
         stream.add(features, owner, gradients)
         streams.append(stream)
+        output = None if weights is None else features @ weights.T
     found = MeasureStream(count, streams)
     outputs = _rows("logits", logits)
     if outputs is not None:
@@ -58,6 +61,14 @@ def measure_arrays(
         assert last is not None
         found.agree(last, outputs)
     return found.finished(regs, loss)
+
+
+def _link(output: Array, features: Array) -> str:
+    """How features come from the output of the layer before, which is without its bias here."""
+    if output.shape != features.shape:
+        return ""
+    near = lambda other: np.allclose(features, other, rtol=1e-4, atol=1e-5 * np.abs(output).max())
+    return "linear" if near(output) else "relu" if near(np.maximum(output, 0.0)) else ""
 
 
 def _arrays(layer: Layer) -> list[tuple[str, Any]]:

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from optima.measures.geometry import duality, effective_rank, shape_of_means, variability
+from optima.measures.gradient import GradientStream, RankBound
 from optima.measures.moments import ClassMoments, Labels
 from optima.model import Array
 from optima.model.content import Content
-
-
-@dataclass(frozen=True)
-class RankBound:
-    r"""How far a weight matrix is from rank K, and what bounds that.
-
-    .. math::
-        \operatorname{dist}_F(W, \operatorname{rank} K) \le
-        \frac{\|\sum_j \delta_j \xi_j^T\|_F}{\lambda N} + r \le
-        \frac{\sqrt{\operatorname{TCV}(\delta) \operatorname{TCV}(x)}}{\lambda} + r \le
-        \frac{\operatorname{rms}(\delta) \sqrt{\operatorname{TCV}(x)}}{\lambda} + r, \qquad
-        r = \|\nabla_W f\|_F / \lambda
-
-    with x_j the input of the layer, xi_j = x_j less the mean of its class, and delta_j the gradient of the loss of
-    sample j at the output of the layer. For any activation, loss and classes; ``within``, ``product`` and ``crude``
-    are the three terms without r, which is ``residual``: it vanishes where training is stationary.
-    Source: derivations/rank_bound.py; zangrando2025 has a bound of this kind.
-    """
-
-    distance: float
-    within: float
-    product: float
-    crude: float
-    residual: float
-
-    @property
-    def chain(self) -> tuple[float, ...]:
-        """The distance and the three bounds with the residual, ascending."""
-        return (self.distance, *(bound + self.residual for bound in (self.within, self.product, self.crude)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +22,8 @@ class LayerMeasures(Content):
     Attributes
     ----------
     name, shape
-        Of the matrix W (m, d); m is None where only features are known.
+        Of the matrix W (m, d); m is None where only features are known. That of a convolution has a row for each output
+        channel and a column for each input channel and place in the kernel.
     measures
         ``nc1_trace``, ``nc1_pinv``, ``cdnv``, ``tcv``, ``nc2``, ``equinorm``, ``equiangular``, ``max_angle``,
         ``log_distance``, ``uniformity``, ``least_angle`` of the features, and where W has a row for each class ``nc3``,
@@ -58,13 +31,19 @@ class LayerMeasures(Content):
     feature_singular_values, weight_singular_values
         Of X / sqrt(N) and of W, descending; None where they are not known.
     bound
-        The distance of W from rank K and its bounds, where gradients and lambda are known.
+        The distance of W from rank K or K - 1 and its bounds, where gradients and lambda are known.
+    distance
+        That of W from rank K.
     gradient_alignment
         Cosine of W and minus the gradient of the data loss in W: 1 where training is stationary.
     gradient_in_rank
         Share of the squared gradient in its K largest singular directions.
     implied_reg
         Norm of the gradient of the data loss over that of W: lambda, where training is stationary.
+    feature_square, vectors
+        Mean of |x_j|^2, and how many x_j there were: more than samples where each has several.
+    after
+        How the features come from the output of the layer before: ``"linear"``, ``"relu"``, or ``""`` for another way.
     """
 
     name: str
@@ -77,6 +56,9 @@ class LayerMeasures(Content):
     gradient_alignment: float | None = None
     gradient_in_rank: float | None = None
     implied_reg: float | None = None
+    feature_square: float | None = None
+    vectors: int = 0
+    after: str = ""
 
     @property
     def feature_rank(self) -> float | None:
@@ -104,12 +86,13 @@ class LayerMeasures(Content):
             "weight_singular_values": listed(self.weight_singular_values),
             "weight_effective_rank": self.weight_rank,
             "distance_to_rank_K": self.distance,
-            "bounds": None
-            if bound is None
-            else {name: getattr(bound, name) for name in ("within", "product", "crude", "residual")},
+            "bounds": None if bound is None else asdict(bound),
             "gradient_alignment": self.gradient_alignment,
             "gradient_in_rank_K": self.gradient_in_rank,
             "implied_reg": self.implied_reg,
+            "feature_square": self.feature_square,
+            "vectors": self.vectors,
+            "after": self.after,
         }
 
 
@@ -121,57 +104,62 @@ def finite(value: float | None) -> float | None:
 class LayerStream:
     """Moments of a layer's input and of the gradients at its output, batch by batch.
 
-    ``weight`` has shape (m, d), or is None where only features are known.
+    ``weight`` has shape (m, d), or is None where only features are known. A convolution has as its matrix one row for
+    each output channel, and its features are not the vectors that this multiplies: they come by :meth:`pull`.
     """
 
-    def __init__(self, name: str, classes: int, dimension: int, weight: Array | None = None) -> None:
-        self.name, self.weight = name, weight
+    def __init__(self, name: str, classes: int, dimension: int, weight: Array | None = None, after: str = "") -> None:
+        self.name, self.weight, self.after = name, weight, after
         self.inputs = ClassMoments(classes, dimension)
-        self._outputs: ClassMoments | None = None
-        self._square = 0.0
-        self._cross: Array | None = None
+        self._pulls: GradientStream | None = None
 
     def add(self, rows: Array, labels: Labels, gradients: Array | None = None) -> None:
         """Join features (b, d) of classes (b,), with the gradients (b, m) of their own losses where they are known."""
-        batch, moved, weight = self.inputs.add(rows, labels)
-        if gradients is None or self.weight is None:
-            return
-        if self._outputs is None or self._cross is None:
-            self._outputs = ClassMoments(len(self.inputs.sizes), gradients.shape[1], full=False)
-            self._cross = np.zeros_like(self.weight)
-        own, pulled, _ = self._outputs.add(gradients, labels)
-        self._cross += own.deviations.T @ batch.deviations + (pulled.T * weight) @ moved
-        self._square += float(np.sum(gradients**2))
+        if rows.shape[1] != self.inputs.means.shape[1]:
+            raise ValueError(
+                f"{self.name} sees {rows.shape[1]} numbers after {self.inputs.means.shape[1]}; pass data of one size, "
+                "or maps='mean'"
+            )
+        self.inputs.add(rows, labels)
+        if gradients is not None and self.weight is not None:
+            self.pull(rows, labels, gradients, len(rows))
+
+    def pull(self, rows: Array, labels: Labels, gradients: Array, samples: int) -> None:
+        """Join vectors (b, d) that the matrix multiplies, of some samples, and the gradients (b, m) at its output."""
+        assert self.weight is not None
+        if self._pulls is None:
+            self._pulls = GradientStream(len(self.inputs.sizes), self.weight)
+        self._pulls.add(rows, labels, gradients, samples)
 
     def finished(self, reg: float | None) -> LayerMeasures:
         """What there is to say of all batches, with lambda of this matrix."""
         moments, W = self.inputs, self.weight
         measures = {**variability(moments), **shape_of_means(moments.means)}
+        known = partial(
+            LayerMeasures,
+            self.name,
+            (None if W is None else len(W), moments.means.shape[1] if W is None else W.shape[1]),
+            feature_singular_values=moments.singular_values() if moments.has_scatter else None,
+            feature_square=moments.square,
+            vectors=moments.size,
+            after=self.after,
+        )
         if W is None:
-            return LayerMeasures(self.name, (None, moments.means.shape[1]), measures, self._feature_values())
-        if len(W) == len(moments.means):
+            return known(measures)
+        if W.shape == moments.means.shape:
             measures |= duality(W, moments.means)
         s: Array = np.asarray(np.linalg.svd(W, compute_uv=False), dtype=float)
         distance = float(np.linalg.norm(s[len(moments.means) :]))
-        known = partial(LayerMeasures, self.name, (len(W), W.shape[1]), measures, self._feature_values(), s)
-        if self._outputs is None or self._cross is None:
-            return known(distance=distance)
-        N = moments.size
-        data_gradient = (self._cross + (self._outputs.means.T * moments.sizes) @ moments.means) / N
-        bound = None
-        if reg is not None:
-            spreads = [float(each.spread.sum()) / N for each in (self._outputs, moments)]
-            bound = RankBound(
-                distance,
-                within=float(np.linalg.norm(self._cross)) / (reg * N),
-                product=float(np.sqrt(spreads[0]) * np.sqrt(spreads[1])) / reg,
-                crude=float(np.sqrt(self._square / N) * np.sqrt(spreads[1])) / reg,
-                residual=float(np.linalg.norm(data_gradient + reg * W)) / reg,
-            )
-        return known(bound, distance, *_alignment(data_gradient, W, len(moments.means)))
-
-    def _feature_values(self) -> Array | None:
-        return self.inputs.singular_values() if self.inputs.has_scatter else None
+        known = partial(known, measures, weight_singular_values=s, distance=distance)
+        if self._pulls is None:
+            return known()
+        cosine, share, implied = _alignment(self._pulls.gradient, W, len(moments.means))
+        return known(
+            bound=None if reg is None else self._pulls.bound(reg, s),
+            gradient_alignment=cosine,
+            gradient_in_rank=share,
+            implied_reg=implied,
+        )
 
 
 def _alignment(gradient: Array, weight: Array, classes: int) -> tuple[float | None, float | None, float | None]:

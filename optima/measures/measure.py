@@ -7,6 +7,7 @@ from typing import Any
 
 from optima.measures.arrays import Layer, measure_arrays
 from optima.measures.modules import LossFunction, measure_module
+from optima.measures.reading import MAPS
 from optima.measures.result import Measures
 from optima.model.inputs import one_of, positive_number
 from optima.model.problem import LOSSES
@@ -21,6 +22,7 @@ def measure(
     logits: Any = None,
     classes: int | None = None,
     gradients: bool = True,
+    maps: str = "mean",
 ) -> Measures:
     r"""How collapsed a network is, layer by layer, how far its weights are from rank K, and what its logits are.
 
@@ -31,14 +33,17 @@ def measure(
         + \frac{\|\nabla_W f\|_F}{\lambda}
 
     for the input x of every linear layer and its weight matrix W; :mod:`optima.measures.geometry` defines NC1 to NC4
-    and :class:`optima.measures.layer.RankBound` the bounds.
+    and :class:`optima.measures.RankBound` the bounds, of rank K - 1 where a bias or centring makes it so. A convolution
+    has as its matrix W (out, in k_1 k_2 ...), whose bounds are of the patches that it multiplies; as features count the
+    mean over positions of the maps that enter it, or with ``maps="flat"`` all their entries.
 
     Parameters
     ----------
     network
-        A ``torch.nn.Module`` that returns logits (b, K), or an object with them as ``.logits``: its ``Linear`` layers
-        are measured in the order in which they act, in evaluation mode. Or a list of :class:`optima.measures.Layer`
-        with arrays: features (N, d), weights (m, d), and gradients (N, m) of the loss of each sample.
+        A ``torch.nn.Module`` that returns logits (b, K), or an object with them as ``.logits``: its ``Linear`` and
+        ``Conv`` layers are measured in the order in which they act, in evaluation mode. Or a list of
+        :class:`optima.measures.Layer` with arrays: features (N, d), weights (m, d), and gradients (N, m) of the loss
+        of each sample.
     data
         For a module a ``DataLoader``, a list of batches (x, y), or a pair of tensors (all samples); it is read twice.
         For arrays the class 0, ..., K-1 of each sample.
@@ -55,6 +60,8 @@ def measure(
         For arrays: K, where not all classes have samples is refused; default the largest label and one.
     gradients
         False leaves out what needs backpropagation.
+    maps
+        ``"mean"`` or ``"flat"``: how feature maps become vectors.
 
     Classes may have any sizes, one sample included, and samples any order. A layer that sees several vectors of each
     sample (tokens) takes each as a row of its class. Memory does not grow with the number of batches: d^2 numbers for
@@ -64,6 +71,7 @@ def measure(
     """
     if isinstance(loss, str):
         one_of("loss", loss, LOSSES)
+    one_of("maps", maps, MAPS)
     if isinstance(network, Layer):
         network = [network]
     if isinstance(network, (list, tuple)) and network and all(isinstance(each, Layer) for each in network):
@@ -78,7 +86,7 @@ def measure(
         reg = {name: positive_number(f"reg of {name}", value) for name, value in reg.items()}
     elif reg is not None:
         reg = positive_number("reg", reg)
-    return measure_module(network, data, loss, reg, gradients)
+    return measure_module(network, data, loss, reg, gradients, maps)
 
 
 def _regs(reg: Any, count: int) -> list[float | None]:

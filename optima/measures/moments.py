@@ -26,8 +26,11 @@ class Batch:
     def of(cls, rows: Array, labels: Labels, classes: int) -> Batch:
         """The batch with rows (b, d) of classes (b,)."""
         sizes = np.bincount(labels, minlength=classes).astype(float)
+        order = np.argsort(labels, kind="stable")
+        seen = np.flatnonzero(sizes)
         sums = np.zeros((classes, rows.shape[1]))
-        np.add.at(sums, labels, rows)
+        starts = np.cumsum(sizes[seen]).astype(int) - sizes[seen].astype(int)
+        sums[seen] = np.add.reduceat(rows[order], starts, axis=0)
         means = sums / np.maximum(sizes, 1.0)[:, None]
         return cls(sizes, means, rows - means[labels])
 
@@ -67,8 +70,10 @@ class ClassMoments:
         total = self.sizes + batch.sizes
         weight = self.sizes * batch.sizes / np.maximum(total, 1.0)
         if self._scatter is not None:
-            self._scatter += batch.deviations.T @ batch.deviations + (moved.T * weight) @ moved
-        np.add.at(self.spread, labels, np.sum(batch.deviations**2, axis=1))
+            both = np.concatenate([batch.deviations, np.sqrt(weight)[:, None] * moved])
+            self._scatter += both.T @ both
+        squares = np.einsum("bd,bd->b", batch.deviations, batch.deviations)
+        self.spread += np.bincount(labels, squares, len(self.sizes))
         self.spread += weight * np.sum(moved**2, axis=1)
         self.means += moved * (batch.sizes / np.maximum(total, 1.0))[:, None]
         self.sizes = total
@@ -95,6 +100,11 @@ class ClassMoments:
     def has_scatter(self) -> bool:
         """Whether more than the traces of the scatter is known."""
         return bool(self._rows) or self._scatter is not None
+
+    @property
+    def square(self) -> float:
+        """Mean of ||x||^2."""
+        return float(np.sum(self.spread + self.sizes * np.sum(self.means**2, axis=1))) / self.size
 
     def along(self, directions: Array) -> Array:
         """v^T S v for directions v, the rows of (r, d)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from optima.files import write
+from optima.measures.beside import NetworkReport, report
 from optima.measures.layer import LayerMeasures
 from optima.model import Array, DeepUFM
 from optima.model.content import Content
@@ -82,6 +84,42 @@ class Measures(Content):
         if self.mean_logits is None:
             raise ValueError("there are no logits; pass a network, or logits= of the samples")
         return compare(self.mean_logits, self.problem(depth, reg), transpose=False, effort=effort)
+
+    def report(
+        self,
+        depth: int | None = None,
+        reg: float | Sequence[float] | None = None,
+        *,
+        feature_reg: float | None = None,
+        activation: str | None = None,
+        search: bool | None = None,
+        effort: str = "normal",
+    ) -> NetworkReport:
+        r"""In words: how collapsed, nearest to which structure, how far from the optimum, and what would change that.
+
+        .. math:: \min_{W_1..W_L, H}\; g(Z) + \sum_l \tfrac{\lambda_l}{2} \|W_l\|^2 + \tfrac{\lambda_H}{2} \|H\|^2
+
+        is the model: the last L matrices are the head, and the features that enter it are free.
+
+        Parameters
+        ----------
+        depth
+            L; by default the last matrix and those before it between which nothing stands, as far as their decay is
+            known.
+        reg
+            lambda of the head's weights, one or L numbers; by default as measured.
+        feature_reg
+            lambda_H, where features were penalised; by default such that
+            :math:`\lambda_1 \|W_1\|^2 = \lambda_H \|H\|^2`.
+        activation
+            ``"linear"`` or ``"relu"``; by default what stands between the matrices of the head.
+        search, effort
+            Whether and how hard a better minimum than the named structures is looked for: by default where the head is
+            linear and has at most 40 classes.
+
+        Raises ValueError where there are no logits, the decay is not known, or the head is not of this kind.
+        """
+        return report(self, depth, reg, feature_reg, activation, search, effort)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; what is infinite or could not be had is null."""

@@ -111,8 +111,7 @@ class Comparison(Content):
         """What the best minimum known is: its name, or its rank and what it is nearest to."""
         best = self.solution
         assert best is not None
-        found = recognise(best.means, loss=self.problem.loss, rank=best.rank)
-        return found.name if found.named else f"unnamed, rank {found.rank}, nearest to {found.nearest[0].name}"
+        return recognise(best.means, loss=self.problem.loss, rank=best.rank).called
 
     @property
     def best_means(self) -> Array:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ import numpy as np
 from optima import brief
 from optima.atlas.build import build
 from optima.atlas.record import Record
-from optima.atlas.store import Store
+from optima.atlas.store import Store, at_hand
 from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, shown
 from optima.phases.envelope import envelope
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Cell, Curve, Tie, tie_in_depth, tie_in_reg
+from optima.presented import drawn_by
 from optima.progress import Progress, Tell, Words, silent
 from optima.reduction import mean_reg
 from optima.search.ladder import search
@@ -104,6 +106,11 @@ class Diagram:
         ties = brief.counted(sum(map(len, self.ties)), "boundary point")
         return f"<Diagram of {self.y} against {self.x}: {cells}, {ties}>"
 
+    def plot(self, path: str | Path | None = None, colour: str = "rank") -> Any:
+        """The diagram with its regions named, coloured by ``rank`` or by ``structure``: a matplotlib figure."""
+        one_of("colour", colour, ("rank", "structure"))
+        return drawn_by("plot.phase:plot_phase", self, path, colour)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of :meth:`table`."""
@@ -140,7 +147,7 @@ def phase_diagram(
     y: str,
     axes: Mapping[str, Sequence[int | float]],
     fixed: Mapping[str, Any],
-    store: Store,
+    store: Store | None = None,
     seed: int = 0,
     effort: str = "normal",
     certify: bool = True,
@@ -165,15 +172,18 @@ def phase_diagram(
     fixed
         The other parameters of :class:`optima.DeepUFM`.
     store
-        The atlas that the cells are taken from and added to.
+        The atlas that the cells are taken from and added to; None keeps them for this call only.
+    executors
+        As of :func:`optima.atlas.build`.
 
     Raises ValueError for an unknown axis, one that is given twice, and an axis of fewer than two values.
     """
     plane = Plane.of(x, y, axes, fixed)
     along, across, rows, grid = plane.along, plane.across, plane.rows, plane.grid
     flat = [problem for line in grid for problem in line]
-    build(store, flat, seed, effort, certify, executors=executors, progress=progress)
-    lines = [[_stored(store, problem) for problem in line] for line in grid]
+    with at_hand(store) as atlas:
+        build(atlas, flat, seed, effort, certify, executors=executors, progress=progress)
+        lines = [[_stored(atlas, problem) for problem in line] for line in grid]
     ties: list[list[Tie]] = [[] for _ in rows]
     for i, line in enumerate(lines):
         if along == "reg":

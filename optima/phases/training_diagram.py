@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from optima import brief
 from optima.atlas.build import build
 from optima.atlas.record import Record
 from optima.atlas.runs import Runs
-from optima.atlas.store import Store
+from optima.atlas.store import Store, at_hand
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.atlas.training import checked, seed_list, train
 from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
+from optima.presented import drawn_by
 from optima.progress import Progress, Tell, silent
 from optima.scales.collapse import collapse_name
 from optima.training import Share
@@ -33,17 +35,15 @@ COUNTED = {False: "where descent ended", True: "where it was heading for"}
 
 @dataclass(frozen=True)
 class TrainingCell:
-    """The runs of one problem, and its global minimum as far as it is known (None for relu models)."""
+    """The runs of one problem, and its global minimum as far as it is known, of relu models the best network."""
 
     problem: DeepUFM
     runs: tuple[Trained, ...]
-    minimum: Record | None
+    minimum: Record
 
     @property
-    def global_structure(self) -> str | None:
-        """The structure of the global minimum, named as those of runs are; None where it is not known."""
-        if self.minimum is None:
-            return None
+    def global_structure(self) -> str:
+        """The structure of the global minimum, named as those of runs are."""
         return self.minimum.label
 
     def count(self, ending: str) -> int:
@@ -63,7 +63,7 @@ class TrainingCell:
         return Share(structure, hits, len(self.runs))
 
     def _reached(self, loss: float | None) -> bool:
-        return self.minimum is not None and loss is not None and loss <= self.minimum.loss * (1 + REACHED)
+        return loss is not None and loss <= self.minimum.loss * (1 + REACHED)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,10 @@ class TrainingDiagram:
     def __repr__(self) -> str:
         runs = brief.counted(sum(len(cell.runs) for row in self.cells for cell in row), "run")
         return f"<TrainingDiagram of {self.y} against {self.x}: {len(self.rows)} x {len(self.columns)} cells, {runs}>"
+
+    def plot(self, path: str | Path | None = None, structure: str | None = None) -> Any:
+        """P(structure) in colour, of the simplex where nothing else is asked for: a matplotlib figure."""
+        return drawn_by("plot.training_phase:plot_training_diagram", self, path, structure)
 
     @property
     def polished(self) -> bool:
@@ -129,16 +133,15 @@ class TrainingDiagram:
         ]
 
     def _rows(self, cell: TrainingCell, place: dict[str, Any], polished: bool) -> Iterable[dict[str, Any]]:
-        minimum = cell.minimum
         facts = {
             "converged": cell.count("converged"),
             "out_of_steps": cell.count("out of steps"),
             "diverged": cell.count("diverged"),
             "global_structure": cell.global_structure,
-            "global_loss": None if minimum is None else minimum.loss,
+            "global_loss": cell.minimum.loss,
             "least_loss": min((loss for run in cell.runs if (loss := run.end(polished)[1]) is not None), default=None),
         }
-        names = self.structures(polished) + ([] if minimum is None else [GLOBAL])
+        names = [*self.structures(polished), GLOBAL]
         for name in names:
             share = cell.share(name, polished)
             yield {**place, "counted": COUNTED[polished], "structure": name, **share.as_dict(), **facts}
@@ -149,7 +152,7 @@ def training_diagram(
     y: str,
     axes: Mapping[str, Sequence[int | float]],
     fixed: Mapping[str, Any],
-    store: Store,
+    store: Store | None = None,
     hyperparameters: Hyperparameters | None = None,
     seeds: int | Sequence[int] = 10,
     seed: int = 0,
@@ -174,7 +177,7 @@ def training_diagram(
         samples, loss and activation.
     store
         Where runs and global minima are taken from and added to; the same call goes on after an interruption, and
-        another grid or more seeds train what is new.
+        another grid or more seeds train what is new. None keeps them for this call only.
     hyperparameters, seeds
         See :func:`optima.atlas.train`.
     seed, effort
@@ -194,14 +197,14 @@ def training_diagram(
     columns, rows = (tuple(sorted(axes[axis])) for axis in (x, y))
     grid = [[trainable(DeepUFM(**{**fixed, x: a, y: b})) for a in columns] for b in rows]
     flat = checked((problem for line in grid for problem in line), settings)
-    linear = [problem for problem in flat if problem.activation == "linear"]
-    build(store, linear, seed, effort, executors=executors, progress=progress)
-    train(store, flat, settings, numbers, executors, progress)
-    runs = Runs(store)
 
-    def cell(problem: DeepUFM) -> TrainingCell:
-        minimum = store.get(problem) if problem.activation == "linear" else None
-        return TrainingCell(problem, tuple(runs.of(problem, settings, numbers)), minimum)
+    def cell(atlas: Store, problem: DeepUFM) -> TrainingCell:
+        minimum = atlas.get(problem)
+        assert minimum is not None
+        return TrainingCell(problem, tuple(Runs(atlas).of(problem, settings, numbers)), minimum)
 
-    cells = tuple(tuple(map(cell, line)) for line in grid)
+    with at_hand(store) as atlas:
+        build(atlas, flat, seed, effort, executors=executors, progress=progress)
+        train(atlas, flat, settings, numbers, executors, progress)
+        cells = tuple(tuple(cell(atlas, problem) for problem in line) for line in grid)
     return TrainingDiagram(x, y, columns, rows, cells, settings, dict(fixed))

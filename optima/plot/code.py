@@ -31,7 +31,7 @@ def draw_circle(axes: Axes, points: Array) -> None:
         axes.plot(*points[[i, j]].T, color="0.3", linewidth=1.2)
     axes.scatter(points[:, 0], points[:, 1], s=36, color="black", zorder=3)
     for i, point in enumerate(points):
-        axes.annotate(str(i), point * 1.14, ha="center", va="center", fontsize=8)
+        axes.annotate(str(i), point * 1.19, ha="center", va="center", fontsize=8)
     axes.set(aspect="equal", xlim=(-1.35, 1.35), ylim=(-1.35, 1.35))
     axes.axis("off")
 
@@ -49,10 +49,12 @@ def draw_sphere(axes: Any, points: Array) -> None:
         flat = np.array([point @ right, point @ up])
         # Away from the middle of the picture, so that it is not on its point.
         out = flat / np.linalg.norm(flat) if np.linalg.norm(flat) > 1e-6 else np.array([0.0, 1.0])
-        axes.text(*(point + 0.17 * (out[0] * right + out[1] * up)), str(i), ha="center", va="center", fontsize=8)
+        axes.text(*(point + 0.19 * (out[0] * right + out[1] * up)), str(i), ha="center", va="center", fontsize=8)
+    # Equal ranges, so that angles are true: those of the points differ from axis to axis.
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
     axes.set_proj_type("ortho")
     axes.view_init(elev=elevation, azim=azimuth)
-    axes.set_box_aspect((1, 1, 1), zoom=1.45)
+    axes.set_box_aspect((1, 1, 1), zoom=1.5)
     axes.set_axis_off()
 
 

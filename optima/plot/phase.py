@@ -203,6 +203,8 @@ class _Picture:
             last = row == len(self.diagram.cells) - 1
             below = 0.0 if self.joined else 0.5
             above = self.rim if last or not self.joined else 1.0
+            if not below + above:
+                continue
             self._between((low,) * 2, (self.high,) * 2, (row - below, row + above), THEOREM)
             drawn = True
         return drawn

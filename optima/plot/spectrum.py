@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optima.plot.figure import Figure, defaults
+from optima.plot.numbers import settings
 
 if TYPE_CHECKING:
     from optima.spectra.result import KnownSpectrum
@@ -26,8 +28,8 @@ def plot_spectrum(found: KnownSpectrum) -> Figure:
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
     (_stems if len(found.eigenvalues) <= STEMS else _ordered)(axes, found)
-    figure.suptitle(found.title, fontsize=11)
-    axes.set_title(found.problem.summary, fontsize=9)
+    figure.suptitle(re.sub(r"\bW_(\d+)", r"$W_{\1}$", found.title), fontsize=11)
+    axes.set_title(settings(found.problem), fontsize=9)
     return figure
 
 

@@ -144,6 +144,14 @@ class Objective:
         slope = self._fit.slope(logits) / root
         return self._fit.value(logits), _turned(parts[-1]) @ slope, [slope @ _turned(features) + self.reg * parts[-1]]
 
+    def last_slope(self, point: Array, features: Array) -> Array:
+        """lambda B of :func:`optima.relu.growth.grown` behind the last features: with W_L the slope in W_L X_L."""
+        if self.problem.loss == "mse":
+            inverse = self._ridge_inverse(features)
+            return np.asarray(self.reg * np.sqrt(self.share / self.problem.size)[:, None] * inverse)
+        root = np.sqrt(self.problem.class_sizes)
+        return np.asarray(self._fit.slope(self.split(point)[-1] @ features / root) / root)
+
     def _ridge_inverse(self, features: Any) -> Any:
         gram = _turned(features) @ features / self.problem.size
         if np.iscomplexobj(gram):

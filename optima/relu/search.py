@@ -12,6 +12,7 @@ from optima.model import Array, DeepUFM
 from optima.progress import Tell, Words, silent
 from optima.reduction import mean_reg
 from optima.relu.descent import WIDTHS, sharpened
+from optima.relu.growth import grown
 from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
@@ -29,6 +30,8 @@ KEPT = 64
 SWEEP = 128
 # Hops are made from so many of the best minima of the pool, and as often from any of them.
 HOPPED = 8
+# Neurons are added to so many of them.
+GROWN = 4
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,10 @@ def look(
         half = effort.batch // 2
         made = [hops(objective, pool.points[:HOPPED], half, rng), hops(objective, pool.points, half, rng)]
         pool = pool.with_descents(objective, np.concatenate(made), KEPT)
-        descents += effort.batch
+        # Those that paid are grown again with the next batch.
+        more = grown(objective, pool.points[:GROWN], rng)
+        pool = pool.with_descents(objective, more, KEPT, WIDTHS[-2:])
+        descents += effort.batch + len(more)
         quiet = 0 if pool.best < before * (1 - 1e-6) else quiet + 1
         progress(Words(f"batch {number + 1} of at most {effort.most}: best {pool.best:.8g}"))
         if quiet >= effort.patience:

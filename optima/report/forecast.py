@@ -24,7 +24,9 @@ LISTED = 20
 def forecast_text(found: Forecast, limit: int | None = None) -> str:
     """What a forecast prints, in lines of at most ``limit`` characters where words allow it."""
     best = found.best
-    lines = [paragraph(f"forecast: {best.name}, rank {best.rank}, loss {best.loss:.12g} ({best.known_by})", limit), ""]
+    what = best.name if best.structure == best.name else f"{best.name}: {best.structure}"
+    rank = "" if "rank" in best.structure else f", rank {best.rank}"
+    lines = [paragraph(f"forecast: {what}{rank}, loss {best.loss:.12g} ({best.known_by})", limit), ""]
     lines += labelled([("problem", problem_words(found.problem)), *_factors(best)], limit)
     rows = [_row(found, each) for each in found.predictions[:LISTED]]
     _, hidden = layout(COLUMNS, rows, limit)

@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from optima.measures.result import Measures
 
 COLLAPSE = columns_of("<layer <W:2 NC1_trace NC1_pinv:1 NC2:1 NC3:2 equinorm:5 equiangular:4 TCV:3 CDNV:6")
-RANKS = columns_of("<layer rank_X:1 rank_W:1 from_rank_K within:3 product:4 crude:5 residual:2 alignment:3")
+RANKS = columns_of("<layer rank_X:1 rank_W:1 r from_rank_r within:3 product:4 crude:5 excess:2 alignment:3")
 
+STYLE = """
+:root { color-scheme: light dark; --page: light-dark(#fff, #14161a); --ink: light-dark(#1c1e21, #e6e7ea);
+  --soft: light-dark(#5a5f66, #a0a6ae); --line: light-dark(#d5d8dc, #3a3f46);
+  --first: light-dark(#1f5fa8, #8ab8f0); --second: light-dark(#b36b00, #e0a84e);
+  font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.4rem; line-height: 1.3; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; } p { margin: .4rem 0; }
+table { border-collapse: collapse; margin: .8rem 0; display: block; overflow-x: auto; font-size: .9rem; }
+td, th { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); white-space: nowrap;
+  font-variant-numeric: tabular-nums; } th { font-weight: 400; color: var(--soft); }
+figure { margin: 1rem 0; max-width: 44rem; } figcaption { color: var(--soft); font-size: .87rem; }
+"""
 # Relative distance from which on a nearest structure says little.
 FAR = 0.5
 
@@ -23,7 +35,7 @@ FAR = 0.5
 def measures_text(found: Measures, limit: int | None = None) -> str:
     """What measures print, in lines of at most ``limit`` characters where words allow it."""
     lines = [*(paragraph(line, limit) for line in headline(found)), "", *labelled(_facts(found), limit)]
-    for title, columns, rows in _tables(found):
+    for title, columns, rows in measure_tables(found):
         drawn = table_text(columns, rows, limit)
         _, hidden = layout(columns, rows, limit)
         lines += ["", paragraph(title, limit), drawn]
@@ -63,14 +75,16 @@ def _facts(found: Measures) -> list[tuple[str, str]]:
     return facts
 
 
-def _tables(found: Measures) -> list[tuple[str, Sequence, list[list[str]]]]:
+def measure_tables(found: Measures) -> list[tuple[str, Sequence, list[list[str]]]]:
+    """Collapse of the features of each layer, and its ranks, with titles and columns."""
     collapse = [_collapse_row(layer) for layer in found.layers]
-    ranks = [_rank_row(layer) for layer in found.layers]
+    ranks = [_rank_row(found, layer) for layer in found.layers]
     return [
         ("collapse of the features that enter each layer (0 at deep neural collapse)", COLLAPSE, collapse),
         (
-            "effective ranks, distance of W from rank K and what bounds it (residual: what training left of the "
-            "gradient; alignment: cosine of W and its gradient's negative)",
+            "effective ranks, distance of W from rank r, which is K, or K - 1 where a bias or centring makes it so, "
+            "and what bounds it (excess: what training left of the gradient, in every bound; alignment: cosine of W "
+            "and its gradient's negative)",
             RANKS,
             ranks,
         ),
@@ -83,11 +97,12 @@ def _collapse_row(layer: LayerMeasures) -> list[str]:
     return [layer.name, shape, *(_number(layer.measures.get(name)) for name in names)]
 
 
-def _rank_row(layer: LayerMeasures) -> list[str]:
+def _rank_row(found: Measures, layer: LayerMeasures) -> list[str]:
     bound = layer.bound
-    bounds = [None] * 4 if bound is None else [*bound.chain[1:], bound.residual]
-    values = (layer.feature_rank, layer.weight_rank, layer.distance, *bounds, layer.gradient_alignment)
-    return [layer.name, *map(_number, values)]
+    bounds = [None] * 4 if bound is None else [*bound.chain[1:], bound.excess]
+    rank, distance = (found.classes, layer.distance) if bound is None else (bound.rank, bound.distance)
+    ranks = [*map(_number, (layer.feature_rank, layer.weight_rank)), "" if distance is None else str(rank)]
+    return [layer.name, *ranks, *map(_number, (distance, *bounds, layer.gradient_alignment))]
 
 
 def _number(value: float | None) -> str:
@@ -99,7 +114,7 @@ def measures_html(found: Measures) -> str:
     heads = lambda columns: [column.head for column in columns]
     parts = [html.note(line) for line in headline(found)[1:]]
     parts.append(html.facts(_facts(found)))
-    for title, columns, rows in _tables(found):
+    for title, columns, rows in measure_tables(found):
         parts += [html.note(title), html.table(heads(columns), rows)]
     if found.recognition is not None:
         near = [[f"{each.distance:.3g}", each.name] for each in found.recognition.nearest]
@@ -115,7 +130,6 @@ def measures_page(found: Measures, title: str = "Measures of a network") -> str:
 def document(title: str, body: str, refresh: int | None = None) -> str:
     """A page around parts that are HTML already; with ``refresh`` it is loaded again after so many seconds."""
     again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
-    style = "body{font:15px sans-serif;margin:2em;max-width:75em}table{border-collapse:collapse;margin:1em 0}"
-    style += "td,th{padding:.2em .8em;border-bottom:1px solid #ddd}"
-    head = f'<meta charset="utf-8">{again}<title>{entities.escape(title)}</title><style>{style}</style>'
+    fit = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{fit}{again}<title>{entities.escape(title)}</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'

@@ -100,8 +100,8 @@ def _draw(rows: Sequence[Row]) -> Figure:
     panels = figure.subplots(2, len(classes), sharex="col", squeeze=False)
     seeds = len({row["seed"] for row in rows})
     figure.suptitle(
-        f"Training without regularisation from Gaussian factors of variance $1/d$ to margin {MARGIN:g}: "
-        f"means of {seeds} seeds, 95 % intervals",
+        f"Training without regularisation from Gaussian factors of variance $1/d$ to margin {MARGIN:g}: means of "
+        f"{seeds} seeds, 95 % intervals",
         fontsize=10,
     )
     for K, (above, below) in zip(classes, panels.T, strict=True):

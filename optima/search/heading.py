@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -145,10 +146,10 @@ def heading(
     active = min(LOOSE, -math.log(FAINT) / margin)
     rank = recognition.rank
     gaps = margins(direction)
-    best = max_margin(K, depth, seed=seed, effort=effort)
+    best = _best(K, depth, None, seed, effort)
     of_rank: MaxMargin | None = best
     if rank != best.rank:
-        of_rank = max_margin(K, depth, rank, seed, effort) if (K == 2 or rank > 1) and rank < K else None
+        of_rank = _best(K, depth, rank, seed, effort) if (K == 2 or rank > 1) and rank < K else None
     return Heading(
         K,
         depth,
@@ -161,6 +162,14 @@ def heading(
         best,
         of_rank,
     )
+
+
+@lru_cache(maxsize=256)
+def _best(classes: int, depth: int, rank: int | None, seed: int, effort: str) -> MaxMargin:
+    """The best code, which many runs of one problem are held against; its logits cannot be written to."""
+    code = max_margin(classes, depth, rank, seed, effort)
+    code.means.setflags(write=False)
+    return code
 
 
 def direction_of(means: ArrayLike, tolerance: float = TOLERANCE) -> tuple[Array, float, Recognition]:

@@ -25,6 +25,7 @@ from optima.structures import (
 )
 from optima.structures.base import Block, Family, Orbit, Ridge, Structure
 from optima.structures.names import WORDS, canonical
+from optima.structures.own import Own
 
 __all__ = [
     "FAMILIES",
@@ -33,6 +34,7 @@ __all__ = [
     "Block",
     "Family",
     "Orbit",
+    "Own",
     "Ridge",
     "Structure",
     "all_families",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from optima.limits import check_named
 from optima.model import Array
 from optima.model.arguments import several
 from optima.model.inputs import one_of, positive_integer, positive_number
+from optima.presented import drawn_by
 from optima.proofs.one_direction import bounding_structures
 from optima.scales.batch import best_of_structures
 from optima.scales.scale import BestScales
@@ -168,6 +170,13 @@ class LossTable:
         """All cells as a data frame indexed by (classes, depth, reg, samples). Needs the extra ``pandas``."""
         needed("pandas", "pandas")
         return self.to_arrow().to_pandas().set_index(list(_KEYS))
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Who wins in every cell, and how far below collapse: a matplotlib figure, written to a file too.
+
+        Raises ValueError for more than 2000 cells.
+        """
+        return drawn_by("plot.table:plot_table", self, path)
 
     def _batch(self, columns: Sequence[_Column], L: Array, n: Array, lam: Array) -> pa.RecordBatch:
         everything = [structure for column in columns for structure in column.structures]

@@ -118,8 +118,13 @@ class Comparison(Content):
         )
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure."""
-        return drawn_by("plot.training:plot_training", self, path)
+        """Loss curves with the predicted losses, and the mean logits of the commonest ends; a matplotlib figure.
+
+        Where runs recorded their spectra, the eigenvalues and the alignment of every layer.
+        """
+        spectra = any("hessian_eigenvalues" in run.history for run in self.runs)
+        place = "plot.training_spectra:plot_layers" if spectra else "plot.training:plot_training"
+        return drawn_by(place, self, path)
 
     @property
     def shares(self) -> dict[str, Share]:

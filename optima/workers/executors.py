@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,11 @@ def processes(workers: int | None = None) -> Executors:
                 pool.shutdown(cancel_futures=True)
 
     return start
+
+
+def here() -> AbstractContextManager[Executor]:
+    """This process, one job after the other: pass ``executors=here`` where starting processes is not worth it."""
+    return ThreadPoolExecutor(1)
 
 
 def _settle() -> None:

@@ -9,6 +9,7 @@ import optima
 from optima.forecasts import linear_network
 from optima.forecasts.forecast import _best_multiple
 from optima.report.forecast import forecast_text
+from optima.report.words import per_cent
 
 SIZES = (1, 2, 4)
 
@@ -127,3 +128,11 @@ def test_words(limit):
     assert found["frame"].loss >= found.best.loss
     with pytest.raises(KeyError):
         found["nothing"]
+
+
+def test_what_is_rounding_is_no_difference_and_large_ones_are_plain_numbers():
+    words = [per_cent(share) for share in (-2e-16, 0.0, 0.0123456, 9.99, 34.2)]
+    assert words == ["0 %", "0 %", "1.23 %", "999 %", "3420 %"]
+    text = str(optima.forecast(5, 3, 1e-3, classes=6))
+    assert "e-14" not in text
+    assert "e+0" not in text

@@ -166,6 +166,69 @@ def test_the_bound_holds_and_its_parts_are_those_of_a_loop():
     assert layer.implied_reg == pytest.approx(reg)
 
 
+def low(rows, labels, W, pulls, reg=0.05):
+    """The bound of a matrix that is stationary with these gradients."""
+    still = -pulls.T @ rows / (len(rows) * reg)
+    return optima.measure([Layer(rows, still, pulls)], labels, reg=reg).last.bound, still
+
+
+def test_a_bias_or_centring_makes_it_one_rank_less():
+    rows, labels, W, pulls = sample((6, 2, 9, 4), d=9, m=8)
+    # A stationary bias without decay: gradients at the output add up to zero.
+    for x, p in (
+        (rows, pulls - pulls.mean(axis=0)),
+        # Class means whose combination with weights of sum one vanishes.
+        (rows - rows[labels == 1].mean(axis=0), pulls),
+        # Cross-entropy at the output: gradients of each sample add up to zero.
+        (rows, (pulls - pulls.mean(axis=1, keepdims=True))[:, :K]),
+    ):
+        p = p if p.shape[1] > K else p - p.mean(axis=1, keepdims=True)
+        bound, still = low(x, labels, W, p)
+        assert bound.rank == K - 1
+        assert bound.last < 1e-10
+        assert bound.distance == pytest.approx(np.linalg.norm(np.linalg.svd(still)[1][K - 1 :]), abs=1e-12)
+        assert bound.distance <= bound.within + 1e-12
+    # Neither: there K - 1 would be too few, for features without variation.
+    means = np.random.default_rng(1).standard_normal((K, 9))
+    bound, still = low(means[labels], labels, W, pulls)
+    assert bound.rank == K
+    assert np.linalg.svd(still)[1][K - 1] > bound.within + 1e-3
+    # What the bias has left to do is part of the bound.
+    bound, still = low(rows, labels, W, pulls - (1 - 1e-9) * pulls.mean(axis=0))
+    assert (bound.rank, bound.excess) == (K - 1, bound.last + bound.residual)
+    shift = np.linalg.norm(pulls.mean(axis=0)) * 1e-9 / 0.05
+    means = np.array([rows[labels == k].mean(axis=0) for k in range(K)])
+    assert 0 < bound.last <= shift * min(np.linalg.norm(means, axis=1)) * (1 + 1e-6)
+
+
+def test_shapes_are_those_of_their_definitions():
+    rows, labels, _, _ = sample((7, 2, 12, 3), d=8)
+    W = np.random.default_rng(2).standard_normal((K, 8))
+    found = optima.measure([Layer(rows, W)], labels, logits=rows @ W.T)
+    means = np.array([rows[labels == k].mean(axis=0) for k in range(K)])
+    C = means - means.mean(axis=0)
+    ideal = (np.eye(K) - 1 / K) / np.sqrt(K - 1)
+    away = lambda gram: np.linalg.norm(gram / np.linalg.norm(gram) - ideal)
+    units = [c / np.linalg.norm(c) for c in C]
+    pairs = [(a, b) for a in range(K) for b in range(a)]
+    logs = [-np.log(np.linalg.norm(units[a] - units[b])) for a, b in pairs]
+    cosines = [W[c] @ C[c] / np.linalg.norm(W[c]) / np.linalg.norm(C[c]) for c in range(K)]
+    expected = {
+        "nc2": away(C @ C.T),
+        "alignment": away(W @ C.T),
+        "nc3": np.linalg.norm(W / np.linalg.norm(W) - C / np.linalg.norm(C)),
+        "log_distance": np.mean(logs),
+        "uniformity": np.std(logs),
+        "duality": np.mean(cosines),
+        "duality_spread": np.std(cosines),
+        "max_angle": np.mean([abs(units[a] @ units[b] + 1 / (K - 1)) for a, b in pairs]),
+    }
+    for name, value in expected.items():
+        assert found.last.measures[name] == pytest.approx(value, rel=1e-9), name
+    agree = [np.argmin([np.sum((x - mean) ** 2) for mean in means]) == np.argmax(W @ x) for x in rows]
+    assert found.nc4 == np.mean(agree)
+
+
 def test_logits_are_named_and_compared():
     labels = np.repeat(np.arange(6), 3)
     pairs = optima.named("pairs", 6).shape([4.0])

@@ -56,3 +56,16 @@ def test_bad_input():
     uneven = flow(DeepUFM(3, 2, 0, samples=(1, 2, 1)), np.eye(3), 100.0)
     with pytest.raises(ValueError, match="differ in size"):
         heading(uneven)
+
+
+def test_the_best_code_is_searched_once_for_many_runs(monkeypatch):
+    from optima.search import heading as module
+
+    calls = []
+    monkeypatch.setattr(module, "max_margin", lambda *asked: calls.append(asked) or max_margin(*asked))
+    module._best.cache_clear()
+    first, second = (heading(scale * np.eye(3), depth=1) for scale in (5.0, 9.0))
+    assert len(calls) == 1
+    assert first.best is second.best
+    with pytest.raises(ValueError, match="read-only"):
+        first.best.means[0, 0] = 0.0

@@ -51,6 +51,8 @@ def test_training_follows_them_to_the_prediction():
             assert history["gradient_in_outliers"][-1, layer] == pytest.approx(1, abs=1e-6)
         assert history["product_eigenvectors"][-1].min() > 0.999 > 0.9 > history["product_eigenvectors"][0, 1].max()
         assert history["gram_distance"][-1].max() < 1e-3
+    # The picture of a run that recorded spectra is of them.
+    assert [axes.get_title() for axes in training.plot().axes[:3]] == ["layer 1", "layer 2", "layer 3"]
 
 
 def test_logits_without_a_name_have_no_prediction():

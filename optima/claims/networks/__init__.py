@@ -3,6 +3,7 @@
 from optima.claims.networks import bounds as bounds
 from optima.claims.networks import codes as codes
 from optima.claims.networks import depth_two_small as depth_two_small
+from optima.claims.networks import edges as edges
 from optima.claims.networks import kinks as kinks
 from optima.claims.networks import prices as prices
 from optima.claims.networks import subsets as subsets

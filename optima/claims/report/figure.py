@@ -21,19 +21,27 @@ COLOURS = ["#31688e", "#fde725", "#35b779", "#b73779", "#f98e08", "#8c8c8c", "#5
 # Curves are told apart without colour, too (Okabe and Ito's colours).
 CURVES = [("#000000", "-", "o"), ("#D55E00", "--", "s"), ("#0072B2", "-.", "^"), ("#009E73", ":", "D")]
 OPACITY = 0.75
+# Columns of a map up to which there is room for larger words in its cells.
+WIDE = 10
 
 
 @defaults
-def png(exhibit: Lines | Grid) -> bytes:
-    """The picture of an exhibit as a png file."""
+def draw(exhibit: Lines | Grid) -> Figure:
+    """The picture of an exhibit."""
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if isinstance(exhibit, Lines):
         _draw_lines(axes, exhibit)
     else:
         _draw_grid(axes, exhibit)
     figure.suptitle("\n".join(wrap(exhibit.title, 80)), fontsize=10)
+    return figure
+
+
+def png(exhibit: Lines | Grid) -> bytes:
+    """The picture of an exhibit as a png file."""
+    figure = draw(exhibit)
+    FigureCanvasAgg(figure)
     stream = io.BytesIO()
     # Without the date, so that equal results give equal files.
     figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
@@ -63,7 +71,7 @@ def _draw_grid(axes: Axes, exhibit: Grid) -> None:
     axes.set(xlabel=exhibit.x, ylabel=exhibit.y)
     for i, row in enumerate(exhibit.text or []):
         for j, text in enumerate(row):
-            axes.text(j, i, text, ha="center", va="center", fontsize=5.5)
+            axes.text(j, i, text, ha="center", va="center", fontsize=8 if len(row) <= WIDE else 5.5)
     handles = [axes.plot([], [], "s", color=colours(i), alpha=OPACITY)[0] for i in range(len(exhibit.labels))]
     axes.legend(handles, exhibit.labels, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 

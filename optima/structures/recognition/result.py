@@ -89,6 +89,13 @@ class Recognition:
         return self.name if self.named else f"{UNNAMED} ({kind} {self.rank})"
 
     @property
+    def called(self) -> str:
+        """The name; without one ``unnamed, rank 7, nearest to pairs``."""
+        near = f", nearest to {self.nearest[0].name}" if self.nearest else ""
+        kind = "middle rank" if self.middle else "rank"
+        return self.name if self.named else f"{UNNAMED}, {kind} {self.rank}{near}"
+
+    @property
     def in_words(self) -> str:
         """The description; what is near to a structure, and not near enough for its name, is called noisy."""
         if self.named or not self.nearest:

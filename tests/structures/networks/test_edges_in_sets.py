@@ -15,10 +15,10 @@ from optima import named
 from optima.structures.networks import chain_price, network_catalogue
 
 
-def layers(r, t, depth):
-    edges, sets = list(combinations(range(r), 2)), list(combinations(range(r), t))
-    incidence = np.array([[float(i in e) for e in edges] for i in range(r)])
-    last = np.array([[len(set(e) & set(T)) - 1.0 for e in edges] for T in sets])
+def layers(r, t, depth, k=2):
+    subsets, sets = list(combinations(range(r), k)), list(combinations(range(r), t))
+    incidence = np.array([[float(i in e) for e in subsets] for i in range(r)])
+    last = np.array([[len(set(e) & set(T)) - k + 1.0 for e in subsets] for T in sets])
     return [*[incidence] * (depth - 2), last]
 
 
@@ -45,19 +45,14 @@ def test_the_closed_form_is_the_price_of_the_layers(r, t, depth):
     assert price(r, t, depth) == pytest.approx(chain_price(layers(r, t, depth), np.eye(comb(r, 2))).price, rel=1e-12)
 
 
-@pytest.mark.parametrize(("r", "k", "t"), [(6, 2, 3), (7, 3, 4), (8, 3, 4)])
-def test_the_family_has_the_price_of_its_layers(r, k, t):
-    network = named(f"in-sets({r},{k},{t})", comb(r, k), activation="relu") if (r, k, t) != (7, 3, 4) else None
-    if network is None:  # an end of the family, which has another name
-        network = named("subsets(7,3)", 35, activation="relu")
-    subsets, sets = list(combinations(range(r), k)), list(combinations(range(r), t))
-    incidence = np.array([[float(i in e) for e in subsets] for i in range(r)])
-    last = np.array([[len(set(e) & set(T)) - k + 1.0 for e in subsets] for T in sets])
-    for depth in (3, 5):
-        layers = [*[incidence] * (depth - 2), last]
-        assert network.price_of_targets(depth) == pytest.approx(
-            chain_price(layers, np.eye(len(subsets))).price, rel=1e-12
-        )
+# t = r - k is an end of the family, with another name and other layers of the same price.
+@pytest.mark.parametrize(
+    ("name", "r", "k", "t"), [("in-sets(6,2,3)", 6, 2, 3), ("subsets(7,3)", 7, 3, 4), ("in-sets(8,3,4)", 8, 3, 4)]
+)
+@pytest.mark.parametrize("depth", [3, 5])
+def test_the_network_of_the_name_has_the_price_of_the_layers(name, r, k, t, depth):
+    price = chain_price(layers(r, t, depth, k), np.eye(comb(r, k))).price
+    assert named(name, comb(r, k), activation="relu").price_of_targets(depth) == pytest.approx(price, rel=1e-12)
 
 
 def test_the_best_of_the_family_is_listed():

@@ -1,0 +1,52 @@
+"""Formulas as MathML: every browser draws it, without a script, a font or a network."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.util.logging import getLogger
+
+LOGGER = getLogger(__name__)
+
+
+def _markup(node: nodes.Element, latex: str, display: str) -> str:
+    """A formula, with its source for those who copy or search it."""
+    try:
+        markup = convert(re.sub(r"\\\s*\n", r"\\ ", latex.strip()), display=display)
+    except Exception as error:
+        LOGGER.warning("a formula that cannot be set (%s): %s", type(error).__name__, latex, location=node)
+        return escape(latex)
+    return markup.replace("<math ", f'<math class="formula" alttext="{escape(" ".join(latex.split()))}" ', 1)
+
+
+def _several_lines(latex: str) -> str:
+    """Lines that are set apart by ``\\\\`` outside any environment, as docutils' directive allows."""
+    if r"\\" not in latex or r"\begin" in latex:
+        return latex
+    kind = "aligned" if "&" in latex else "gathered"
+    return rf"\begin{{{kind}}}{latex}\end{{{kind}}}"
+
+
+def _inline(translator: Any, node: nodes.math) -> None:
+    translator.body.append(_markup(node, node.astext(), "inline"))
+    raise nodes.SkipNode
+
+
+def _block(translator: Any, node: nodes.math_block) -> None:
+    number = ""
+    if node.get("number"):
+        number = f'<span class="eqno">({node["number"]})</span>'
+    translator.body.append(translator.starttag(node, "div", CLASS="math display"))
+    translator.body.append(number + _markup(node, _several_lines(node.astext()), "block") + "</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the renderer ``mathml``."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,65 @@
+"""How the site is built: ``python docs/build_site.py``."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+from optima.version import VERSION  # noqa: E402
+
+project = "optima"
+author = "The optima developers"
+release = version = VERSION
+
+extensions = [
+    "mathml",
+    "pages",
+    "links",
+    "docstrings",
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["build", "gallery", "_ext", "_templates"]
+templates_path = ["_templates"]
+nitpicky = False
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+viewcode_follow_imported_members = True
+
+html_theme = "furo"
+html_title = "optima"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_show_sphinx = False
+html_copy_source = False
+copybutton_exclude = ".linenos, .gp, .go"
+
+GALLERY = HERE / "gallery"
+SECTIONS = ("minima", "proofs", "relu", "training", "spectra", "networks", "grids")
+sphinx_gallery_conf = {
+    "examples_dirs": ["gallery"],
+    "gallery_dirs": ["auto_gallery"],
+    "filename_pattern": "/plot_",
+    "abort_on_example_error": True,
+    "subsection_order": [f"gallery/{name}" for name in SECTIONS],
+    "within_subsection_order": "pictures.InOrder",
+    "image_scrapers": ("matplotlib", "pictures.scrape"),
+    "ignore_repr_types": "matplotlib",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 1,
+    "download_all_examples": False,
+}
