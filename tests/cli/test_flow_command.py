@@ -57,7 +57,7 @@ def test_words_picture_and_heading(call, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--start", "1,2"), "pass one for all 3 blocks of characters of Z_2 x Z_2, or 3"),
+        (("--start", "1,2"), "pass 3, or one for all blocks of characters of Z_2 x Z_2"),
         (("--start", "1", "--scale", "2"), "one kind of start"),
         (("--spread", "1"), "pass --start too"),
         (("--until", "rank=2"), "margin"),
