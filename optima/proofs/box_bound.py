@@ -22,6 +22,7 @@ from functools import cache
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optima.model import Array
 from optima.model.rows import Rows
@@ -150,7 +151,7 @@ class BoxBound(Rows):
     def _compiled(self) -> ModuleType | None:
         return None if self.interpreted else _machine_code()
 
-    def _told(self) -> tuple[Array, ...]:
+    def _told(self) -> tuple[NDArray, ...]:
         """What machine code is told of the boxes."""
         nothing = np.zeros((len(self.penalty), 0))
         angles = np.column_stack([cap.angle for cap in self.caps]) if self.caps else nothing
