@@ -20,7 +20,6 @@ import itertools
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +151,7 @@ class BoxBound(Rows):
     def _compiled(self) -> ModuleType | None:
         return None if self.interpreted else _machine_code()
 
-    def _told(self) -> tuple[NDArray[Any], ...]:
+    def _told(self) -> tuple[NDArray, ...]:
         """What machine code is told of the boxes."""
         nothing = np.zeros((len(self.penalty), 0))
         angles = np.column_stack([cap.angle for cap in self.caps]) if self.caps else nothing

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from optima.model.inputs import positive_integer, positive_number
 from optima.proofs.best_first import BestFirst
 
-# Boxes of a proof, some five minutes for four classes; of the bound that every solution carries, about a second.
+# Boxes of a proof, some minutes for four classes; of the bound that every solution carries, about a second.
 BOXES, CHEAP_BOXES = 600_000, 3_000
 # Bytes a box takes, with its tree node.
 BOX_BYTES = 700
