@@ -56,6 +56,7 @@ def _bounds(
         for c in range(C):
             _scale(rival[c], S[n], scaled[c])
         # The last round only bounds.
+        last = steps
         for turn in range(steps + 1):
             _factorise(E[n], factor, 0.0)
             value, lost, worst = 0.0, 0.0, 0.0
@@ -72,8 +73,11 @@ def _bounds(
                 # In this order a loss that is no number stays.
                 lost += here
                 worst = worst if here <= worst else here
-            if turn == steps or not worst > close * value:
+            if turn == last:
                 break
+            if not worst > close * value:
+                # One more step, of a method that converges quadratically, and its bound.
+                last = turn + 1
             for c in range(C):
                 _invertible(scaled[c], weight[c], count[c], E[n], odds[c], mean[c], hessian, factor)
                 for a in range(m):
