@@ -13,8 +13,8 @@ from optima.model.arguments import model_itself, several, takes_model
 from optima.progress import Tell, Words, silent
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
-from optima.proofs.networks import network_certificate
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
+from optima.proofs.relu_bounds import network_certificate
 from optima.proofs.searching import Searching
 from optima.relu.continuation import search_all_networks
 from optima.relu.search import check_findable
