@@ -34,7 +34,7 @@ CLOSE = 1e-5
 ROUNDING = 1e-12
 MOST_BOXES, MOST_KNOTS = 100_000, 200
 # Multipliers beyond this size, and fits beyond that, leave the range of floats: they prove nothing.
-LARGEST, LARGEST_FIT = 1e60, 700.0
+LARGEST, LARGEST_FIT, LARGEST_LOG = 1e60, 700.0, 600.0
 NAMES = ("axis", "child", "where", "first", "prices", "knots", "share", "centring", "bend", "kernels")
 
 
@@ -92,6 +92,11 @@ class PairBound:
     power: float
     strength: float
     upper: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether all singular values of logits whose loss is not above the upper one are floats."""
+        return math.log(self.upper / self.strength) / self.power < LARGEST_LOG
 
     def root(self) -> Box:
         """All s, t and Phi of logits whose loss is not above the upper one."""
