@@ -118,6 +118,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
     """The lower bound that the method proves."""
     if method == "nonnegative":
         return 0.0
+    if not problem.regularised:
+        raise Refuted("without regularisation the loss has no minimum, and no bound but zero")
     if method == "nuclear norm":
         if problem.loss != "mse":
             raise Refuted("the bound by the nuclear norm alone is for squared error")

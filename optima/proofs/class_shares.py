@@ -8,7 +8,7 @@ from optima.model import Array, DeepUFM
 from optima.reduction import exponent, mean_reg
 
 # Lines of a round, the flattest of the first relative to the steepest, and the most rounds.
-LINES, FLATTEST, ROUNDS = 60, 1e-12, 20
+LINES, FLATTEST, ROUNDS = 60, 1e-60, 20
 # Ratio of the slopes around the best corner, less one, at which they are close enough: the bound changes by its square.
 CLOSE = 1e-7
 

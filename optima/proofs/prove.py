@@ -235,9 +235,11 @@ class Claims:
     def pairs(
         self, gap: float, budget: Budget, progress: Tell[Searching], knots: tuple[int, ...] = KNOTS
     ) -> Certificate:
-        """The bound by pairs of balanced classes."""
+        """The bound by pairs of balanced classes; the trivial one where singular values go beyond floats."""
         form = ConvexConcave.of(self.problem)
         pairs = PairBound(form.classes, 2 * form.q, form.strength, self.upper)
+        if not pairs.finite:
+            return self.trivial()
         singular = Reduction(self.problem).singular_values(self.means)
         scale = float(self.problem.class_sizes[0]) ** -0.5
         typical = max(float(np.sum(singular)) * scale / form.classes, 1.0)
