@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from optima.proofs.form import ConvexConcave
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.pair_search import KNOTS, PairSearch
+from optima.proofs.searching import Searching
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
 from optima.scales.scale import best_scales
@@ -80,7 +80,7 @@ def prove(
     gap: float = 1e-6,
     budget: Budget | None = None,
     checkpoint: Path | None = None,
-    progress: Tell[BranchAndBound] = silent,
+    progress: Tell[Searching] = silent,
     most_classes: int = 4,
 ) -> Certificate:
     r"""Lower bound of the minimum, as close to the loss of ``means`` as its budget allows.
@@ -144,7 +144,7 @@ class Claims:
         return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
 
     def of_all_methods(
-        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[BranchAndBound], most_classes: int
+        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[Searching], most_classes: int
     ) -> list[Certificate]:
         """Lower bounds by all methods that apply, the one that gets the most work last."""
         problem = self.problem
@@ -232,7 +232,9 @@ class Claims:
         rigour = "Jensen's inequality and one singular value"
         return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-    def pairs(self, gap: float, budget: Budget, progress: Tell[Any], knots: tuple[int, ...] = KNOTS) -> Certificate:
+    def pairs(
+        self, gap: float, budget: Budget, progress: Tell[Searching], knots: tuple[int, ...] = KNOTS
+    ) -> Certificate:
         """The bound by pairs of balanced classes; the trivial one where singular values go beyond floats."""
         form = ConvexConcave.of(self.problem)
         pairs = PairBound(form.classes, 2 * form.q, form.strength, self.upper)
@@ -262,7 +264,7 @@ class Claims:
         gap: float,
         budget: Budget,
         checkpoint: Path | None,
-        progress: Tell[BranchAndBound],
+        progress: Tell[Searching],
         chosen: NDArray[np.int64] | None = None,
     ) -> tuple[Certificate, BranchAndBound]:
         """The bound of a search of the problem, of means over it, or of its ``chosen`` classes; and the search."""
@@ -318,7 +320,7 @@ def _run(search: BranchAndBound, budget: Budget, progress: Tell[BranchAndBound])
 def _run_kept(
     search: BranchAndBound,
     budget: Budget,
-    progress: Tell[BranchAndBound],
+    progress: Tell[Searching],
     checkpoint: Path,
     about: str,
 ) -> None:

@@ -11,8 +11,8 @@ from optima.checker.instance import Instance
 from optima.checker.verification import Refuted
 from optima.model import DeepUFM
 from optima.proofs.entropy_directions import entropy_bound
-from optima.proofs.networks import network_certificate
 from optima.proofs.one_direction import OneDirection
+from optima.proofs.relu_bounds import network_certificate
 from optima.scales import best_scales
 from optima.structures.networks import at_scales, network_catalogue
 
