@@ -209,7 +209,7 @@ def test_singular_values_beyond_floats_are_no_proof_and_no_error(problem):
 def test_fits_beyond_the_exponential_are_no_proof_and_no_error(small):
     bound = PairBound(200, 2 / 3, 1.0, np.log(200))
     box = Box((0.0, 0.0, 0.0), (1.0, 1.0, 1000.0))
-    found = Multipliers(*(np.zeros(2) + [0.0, 2.0],) * 4, np.array([0.0, 0.0, 0.0, 1e-9]), np.zeros((3, 2, 1)))
+    found = Multipliers(*(np.array([0.0, 2.0]),) * 4, np.array([0.0, 0.0, 0.0, 1e-9]), np.zeros((3, 2, 1)))
     assert bound.leaf(box, found) == 0
 
 
