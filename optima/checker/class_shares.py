@@ -43,16 +43,20 @@ def class_shares(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> 
     power = 2 / (problem.depth + 1)
     strength = geometric_mean(problem.regs) / power
 
-    def right_side(t: Array) -> float:
-        lines = heights[:, None] - slopes[:, None] * t * (1 + ROUNDING)
-        return float(np.min(np.max(lines, axis=0) + strength * t**power))
+    t = _corners(heights, slopes)
+    lines = heights[:, None] - slopes[:, None] * t * (1 + ROUNDING)
+    return float(np.min(np.max(lines, axis=0) + strength * t**power))
 
-    least = float(heights.max())
-    for height, slope in zip(heights, slopes, strict=True):
-        steeper = slopes > slope
-        meets = (heights[steeper] - height) / (slopes[steeper] - slope)
-        if (meets > 0).any():
-            least = float(np.minimum(least, right_side(meets[meets > 0])))
-            if math.isnan(least):
-                raise Refuted("the lines meet beyond the range of floats")
-    return least
+
+def _corners(heights: Array, slopes: Array) -> Array:
+    """The places t >= 0 at which the largest of the lines h - sigma t is another one, and 0; the last line is zero."""
+    at, line = [0.0], int(np.lexsort((slopes, -heights))[0])
+    while slopes[line] > 0:
+        flatter = np.flatnonzero(slopes < slopes[line])
+        meets = (heights[line] - heights[flatter]) / (slopes[line] - slopes[flatter])
+        at.append(float(meets.min()))
+        if not math.isfinite(at[-1]):
+            raise Refuted("the lines meet beyond the range of floats")
+        nearest = flatter[meets == at[-1]]
+        line = int(nearest[np.argmin(slopes[nearest])])
+    return np.array(at)

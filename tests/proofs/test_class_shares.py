@@ -31,7 +31,7 @@ CELLS = [
     size=st.floats(-2, 2.5),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_logits_go_below(sizes, depth, power, size, seed):
     problem = DeepUFM(len(sizes), depth, 10**power, tuple(sizes))
     rng = np.random.default_rng(seed)
