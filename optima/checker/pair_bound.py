@@ -222,7 +222,7 @@ class PairBound:
         other_i: NDArray[np.int64],
         other_j: NDArray[np.int64],
     ) -> Array:
-        """The numbers of each charge e^(rate u - level) (c0 + c1 u) + a0 + a1 u + a2 u^2 + a3 u^3, and its sizes.
+        """The nine numbers of each charge e^(rate u - level) (c0 + c1 u) + a0 + a1 u + a2 u^2 + a3 u^3, and its size.
 
         A cell has the knots i or other_i and j or other_j; the exponential of minus half the squared distance is
         bounded by its tangent at a distance linear in u: at the middle of the cell, or farther for far corners.
@@ -245,20 +245,20 @@ class PairBound:
         a1 = found.centring[i] * r[j] + found.centring[j] * r[i] - H[1]
         a2 = -(b[i] * r[j] ** 2 + b[j] * r[i] ** 2)
         size = np.abs(found.share[i]) + np.abs(found.share[j]) + sum(np.abs(h) for h in H) + np.abs(a1) - a2
-        return np.stack([rate, level, c0, c1, a0, a1, a2, -H[2], size, weight * (1 + level + own)])
+        return np.stack([rate, level, c0, c1, a0, a1, a2, -H[2], size])
 
 
 def least_charge(terms: Array) -> float:
     """A lower bound of all charges over u in [-1, 1]: Taylor's at the middle of intervals, halved where it is too low.
 
-    ``terms`` are those of :meth:`PairBound._terms`, (10, M).
+    ``terms`` are those of :meth:`PairBound._terms`, (9, M).
     """
     edges = np.linspace(-1.0, 1.0, STARTS + 1)
     low = np.tile(edges[:-1], terms.shape[1])
     part, half = np.repeat(np.arange(terms.shape[1]), STARTS), 1.0 / STARTS
     proved = best = math.inf
     for number in range(HALVINGS):
-        rate, level, c0, c1, a0, a1, a2, a3, size, odds = terms[:, part]
+        rate, level, c0, c1, a0, a1, a2, a3, size = terms[:, part]
         u = low + half
         power = np.exp(rate * u - level)
         line = c0 + c1 * u
@@ -269,7 +269,7 @@ def least_charge(terms: Array) -> float:
         ends = np.exp(rate * low - level), np.exp(rate * (low + 2 * half) - level)
         strongest = np.where(inward < 0, np.maximum(*ends), np.minimum(*ends))
         curvature = strongest * inward + 2 * a2 + 6 * np.minimum(a3 * low, a3 * (low + 2 * half))
-        size = size + power * odds + np.abs(a3)
+        size = size + power * np.abs(c0) + np.abs(a3)
         bound = value - np.abs(slope) * half + np.minimum(curvature, 0.0) * half**2 / 2 - ROUNDING * size
         # Where the slope keeps its sign, the least value is at an end; elsewhere a parabola's bottom counts.
         safe = np.maximum(curvature, 1e-300)

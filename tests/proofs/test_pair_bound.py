@@ -138,7 +138,7 @@ def test_the_least_charge_is_below_all_cosines_and_close():
     for scale in (1.0, 10.0, 100.0):
         rate, level = scale * rng.uniform(0, 1, 40), scale * rng.uniform(0, 1.2, 40)
         c0, c1, a0, a1, a3 = rng.standard_normal((5, 40))
-        terms = np.stack([rate, level, 2 + c0**2, 0.5 * c1, a0 - 1, a1, -(a3**2), a3, 1 + np.abs(a0), 2 + c0**2])
+        terms = np.stack([rate, level, 2 + c0**2, 0.5 * c1, a0 - 1, a1, -(a3**2), a3, 1 + np.abs(a0)])
         value = np.exp(rate[:, None] * u - level[:, None]) * (terms[2][:, None] + terms[3][:, None] * u)
         value = value + terms[4][:, None] + terms[5][:, None] * u + terms[6][:, None] * u**2 + terms[7][:, None] * u**3
         found = least_charge(terms)
