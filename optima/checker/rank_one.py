@@ -55,7 +55,7 @@ def rank_one(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> floa
     shapes = {"y": (len(leaves), 2, K - 1, K), "family": (len(leaves), 2, K)}
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         raise Refuted("the multipliers have another shape")
-    if not (np.isfinite(arrays["y"]).all() and ((-1 <= arrays["family"]) & (arrays["family"] < K - 1)).all()):
+    if not (np.isfinite(arrays["y"]).all() and ((arrays["family"] >= -1) & (arrays["family"] < K - 1)).all()):
         raise Refuted("the multipliers are not numbers, or of no ray")
     strength = geometric_mean(problem.regs) / p
     least = strength * (1 - p / 2) * top**p

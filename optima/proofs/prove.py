@@ -97,8 +97,7 @@ def prove(
     searched box by box in M, less a neighbourhood of ``means`` where the curvature tells. More of one size are bounded
     by one direction (Jensen), by what any two of them can save, and by searches of problems of three and of four
     classes, and the best bound counts; more of several sizes by shares of each class (Gibbs) and by the three largest
-    classes alone. Three and four classes of any sizes at width 1 are searched by directions and scales of logits of rank
-    one.
+    classes alone. Three and four classes of any sizes are at width 1 searched by direction and scale.
 
     The same arguments give the same certificate to the last bit, whatever the load of the machine and the threads of
     its linear algebra, unless the budget has seconds and they end the search: then ``ended`` says so.

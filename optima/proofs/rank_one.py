@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ class RankOneSearch(BestFirst):
         self.first, self.second = np.array([(i, i) for i in range(K - 1)] + self.edges).T
         self.orders = orders(problem.class_sizes)
         m = len(self.orders)
-        leaf = {"y": np.zeros((1, 2, K - 1, K)), "family": np.full((1, 2, K), -1, dtype=np.int8)}
+        leaf: dict[str, Any] = {"y": np.zeros((1, 2, K - 1, K)), "family": np.full((1, 2, K), -1, dtype=np.int8)}
         self.tree = Tree(np.int8, roots=m, where=np.zeros(1), **leaf)
         # The scale from which on the penalty alone reaches the target.
         self.top = (target / (self.c * (1 - self.p / 2))) ** (1 / self.p)
@@ -152,7 +153,11 @@ class RankOneSearch(BestFirst):
             other = self._family(gaps, np.repeat(q[:, :, [ray]], rays, axis=2), wanted, norm)
             more = np.min(other[2], axis=2) > np.min(best[2], axis=2) + LACK
             family = np.where(more, np.int8(ray), family)
-            best = tuple(np.where(_like(more[:, :, None], new), new, old) for new, old in zip(other, best, strict=True))
+            chosen = more[:, :, None]
+            shares, pulls, worth = (
+                np.where(_like(chosen, new), new, old) for new, old in zip(other, best, strict=True)
+            )
+            best = shares, pulls, worth
         return best[:2], own[:2], family
 
     def _family(self, gaps: Array, q: Array, wanted: Array, norm: Array) -> tuple[Array, Array, Array]:
