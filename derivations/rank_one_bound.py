@@ -85,8 +85,8 @@ def entropy(q):
     return -np.sum(q * np.log(np.maximum(q, 1e-300)), axis=-1)
 
 
-def check_gibbs(own=1.0):
-    """Random logits are not below the right side; ``own`` times e_c is taken from q_c."""
+def check_gibbs():
+    """Random logits are not below the right side."""
     for _ in range(300):
         K = int(rng.integers(2, 6))
         n = rng.integers(1, 9, K)
@@ -95,7 +95,7 @@ def check_gibbs(own=1.0):
         A, gaps = np.var(a) * K, a[None] - a[:, None]
         fit = np.sum(n / N * np.log(np.sum(np.exp(gaps * y[:, None]), axis=1)))
         q = softmax(gaps * (y + rng.standard_normal(K))[:, None])
-        x = q @ a - own * a
+        x = q @ a - a
         w = r ** (p - 2)
         right = np.sum(n / N * entropy(q) - n * x**2 / (2 * c * p * N**2 * w * A))
         scale = (A * np.sum(n * y**2)) ** 0.5
@@ -110,6 +110,25 @@ def at_scale(n, N, q, x, A, c, p, r):
 
 
 check_gibbs()
+
+
+def check_touch(price=1.0):
+    """The best y and its softmax touch the right side, whose pulls cost ``price`` times what they should."""
+    for _ in range(20):
+        K = int(rng.integers(2, 6))
+        n, a = rng.integers(1, 9, K), np.sort(rng.uniform(0, 1, K))
+        N, gaps, y = n.sum(), a[None] - a[:, None], np.zeros(K)
+        # c p w N a^T C a.
+        spring = rng.uniform(0.2, 2.0)
+        for _ in range(400):
+            q = softmax(gaps * y[:, None])
+            y = y - (np.sum(q * gaps, axis=1) + spring * y) / (1 + spring)
+        x = q @ a - a
+        left = np.sum(n / N * (np.log(np.sum(np.exp(gaps * y[:, None]), axis=1)) + spring * y**2 / 2))
+        assert abs(left - np.sum(n / N * (entropy(q) - price * x**2 / (2 * spring)))) < 1e-9
+
+
+check_touch()
 
 # %% [markdown]
 # ## 3. Boxes

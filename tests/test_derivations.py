@@ -888,11 +888,11 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"factor": 1},
     ),
-    "a class is pulled away from itself": (
+    "the best probabilities pay for their pull": (
         "rank_one_bound",
-        "check_gibbs",
+        "check_touch",
         lambda d: {},
-        lambda d: {"own": 0.0},
+        lambda d: {"price": 0.5},
     ),
     "a square over a square is not convex": (
         "rank_one_bound",
