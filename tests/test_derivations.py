@@ -876,6 +876,42 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"D": lambda x, y, u: x + y - u * x * y},
     ),
+    "the tangent of the penalty has half its exponent": (
+        "rank_one_bound",
+        "check_scale",
+        lambda d: {},
+        lambda d: {"parts": 3},
+    ),
+    "the least of a parabola has a half": (
+        "rank_one_bound",
+        "check_minimum",
+        lambda d: {},
+        lambda d: {"factor": 1},
+    ),
+    "the best probabilities pay for their pull": (
+        "rank_one_bound",
+        "check_touch",
+        lambda d: {},
+        lambda d: {"price": 0.5},
+    ),
+    "a square over a square is not convex": (
+        "rank_one_bound",
+        "check_perspective",
+        lambda d: {},
+        lambda d: {"power": 2},
+    ),
+    "rays are multiplied with one another": (
+        "rank_one_bound",
+        "check_box",
+        lambda d: {},
+        lambda d: {"cross": 2.0},
+    ),
+    "the penalty is concave in r^(2-p)": (
+        "rank_one_bound",
+        "check_concave",
+        lambda d: {},
+        lambda d: {"power": lambda p: 2 / (2 - p)},
+    ),
     "joint concavity ends at q = 1/2": (
         "subsampling_bound",
         "check_concave",

@@ -15,6 +15,7 @@ from optima.checker.entropy_directions import entropy_directions
 from optima.checker.instance import Instance
 from optima.checker.loss import loss_of, loss_of_network
 from optima.checker.pair_bound import pairs_of_classes
+from optima.checker.rank_one import rank_one
 from optima.checker.scalar_bounds import nuclear_norm, one_direction, squared_error, two_directions
 from optima.checker.tree_bound import tree_bound
 from optima.checker.verification import Refuted, Verification
@@ -46,7 +47,7 @@ def verify(
         verification holds the bounds found here.
     method
         How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
-        norm", "two directions", "class shares", "pairs of classes" or "nonnegative".
+        norm", "two directions", "class shares", "pairs of classes", "rank one" or "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
@@ -56,7 +57,8 @@ def verify(
         Compute in balls that enclose the true values; a search over at most three classes.
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
-    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
+    derivations/rank_one_bound.py.
     """
     return judged(
         Verification,
@@ -150,6 +152,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         return one_direction(Instance.of(problem, numbers), numbers)
     if method == "pairs of classes":
         return pairs_of_classes(problem, data, numbers)
+    if method == "rank one":
+        return rank_one(problem, data, numbers)
     if method == "branch and bound":
         return tree_bound(problem, wanted, data, numbers)
     raise Refuted(f"there is no proof by {method!r}")

@@ -27,6 +27,7 @@ METHODS = (
     "two directions",
     "class shares",
     "pairs of classes",
+    "rank one",
     "nonnegative",
 )
 

@@ -23,6 +23,7 @@ from optima.proofs.form import ConvexConcave
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.pair_search import KNOTS, PairSearch
+from optima.proofs.rank_one import RankOneSearch
 from optima.proofs.searching import Searching
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
@@ -53,7 +54,7 @@ def cheap_certificate(problem: DeepUFM, means: Array, pairs: bool = False) -> Ce
     For more than three classes it is that of an instant; with ``pairs`` also that by pairs of classes, for which
     ``CHEAP_PAIRS`` boxes take about a second, many times a search.
     """
-    if problem.classes <= (3 if problem.balanced else 2):
+    if problem.classes <= (3 if problem.balanced else 2) or is_narrow(problem):
         return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))
     instant = instant_certificate(problem, means)
     if not (pairs and problem.balanced and problem.loss == "ce" and problem.depth > 1 and instant.gap > CHEAP_GAP):
@@ -66,10 +67,15 @@ def cheap_certificate(problem: DeepUFM, means: Array, pairs: bool = False) -> Ce
     return max(instant, by_pairs, key=lambda certificate: certificate.lower)
 
 
+def is_narrow(problem: DeepUFM) -> bool:
+    """Whether all logits have rank one and are searched as such: cross-entropy, three or four classes, width 1."""
+    return problem.loss == "ce" and problem.max_rank == 1 and problem.classes in PARTS
+
+
 def instant_certificate(problem: DeepUFM, means: Array) -> Certificate:
     """The best lower bound that takes no boxes, but the time of one scalar equation."""
     if problem.loss == "mse" or problem.depth == 1:
-        return prove(problem, means, CHEAP_GAP)
+        return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))
     with proving():
         return Claims.of(problem, means).without_boxes()
 
@@ -91,7 +97,7 @@ def prove(
     searched box by box in M, less a neighbourhood of ``means`` where the curvature tells. More of one size are bounded
     by one direction (Jensen), by what any two of them can save, and by searches of problems of three and of four
     classes, and the best bound counts; more of several sizes by shares of each class (Gibbs) and by the three largest
-    classes alone.
+    classes alone. Three and four classes of any sizes are at width 1 searched by direction and scale.
 
     The same arguments give the same certificate to the last bit, whatever the load of the machine and the threads of
     its linear algebra, unless the budget has seconds and they end the search: then ``ended`` says so.
@@ -109,7 +115,7 @@ def prove(
 
     Raises ValueError for a gap outside [1e-11, 1), and for logits whose loss is beyond the range of floats.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
-    derivations/pair_bound.py, derivations/squared_error.py.
+    derivations/pair_bound.py, derivations/rank_one_bound.py, derivations/squared_error.py.
     """
     gap_of_search(gap)
     with proving():
@@ -150,6 +156,12 @@ class Claims:
         problem = self.problem
         if problem.loss == "mse":
             return [self.squared_error()]
+        narrow = is_narrow(problem)
+        if problem.depth == 1 and not narrow:
+            return [self.depth_one()]
+        if narrow and most_classes == max(PARTS) and Reduction(problem).strength >= WEAKEST:
+            instant = self.depth_one() if problem.depth == 1 else self.without_boxes()
+            return [instant] if instant.gap <= gap else [instant, self.rank_one(gap, budget, progress)]
         if problem.depth == 1:
             return [self.depth_one()]
         form, fewest = ConvexConcave.of(problem), min(PARTS)
@@ -250,6 +262,17 @@ class Claims:
         claim = self._claim("pairs of classes", lower, rigour, search.seconds, **data)
         ended = "all boxes are closed" if search.done else f"stopped after {search.size} boxes of singular values"
         return replace(self.checked(claim), ended=ended)
+
+    def rank_one(self, gap: float, budget: Budget, progress: Tell[Searching]) -> Certificate:
+        """The bound for logits of rank one."""
+        singular = Reduction(self.problem).singular_values(self.means)
+        search = RankOneSearch(
+            self.problem, self.upper * (1 - gap_of_search(gap)), self.upper, float(sum(singular)) or 1.0
+        )
+        search.run(budget.most, budget.seconds, progress)
+        rigour = f"Gibbs' inequality in {search.size} boxes of directions and scales of logits of rank one"
+        claim = self._claim("rank one", max(search.bound, 0.0), rigour, search.seconds, **search.arrays())
+        return replace(self.checked(claim), ended=budget.ended(search))
 
     def class_shares(self) -> Certificate:
         """Gibbs' inequality in each class, for classes of several sizes."""

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 
 class Tree:
-    """Nodes in the order in which they were made; node 0 is the root.
+    """Nodes in the order in which they were made; node 0 is the root, or the first ``roots`` nodes are.
 
     ``axis`` is the coordinate along which a node was split (-1: a leaf), ``child`` its lower half (the upper one is
     the next node). What else is kept of each node is given by name, as arrays (1, ...) that say nothing yet. The arrays
     have room for more nodes.
     """
 
-    def __init__(self, kind: type[np.signedinteger], **more: NDArray) -> None:
+    def __init__(self, kind: type[np.signedinteger], roots: int = 1, **more: NDArray) -> None:
         self._nothing = {"axis": np.full(1, -1, dtype=kind), "child": np.full(1, -1, dtype=np.int64), **more}
-        self._room = {name: array.copy() for name, array in self._nothing.items()}
-        self._size = 1
+        self._room = {name: np.repeat(array, roots, axis=0) for name, array in self._nothing.items()}
+        self._size = roots
 
     def __len__(self) -> int:
         return self._size
