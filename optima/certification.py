@@ -11,11 +11,11 @@ from optima.files import check_output
 from optima.model import Array, DeepUFM
 from optima.model.arguments import model_itself, several, takes_model
 from optima.progress import Tell, Words, silent
-from optima.proofs.branch_and_bound import BranchAndBound
 from optima.proofs.budget import budget_of
 from optima.proofs.gap import gap_of_search
-from optima.proofs.networks import network_certificate
 from optima.proofs.prove import PARTS, cheap_certificate, instant_certificate, prove
+from optima.proofs.relu_bounds import network_certificate
+from optima.proofs.searching import Searching
 from optima.relu.continuation import search_all_networks
 from optima.relu.search import check_findable
 from optima.relu.solve import search_networks
@@ -139,7 +139,7 @@ def certify(
     minutes: float | None = None,
     memory: float = 4.0,
     checkpoint: str | Path | None = None,
-    progress: Tell[BranchAndBound] | None = None,
+    progress: Tell[Searching] | None = None,
     intervals: bool = False,
     boxes: int | None = None,
 ) -> Solution:

@@ -15,7 +15,7 @@ from optima.model.foreign import check_fields
 from optima.model.inputs import one_of, positive_integer
 from optima.model.key import content_key, normalised
 from optima.proofs import Certificate, cheap_certificate
-from optima.proofs.networks import network_certificate
+from optima.proofs.relu_bounds import network_certificate
 from optima.reduction import Reduction, balanced_factors
 from optima.solution import Knowledge, Solution
 from optima.solution.knowledge import EFFORTS

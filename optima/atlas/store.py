@@ -40,7 +40,7 @@ from optima.model.foreign import check_real
 from optima.model.key import content_key, normalised, problem_of, problem_text
 from optima.proofs import Certificate
 from optima.proofs.certificate import check_certificate
-from optima.proofs.networks import network_data
+from optima.proofs.relu_bounds import network_data
 from optima.reduction import mean_reg
 from optima.structures.names import canonical
 from optima.structures.recognition.result import Recognition

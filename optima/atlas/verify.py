@@ -13,8 +13,8 @@ from optima.atlas.store import Store
 from optima.atlas.trained import Trained
 from optima.model import Array, DeepUFM
 from optima.model.fit import Fit
+from optima.model.forward_backward import layers
 from optima.model.key import normalised
-from optima.model.layers import layers
 from optima.reduction import Reduction
 from optima.relu.names import known_networks, recognise_network
 from optima.scales.losses import structure_losses

@@ -14,7 +14,7 @@ from optima.checker.arithmetic import Balls
 from optima.checker.boxes import Boxes, vertices
 from optima.checker.instance import Instance, rivals_of
 from optima.checker.leaves import Leaves, positive
-from optima.checker.scalar import entropy
+from optima.checker.scalar_bounds import entropy
 from optima.model import Array
 
 # Relative room for the rounding of sums of floats: of shares, which stay below one, and of t.

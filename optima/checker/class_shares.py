@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from optima.checker.arithmetic import Numbers
@@ -9,8 +11,10 @@ from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 from optima.reduction import geometric_mean
 
-# Lines that a proof may have.
-MOST_LINES = 3000
+# Lines that a proof may have, and the least share: parts of smaller ones, or their slopes, may round to zero.
+MOST_LINES, LEAST = 3000, 1e-200
+# What is left to the rounding of a line, relative to its height.
+ROUNDING = 1e-14
 
 
 def class_shares(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> float:
@@ -31,22 +35,28 @@ def class_shares(problem: DeepUFM, data: dict[str, Array], numbers: Numbers) -> 
     shares = np.asarray(data.get("shares", np.empty((0, K))), dtype=float)
     if shares.ndim != 2 or shares.shape[1] != K or not 1 <= len(shares) <= MOST_LINES:
         raise Refuted(f"the data lack shares of {K} classes on 1 to {MOST_LINES} lines")
-    if not ((shares > 0) & (shares < 1)).all():
+    if not ((shares >= LEAST) & (shares < 1)).all():
         raise Refuted("shares are probabilities between 0 and 1")
-    own = 1 - shares
-    entropy = -(own * np.log(own) + shares * np.log(shares / (K - 1)))
-    heights = np.append(entropy @ sizes / sizes.sum(), 0.0)
+    entropy = -((1 - shares) * np.log1p(-shares) + shares * np.log(shares / (K - 1)))
+    heights = np.append(entropy @ sizes / sizes.sum() * (1 - ROUNDING), 0.0)
     slopes = np.append(K / (K - 1) * np.max(shares * np.sqrt(sizes), axis=1) / sizes.sum(), 0.0)
     power = 2 / (problem.depth + 1)
     strength = geometric_mean(problem.regs) / power
 
-    def right_side(t: Array) -> float:
-        return float(np.min(np.max(heights[:, None] - slopes[:, None] * t, axis=0) + strength * t**power))
+    t = _corners(heights, slopes)
+    lines = heights[:, None] - slopes[:, None] * t * (1 + ROUNDING)
+    return float(np.min(np.max(lines, axis=0) + strength * t**power))
 
-    least = float(heights.max())
-    for height, slope in zip(heights, slopes, strict=True):
-        steeper = slopes > slope
-        meets = (heights[steeper] - height) / (slopes[steeper] - slope)
-        if (meets > 0).any():
-            least = min(least, right_side(meets[meets > 0]))
-    return least
+
+def _corners(heights: Array, slopes: Array) -> Array:
+    """The places t >= 0 at which the largest of the lines h - sigma t is another one, and 0; the last line is zero."""
+    at, line = [0.0], int(np.lexsort((slopes, -heights))[0])
+    while slopes[line] > 0:
+        flatter = np.flatnonzero(slopes < slopes[line])
+        meets = (heights[line] - heights[flatter]) / (slopes[line] - slopes[flatter])
+        at.append(float(meets.min()))
+        if not math.isfinite(at[-1]):
+            raise Refuted("the lines meet beyond the range of floats")
+        nearest = flatter[meets == at[-1]]
+        line = int(nearest[np.argmin(slopes[nearest])])
+    return np.array(at)

@@ -15,7 +15,7 @@ import numpy as np
 
 from optima.checker.arithmetic import Numbers
 from optima.checker.instance import loss_strength
-from optima.checker.scalar import entropy
+from optima.checker.scalar_bounds import entropy
 from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 

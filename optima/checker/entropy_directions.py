@@ -20,16 +20,24 @@ MOST, SMALL = 100_000, 1e-9
 
 
 def entropy_directions(instance: Instance, wanted: float, numbers: Numbers) -> float:
-    """``wanted``, where the least over all fits is at least that; else a value below it."""
+    """``wanted``, where the least over all fits is at least that; else a value below it.
+
+    Zero logits have no penalty: no more than their loss is ever proved, whatever rounding leaves of a price there.
+    """
     if instance.classes < 3:
         raise Refuted("the bound by two directions needs three classes of cross-entropy")
-    parts = [(0.0, numbers.high(instance.zero_fit(numbers)))]
+    zero = instance.zero_fit(numbers)
+    if wanted > numbers.high(zero):
+        return entropy_directions(instance, numbers.low(zero), numbers)
+    parts = [(0.0, numbers.high(zero))]
     for _ in range(MOST):
         low, high = parts.pop()
         if _value(instance, low, high, numbers) < wanted:
             middle = 0.5 * (low + high)
+            if not low < middle < high:
+                return 0.0
             found = _value(instance, middle, middle, numbers)
-            if not low < middle < high or found < wanted:
+            if found < wanted:
                 return found
             parts += [(low, middle), (middle, high)]
         if not parts:

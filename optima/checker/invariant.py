@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from optima.checker.arithmetic import Balls, Numbers
 from optima.checker.instance import Instance
-from optima.checker.upper import loss_of
+from optima.checker.loss import loss_of
 from optima.checker.verification import Refuted, Verification
 from optima.checker.verify import judged
 from optima.model import Array, DeepUFM

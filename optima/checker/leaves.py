@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.checker.arithmetic import Floats
+from optima.checker.best_shares import shares
 from optima.checker.boxes import Boxes, about_third, vertices
-from optima.checker.inner import shares
 from optima.checker.instance import Instance, rival_differences
 from optima.model import Array
 

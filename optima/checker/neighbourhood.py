@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from optima.checker.arithmetic import Balls, Numbers
 from optima.checker.ball_leaves import enclosed
+from optima.checker.best_shares import shares
 from optima.checker.boxes import Boxes
-from optima.checker.inner import shares
 from optima.checker.instance import Instance, rival_differences, rivals_of
 from optima.checker.leaves import caps
 from optima.checker.verification import Refuted

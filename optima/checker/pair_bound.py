@@ -33,6 +33,8 @@ CLOSE = 1e-5
 # What is left to the rounding of the terms of a charge, relative to their size.
 ROUNDING = 1e-12
 MOST_BOXES, MOST_KNOTS = 100_000, 200
+# Multipliers beyond this size, and fits beyond that, leave the range of floats: they prove nothing.
+LARGEST, LARGEST_FIT, LARGEST_LOG = 1e60, 700.0, 600.0
 NAMES = ("axis", "child", "where", "first", "prices", "knots", "share", "centring", "bend", "kernels")
 
 
@@ -91,6 +93,11 @@ class PairBound:
     strength: float
     upper: float
 
+    @property
+    def finite(self) -> bool:
+        """Whether all singular values of logits whose loss is not above the upper one are floats."""
+        return math.log(self.upper / self.strength) / self.power < LARGEST_LOG
+
     def root(self) -> Box:
         """All s, t and Phi of logits whose loss is not above the upper one."""
         K = self.classes
@@ -111,7 +118,7 @@ class PairBound:
         last = min(box.high[2], K * max(self.upper - self.spent(box), 0.0))
         if last < box.low[2]:
             return self.upper
-        if not kappa >= 0:
+        if not kappa >= 0 or last > LARGEST_FIT:
             return self.spent(box)
         lack = min(self.pair_charge(found, kappa), 0.0)
         class_charge = self.class_charge(box, found) + (K - 1) * lack / 2
@@ -127,7 +134,7 @@ class PairBound:
         values = (found.knots, found.share, found.centring, found.bend, found.prices, found.kernels)
         if floor >= self.upper or not 2 <= found.knots.size <= MOST_KNOTS:
             return floor
-        usable = all(np.isfinite(value).all() for value in values)
+        usable = all((np.abs(value) <= LARGEST).all() for value in values)
         rising = bool((np.diff(found.knots) > 0).all() and (found.bend >= 0).all())
         reached = self.bound(box, found) if usable and rising and self.reaches(box, found) else floor
         return reached if math.isfinite(reached) else floor
@@ -268,6 +275,9 @@ def least_charge(terms: Array) -> float:
         safe = np.maximum(curvature, 1e-300)
         inside = (curvature > 0) & (np.abs(slope) < safe * half)
         bound = np.where(inside, value - slope**2 / (2 * safe) - ROUNDING * size, bound)
+        # A comparison with what is not a number would pass it over.
+        if not np.isfinite(bound).all():
+            return -math.inf
         if number == 0:
             typical = float(np.median(size))
         best = min(best, float(np.min(value)))
@@ -290,7 +300,7 @@ def pairs_of_classes(problem: DeepUFM, data: dict[str, Array], numbers: Numbers)
     missing = [name for name in (*NAMES, "known") if name not in data]
     if missing:
         raise Refuted(f"the data lack {missing[0]}")
-    known = float(data["known"])
+    known = float(data["known"]) if np.ndim(data["known"]) == 0 else math.nan
     instance = Instance.of(problem, numbers)
     if not (math.isfinite(known) and known > 0):
         raise Refuted("the loss of interest is not a number")
@@ -303,11 +313,15 @@ def _least_of_tree(pairs: PairBound, data: dict[str, Array]) -> float:
     axis, child, where = (np.asarray(data[name]) for name in NAMES[:3])
     first = np.asarray(data["first"])
     arrays = {name: np.asarray(data[name], dtype=float) for name in NAMES[4:]}
+    if arrays["kernels"].ndim != 3:
+        raise Refuted("the multipliers have another shape")
     count, total = axis.size, arrays["knots"].size
     shapes = {"prices": (count, 4), **dict.fromkeys(NAMES[5:9], (total,))}
     shapes["kernels"] = (len(DEGREES), total, arrays["kernels"].shape[-1])
     if not (1 <= count <= MOST_BOXES and axis.shape == child.shape == where.shape == (count,)):
         raise Refuted("the tree has another shape")
+    if not (np.isfinite(axis).all() and np.isfinite(child).all()):
+        raise Refuted("the cuts are not a binary tree")
     if any(array.shape != shapes[name] for name, array in arrays.items()) or first.shape != (count + 1,):
         raise Refuted("the multipliers have another shape")
     if not (first[0] == 0 and first[-1] == total and (np.diff(first) >= 0).all()):

@@ -13,11 +13,11 @@ from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
 from optima.checker.entropy_directions import entropy_directions
 from optima.checker.instance import Instance
+from optima.checker.loss import loss_of, loss_of_network
 from optima.checker.pair_bound import pairs_of_classes
 from optima.checker.rank_one import rank_one
-from optima.checker.scalar import nuclear_norm, one_direction, squared_error, two_directions
+from optima.checker.scalar_bounds import nuclear_norm, one_direction, squared_error, two_directions
 from optima.checker.tree_bound import tree_bound
-from optima.checker.upper import loss_of, loss_of_network
 from optima.checker.verification import Refuted, Verification
 from optima.model import Array, DeepUFM
 
@@ -120,6 +120,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
     """The lower bound that the method proves."""
     if method == "nonnegative":
         return 0.0
+    if not problem.regularised:
+        raise Refuted("without regularisation the loss has no minimum, and no bound but zero")
     if method == "nuclear norm":
         if problem.loss != "mse":
             raise Refuted("the bound by the nuclear norm alone is for squared error")

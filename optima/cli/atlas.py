@@ -26,7 +26,7 @@ from optima.cli.terminal import bar, resumable, say
 from optima.cli.terminal import show as show_table
 from optima.files import check_apart, whole, write
 from optima.progress import Part
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 from optima.tables.export import FORMATS, open_sink
 
 if TYPE_CHECKING:
@@ -383,7 +383,7 @@ def _as_dict(atlas: Store, record: Record, history: bool) -> dict[str, Any]:
 
 
 def _cells(record: Record) -> list[str]:
-    from optima.scales.collapse import collapse_loss
+    from optima.scales.collapse_loss import collapse_loss
 
     problem = record.problem
     reg = shown_reg(problem)

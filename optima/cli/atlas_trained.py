@@ -12,7 +12,7 @@ from typing import Any
 
 from optima.cli.terminal import show
 from optima.model import DeepUFM
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 from optima.tables.export import open_sink, short
 
 # Classes, depths and the ends of a range of lambda; None is all.

@@ -161,7 +161,7 @@ def _answer(
 
 def _invariant_text(found: InvariantCertificate, limit: int | None) -> str:
     """What is proved, among which logits."""
-    from optima.report.screen import labelled, paragraph
+    from optima.report.fit_width import labelled, paragraph
     from optima.report.words import problem_words
 
     among = f"logits invariant under {found.group_name}"

@@ -14,7 +14,7 @@ from optima.cli import options, parse
 from optima.cli.declared import file, word
 from optima.cli.terminal import bar, say, show
 from optima.progress import Part
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 
 if TYPE_CHECKING:
     from optima.claims import Claim, Outcome

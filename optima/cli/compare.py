@@ -94,7 +94,7 @@ def compare(
 
 def network(file: Path, labels: Path | None, array: str | None) -> dict[str, Any]:
     """The arrays of a file, with the labels of another one; logits of features and weights where it has no others."""
-    from optima.network.collapse import logits_of
+    from optima.network.collapse_measures import logits_of
     from optima.network.read import read_labels, read_network
 
     for path in (file, labels):

@@ -10,7 +10,7 @@ from optima.cli import options
 from optima.cli.declared import choice
 from optima.cli.terminal import say, show
 from optima.model import DeepUFM
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 from optima.report.words import problem_words
 from optima.tables.export import Form, chosen, open_sink
 

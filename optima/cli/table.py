@@ -15,7 +15,7 @@ from optima.cli.menu import Command as AnyCommand
 from optima.cli.terminal import bar, say, show
 from optima.cli.terminal import width as width_of_screen
 from optima.progress import Part
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 from optima.report.words import KINDS
 from optima.tables.export import FORMATS, Form, chosen, open_sink, short
 

@@ -15,7 +15,7 @@ from rich import progress as rich
 from rich.console import Console
 
 from optima.progress import Progress, Tell, silent
-from optima.report.screen import Column, hidden_words, layout, paragraph
+from optima.report.fit_width import Column, hidden_words, layout, paragraph
 
 # Narrower terminals are taken to be this wide.
 NARROWEST = 20

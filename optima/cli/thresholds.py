@@ -9,7 +9,7 @@ from typing import Annotated
 from optima.cli import options
 from optima.cli.declared import integers
 from optima.cli.terminal import say, show
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 
 COLUMNS = columns_of("L K <network:2 <of_collapse's_price:1 published_K")
 LOSSES = {"mse": "squared error", "ce": "cross-entropy"}

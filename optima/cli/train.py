@@ -15,7 +15,7 @@ from optima.cli.declared import choice, file, integer, integers, number, numbers
 from optima.cli.terminal import bar, from_checkpoint, resumable, say, show
 from optima.limits import check_cells
 from optima.model import DeepUFM
-from optima.report.screen import columns_of
+from optima.report.fit_width import columns_of
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optima.dynamics.collapse import Chance, basis, collapse_chance
+from optima.dynamics.collapse_chance import Chance, basis, collapse_chance
 from optima.dynamics.levels import levels
 from optima.dynamics.repulsion import critical_scale
 from optima.model.arguments import several

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from optima.dynamics.one_pair import OnePair
-from optima.dynamics.two_level import TwoLevel, groups, paley
+from optima.dynamics.separatrix import TwoLevel, groups, paley
 
 
 def levels(classes: int, size: int | None = None) -> TwoLevel | OnePair | None:

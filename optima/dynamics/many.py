@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import basis
+from optima.dynamics.collapse_chance import basis
 from optima.dynamics.flow import LEAST_TOLERANCE, MOST_TOLERANCE, check_model
 from optima.model import Array, DeepUFM
 from optima.model.inputs import positive_number

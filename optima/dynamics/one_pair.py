@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import shape_flow
+from optima.dynamics.collapse_chance import shape_flow
 from optima.model import Array, DeepUFM
 
 # Means at which ratios are compared, each this many times the one before, and a start from which on r* is at its limit.

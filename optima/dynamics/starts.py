@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optima.dynamics.collapse import basis
+from optima.dynamics.collapse_chance import basis
 from optima.model import Array, DeepUFM
 from optima.model.inputs import positive_integer, positive_number
 from optima.structures.group import Group

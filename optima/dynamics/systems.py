@@ -22,7 +22,7 @@ from optima.dynamics.characters import Characters
 from optima.dynamics.pull import pull
 from optima.model import Array, DeepUFM
 from optima.model.fit import Fit
-from optima.model.layers import backpropagated
+from optima.model.forward_backward import backpropagated
 from optima.model.margin import sample_margin
 
 

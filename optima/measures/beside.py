@@ -20,7 +20,7 @@ from optima.model.key import problem_dict
 from optima.model.problem import ACTIVATIONS
 from optima.presented import shown_by
 from optima.reduction import Reduction, center, geometric_mean
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 from optima.search.downhill import downhill
 from optima.structures.recognition import recognise
 

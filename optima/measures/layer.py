@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from optima.measures.geometry import duality, effective_rank, shape_of_means, variability
 from optima.measures.gradient import GradientStream, RankBound
 from optima.measures.moments import ClassMoments, Labels
+from optima.measures.neural_collapse import duality, effective_rank, shape_of_means, variability
 from optima.model import Array
 from optima.model.content import Content
 
@@ -27,7 +27,8 @@ class LayerMeasures(Content):
     measures
         ``nc1_trace``, ``nc1_pinv``, ``cdnv``, ``tcv``, ``nc2``, ``equinorm``, ``equiangular``, ``max_angle``,
         ``log_distance``, ``uniformity``, ``least_angle`` of the features, and where W has a row for each class ``nc3``,
-        ``alignment``, ``duality``, ``duality_spread``; as in :mod:`optima.measures.geometry`, None where undefined.
+        ``alignment``, ``duality``, ``duality_spread``; as in :mod:`optima.measures.neural_collapse`, None where
+        undefined.
     feature_singular_values, weight_singular_values
         Of X / sqrt(N) and of W, descending; None where they are not known.
     bound

@@ -32,10 +32,10 @@ def measure(
         \operatorname{dist}_F(W, \operatorname{rank} K) \le \frac{\|\sum_j \delta_j \xi_j^T\|_F}{\lambda N}
         + \frac{\|\nabla_W f\|_F}{\lambda}
 
-    for the input x of every linear layer and its weight matrix W; :mod:`optima.measures.geometry` defines NC1 to NC4
-    and :class:`optima.measures.RankBound` the bounds, of rank K - 1 where a bias or centring makes it so. A convolution
-    has as its matrix W (out, in k_1 k_2 ...), whose bounds are of the patches that it multiplies; as features count the
-    mean over positions of the maps that enter it, or with ``maps="flat"`` all their entries.
+    for the input x of every linear layer and its weight matrix W; :mod:`optima.measures.neural_collapse` defines NC1 to
+    NC4 and :class:`optima.measures.RankBound` the bounds, of rank K - 1 where a bias or centring makes it so. A
+    convolution has as its matrix W (out, in k_1 k_2 ...), whose bounds are of the patches that it multiplies; as
+    features count the mean over positions of the maps that enter it, or with ``maps="flat"`` all their entries.
 
     Parameters
     ----------

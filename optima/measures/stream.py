@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from optima.measures.geometry import nearest_centres
 from optima.measures.layer import LayerStream
 from optima.measures.moments import ClassMoments, Labels
+from optima.measures.neural_collapse import nearest_centres
 from optima.measures.result import Measures
 from optima.model import Array
 

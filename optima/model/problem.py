@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from optima import brief
 from optima.model.arrays import Array, Backend
 from optima.model.fit import Fit
+from optima.model.forward_backward import backpropagated, layers
 from optima.model.inputs import is_sequence, one_of, positive_integer, positive_number
-from optima.model.layers import backpropagated, layers
 
 LOSSES = ("ce", "mse")
 ACTIVATIONS = ("linear", "relu")

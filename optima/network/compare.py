@@ -10,14 +10,14 @@ import numpy as np
 from optima.certification import solve
 from optima.model import Array, DeepUFM
 from optima.model.inputs import shown
-from optima.network.collapse import collapse_measures
+from optima.network.collapse_measures import collapse_measures
 from optima.network.comparison import Comparison
 from optima.network.factors import ClassFactors, class_factors
 from optima.network.layout import Labels, as_array, laid_out
 from optima.network.networks import compare_networks
 from optima.progress import Tell, Words
 from optima.reduction import Reduction, center
-from optima.scales.collapse import COLLAPSE, collapse_loss
+from optima.scales.collapse_loss import COLLAPSE, collapse_loss
 from optima.structures.recognition import recognise
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.model.fit import Fit
-from optima.model.layers import layers
+from optima.model.forward_backward import layers
 from optima.network.layout import Labels, numbers
 
 # Names of weight matrices in files: W1, W_1, factor_0, and the layers of a Sequential of PyTorch.

@@ -13,7 +13,7 @@ from optima.certification import solve
 from optima.model import Array, DeepUFM
 from optima.model.arrays import numerical_rank
 from optima.model.class_network import ClassNetwork
-from optima.network.collapse import collapse_measures
+from optima.network.collapse_measures import collapse_measures
 from optima.network.comparison import BEST, Comparison, away, wrapped
 from optima.network.factors import ClassFactors
 from optima.network.layout import Layout

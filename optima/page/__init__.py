@@ -22,7 +22,7 @@ from optima.plot.code import hull_edges
 from optima.plot.logits import class_order
 from optima.plot.ranks import rank_colour
 from optima.reduction import Reduction
-from optima.scales.collapse import COLLAPSE, collapse_name
+from optima.scales.collapse_loss import COLLAPSE, collapse_name
 from optima.structures.recognition.result import grouped
 
 # Significant digits of the codes on the page, which are there to be looked at.

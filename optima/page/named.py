@@ -13,7 +13,7 @@ from optima.limits import MOST_NAMED
 from optima.model import DeepUFM
 from optima.reduction import mean_reg
 from optima.scales.batch import best_of_structures
-from optima.scales.collapse import collapse_loss, collapse_name
+from optima.scales.collapse_loss import collapse_loss, collapse_name
 from optima.scales.scale import BestScales
 from optima.scales.unequal import unequal_losses
 from optima.structures import Structure, catalogue

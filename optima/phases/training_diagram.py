@@ -20,7 +20,7 @@ from optima.model.inputs import one_of
 from optima.phases.diagram import AXES
 from optima.presented import drawn_by
 from optima.progress import Progress, Tell, silent
-from optima.scales.collapse import collapse_name
+from optima.scales.collapse_loss import collapse_name
 from optima.training import Share
 from optima.training.compare import shares
 from optima.workers.executors import Executors

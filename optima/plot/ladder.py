@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from optima.plot.figure import Figure, defaults
 from optima.plot.names import short
 from optima.plot.numbers import settings
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 
 if TYPE_CHECKING:
     from optima.solution import Solution

@@ -14,7 +14,7 @@ from optima.plot.code import COLOURS
 from optima.plot.figure import Figure, defaults
 from optima.plot.logits import LABELLED, SCALE, Order, class_order
 from optima.plot.numbers import settings
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 
 if TYPE_CHECKING:
     from optima.solution import Solution

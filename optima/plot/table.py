@@ -14,7 +14,7 @@ from optima.plot.names import short
 from optima.plot.numbers import number
 from optima.plot.phase import COLLAPSE, LEGEND, SIMPLEX
 from optima.plot.ranks import ink, rank_colour
-from optima.scales.collapse import collapse_name
+from optima.scales.collapse_loss import collapse_name
 from optima.structures import named
 from optima.structures.networks import NamedNetwork
 

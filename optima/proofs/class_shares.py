@@ -8,7 +8,7 @@ from optima.model import Array, DeepUFM
 from optima.reduction import exponent, mean_reg
 
 # Lines of a round, the flattest of the first relative to the steepest, and the most rounds.
-LINES, FLATTEST, ROUNDS = 60, 1e-12, 20
+LINES, FLATTEST, ROUNDS = 60, 1e-60, 20
 # Ratio of the slopes around the best corner, less one, at which they are close enough: the bound changes by its square.
 CLOSE = 1e-7
 
@@ -21,10 +21,10 @@ def unequal_bound(problem: DeepUFM) -> tuple[float, Array]:
         \sigma_k = \frac{K}{K-1} \max_c \frac{\epsilon_{kc} \sqrt{n_c}}{N}
 
     with t = ||Z diag(sqrt(n_c))||_*, which costs at least c t^p (in linear models since sum s^p >= (sum s)^p for
-    p <= 1). For every probability vector q the fit of a class is
-    at least H(q) + <q - e_c, z_c> (Gibbs). With q = eps / (K - 1) for every rival, Q - I is -K/(K-1) (I - J/K)
-    diag(eps), so that the sum over the classes is at least h - sigma t. Between two corners of the lines the right
-    side is concave, so that it is least at a corner. Classes of one size: the bound by one direction.
+    p <= 1). For every probability vector q the fit of a class is at least H(q) + <q - e_c, z_c> (Gibbs). With
+    q = eps / (K - 1) for every rival, Q - I is -K/(K-1) (I - J/K) diag(eps), so that the sum over the classes is at
+    least h - sigma t. Between two corners of the lines the right side is concave, so that it is least at a corner.
+    Classes of one size: the bound by one direction.
 
     Source: derivations/network_price.py.
     """

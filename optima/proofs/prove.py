@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.pair_search import KNOTS, PairSearch
 from optima.proofs.rank_one import RankOneSearch
+from optima.proofs.searching import Searching
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
 from optima.scales.scale import best_scales
@@ -86,7 +86,7 @@ def prove(
     gap: float = 1e-6,
     budget: Budget | None = None,
     checkpoint: Path | None = None,
-    progress: Tell[BranchAndBound] = silent,
+    progress: Tell[Searching] = silent,
     most_classes: int = 4,
 ) -> Certificate:
     r"""Lower bound of the minimum, as close to the loss of ``means`` as its budget allows.
@@ -150,16 +150,13 @@ class Claims:
         return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
 
     def of_all_methods(
-        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[BranchAndBound], most_classes: int
+        self, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[Searching], most_classes: int
     ) -> list[Certificate]:
         """Lower bounds by all methods that apply, the one that gets the most work last."""
         problem = self.problem
         if problem.loss == "mse":
             return [self.squared_error()]
-        narrow = is_narrow(problem)
-        if problem.depth == 1 and not narrow:
-            return [self.depth_one()]
-        if narrow and most_classes == max(PARTS) and Reduction(problem).strength >= WEAKEST:
+        if is_narrow(problem) and most_classes == max(PARTS) and Reduction(problem).strength >= WEAKEST:
             instant = self.depth_one() if problem.depth == 1 else self.without_boxes()
             return [instant] if instant.gap <= gap else [instant, self.rank_one(gap, budget, progress)]
         if problem.depth == 1:
@@ -244,10 +241,14 @@ class Claims:
         rigour = "Jensen's inequality and one singular value"
         return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-    def pairs(self, gap: float, budget: Budget, progress: Tell[Any], knots: tuple[int, ...] = KNOTS) -> Certificate:
-        """The bound by pairs of balanced classes."""
+    def pairs(
+        self, gap: float, budget: Budget, progress: Tell[Searching], knots: tuple[int, ...] = KNOTS
+    ) -> Certificate:
+        """The bound by pairs of balanced classes; the trivial one where singular values go beyond floats."""
         form = ConvexConcave.of(self.problem)
         pairs = PairBound(form.classes, 2 * form.q, form.strength, self.upper)
+        if not pairs.finite:
+            return self.trivial()
         singular = Reduction(self.problem).singular_values(self.means)
         scale = float(self.problem.class_sizes[0]) ** -0.5
         typical = max(float(np.sum(singular)) * scale / form.classes, 1.0)
@@ -259,7 +260,7 @@ class Claims:
         ended = "all boxes are closed" if search.done else f"stopped after {search.size} boxes of singular values"
         return replace(self.checked(claim), ended=ended)
 
-    def rank_one(self, gap: float, budget: Budget, progress: Tell[Any]) -> Certificate:
+    def rank_one(self, gap: float, budget: Budget, progress: Tell[Searching]) -> Certificate:
         """The bound for logits of rank one."""
         singular = Reduction(self.problem).singular_values(self.means)
         search = RankOneSearch(
@@ -283,7 +284,7 @@ class Claims:
         gap: float,
         budget: Budget,
         checkpoint: Path | None,
-        progress: Tell[BranchAndBound],
+        progress: Tell[Searching],
         chosen: NDArray[np.int64] | None = None,
     ) -> tuple[Certificate, BranchAndBound]:
         """The bound of a search of the problem, of means over it, or of its ``chosen`` classes; and the search."""
@@ -339,7 +340,7 @@ def _run(search: BranchAndBound, budget: Budget, progress: Tell[BranchAndBound])
 def _run_kept(
     search: BranchAndBound,
     budget: Budget,
-    progress: Tell[BranchAndBound],
+    progress: Tell[Searching],
     checkpoint: Path,
     about: str,
 ) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from optima.report.screen import columns_of, labelled, paragraph
+from optima.report.fit_width import columns_of, labelled, paragraph
 
 if TYPE_CHECKING:
     from optima.dynamics.basin import Basin
-    from optima.dynamics.collapse import Chance
+    from optima.dynamics.collapse_chance import Chance
 
 COLUMNS = columns_of("L start r* limit:3 P(collapse):0 95_%:1 spread:1 undecided:2 trials:4")
 # Columns of the separatrix alone.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optima.report.screen import columns_of, labelled, paragraph, table_text
+from optima.report.fit_width import columns_of, labelled, paragraph, table_text
 from optima.report.words import problem_words
 
 if TYPE_CHECKING:

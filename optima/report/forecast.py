@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optima import html
-from optima.report.screen import columns_of, hidden_words, labelled, layout, paragraph, table_text
+from optima.report.fit_width import columns_of, hidden_words, labelled, layout, paragraph, table_text
 from optima.report.words import per_cent, problem_words
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optima.report.screen import labelled, paragraph
+from optima.report.fit_width import labelled, paragraph
 
 if TYPE_CHECKING:
     from optima.search.heading import Heading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from optima.report.screen import Column, labelled, paragraph, table_text
+from optima.report.fit_width import Column, labelled, paragraph, table_text
 from optima.solution.knowledge import Knowledge
 from optima.structures.recognition.result import grouped
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optima import html
-from optima.report.screen import columns_of, hidden_words, labelled, layout, paragraph, table_text
+from optima.report.fit_width import columns_of, hidden_words, labelled, layout, paragraph, table_text
 
 if TYPE_CHECKING:
     from optima.measures.layer import LayerMeasures

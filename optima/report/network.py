@@ -11,8 +11,8 @@ import numpy as np
 
 from optima import html
 from optima.report.chart import bars
+from optima.report.fit_width import Column, columns_of, hidden_words, layout, paragraph, table_text
 from optima.report.measures import FAR, document, headline, measure_tables
-from optima.report.screen import Column, columns_of, hidden_words, layout, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words
 from optima.structures.recognition.result import NOISY
 

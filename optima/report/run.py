@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from optima import html
+from optima.report.fit_width import columns_of, hidden_words, layout, paragraph, table_text
 from optima.report.measures import document
-from optima.report.screen import columns_of, hidden_words, layout, paragraph, table_text
 
 COLUMNS = columns_of("step loss accuracy:1 NC1_trace NC1_pinv:3 NC2:2 NC3:2 NC4:4 TCV:5 rank_W:5 <nearest distance:1")
 # Records that a screen shows: the last ones.

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from optima import html
 from optima.model import DeepUFM
-from optima.report.screen import columns_of, labelled, paragraph, table_text
+from optima.report.fit_width import columns_of, labelled, paragraph, table_text
 from optima.report.words import ROUNDING, per_cent, problem_words, spans
-from optima.scales.collapse import collapse_loss, collapse_name
+from optima.scales.collapse_loss import collapse_loss, collapse_name
 from optima.solution.knowledge import PROVED, Knowledge
 from optima.structures.recognition.result import grouped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optima.report.screen import columns_of, labelled, paragraph, table_text
+from optima.report.fit_width import columns_of, labelled, paragraph, table_text
 from optima.report.words import problem_words
 from optima.spectra.eigenvalues import LANCZOS
 from optima.spectra.result import HESSIANS

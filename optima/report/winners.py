@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optima.report.screen import BETWEEN, Column, paragraph, table_text
-from optima.scales.collapse import collapse_name
+from optima.report.fit_width import BETWEEN, Column, paragraph, table_text
+from optima.scales.collapse_loss import collapse_name
 from optima.scales.scale import best_scales
 from optima.structures import named
 

@@ -11,7 +11,7 @@ from optima.plot.figure import Figure, defaults
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.rows import Row
 from optima.reproduce.sweep import REG, WIDTH, cells, panels, settings, sweeps
-from optima.scales.collapse import COLLAPSE
+from optima.scales.collapse_loss import COLLAPSE
 from optima.training import Share
 
 # The two counts: by the structure where descent ended, and by that of the critical point beyond.

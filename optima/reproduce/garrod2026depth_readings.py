@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import colormaps
 
-from optima.dynamics.collapse import collapse_chance
+from optima.dynamics.collapse_chance import collapse_chance
 from optima.plot.figure import Figure, defaults
 from optima.progress import Part
 from optima.reproduce.figure import Reproduction, Workplace

@@ -10,7 +10,7 @@ from optima.plot.network_map import Lines, plot_network_map
 from optima.relu.grid import search_grid
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.rows import Row
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 from optima.scales.losses import structure_losses
 from optima.solution import Solution
 from optima.structures.networks import NamedNetwork, at_scales, transversal

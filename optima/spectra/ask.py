@@ -11,7 +11,7 @@ from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.inputs import one_of, positive_integer
 from optima.reduction import Reduction, mean_reg
-from optima.scales.collapse import collapse_name
+from optima.scales.collapse_loss import collapse_name
 from optima.scales.scale import Stationary, stationary_scales
 from optima.solution.solution import Solution
 from optima.spectra import moments

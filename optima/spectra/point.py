@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array, DeepUFM
+from optima.model.forward_backward import backpropagated
 from optima.model.inputs import positive_integer
-from optima.model.layers import backpropagated
 from optima.reduction import class_means
 
 # Pre-activations up to this share of the largest of their layer are zero: the relu is at its kink.

@@ -13,7 +13,7 @@ from optima.model import DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.content import Content
 from optima.presented import drawn_by
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 from optima.scales.losses import structure_losses
 from optima.search.ladder import search
 from optima.training.run import Run, runs_table

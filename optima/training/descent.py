@@ -12,8 +12,8 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.batched_network import Network, penalty, squared_norms
 from optima.model.margin import sample_margin
-from optima.model.network import Network, penalty, squared_norms
 from optima.reduction import class_means
 from optima.structures.recognition import recognise
 from optima.training.layer_spectra import measure_spectra

@@ -9,9 +9,9 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.model.arrays import Backend
+from optima.model.batched_network import Network, penalty
 from optima.model.class_network import ClassNetwork
 from optima.model.content import Content
-from optima.model.network import Network, penalty
 from optima.reduction import Reduction, balanced_factors, class_means
 from optima.relu.finish import finish_descent
 from optima.relu.names import known_networks, recognise_network

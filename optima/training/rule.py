@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optima.model.batched_network import Network
+from optima.model.forward_backward import Factors
 from optima.model.inputs import one_of, shown
-from optima.model.layers import Factors
-from optima.model.network import Network
 
 DECAYS = ("coupled", "decoupled")
 

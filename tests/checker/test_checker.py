@@ -14,7 +14,7 @@ from optima.checker.ball_leaves import BallLeaves
 from optima.checker.boxes import Boxes, root, vertices
 from optima.checker.instance import Instance, basis
 from optima.checker.leaves import Leaves, caps, most_on_arc, most_on_cap
-from optima.checker.scalar import minimum, one_direction
+from optima.checker.scalar_bounds import minimum, one_direction
 from optima.proofs import Certificate
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget

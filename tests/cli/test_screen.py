@@ -10,7 +10,7 @@ from optima import DeepUFM, solve
 from optima.atlas import Hyperparameters, Record, Store
 from optima.atlas import train as train_atlas
 from optima.cli.main import app
-from optima.report.screen import Column, layout, paragraph, table_text
+from optima.report.fit_width import Column, layout, paragraph, table_text
 from optima.report.winners import codes_of
 from optima.structures import catalogue
 from optima.tables.table import LossTable
@@ -245,7 +245,7 @@ def test_the_loss_of_collapse_at_any_sizes(loss):
     from scipy.optimize import minimize_scalar
 
     from optima import Reduction, named
-    from optima.scales.collapse import COLLAPSE, collapse_loss
+    from optima.scales.collapse_loss import COLLAPSE, collapse_loss
 
     for problem in (DeepUFM(4, 2, (1e-3, 2e-3, 1e-2), (7, 3, 2, 1), loss=loss), DeepUFM(5, 3, 1e-3, 4, loss=loss)):
         shape = named(COLLAPSE[loss], problem.classes).shape([1.0])

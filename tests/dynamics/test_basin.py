@@ -6,10 +6,10 @@ import pytest
 from optima import DeepUFM, basin, flow
 from optima.dynamics import collapse_chance, critical_scale, deviation_growth, deviations
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import fates, shape_flow
+from optima.dynamics.collapse_chance import fates, shape_flow
 from optima.dynamics.levels import levels
 from optima.dynamics.one_pair import OnePair
-from optima.dynamics.two_level import paley
+from optima.dynamics.separatrix import paley
 
 # r* of four classes by number of factors m, at rho_0 = 1, 0.1, 0.01.
 TABLE = {

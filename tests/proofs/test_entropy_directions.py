@@ -11,8 +11,8 @@ from optima.checker.instance import Instance
 from optima.checker.verification import Refuted
 from optima.model import DeepUFM
 from optima.proofs.entropy_directions import entropy_bound
-from optima.proofs.networks import network_certificate
 from optima.proofs.one_direction import OneDirection
+from optima.proofs.relu_bounds import network_certificate
 from optima.scales import best_scales
 from optima.structures.networks import at_scales, network_catalogue
 
@@ -81,3 +81,13 @@ def test_certificates():
     assert not unequal.verify().valid
     with pytest.raises(Refuted, match="three classes"):
         entropy_directions(Instance.of(DeepUFM(2, 3, 1e-3, activation="relu"), Floats()), 0.1, Floats())
+
+
+@pytest.mark.parametrize("numbers", [Floats(), pytest.param(Balls, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("depth", "reg"), [(4, 1e300), (30, 1.0), (60, 10.0)])
+def test_no_more_than_the_loss_of_zero_is_proved(depth, reg, numbers):
+    numbers = numbers() if isinstance(numbers, type) else numbers
+    with numbers.arithmetic():
+        instance = Instance.of(DeepUFM(5, depth, reg, activation="relu"), numbers)
+        for wanted in (1.609, np.log(5) * (1 + 1e-12), 1.7, 100.0):
+            assert entropy_directions(instance, wanted, numbers) <= min(wanted, np.log(5) * (1 + 1e-15))

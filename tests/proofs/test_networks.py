@@ -7,12 +7,12 @@ import pytest
 
 from optima.checker.arithmetic import Floats
 from optima.checker.class_shares import class_shares
-from optima.checker.scalar import nuclear_norm, two_directions
+from optima.checker.scalar_bounds import nuclear_norm, two_directions
 from optima.model import DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.proofs.class_shares import unequal_bound
-from optima.proofs.networks import network_certificate
 from optima.proofs.one_direction import OneDirection
+from optima.proofs.relu_bounds import network_certificate
 from optima.scales import best_scales
 from optima.scales.unequal import unequal_losses
 from optima.structures.networks import at_scales, network_catalogue

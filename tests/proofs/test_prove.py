@@ -382,9 +382,9 @@ def test_gaps_outside_are_refused(gap: float) -> None:
         certify(DeepUFM(3, 3, 1e-3), gap=gap)
 
 
-def test_relu_networks_are_bounded_by_the_nuclear_norm() -> None:
+def test_relu_networks_are_bounded_by_two_directions() -> None:
     solution = certify(DeepUFM(3, 3, 1e-3, activation="relu"))
-    assert solution.certificate.method == "one direction"
+    assert solution.certificate.method == "two directions"
     assert 0 < solution.lower_bound < solution.loss
     assert solution.certificate.verify().valid
 

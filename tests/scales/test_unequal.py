@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from optima import DeepUFM
-from optima.scales.collapse import collapse_loss
+from optima.scales.collapse_loss import collapse_loss
 from optima.scales.losses import structure_losses
 from optima.scales.scale import best_scales
 from optima.scales.unequal import unequal_losses

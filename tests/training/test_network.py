@@ -8,7 +8,7 @@ from models import problems, random_factors
 
 from optima import DeepUFM
 from optima.model.arrays import Backend
-from optima.model.network import Network, penalty
+from optima.model.batched_network import Network, penalty
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 RUNS = 3

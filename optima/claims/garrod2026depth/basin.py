@@ -13,8 +13,8 @@ from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Ints, Lines, Reals, Remark, agreement
 from optima.dynamics.basin import basin
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import fates
-from optima.dynamics.two_level import groups
+from optima.dynamics.collapse_chance import fates
+from optima.dynamics.separatrix import groups
 from optima.model import DeepUFM
 
 # Starts on both sides of a separatrix, relative to it.

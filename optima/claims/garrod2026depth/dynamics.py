@@ -12,7 +12,7 @@ from optima.claims.claim import Control, claim
 from optima.claims.derivation import step, whole
 from optima.claims.evidence import Cases, Evidence, Ints, agreement
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import basis
+from optima.dynamics.collapse_chance import basis
 from optima.dynamics.flow import flow
 from optima.dynamics.systems import FactorSystem
 from optima.model import Array, DeepUFM

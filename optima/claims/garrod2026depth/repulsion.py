@@ -13,7 +13,7 @@ from optima.claims.evidence import Cases, Evidence, Ints, Lines, Remark, agreeme
 from optima.claims.garrod2025.theorem4 import largest_reg
 from optima.claims.garrod2025.theorem4 import least_scale as semidefinite_from
 from optima.dynamics.characters import Characters
-from optima.dynamics.collapse import basis
+from optima.dynamics.collapse_chance import basis
 from optima.dynamics.repulsion import critical_scale, deviation_growth
 from optima.model import Array, DeepUFM
 from optima.scales import best_scales

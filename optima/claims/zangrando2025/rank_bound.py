@@ -14,7 +14,7 @@ from optima.claims.evidence import Cases, Evidence, Ints
 from optima.measures import LayerStream, RankBound
 from optima.measures.moments import Labels
 from optima.model import Array
-from optima.model.layers import backpropagated, layers
+from optima.model.forward_backward import backpropagated, layers
 
 REG = 5e-3
 STEPS, RATE = 400, 0.2

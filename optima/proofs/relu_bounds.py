@@ -44,8 +44,8 @@ def network_certificate(network: ClassNetwork) -> Certificate:
 
     since ||Z||_* <= ||W_L||_F ||X_L||_F and ||X_L||_F is at most the product of the other norms. Cross-entropy of
     classes of one size: the best Z is a simplex, and :func:`optima.proofs.entropy_directions.entropy_bound` is better.
-    Squared error: the better of the scalar problems of :func:`optima.checker.scalar.nuclear_norm` and
-    :func:`optima.checker.scalar.two_directions`. Cross-entropy of
+    Squared error: the better of the scalar problems of :func:`optima.checker.scalar_bounds.nuclear_norm` and
+    :func:`optima.checker.scalar_bounds.two_directions`. Cross-entropy of
     classes of different sizes: the bound of :func:`optima.proofs.class_shares.unequal_bound`.
     Source: derivations/network_price.py, derivations/network_rank_two.py.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optima.model.arrays import Backend
-from optima.model.layers import Factors, backpropagated, layers
+from optima.model.forward_backward import Factors, backpropagated, layers
 from optima.model.problem import DeepUFM
 
 
