@@ -156,10 +156,7 @@ class Claims:
         problem = self.problem
         if problem.loss == "mse":
             return [self.squared_error()]
-        narrow = is_narrow(problem)
-        if problem.depth == 1 and not narrow:
-            return [self.depth_one()]
-        if narrow and most_classes == max(PARTS) and Reduction(problem).strength >= WEAKEST:
+        if is_narrow(problem) and most_classes == max(PARTS) and Reduction(problem).strength >= WEAKEST:
             instant = self.depth_one() if problem.depth == 1 else self.without_boxes()
             return [instant] if instant.gap <= gap else [instant, self.rank_one(gap, budget, progress)]
         if problem.depth == 1:
