@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     site = DOCS / "build/html"
     options = ["-D", "plot_gallery=0"] if "--no-gallery" in arguments else []
     code = build_main(["-W", "--keep-going", "-q", "-b", "html", *options, str(DOCS), str(site)])
-    found = faults(site)
+    found = list(faults(site))
     for fault in found:
         print(fault, file=sys.stderr)
     return int(bool(code or found))

@@ -14,7 +14,11 @@ What is on trial, with the verdict on record; `optima check NAME` tries it again
 another. [Theorems as checks](../claims.md) says how to read them.
 """
 # Reports kept in examples/, and what they are called here.
-REPORTS = {"claims": "Report: linear models", "claims_relu": "Report: relu networks"}
+REPORTS = {
+    "claims": "Report: linear models",
+    "claims_relu": "Report: relu networks",
+    "claims_spectra_dynamics": "Report: spectra, dynamics, forecasts",
+}
 
 
 def pages(root: Path) -> dict[str, str]:

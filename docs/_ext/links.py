@@ -20,7 +20,8 @@ ROOT = DOCS.parent
 PAGES: tuple[tuple[str, str], ...] = (
     (r"derivations/(\w+)\.py", r"generated/derivations/\1"),
     (r"tests/benchmarks/(\w+)\.md", r"generated/measurements/\1"),
-    (r"examples/(claims(?:_relu)?)\.md", r"generated/report-\1"),
+    (r"examples/(claims\w*)\.md", r"generated/report-\1"),
+    (r"examples/([\w.]+)\.md", r"generated/measurements/\1"),
     (r"examples/(?:relu_)?atlas\.html", "atlases"),
     (r"docs/([\w/]+)\.md", r"\1"),
     (r"README\.md", "index"),

@@ -2,7 +2,7 @@ r"""Best-first search over directions and scales for logits of rank one, M = a y
 
 With p = 2 / (L + 1), a from 0 to 1, C = I - J/K, probabilities q_c, and w = r^(p-2) at a scale r,
 
-.. math:: f = \min_{r, q \to \max}\; c\,(1 - \tfrac p2)\, r^p + \sum_c \pi_c H(q_c)
+.. math:: \min_M f = \min_{a, r} \max_q\; c\,(1 - \tfrac p2)\, r^p + \sum_c \pi_c H(q_c)
     - \frac{1}{2 c p\, w\; a^T C a} \sum_c \frac{n_c}{N^2} \bigl((q_c - e_c)^T a\bigr)^2
 
 In one order of the classes a is in the simplex of K - 1 staircases, which is cut at the middles of its edges, and r in
@@ -27,13 +27,12 @@ from optima.proofs.gap import relative_gap
 from optima.proofs.tree import Tree
 from optima.reduction import Reduction
 
-# The most Newton steps for the probabilities of a corner, and the relative step at which they end.
+# The most steps for the probabilities of a corner, and the relative step at which they end.
 STEPS, CLOSE = 80, 1e-12
 # The first cut of r is at so much of the scale of the best logits known; the box at zero is cut at so much of its end.
 SHORT, LOWEST = 0.5, 0.25
 # Boxes of r whose ends have this ratio at least are cut there first.
 WIDE = 4.0
-
 # What a class lacks between the corners of a box, at least, before it gets the probabilities of one of them.
 LACK = 0.3
 # Weight of what a cut would gain if every corner kept its best probabilities, beside what it gains with those in use.
