@@ -41,7 +41,7 @@ def solve(
     The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
     the best to be had from a few thousand boxes, with ``effort="thorough"`` also from pairs of classes (about a
     second); :func:`certify` works for a closer one. Relu networks:
-    :func:`optima.relu.solve.search_networks`, with the bound by the nuclear norm of their logits.
+    :func:`optima.relu.solve.search_networks`, with the best bound without boxes.
 
     Parameters
     ----------
@@ -167,11 +167,12 @@ def certify(
     intervals
         Search at most three classes, so that the certificate can be checked in interval arithmetic.
 
-    For relu networks the bound is that of the nuclear norm, whatever the gap asked for: no search of boxes is known.
+    For relu networks the bound is the best without boxes, by the nuclear norm, by two directions or by the shares of
+    classes, whatever the gap asked for: no search of boxes is known.
 
     Raises ValueError for a gap outside [1e-11, 1).
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
-    derivations/pair_bound.py.
+    derivations/pair_bound.py, derivations/rank_one_bound.py, derivations/network_price.py.
     """
     gap_of_search(gap)
     budget = budget_of(boxes, memory, minutes)

@@ -88,7 +88,8 @@ class PairDual:
         settings.verbose, settings.max_iter, settings.max_threads = False, STEPS, 1
         nothing = sparse.csc_matrix((width, width))
         found = clarabel.DefaultSolver(nothing, self._cost(width), matrix.tocsc(), limit, cones, settings).solve()
-        x = np.asarray(found.x)
+        # Whatever its status, this is a guess that the checker bounds; where it gave up altogether there is none.
+        x = np.nan_to_num(np.asarray(found.x), nan=0.0, posinf=0.0, neginf=0.0)
         factors = np.stack([self._factor(x[kernel + d * cells :][:cells]) for d in range(len(DEGREES))])
         # What is kept of the kernels.
         x[kernel:] = np.concatenate([np.einsum("nr,nr->n", f[self.k], f[self.l]) for f in factors])

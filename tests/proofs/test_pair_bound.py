@@ -101,7 +101,8 @@ def test_six_classes_come_within_three_per_cent_in_the_box_of_the_pairs():
     pairs, box, found = one_box(SIX, 18)
     assert pairs.leaf(box, found) > 0.97 * pairs.upper
     certificate = proof(SIX, 50)
-    assert certificate.gap < 0.08
+    # As measured in tests/benchmarks/gaps.md: 0.072.
+    assert certificate.gap < 0.075
     assert certificate.verify()
 
 
@@ -213,3 +214,18 @@ def test_what_the_checker_finds_is_what_the_search_claims():
     certificate = proof(SIX)
     found = pairs_of_classes(SIX, dict(certificate.data), Floats())
     assert certificate.lower == pytest.approx(found, rel=1e-9)
+
+
+def test_a_solver_that_gives_up_proves_little_and_raises_nothing(monkeypatch):
+    import clarabel
+
+    class GivesUp:
+        def __init__(self, cost, linear, matrix, *rest):
+            self.x = [float("nan")] * matrix.shape[1]
+
+        def solve(self):
+            return self
+
+    monkeypatch.setattr(clarabel, "DefaultSolver", GivesUp)
+    pairs, box, found = one_box(SIX, 9)
+    assert pairs.leaf(box, found) < pairs.upper
