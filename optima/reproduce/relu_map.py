@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optima.model import DeepUFM
 from optima.plot.network_map import Lines, plot_network_map
-from optima.relu.grid import search_grid
+from optima.relu.continuation import search_grid
 from optima.reproduce.figure import Reproduction, Workplace
 from optima.reproduce.rows import Row
 from optima.scales.collapse_loss import collapse_loss

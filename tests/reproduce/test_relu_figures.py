@@ -8,7 +8,7 @@ import pytest
 from optima import DeepUFM, named, solve
 from optima.model.class_network import ClassNetwork
 from optima.plot.network_map import Lines
-from optima.relu.grid import _beside, search_grid, through
+from optima.relu.continuation import _smaller, search_grid, through
 from optima.reproduce.relu_map import PUBLISHED, Grid, _named, least_classes
 from optima.reproduce.sukenik2024 import end_row, model
 from optima.scales import best_scales
@@ -30,12 +30,12 @@ def test_a_grid_is_searched_from_its_neighbours_whatever_their_order():
 
 def test_neighbours_are_grown_to_a_problem():
     found = {each: solve(each, effort="quick") for each in (problem(3, 3), problem(3, 4, 2e-3))}
-    beside = [[layer.shape for layer in chain] for chain in _beside(problem(3, 4), found)]
-    # An idle layer in each of two places, and the same depth at another lambda.
-    assert [len(chain) for chain in beside] == [3, 3, 3]
-    (grown,) = _beside(problem(4, 3), found)
+    beside = [[layer.shape for layer in chain] for chain in _smaller(problem(3, 4), found)]
+    # An idle layer in each of two places; what other values of lambda have is passed on after the search.
+    assert [len(chain) for chain in beside] == [3, 3]
+    (grown,) = _smaller(problem(4, 3), found)
     assert [layer.shape[1] for layer in grown] == [4, 4]
-    assert not list(_beside(problem(5, 3), found))
+    assert not list(_smaller(problem(5, 3), found))
 
 
 def test_a_network_is_rebuilt_from_its_layers():
