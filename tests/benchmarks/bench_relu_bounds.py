@@ -20,7 +20,7 @@ from optima.scales import best_scales
 from optima.scales.losses import structure_losses
 
 COLUMNS = ("loss", "K", "L", "lambda", "collapse", "best named", "its loss")
-COLUMNS += tuple(f"{name}{over}" for name in ("nuclear norm", "two directions") for over in ("", " / collapse", " / named"))
+COLUMNS += ("nuclear norm", "/ collapse", "/ named", "two directions", "/ collapse", "/ named")
 REG = 1e-3
 CELLS = ((3, 3), (6, 3), (10, 3), (3, 4), (6, 4), (10, 4))
 

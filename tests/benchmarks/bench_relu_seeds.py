@@ -2,10 +2,11 @@
 
     python tests/benchmarks/bench_relu_seeds.py [--cells 60] [--out tests/benchmarks/bench_relu_seeds.csv]
 
-Draws cells in an order that is always the same: K = 3 to 6, every fifth 7 to 10; L = 2 to 6; lambda = 1e-2 to 1e-5; both
-losses; every third with classes of different sizes. Each is solved at normal effort from seeds 0 to 3. ``spread`` is
-the largest loss over the least, less one; ``failed`` says ``seeds`` where that is above 1e-8 for K <= 6, or 1e-3, and
-``named`` where a seed is above the best named network. Seconds are processor time, of one seed. A second call goes on.
+Draws cells in an order that is always the same: K = 3 to 6, every fifth 7 to 10; L = 2 to 6; lambda = 1e-2 to 1e-5;
+both losses; every third with classes of different sizes. Each is solved at normal effort from seeds 0 to 3. ``spread``
+is the largest loss over the least, less one; ``failed`` says ``seeds`` where that is above 1e-8 for K <= 6, or 1e-3,
+and ``named`` where a seed is above the best named network. Seconds are processor time, of one seed. A second call goes
+on.
 """
 
 from __future__ import annotations
