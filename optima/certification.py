@@ -62,6 +62,13 @@ def solve(
 
     Raises ValueError for an unknown effort, for starts and ranks with relu, and for problems beyond
     :mod:`optima.limits`. Source: theory of the ladder of ranks; garrod2025; sukenik2024.
+
+    Examples
+    --------
+    >>> import optima
+    >>> solution = optima.solve(4, 2, 1e-2)
+    >>> solution.structure, round(solution.loss, 6), str(solution.kind)
+    ('simplex', 0.151446, 'best of starts')
     """
     if problem.nonlinear:
         return _network(problem, seed, effort, starts, ranks, progress or silent)
@@ -114,6 +121,12 @@ def sweep(
 
     Raises ValueError for an unknown effort, and problems beyond :mod:`optima.limits`, and RuntimeError in a script that
     its workers would run again. Source: theory of the ladder of ranks.
+
+    Examples
+    --------
+    >>> import optima
+    >>> [solution.structure for solution in optima.sweep([optima.DeepUFM(4, depth, 1e-3) for depth in (1, 2, 3)])]
+    ['simplex', 'simplex', 'pairs']
     """
     given, how = several(problems), (seed, effort, progress or silent, workers)
     for problem in given:
@@ -173,6 +186,13 @@ def certify(
     Raises ValueError for a gap outside [1e-11, 1).
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
     derivations/pair_bound.py, derivations/rank_one_bound.py, derivations/network_price.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> solution = optima.certify(3, 2, 1e-2, gap=1e-6)
+    >>> solution.structure, str(solution.kind), solution.gap <= 1e-6
+    ('simplex', 'certified', True)
     """
     gap_of_search(gap)
     budget = budget_of(boxes, memory, minutes)

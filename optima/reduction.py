@@ -97,6 +97,15 @@ class Reduction:
     logits that are not finite or of the wrong shape.
 
     Source: derivations/schatten_reduction.py; garrod2025, Lemma 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optima
+    >>> problem = optima.DeepUFM(3, 2, 1e-2, width=3)
+    >>> reduction, M = optima.Reduction(problem), np.eye(3) - 1 / 3
+    >>> round(reduction.value(M), 6), round(problem.objective(reduction.lift(M)), 6)
+    (0.581445, 0.581445)
     """
 
     problem: DeepUFM

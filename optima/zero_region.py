@@ -52,6 +52,13 @@ def zero_threshold(problem: DeepUFM, tolerance: float = 1e-3) -> ZeroThreshold:
         Both ends are found to this relative accuracy; what lies between them is open.
 
     Raises ValueError for other models. Source: derivations/convex_concave.py, derivations/subsampling_bound.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> found = optima.zero_threshold(3, 2)
+    >>> round(found.refuted, 4), round(found.certified, 4)
+    (0.1941, 0.1942)
     """
     positive_number("tolerance", tolerance)
     if problem.loss != "ce" or problem.depth < 2 or not problem.balanced or problem.activation != "linear":

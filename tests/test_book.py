@@ -1,6 +1,5 @@
-"""The texts of the book: commands by the real parser, code that runs, words that are explained, keys of papers."""
+"""The texts of the book: commands by the real parser, words that are explained, keys of papers."""
 
-import ast
 import importlib.util
 import inspect
 import re
@@ -19,8 +18,6 @@ DOCS = ROOT / "docs"
 WRITTEN_BY_A_BUILD = {"generated", "auto_gallery", "build", "gallery"}
 PAGES = sorted(path for path in DOCS.rglob("*.md") if not WRITTEN_BY_A_BUILD & set(path.relative_to(DOCS).parts))
 TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-# Pages whose Python blocks run as they stand, one after another.
-RUN = ("guides/collapsed.md", "guides/known.md", "guides/own.md")
 KEY = re.compile(r"\b(?:garrod|sukenik|zangrando)20\d\d[a-z]*\b")
 each_text = pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -72,11 +69,6 @@ def readers_of(callback):
     return inspect.getclosurevars(callback).nonlocals["readers"]
 
 
-def blocks(text, language="python"):
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
 @each_text
 def test_commands_parse(path):
     for command, whole in commands(path.read_text(encoding="utf-8")):
@@ -98,25 +90,6 @@ def test_a_command_that_does_not_parse_is_seen(command, words):
     assert commands(text) == [(command, True), (f"{command} -K 4", False)]
     with pytest.raises(Exception, match=words):
         check_command(command)
-
-
-@each_text
-def test_code_compiles(path):
-    for block in blocks(path.read_text(encoding="utf-8")):
-        ast.parse(block)
-
-
-@pytest.mark.parametrize("name", RUN)
-def test_code_runs(name, capsys):
-    text = (DOCS / name).read_text(encoding="utf-8")
-    names = {}
-    for block in blocks(text):
-        exec(compile(block, name, "exec"), names)
-    # What is shown below the code is what it prints.
-    printed = capsys.readouterr().out
-    for shown in re.findall(r"(?:^ {4}(?!optima |python |pip |dask ).+\n)+", text.replace("```", ""), re.MULTILINE):
-        if shown.startswith("    The last features") or shown.startswith("    Your network"):
-            assert "\n".join(line[4:] for line in shown.splitlines()) in printed
 
 
 def test_every_public_name_has_its_place_in_the_reference():
@@ -201,3 +174,5 @@ def test_docstrings_become_headings_and_definition_lists():
         "",
         "Raises ValueError.",
     ]
+    # What an example prints is no markup.
+    assert docstrings.prepared(["Examples", "--------", ">>> a | b", "|c|"])[2:] == [">>> a | b", "|c|"]

@@ -27,6 +27,8 @@ def prepared(lines: list[str]) -> list[str]:
             made.append("")
         elif inside and NAMES.fullmatch(line) and following.startswith("    "):
             made.append(", ".join(f"``{name}``" for name in line.split(", ")))
+        elif inside == "Examples":
+            made.append(line)
         else:
             code = _code(code, line, made)
             made.append(line if code else _plain(line))

@@ -109,6 +109,13 @@ def basin(
 
     Raises ValueError for values out of range. Source: garrod2026depth for the question;
     derivations/basin_of_collapse.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> found = optima.basin(4, 2, 0.1)
+    >>> found.rival, round(found.separatrix, 6)
+    ('pairs', 0.377441)
     """
     classes, depth = positive_integer("classes", classes, minimum=2), positive_integer("depth", depth)
     start = positive_number("start", start)

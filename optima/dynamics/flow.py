@@ -154,6 +154,12 @@ def flow(
 
     Raises ValueError for regularised and for relu models, for starts of other shapes, and where nothing says when to
     stop. Source: garrod2026depth for the setting; derivations/unregularised_flow.py for the equations.
+
+    Examples
+    --------
+    >>> import optima
+    >>> optima.flow(optima.DeepUFM(4, 3, 0), (1.0, 1.0, 0.3), until={"margin": 100}, group=(2, 2))
+    <Flow K=4 L=3 reg=0 (characters): log t = 92.1193, margin 100, loss 7.44015e-44>
     """
     check_model(problem)
     stops = _checked_stops(until)

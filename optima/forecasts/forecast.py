@@ -66,6 +66,12 @@ def forecast(
 
     Raises ValueError on values out of range, and without regularisation.
     Sources: derivations/forecast.py, derivations/schatten_reduction.py; zangrando2025 forecasts singular values too.
+
+    Examples
+    --------
+    >>> import optima
+    >>> optima.forecast([100, 100, 10], depth=3, reg=1e-3, loss="mse").best
+    <Prediction global minimum: loss 0.0161508, rank 3>
     """
     several = not isinstance(samples, (int, np.integer))
     if several and classes is not None and len(samples) != classes:  # type: ignore[arg-type]

@@ -68,6 +68,15 @@ def measure(
     a layer of d inputs, and d for each class.
 
     Raises ValueError where shapes do not go together, a class has no sample, or torch is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optima
+    >>> features, labels = np.array([[1.1, 0], [0.9, 0], [0, 1.1], [0, 0.9]]), [0, 0, 1, 1]
+    >>> found = optima.measure([optima.measures.Layer(features, np.eye(2))], labels)
+    >>> round(found.layers[0].measures["nc1_trace"], 4)
+    0.02
     """
     if isinstance(loss, str):
         one_of("loss", loss, LOSSES)

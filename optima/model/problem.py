@@ -58,6 +58,15 @@ class DeepUFM:
 
     Source: theory of garrod2025 (one lambda), garrod2026spectra (lambda_W, lambda_H) and sukenik2024
     (one lambda per factor).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optima
+    >>> problem = optima.DeepUFM(3, 2, 1e-2, width=3)
+    >>> W_1, W_2, H = np.eye(3), np.eye(3), np.eye(3)
+    >>> round(problem.objective([W_1, W_2, H]), 6)
+    0.596445
     """
 
     classes: int

@@ -67,6 +67,14 @@ def compare(
         Of :func:`optima.solve`; no effort is the normal one, and for relu models no search.
 
     Raises ValueError where shapes, labels and problem do not go together, or numbers are missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optima
+    >>> found = optima.compare(6 * (np.eye(4) - 1 / 4), optima.DeepUFM(4, 1, 1e-2))
+    >>> found.recognition.name, found.collapse
+    ('simplex', 'simplex')
     """
     if not isinstance(problem, DeepUFM):
         raise TypeError(f"problem is {shown(problem)}; pass a DeepUFM, such as DeepUFM(classes=10, depth=2, reg=1e-3)")

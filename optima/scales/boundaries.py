@@ -58,6 +58,12 @@ def boundary(
 
     Raises ValueError for unknown names and for two names of the same structure.
     Source: derivations/phase_boundaries.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> print(optima.boundary("simplex", "pairs", classes=4, depth=2))
+    [0.0117605]
     """
     A, B = _pair(first, second, classes, loss, activation)
     least = max(A.least_depth, B.least_depth)
@@ -109,6 +115,12 @@ def boundary_depth(
 
     Raises ValueError for unknown names, for two names of the same structure and for a reversed range.
     Source: derivations/phase_boundaries.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> print(optima.boundary_depth("simplex", "pairs", classes=10, reg=1e-3))
+    [1.30203873]
     """
     A, B = _pair(first, second, classes, loss, activation)
     positive_number("reg", reg)

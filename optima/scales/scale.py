@@ -102,6 +102,14 @@ def best_scales(
 
     Raises ValueError on a value out of range, TypeError for the name of a structure.
     Source: derivations/structure_losses.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> pairs = optima.named("pairs", 10)
+    >>> best = optima.best_scales(pairs, depth=2, reg=2**-10, samples=5)
+    >>> print(round(best.loss, 7), best.scales)
+    0.0800127 [7.04704869]
     """
     structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))
@@ -137,6 +145,15 @@ def stationary_scales(
 
     Raises ValueError on a value out of range, TypeError for the name of a structure.
     Source: derivations/structure_losses.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> for point in optima.stationary_scales(optima.named("simplex", 4), depth=2, reg=1e-2):
+    ...     print(point.kind, round(point.loss, 6), round(point.scales[0], 6))
+    minimum 0.151446 5.132846
+    minimum 1.386294 0.0
+    maximum 1.386318 6.4e-05
     """
     structure_itself(structure)
     one_of("loss", loss, ("ce", "mse"))

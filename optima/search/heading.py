@@ -129,6 +129,13 @@ def heading(
         Of the search for the best codes; see :func:`optima.max_margin`.
 
     Raises ValueError for logits that do not tell all classes apart, without a depth, and for classes of unequal size.
+
+    Examples
+    --------
+    >>> import optima
+    >>> run = optima.flow(optima.DeepUFM(4, 3, 0), (1.0, 1.0, 0.3), until={"margin": 500}, group=(2, 2))
+    >>> optima.heading(run).recognition.name
+    'pairs'
     """
     problem = getattr(run, "problem", None)
     means = np.asarray(run if problem is None else run.means, dtype=float)

@@ -122,6 +122,12 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
 
     Raises ValueError for values out of range, and for a rank at infinite depth that is not the least one
     (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
+
+    Examples
+    --------
+    >>> import optima
+    >>> optima.max_margin(4, 3)
+    <MaxMargin K=4 L=3: pairs, value 2.82843>
     """
     began = time.perf_counter()
     classes = positive_integer("classes", classes, minimum=2)

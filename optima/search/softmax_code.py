@@ -130,6 +130,12 @@ def softmax_code(classes: int, rank: int, seed: int = 0, effort: str = "normal")
 
     Raises ValueError for values out of range. Source: softmax codes of garrod2026depth (of width-bottlenecked networks
     there).
+
+    Examples
+    --------
+    >>> import optima
+    >>> optima.softmax_code(4, 2)
+    <SoftmaxCode K=4 r=2: margin 1, least angle 90>
     """
     K, r = positive_integer("classes", classes, minimum=2), positive_integer("rank", rank)
     one_of("effort", effort, tuple(STARTS))

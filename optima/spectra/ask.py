@@ -81,6 +81,14 @@ def spectrum(
     Raises ValueError on values out of range, where the structure has no stationary scale but zero, and for classes of
     different sizes with a structure. Source: garrod2026spectra; derivations/spectra_squared_error.py,
     spectra_cross_entropy.py and spectra_relu.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> problem = optima.DeepUFM(3, 2, 0.01, samples=5, width=6, loss="mse")
+    >>> found = optima.spectrum(problem, layer=1)
+    >>> [(round(value.value, 6), value.multiplicity, value.known) for value in found.eigenvalues]
+    [(0.18148, 9, 'closed form'), (0.0, 27, 'closed form')]
     """
     one_of("of", of, OF)
     if regularised and of not in HESSIANS:

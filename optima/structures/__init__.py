@@ -109,6 +109,12 @@ def named(name: str, classes: int, activation: str = "linear") -> Structure:
     ``named("srg", 10, activation="relu")`` is a network (:class:`optima.structures.networks.NamedNetwork`).
 
     Raises ValueError, with the names nearest to it, where there is none of this ``name`` at so many ``classes``.
+
+    Examples
+    --------
+    >>> import optima
+    >>> optima.named("icosahedron", 12)
+    <structure icosahedron, 12 classes, rank 3>
     """
     one_of("activation", activation, ("linear", "relu"))
     if isinstance(classes, str) and not isinstance(name, str):
@@ -150,6 +156,12 @@ def catalogue(
     ``loss``. Structures of rank above ``max_rank`` are left out, except that the frame is
     cut to that rank. With the activation ``relu`` they are the zero logits and the named networks of a loss, of at
     most ``max_rank`` neurons a layer.
+
+    Examples
+    --------
+    >>> import optima
+    >>> [structure.name for structure in optima.catalogue(4)]
+    ['zero', 'simplex', 'pairs', 'polygon']
     """
     if names is None:
         members = (member for family in families(loss, activation) for member in family.members(classes))

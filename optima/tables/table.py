@@ -82,6 +82,13 @@ class LossTable:
     Cells come in batches (:meth:`batches`), so a table of any size can be written in constant memory.
 
     Raises ValueError on a value out of range or an unknown structure.
+
+    Examples
+    --------
+    >>> import optima
+    >>> table = optima.LossTable([4, 10], [2], [1e-3])
+    >>> [(row["classes"], row["winner"]) for row in table.to_arrow().to_pylist()]
+    [(4, 'simplex'), (10, 'pairs')]
     """
 
     classes: Sequence[int]

@@ -173,6 +173,13 @@ def train(
         Called a few times a second.
 
     Raises ValueError and TypeError on bad input. Source: garrod2025, section on experiments.
+
+    Examples
+    --------
+    >>> import optima
+    >>> runs = optima.train(4, 2, 1e-2, width=8, steps=2000, seeds=2)
+    >>> runs
+    <Training K=4 L=2 reg=0.01 d=8: 2 runs, 0 converged, 0 diverged>
     """
     if isinstance(record, str):
         one_of("record", record, (SPECTRUM,))

@@ -172,6 +172,13 @@ def certify_invariant(
 
     The bound is one for invariant logits only, never for the problem. Raises ValueError for other problems and groups.
     Source: derivations/invariant_bound.py.
+
+    Examples
+    --------
+    >>> import optima
+    >>> certificate = optima.certify_invariant(optima.DeepUFM(5, 2, 1e-2))
+    >>> round(certificate.lower, 4), round(certificate.upper, 4)
+    (0.2017, 0.2019)
     """
     aim, budget = gap_of_search(gap), budget_of(boxes, MEMORY, minutes, BOXES)
     form = InvariantForm.of(problem, (problem.classes,) if group is None else group)

@@ -54,6 +54,13 @@ def collapse_threshold(depth: int, loss: str = "mse") -> Threshold:
 
     Raises ValueError for a depth below 2, where collapse is optimal, and for another loss.
     Source: derivations/network_thresholds.py; sukenik2024; garrod2025, Theorem 7.
+
+    Examples
+    --------
+    >>> import optima
+    >>> found = optima.collapse_threshold(3, "mse")
+    >>> found.classes, found.network, found.published
+    (7, 'pointed-edges', 10)
     """
     depth = positive_integer("depth", depth, minimum=2)
     one_of("loss", loss, tuple(PUBLISHED))

@@ -71,6 +71,13 @@ def recognise(means: ArrayLike, tolerance: float = TOLERANCE, loss: str = "ce", 
 
     Raises ValueError when M is not a square matrix of finite numbers with K >= 2, or the tolerance or loss
     is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optima
+    >>> optima.recognise(np.kron(np.eye(2), [[1, -1], [-1, 1]])).name
+    'pairs'
     """
     one_of("loss", loss, LOSSES)
     if not LEAST_TOLERANCE <= tolerance < 1:
