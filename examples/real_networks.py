@@ -1,27 +1,29 @@
-"""Real networks beside the free-features model: heads of depth 1 to 5 on an MLP and on small ResNets.
+"""Real networks beside the free-features model: heads of depth 1 to 5 on MLPs and small ResNets.
 
-Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 30 samples of each, with linear
+Trains on scikit-learn's digits (8 x 8 pixels) and on mnist1d (40 points), ten classes, 10 samples of each, with linear
 and relu heads and two kinds of decay: UFM-style, on the head's weights and the features it sees, and standard, on all
 weights. The matching model with free features has the decay of the head; with standard decay, where features have none,
 it has the lambda_H that makes the first head matrix and the features balanced, lambda |W_1|^2 = lambda_H |H|^2, as read
-off the trained network. From the trained head and its features that model is also descended to a critical point, the
-features free: the loss there above the prediction is that of another minimum, and the rest of what a network lies above
-the prediction is left to its body and to unfinished training.
+off the trained network. That model is also descended from the network: from the mean logits of linear heads, and from
+the head and its features of relu heads, to a critical point. The loss there above the prediction is that of another
+minimum, and the rest of what a network lies above the prediction is left to its body and to unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
-matrix), and real_networks.png and .pdf. Needs torch, scikit-learn and mnist1d; takes about a quarter of an hour:
+matrix), and real_networks.png and .pdf. Networks that have a row are not trained again: what was cut off goes on.
+Needs torch, scikit-learn and mnist1d:
 
     python examples/real_networks.py
-    python examples/real_networks.py --draw     # only draws the rows again
+    python examples/real_networks.py --again    # forgets the rows and trains all
+    python examples/real_networks.py --draw     # only draws the rows
 """
 
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,16 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import small_networks
+from small_networks import CLASSES, network, samples, train
 
 import optima
+from optima.reduction import Reduction
+from optima.search.downhill import downhill
+from optima.structures.recognition import recognise
 from optima.training.polish import polish
 
 HERE = Path(__file__).parent
-CLASSES, SAMPLES, WIDTH, HIDDEN, CHANNELS = 10, 30, 32, 128, 8
 DEPTHS = range(1, 6)
 # Standard decay acts on the body too, whose layers multiply: a weaker one keeps the logits as large.
 REG = {"UFM-style": 2**-9, "standard": 2**-10}
@@ -62,137 +68,58 @@ class Setup:
 
 
 SETUPS = (
-    Setup("digits", "MLP", "UFM-style", 10, 3, 2500),
-    Setup("digits", "MLP", "standard", 3, 3, 2500),
-    Setup("digits", "ResNet", "UFM-style", 1, 0, 1500),
-    Setup("mnist1d", "ResNet", "UFM-style", 2, 1, 1500),
+    Setup("digits", "MLP", "UFM-style", 10, 3, 1000),
+    Setup("digits", "ResNet", "UFM-style", 10, 3, 700),
+    Setup("mnist1d", "ResNet", "UFM-style", 10, 3, 700),
+    Setup("digits", "MLP", "standard", 10, 3, 1000),
+    Setup("mnist1d", "MLP", "UFM-style", 10, 3, 1000),
+    Setup("digits", "ResNet", "standard", 10, 0, 700),
 )
-
-
-@cache
-def samples(data: str) -> tuple[Any, Any]:
-    """The first samples of each class, class after class, centred and scaled: (N, 1, 8, 8) or (N, 1, 40)."""
-    import torch
-
-    if data == "digits":
-        from sklearn.datasets import load_digits
-
-        x, labels = load_digits(return_X_y=True)
-        x = x.reshape(-1, 1, 8, 8) / 16
-    else:
-        from mnist1d.data import get_dataset_args, make_dataset
-
-        options = get_dataset_args()
-        # Made here, not downloaded.
-        options.num_samples, options.train_split = 2 * CLASSES * SAMPLES, 1.0
-        made = make_dataset(options)
-        x, labels = made["x"][:, None], made["y"]
-    chosen = np.concatenate([np.flatnonzero(labels == c)[:SAMPLES] for c in range(CLASSES)])
-    x = x[chosen]
-    return torch.tensor((x - x.mean(axis=0)) / x.std(), dtype=torch.float32), torch.tensor(labels[chosen])
-
-
-def mlp(shape: tuple[int, ...]) -> Any:
-    """Two hidden layers of relus."""
-    from torch.nn import Flatten, Linear, ReLU, Sequential
-
-    sizes = (int(np.prod(shape)), HIDDEN, HIDDEN, WIDTH)
-    layers = [part for a, b in pairwise(sizes) for part in (Linear(a, b), ReLU())]
-    return Sequential(Flatten(), *layers[:-1])
-
-
-def resnet(shape: tuple[int, ...]) -> Any:
-    """A convolution, two blocks with skip connections and batch normalisation, the mean of the maps, and a matrix."""
-    from torch import nn
-
-    axes = len(shape) - 1
-    convolution, norm = getattr(nn, f"Conv{axes}d"), getattr(nn, f"BatchNorm{axes}d")
-
-    class Block(nn.Module):
-        def __init__(self, a: int, b: int, stride: int) -> None:
-            super().__init__()
-            self.first = nn.Sequential(convolution(a, b, 3, stride, 1, bias=False), norm(b), nn.ReLU())
-            self.second = nn.Sequential(convolution(b, b, 3, 1, 1, bias=False), norm(b))
-            same = (a, stride) == (b, 1)
-            self.skip = nn.Identity() if same else nn.Sequential(convolution(a, b, 1, stride, bias=False), norm(b))
-
-        def forward(self, x: Any) -> Any:
-            return (self.second(self.first(x)) + self.skip(x)).relu()
-
-    return nn.Sequential(
-        convolution(shape[0], CHANNELS, 3, 2, 1, bias=False), norm(CHANNELS), nn.ReLU(),
-        Block(CHANNELS, CHANNELS, 1), Block(CHANNELS, 2 * CHANNELS, 2),
-        getattr(nn, f"AdaptiveAvgPool{axes}d")(1), nn.Flatten(), nn.Linear(2 * CHANNELS, WIDTH),
-    )  # fmt: skip
-
-
-def network(setup: Setup, head: str, depth: int, seed: int) -> Any:
-    """Body and head in sequence; the head has no biases, and relus between its layers if it is a relu one."""
-    from torch import manual_seed
-    from torch.nn import Linear, ReLU, Sequential
-
-    manual_seed(seed)
-    x, _ = samples(setup.data)
-    body = (mlp if setup.body == "MLP" else resnet)(tuple(x.shape[1:]))
-    layers: list[Any] = []
-    for a, b in pairwise([WIDTH] * depth + [CLASSES]):
-        layers += [ReLU()] * (head == "relu" and bool(layers)) + [Linear(a, b, bias=False)]
-    return Sequential(body, Sequential(*layers))
-
-
-def train(model: Any, setup: Setup) -> None:
-    """Full-batch Adam; its weight_decay adds lambda W to the gradient, as lambda |W|^2 / 2 in the loss does."""
-    import torch
-
-    x, labels = samples(setup.data)
-    body, head = model
-    ufm = setup.decay == "UFM-style"
-    reg = REG[setup.decay]
-    decayed = [p for p in (head if ufm else model).parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if all(p is not q for q in decayed)]
-    groups = [{"params": decayed, "weight_decay": reg}, {"params": others}]
-    optimiser = torch.optim.Adam(groups, lr=3e-3, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, setup.steps)
-    for _ in range(setup.steps):
-        optimiser.zero_grad()
-        features = body(x)
-        loss = torch.nn.functional.cross_entropy(head(features), labels)
-        if ufm:
-            loss = loss + reg / (2 * SAMPLES) * features.square().sum()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
 
 
 @cache
 def forecast(head: str, regs: tuple[float, ...]) -> Any:
     """The best minimum known of linear heads, the best named network of relu heads."""
-    return optima.forecast(SAMPLES, len(regs) - 1, regs, classes=CLASSES, activation=head, width=WIDTH)
+    return optima.forecast(
+        small_networks.SAMPLES, len(regs) - 1, regs, classes=CLASSES, activation=head, width=small_networks.WIDTH
+    )
 
 
-def run(setup: Setup, head: str, depth: int, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One network: its row, and those of its layers."""
-    import torch
+Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
-    model = network(setup, head, depth, seed)
-    train(model, setup)
+
+def group(setup: Setup, head: str, depth: int, seeds: Sequence[int]) -> Rows:
+    """Networks that differ in their seeds, trained side by side: their rows, and those of their layers."""
+    models = [network(setup.data, setup.body, head, depth, seed) for seed in seeds]
+    train(models, setup.data, REG[setup.decay], setup.decay == "UFM-style", setup.steps)
+    runs, layers = [], []
+    for seed, model in zip(seeds, models, strict=True):
+        row, parts = measured(setup, head, depth, seed, model)
+        runs.append(row)
+        layers += parts
+        print({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}, flush=True)
+    return runs, layers
+
+
+def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row of a trained network, and those of its layers."""
     reg = REG[setup.decay]
     decayed = [name for name, part in model.named_modules() if getattr(part, "weight", None) is not None]
     decayed = decayed if setup.decay == "standard" else [name for name in decayed if name.startswith("1.")]
     x, labels = samples(setup.data)
     found = optima.measure(model, (x, labels), reg=dict.fromkeys(decayed, reg))
-    with torch.no_grad():
-        features = model.eval()[0](x).double().numpy().T
+    features = model[0](x).detach().double().numpy().T
     factors = [*(part.weight.detach().double().numpy() for part in model[1] if hasattr(part, "weight")), features]
     norms = [float(np.sum(factor**2)) for factor in factors]
-    regs = (reg,) * depth + (reg / SAMPLES if setup.decay == "UFM-style" else reg * norms[0] / norms[-1],)
+    each = small_networks.SAMPLES
+    regs = (reg,) * depth + (reg / each if setup.decay == "UFM-style" else reg * norms[0] / norms[-1],)
     expected = forecast(head, regs)
     best = expected.best
-    ends = polish(expected.problem, factors)
     own = {"data": setup.data, "body": setup.body, "decay": setup.decay, "head": head, "depth": depth, "seed": seed}
     M = found.mean_logits - found.mean_logits.mean(axis=0)
+    name, loss, verdict = heading(expected.problem, factors, M)
     s = np.linalg.svd(M, compute_uv=False)
-    predicted = padded(best.logits / np.sqrt(SAMPLES))
+    predicted = padded(best.logits / np.sqrt(each))
     row = own | {
         "accuracy": found.accuracy,
         "nearest": found.recognition.nearest[0].name,
@@ -205,12 +132,22 @@ def run(setup: Setup, head: str, depth: int, seed: int) -> tuple[dict[str, Any],
         "predicted_data_loss": best.data_loss,
         "loss": found.data_loss + sum(r * n for r, n in zip(regs, norms, strict=True)) / 2,
         "predicted_loss": best.loss,
-        "heads_for": ends.structure,
-        "heads_for_loss": ends.loss,
-        "heads_for_verdict": ends.verdict,
+        "heads_for": name,
+        "heads_for_loss": loss,
+        "heads_for_verdict": verdict,
         "logits_distance": float(np.linalg.norm(s - predicted) / np.linalg.norm(predicted)),
     }
     return row, [layer_row(own, each, depth, expected, model) for each in found.layers]
+
+
+def heading(problem: optima.DeepUFM, factors: Sequence[Any], means: Any) -> tuple[str, float, str]:
+    """Structure, loss and verdict of the critical point that lies downhill with free features."""
+    if problem.nonlinear:
+        end = polish(problem, factors)
+        return end.structure, end.loss, end.verdict
+    logits, verdict = downhill(problem, means)
+    reduction = Reduction(problem)
+    return recognise(logits, rank=reduction.rank(logits)).label, reduction.value(logits), verdict
 
 
 def layer_row(own: dict[str, Any], layer: Any, depth: int, expected: Any, model: Any) -> dict[str, Any]:
@@ -242,12 +179,14 @@ def padded(values: np.ndarray) -> np.ndarray:
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Rows to a file, numbers to six digits."""
+    """Rows to a file, numbers to six digits; the file is whole at any time."""
     short = lambda value: f"{value:.6g}" if isinstance(value, float) else value
-    with path.open("w", newline="") as file:
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows({name: short(value) for name, value in row.items()} for row in rows)
+    fresh.replace(path)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -286,6 +225,11 @@ def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path)
     figure.legend(handles, list(colours), fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     for ending in ("png", "pdf"):
         figure.savefig(folder / f"real_networks.{ending}", dpi=100)
+
+
+def place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row stands in its file."""
+    return tuple(row[name] for name in ("data", "body", "decay", "head", "depth", "seed"))
 
 
 def of(setup: Setup, row: dict[str, Any]) -> bool:
@@ -402,23 +346,28 @@ def bounds(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def main(folder: Path = HERE, setups: tuple[Setup, ...] = SETUPS, depths: Iterable[int] = DEPTHS) -> None:
-    """Train and measure all networks unless only the picture is wanted, and draw."""
+def groups(setups: Sequence[Setup], depths: Iterable[int]) -> Iterator[tuple[Setup, str, int, range]]:
+    """All that is trained side by side, linear heads first; a relu head of depth one has no relu."""
+    for head, setup, depth in product(KINDS, setups, depths):
+        if (head, depth) != ("relu", 1):
+            yield setup, head, depth, range(getattr(setup, head))
+
+
+def main(folder: Path = HERE, setups: Sequence[Setup] = SETUPS, depths: Iterable[int] = DEPTHS) -> None:
+    """Train and measure the networks without a row unless only the picture is wanted, and draw."""
     tables = folder / "real_networks.csv", folder / "real_networks.layers.csv"
-    if "--draw" not in sys.argv:
-        runs, layers = [], []
-        for setup, head, depth in product(setups, KINDS, depths):
-            # A relu head of depth one has no relu.
-            for seed in range(getattr(setup, head) if (head, depth) != ("relu", 1) else 0):
-                row, parts = run(setup, head, depth, seed)
-                runs.append(row)
-                layers += parts
-                print({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()})
-        for path, rows in zip(tables, (runs, layers), strict=True):
-            write(path, rows)
-    print(summary(read(tables[0])))
-    print(bounds(read(tables[1])))
-    draw(*map(read, tables), folder)
+    known = "--again" not in sys.argv and all(map(Path.exists, tables))
+    rows: Rows = tuple(map(read, tables)) if known else ([], [])
+    for setup, head, depth, seeds in groups(setups, depths) if "--draw" not in sys.argv else ():
+        done = {row["seed"] for row in rows[0] if of(setup, row) and (row["head"], row["depth"]) == (head, depth)}
+        if missing := [seed for seed in seeds if seed not in done]:
+            rows = tuple(old + new for old, new in zip(rows, group(setup, head, depth, missing), strict=True))
+            for path, own in zip(tables, rows, strict=True):
+                write(path, sorted(own, key=place))
+    rows = tuple(map(read, tables))
+    print(summary(rows[0]))
+    print(bounds(rows[1]))
+    draw(*rows, folder)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,21 @@ class RankBound:
     def chain(self) -> tuple[float, ...]:
         """The distance and the three bounds with e, ascending."""
         return (self.distance, *(bound + self.excess for bound in (self.within, self.product, self.crude)))
+
+
+def joined(bounds: Sequence[RankBound]) -> RankBound:
+    r"""Of a block-diagonal matrix, from those of its blocks.
+
+    .. math::
+        \sum_g \operatorname{dist}_F(W_g, \operatorname{rank} r_g)^2 \le \sum_g (b_g + e_g)^2
+        \le (\|b\| + \|e\|)^2
+
+    is the squared distance from the block-diagonal matrices of such ranks: distance, bounds and both parts of the
+    excess are the norms of those of the blocks, and the rank is the sum of theirs.
+    """
+    norm = lambda name: float(np.linalg.norm([getattr(each, name) for each in bounds]))
+    names = ("distance", "within", "product", "crude", "residual", "last")
+    return RankBound(sum(each.rank for each in bounds), *map(norm, names))
 
 
 class GradientStream:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from optima.measures.gradient import GradientStream, RankBound
+from optima.measures.gradient import GradientStream, RankBound, joined
 from optima.measures.moments import ClassMoments, Labels
 from optima.measures.neural_collapse import duality, effective_rank, shape_of_means, variability
 from optima.model import Array
 from optima.model.content import Content
+
+NOT_FINITE = "are not all finite numbers; a network that has diverged, or overflows its precision, cannot be measured"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +26,8 @@ class LayerMeasures(Content):
     ----------
     name, shape
         Of the matrix W (m, d); m is None where only features are known. That of a convolution has a row for each output
-        channel and a column for each input channel and place in the kernel.
+        channel and a column for each input channel and place in the kernel, that of a transposed one a column for each
+        input channel and the others as rows; in groups it is block-diagonal.
     measures
         ``nc1_trace``, ``nc1_pinv``, ``cdnv``, ``tcv``, ``nc2``, ``equinorm``, ``equiangular``, ``max_angle``,
         ``log_distance``, ``uniformity``, ``least_angle`` of the features, and where W has a row for each class ``nc3``,
@@ -34,11 +38,11 @@ class LayerMeasures(Content):
     bound
         The distance of W from rank K or K - 1 and its bounds, where gradients and lambda are known.
     distance
-        That of W from rank K.
+        That of W from rank K, or of a block-diagonal W from rank K in every block.
     gradient_alignment
         Cosine of W and minus the gradient of the data loss in W: 1 where training is stationary.
     gradient_in_rank
-        Share of the squared gradient in its K largest singular directions.
+        Share of the squared gradient in its K largest singular directions, of every block.
     implied_reg
         Norm of the gradient of the data loss over that of W: lambda, where training is stationary.
     feature_square, vectors
@@ -105,14 +109,20 @@ def finite(value: float | None) -> float | None:
 class LayerStream:
     """Moments of a layer's input and of the gradients at its output, batch by batch.
 
-    ``weight`` has shape (m, d), or is None where only features are known. A convolution has as its matrix one row for
-    each output channel, and its features are not the vectors that this multiplies: they come by :meth:`pull`.
+    ``weight`` has shape (m, d), or is None where only features are known, or a list of the blocks on the diagonal of a
+    block-diagonal matrix. A convolution has as its matrix one row for each output channel, and its features are not the
+    vectors that this multiplies: they come by :meth:`pull`.
     """
 
-    def __init__(self, name: str, classes: int, dimension: int, weight: Array | None = None, after: str = "") -> None:
-        self.name, self.weight, self.after = name, weight, after
+    def __init__(
+        self, name: str, classes: int, dimension: int, weight: Array | Sequence[Array] | None = None, after: str = ""
+    ) -> None:
+        self.name, self.after = name, after
+        self.blocks = [] if weight is None else [weight] if isinstance(weight, np.ndarray) else list(weight)
+        if not all(np.isfinite(block).all() for block in self.blocks):
+            raise ValueError(f"the weights of {name} {NOT_FINITE}")
         self.inputs = ClassMoments(classes, dimension)
-        self._pulls: GradientStream | None = None
+        self._pulls: list[GradientStream] = []
 
     def add(self, rows: Array, labels: Labels, gradients: Array | None = None) -> None:
         """Join features (b, d) of classes (b,), with the gradients (b, m) of their own losses where they are known."""
@@ -121,53 +131,64 @@ class LayerStream:
                 f"{self.name} sees {rows.shape[1]} numbers after {self.inputs.means.shape[1]}; pass data of one size, "
                 "or maps='mean'"
             )
+        if not np.isfinite(rows).all():
+            raise ValueError(f"the features of {self.name} {NOT_FINITE}")
         self.inputs.add(rows, labels)
-        if gradients is not None and self.weight is not None:
+        if gradients is not None and self.blocks:
             self.pull(rows, labels, gradients, len(rows))
 
     def pull(self, rows: Array, labels: Labels, gradients: Array, samples: int) -> None:
         """Join vectors (b, d) that the matrix multiplies, of some samples, and the gradients (b, m) at its output."""
-        assert self.weight is not None
-        if self._pulls is None:
-            self._pulls = GradientStream(len(self.inputs.sizes), self.weight)
-        self._pulls.add(rows, labels, gradients, samples)
+        if not np.isfinite(gradients).all():
+            raise ValueError(f"the gradients at {self.name} {NOT_FINITE}")
+        if not self._pulls:
+            self._pulls = [GradientStream(len(self.inputs.sizes), block) for block in self.blocks]
+        columns, outputs = (np.cumsum([block.shape[axis] for block in self.blocks])[:-1] for axis in (1, 0))
+        parts = zip(np.split(rows, columns, axis=1), np.split(gradients, outputs, axis=1), strict=True)
+        for stream, (part, pulled) in zip(self._pulls, parts, strict=True):
+            stream.add(part, labels, pulled, samples)
 
     def finished(self, reg: float | None) -> LayerMeasures:
         """What there is to say of all batches, with lambda of this matrix."""
-        moments, W = self.inputs, self.weight
+        moments, blocks, K = self.inputs, self.blocks, len(self.inputs.sizes)
         measures = {**variability(moments), **shape_of_means(moments.means)}
+        size = tuple(sum(block.shape[axis] for block in blocks) for axis in (0, 1))
         known = partial(
             LayerMeasures,
             self.name,
-            (None if W is None else len(W), moments.means.shape[1] if W is None else W.shape[1]),
+            size if blocks else (None, moments.means.shape[1]),
             feature_singular_values=moments.singular_values() if moments.has_scatter else None,
             feature_square=moments.square,
             vectors=moments.size,
             after=self.after,
         )
-        if W is None:
+        if not blocks:
             return known(measures)
-        if W.shape == moments.means.shape:
-            measures |= duality(W, moments.means)
-        s: Array = np.asarray(np.linalg.svd(W, compute_uv=False), dtype=float)
-        distance = float(np.linalg.norm(s[len(moments.means) :]))
+        if len(blocks) == 1 and size == moments.means.shape:
+            measures |= duality(blocks[0], moments.means)
+        values = [np.linalg.svd(block, compute_uv=False) for block in blocks]
+        s: Array = np.sort(np.concatenate(values))[::-1]
+        distance = float(np.linalg.norm(np.concatenate([each[K:] for each in values])))
         known = partial(known, measures, weight_singular_values=s, distance=distance)
-        if self._pulls is None:
+        if not self._pulls:
             return known()
-        cosine, share, implied = _alignment(self._pulls.gradient, W, len(moments.means))
+        cosine, share, implied = _alignment([each.gradient for each in self._pulls], blocks, K)
+        pulled = zip(self._pulls, values, strict=True)
         return known(
-            bound=None if reg is None else self._pulls.bound(reg, s),
+            bound=None if reg is None else joined([stream.bound(reg, each) for stream, each in pulled]),
             gradient_alignment=cosine,
             gradient_in_rank=share,
             implied_reg=implied,
         )
 
 
-def _alignment(gradient: Array, weight: Array, classes: int) -> tuple[float | None, float | None, float | None]:
-    """Cosine of -G and W, the share of G in its K largest singular directions, and |G| / |W|."""
-    size, own = float(np.linalg.norm(gradient)), float(np.linalg.norm(weight))
+def _alignment(
+    gradients: Sequence[Array], blocks: Sequence[Array], classes: int
+) -> tuple[float | None, float | None, float | None]:
+    """Cosine of -G and W, the share of G in the K largest singular directions of each block, and |G| / |W|."""
+    size, own = (float(np.linalg.norm([np.linalg.norm(each) for each in every])) for every in (gradients, blocks))
     if size == 0 or own == 0:
         return None, None, None
-    s = np.linalg.svd(gradient / size, compute_uv=False)
-    cosine = -float(np.sum(gradient / size * (weight / own)))
-    return cosine, float(np.sum(s[:classes] ** 2)), size / own
+    s = np.concatenate([np.linalg.svd(each / size, compute_uv=False)[:classes] for each in gradients])
+    cosine = -sum(float(np.sum(one / size * (other / own))) for one, other in zip(gradients, blocks, strict=True))
+    return cosine, float(np.sum(s**2)), size / own

@@ -11,16 +11,26 @@ from typing import Any
 import numpy as np
 
 from optima.extras import needed
-from optima.measures.layer import LayerStream
+from optima.measures.batches import pairs
+from optima.measures.layer import NOT_FINITE, LayerStream
 from optima.measures.moments import Labels
-from optima.measures.reading import array, features, in_groups, is_convolution, is_measured, matrix, products
+from optima.measures.reading import (
+    array,
+    blocks,
+    features,
+    is_attention,
+    is_convolution,
+    is_measured,
+    is_transposed,
+    outputs_of,
+    products,
+)
 from optima.measures.result import Measures
 from optima.measures.stream import MeasureStream
 from optima.model import Array
 
-# Samples in a batch where a pair of tensors is given.
-BATCH = 256
-LABELS = "labels have shape {}; pass the class of each sample as an integer"
+# Names of layers that a note lists.
+LISTED = 4
 # Takes the place of a loss by name: sum over samples of the losses, given logits and labels.
 LossFunction = Callable[[Any, Any], Any]
 
@@ -32,14 +42,14 @@ def measure_module(
     torch = needed("torch", "torch")
     if hasattr(data, "__next__"):
         raise ValueError("the data can be read only once; pass a DataLoader, a list of batches, or a pair of tensors")
-    layers = {name: part for name, part in model.named_modules() if is_measured(torch, part)}
-    if not layers:
+    named = dict(model.named_modules())
+    layers = {name: part for name, part in named.items() if is_measured(torch, part) or is_attention(torch, part)}
+    if not any(is_measured(torch, part) for part in layers.values()):
         raise ValueError("the module has no linear layer; pass arrays of its layers instead (optima.measures.Layer)")
-    device = next(model.parameters()).device
     with _evaluating(model):
         streams: dict[str, LayerStream] = {}
         found: MeasureStream | None = None
-        for inputs, labels in _pairs(torch, data, device):
+        for inputs, labels in pairs(torch, data, model):
             seen = _forward(torch, model, layers, inputs, labels, maps, gradients, found is None)
             logits = seen.logits
             _check(logits, labels)
@@ -56,8 +66,8 @@ def measure_module(
             found.add(owner, array(logits), np.array([float(losses.detach())]))
         if found is None:
             raise ValueError("the data have no batch; pass some samples")
-        notes = _second_pass(torch, model, layers, list(streams), data, device, found, maps)
-    notes += _notes(layers, streams, maps, gradients)
+        notes = _second_pass(torch, model, layers, list(streams), data, found, maps)
+    notes += _notes(torch, named, streams, maps)
     given = [_reg(regs, name) for name in streams]
     return found.finished(given, loss if isinstance(loss, str) else "", notes)
 
@@ -92,17 +102,21 @@ def _forward(
 
     def hook(name: str) -> Callable[..., Any]:
         def store(part: Any, given: tuple[Any, ...], output: Any) -> Any:
-            if len(given[0]) % count:
+            attention = is_attention(torch, part)
+            entered = outputs_of(part, output) if attention else given[0]
+            if len(entered) % count:
                 raise ValueError(
-                    f"{name} sees shape {tuple(given[0].shape)} for {count} samples; pass arrays of the layers instead"
+                    f"{name} sees shape {tuple(entered.shape)} for {count} samples; pass arrays of the layers instead"
                 )
-            own = features(part, given[0], count, maps)
+            own = features(part, entered, count, maps)
             before = seen.features.get(name)
             seen.features[name] = own if before is None else np.concatenate([before, own], axis=1)
+            if attention:
+                return None
             if gradients and not output.requires_grad:
                 output.requires_grad_()
             # What is changed in place later must not change what was seen, nor what the gradient is asked of.
-            seen.inputs.setdefault(name, []).append(given[0].detach().clone() if kept else None)
+            seen.inputs.setdefault(name, []).append(entered.detach().clone() if kept else None)
             seen.outputs.setdefault(name, []).append(output if kept else None)
             return output.clone()
 
@@ -122,11 +136,13 @@ def _forward(
 def _streams(torch: Any, layers: Mapping[str, Any], seen: _Seen, classes: int) -> dict[str, LayerStream]:
     names = list(seen.features)
     after = dict.fromkeys(names, "")
+    linear = lambda name: not (is_attention(torch, layers[name]) or is_convolution(layers[name]))
     for before, name in pairwise(names):
-        if not (is_convolution(layers[before]) or is_convolution(layers[name])):
+        if linear(before) and linear(name):
             after[name] = _link(torch, seen, before, name)
+    weights = {name: None if is_attention(torch, layers[name]) else blocks(layers[name]) for name in names}
     return {
-        name: LayerStream(name or "linear", classes, seen.features[name].shape[2], matrix(layers[name]), after[name])
+        name: LayerStream(name or "linear", classes, seen.features[name].shape[2], weights[name], after[name])
         for name in names
     }
 
@@ -147,8 +163,7 @@ def _pull(
     """Give the streams the vectors that the matrices multiply, with the gradients of the losses there."""
     calls = [
         (name, given, output)
-        for name in streams
-        if not in_groups(layers[name])
+        for name in seen.inputs
         for given, output in zip(seen.inputs[name], seen.outputs[name], strict=True)
     ]
     found = torch.autograd.grad(losses, [output for _, _, output in calls], allow_unused=True)
@@ -169,12 +184,11 @@ def _second_pass(
     layers: Mapping[str, Any],
     names: list[str],
     data: Any,
-    device: Any,
     found: MeasureStream,
     maps: str,
 ) -> list[str]:
     last = names[-1]
-    for inputs, labels in _pairs(torch, data, device):
+    for inputs, labels in pairs(torch, data, model):
         seen = _forward(torch, model, {last: layers[last]}, inputs, labels, maps, False)
         rows = seen.features[last]
         if rows.shape[1] > 1:
@@ -183,23 +197,55 @@ def _second_pass(
     return []
 
 
-def _notes(layers: Mapping[str, Any], streams: Mapping[str, LayerStream], maps: str, gradients: bool) -> Iterator[str]:
-    """What was done with convolutions, and what could not be had."""
-    if any(is_convolution(layers[name]) for name in streams):
+def _notes(torch: Any, named: Mapping[str, Any], streams: Mapping[str, LayerStream], maps: str) -> Iterator[str]:
+    """What was done with convolutions and attention, and what could not be had."""
+    attention = [name for name in named if is_attention(torch, named[name])]
+    convolutions = [name for name in streams if name not in attention and is_convolution(named[name])]
+    if convolutions:
         how = "the mean over positions of the maps" if maps == "mean" else "all entries of the maps"
         yield (
             f"Features of a convolution are {how} that enter it; its matrix has a row for each output channel and a "
             "column for each input channel and place in the kernel, and multiplies patches."
         )
-    grouped = [name for name in streams if in_groups(layers[name])]
-    if grouped and gradients:
-        yield f"The convolutions {', '.join(grouped)} are in groups, whose rows see different channels: no bounds."
-    wide = [name for name, stream in streams.items() if not stream.inputs.has_scatter]
-    if wide:
+    if transposed := [name for name in convolutions if is_transposed(named[name])]:
         yield (
-            f"The features of {', '.join(wide)} are too wide for a covariance: no NC1 with the pseudo-inverse and no "
+            f"{_listed(transposed)}: transposed, so that the matrix has a column for each input channel, and makes "
+            "patches that are added."
+        )
+    if grouped := [name for name in convolutions if named[name].groups > 1]:
+        yield (
+            f"{_listed(grouped)}: in groups, so that the matrix is block-diagonal; distance and bounds are of rank K, "
+            "or K - 1, in every block, and r is the sum over blocks."
+        )
+    if attention:
+        yield (
+            f"{_listed(attention)}: of attention the output is measured as features; its own matrices are not, so "
+            "that there is no rank and no bound of them."
+        )
+    inside = tuple(f"{name}." for name in attention)
+    left = [name for name, part in named.items() if name not in (*streams, *attention) and _has_matrix(part)]
+    if left := [name for name in left if not name.startswith(inside)]:
+        yield f"{_listed(left)}: not measured, being neither linear nor a convolution, or not called as a module."
+    if wide := [name for name, stream in streams.items() if not stream.inputs.has_scatter]:
+        yield (
+            f"The features of {_listed(wide)} are too wide for a covariance: no NC1 with the pseudo-inverse and no "
             "singular values of them."
         )
+    if coarse := {str(each.dtype)[6:] for part in named.values() for each in part.parameters(False) if _coarse(each)}:
+        yield f"The network computes in {_listed(sorted(coarse))}: its numbers have two or three digits."
+
+
+def _has_matrix(part: Any) -> bool:
+    return any(each.ndim > 1 for each in part.parameters(recurse=False))
+
+
+def _coarse(parameter: Any) -> bool:
+    return bool(parameter.is_floating_point() and parameter.itemsize < 4)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(name or "the module" for name in names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _loss(torch: Any, loss: str | LossFunction) -> LossFunction:
@@ -214,37 +260,17 @@ def _loss(torch: Any, loss: str | LossFunction) -> LossFunction:
 
 def _check(logits: Any, labels: Any) -> None:
     if getattr(logits, "ndim", 0) != 2 or logits.shape[1] < 2:
-        shape = tuple(getattr(logits, "shape", ()))
-        raise ValueError(f"the module returns shape {shape}; pass one that returns logits (b, K) of K classes")
-    if labels.ndim != 1 or len(labels) != len(logits) or labels.is_floating_point():
-        raise ValueError(LABELS.format(tuple(labels.shape)))
+        found = f"shape {tuple(logits.shape)}" if hasattr(logits, "shape") else f"a {type(logits).__name__}"
+        raise ValueError(f"the module returns {found}; pass one that returns logits (b, K) of K classes")
+    if len(labels) != len(logits):
+        raise ValueError(f"the module returns {len(logits)} rows of logits for {len(labels)} labels")
     if int(labels.min()) < 0 or int(labels.max()) >= logits.shape[1]:
         raise ValueError(
             f"labels run from {int(labels.min())} to {int(labels.max())} for logits of {logits.shape[1]} classes; pass "
             "labels from 0 to K - 1"
         )
-
-
-def _batches(torch: Any, data: Any) -> Any:
-    pair = isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(each, "shape") for each in data)
-    if not pair:
-        return data
-    x, y = (torch.as_tensor(each) for each in data)
-    return [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
-
-
-def _pairs(torch: Any, data: Any, device: Any) -> Iterator[tuple[Any, Any]]:
-    """Inputs and labels of each batch on the device; a batch is a pair, or a mapping with ``labels``."""
-    for batch in _batches(torch, data):
-        if isinstance(batch, Mapping):
-            inputs = {name: value.to(device) for name, value in batch.items() if name != "labels"}
-            labels = batch["labels"].to(device)
-        else:
-            inputs, labels = batch[0].to(device), batch[1].to(device)
-            if labels.ndim != 1 or len(labels) != len(inputs):
-                raise ValueError(LABELS.format(tuple(labels.shape)))
-        if len(labels):
-            yield inputs, labels
+    if not bool(logits.isfinite().all()):
+        raise ValueError(f"the logits {NOT_FINITE}")
 
 
 @contextmanager

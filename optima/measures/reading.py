@@ -1,7 +1,8 @@
 """How torch layers are read: the matrix of each, the features that enter, and the vectors that the matrix multiplies.
 
-A convolution has as its matrix W (out, in k_1 k_2 ...), which multiplies patches. Feature maps become vectors by their
-mean over all positions, or by all their entries.
+A convolution has as its matrix W (out, in k_1 k_2 ...), which multiplies patches of what enters; a transposed one has
+W (out k_1 k_2 ..., in), which makes patches that overlap and are added. In groups they are block-diagonal. Feature maps
+become vectors by their mean over all positions, or by all their entries.
 """
 
 from __future__ import annotations
@@ -21,7 +22,19 @@ MAPS = ("mean", "flat")
 def is_measured(torch: Any, part: Any) -> bool:
     """Whether a module is linear or a convolution, whose matrix is measured."""
     nn = torch.nn
-    return isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d))
+    transposed = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    return isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *transposed))
+
+
+def is_attention(torch: Any, part: Any) -> bool:
+    """Whether it is the attention of torch, whose matrices act in one call that no hook sees."""
+    return isinstance(part, torch.nn.MultiheadAttention)
+
+
+def outputs_of(part: Any, output: tuple[Any, Any]) -> Any:
+    """What attention returns, samples first: (b, tokens, d)."""
+    found = output[0].detach()
+    return found if part.batch_first else found.transpose(0, 1)
 
 
 def is_convolution(part: Any) -> bool:
@@ -29,19 +42,21 @@ def is_convolution(part: Any) -> bool:
     return bool(part.weight.ndim > 2)
 
 
-def in_groups(part: Any) -> bool:
-    """Whether the rows of the matrix see different channels: then no one product W x stands behind it."""
-    return is_convolution(part) and part.groups > 1
+def is_transposed(part: Any) -> bool:
+    """Whether it is a transposed convolution."""
+    return is_convolution(part) and bool(part.transposed)
 
 
-def matrix(part: Any) -> Array:
-    """W, a row for each output."""
-    return array(part.weight.reshape(len(part.weight), -1))
+def blocks(part: Any) -> list[Array]:
+    """The blocks on the diagonal of W, one for each group: (out / g, in / g k_1 k_2 ...), and transposed its like."""
+    groups = np.split(array(part.weight), part.groups if is_convolution(part) else 1)
+    flat = [group.reshape(len(group), -1) for group in groups]
+    return [each.T for each in flat] if is_transposed(part) else flat
 
 
 def features(part: Any, given: Any, count: int, maps: str) -> Array:
-    """The vectors of each sample that enter a layer, shape (count, times, d)."""
-    if not is_convolution(part):
+    """The vectors of each sample that enter a layer, or leave attention, shape (count, times, d)."""
+    if not hasattr(part, "weight") or not is_convolution(part):
         return array(given.reshape(count, -1, given.shape[-1]))
     flat = given.reshape(count, -1, *given.shape[-part.weight.ndim + 1 :])
     if maps == "mean":
@@ -56,26 +71,29 @@ def products(torch: Any, part: Any, given: Any, pull: Any, count: int) -> Iterat
         yield rows, own, slice(count)
         return
     times = len(given) // count
-    positions = times * int(np.prod(pull.shape[-part.weight.ndim + 2 :]))
-    step = max(1, ROOM // (positions * (part.weight[0].numel() + len(part.weight))))
+    low, high = (pull, given) if is_transposed(part) else (given, pull)
+    positions = times * int(np.prod(high.shape[2:]))
+    step = max(1, ROOM // (positions * (low.shape[1] * int(np.prod(part.kernel_size)) + high.shape[1])))
     for start in range(0, count, step):
         chosen = slice(start, min(start + step, count))
         images = slice(times * chosen.start, times * chosen.stop)
         size = chosen.stop - chosen.start
-        rows, own = patches(torch, part, given[images]), pull[images].flatten(2).transpose(1, 2)
+        patched, flat = patches(torch, part, low[images], high.shape[2:]), high[images].flatten(2).transpose(1, 2)
+        rows, own = (flat, patched) if is_transposed(part) else (patched, flat)
         yield array(rows.reshape(size, positions, -1)), array(own.reshape(size, positions, -1)), chosen
 
 
-def patches(torch: Any, part: Any, given: Any) -> Any:
-    """What each output position of a convolution sees, shape (b, positions, in k_1 k_2 ...)."""
+def patches(torch: Any, part: Any, given: Any, places: Any) -> Any:
+    """What a kernel sees of maps at each of so many places along each axis, shape (b, positions, channels k_1 ...)."""
     mode = "constant" if part.padding_mode == "zeros" else part.padding_mode
     # Sides of padding as torch.nn.functional.pad takes them: last axis first.
     sides = [each for pair in reversed(_padding(part)) for each in pair]
     found = torch.nn.functional.pad(given, sides, mode=mode)
     axes = len(part.kernel_size)
     for axis, (size, step, gap) in enumerate(zip(part.kernel_size, part.stride, part.dilation, strict=True)):
-        found = found.unfold(2 + axis, (size - 1) * gap + 1, step)[..., ::gap]
-    # (b, in, o_1, o_2, ..., k_1, k_2, ...) with the positions before the channels.
+        # The output of a transposed convolution may have more at its end than a kernel makes.
+        found = found.unfold(2 + axis, (size - 1) * gap + 1, step)[..., ::gap].narrow(2 + axis, 0, places[axis])
+    # (b, channels, o_1, o_2, ..., k_1, k_2, ...) with the positions before the channels.
     order = [0, *range(2, 2 + axes), 1, *range(2 + axes, 2 + 2 * axes)]
     found = found.permute(order)
     return found.reshape(len(found), int(np.prod(found.shape[1 : 1 + axes])), -1)

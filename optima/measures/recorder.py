@@ -33,7 +33,8 @@ class Recorder:
 
     Call it after every step of the optimiser, ``recorder(step)``: at steps 0, 1, 2, ... and then ``per_decade`` times
     for every factor of ten it measures as :func:`optima.measure` and writes all records to ``path``, whole or not at
-    all. ``optima watch PATH`` shows them. The module is left as it was, in its own mode and with its gradients.
+    all. ``optima watch PATH`` shows them. The module is left as it was, in its own mode and with its gradients. Calls
+    again at the same step, as with accumulated gradients, do nothing.
 
     Parameters
     ----------
@@ -54,15 +55,18 @@ class Recorder:
         if self.path.exists() and not resume:
             raise ValueError(f"{path} exists; pass another name, or resume=True to continue it")
         self.records = read_run(self.path) if self.path.exists() else []
+        self._last: int | None = None
 
     def __call__(self, step: int) -> Measures | None:
-        """Measure and write where the step is on the schedule; otherwise nothing, and None."""
-        return self.record(step) if is_due(step, self.per_decade) else None
+        """Measure and write where the step is on the schedule and was not the last one measured; otherwise None."""
+        # With accumulated gradients a step of the optimiser has several batches.
+        return self.record(step) if step != self._last and is_due(step, self.per_decade) else None
 
     def record(self, step: int) -> Measures:
         """Measure and write now, such as at the end."""
         step = positive_integer("step", step, minimum=0)
         found = measure(self.model, self.data, **self.options)
+        self._last = step
         kept = [record for record in self.records if record["step"] < step]
         self.records = [*kept, {"step": step, **found.as_dict()}]
         write(self.path, json.dumps({"format": FORMAT, "records": self.records}, allow_nan=False).encode())

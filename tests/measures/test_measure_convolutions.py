@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import optima
-from optima.measures.reading import matrix, patches
+from optima.measures.reading import blocks, patches
 
 pytestmark = pytest.mark.needs("torch")
 K = 3
@@ -62,7 +62,7 @@ def images(torch, sizes=(9, 4, 2), side=6):
 def test_the_matrix_times_patches_is_the_convolution(torch, options, mode):
     part = torch.nn.Conv2d(3, 5, (3, 2), bias=False, padding_mode=mode, **options).double()
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
-    found = patches(torch, part, x).numpy() @ matrix(part).T
+    found = patches(torch, part, x, part(x).shape[2:]).numpy() @ blocks(part)[0].T
     assert found == pytest.approx(part(x).detach().flatten(2).transpose(1, 2).numpy(), abs=1e-12)
 
 
@@ -72,7 +72,7 @@ def test_the_matrix_times_patches_is_the_convolution(torch, options, mode):
 def test_other_dimensions(torch, kind, shape, padding):
     part = getattr(torch.nn, kind)(3, 4, 2, padding=padding, bias=False).double()
     x = torch.randn(*shape, dtype=torch.float64)
-    found = patches(torch, part, x).numpy() @ matrix(part).T
+    found = patches(torch, part, x, part(x).shape[2:]).numpy() @ blocks(part)[0].T
     assert found == pytest.approx(part(x).detach().flatten(2).transpose(1, 2).numpy(), abs=1e-12)
 
 
@@ -89,7 +89,7 @@ def test_gradients_are_those_of_autograd(torch):
         W = parts[layer.name].weight
         assert layer.shape == (len(W), W[0].numel())
         G = W.grad.reshape(len(W), -1).numpy()
-        M = matrix(parts[layer.name])
+        (M,) = blocks(parts[layer.name])
         assert layer.implied_reg == pytest.approx(np.linalg.norm(G) / np.linalg.norm(M), rel=1e-8)
         assert layer.gradient_alignment == pytest.approx(
             -np.sum(G * M) / np.linalg.norm(G) / np.linalg.norm(M), abs=1e-8
@@ -188,14 +188,13 @@ def test_memory_does_not_grow_with_the_batches(torch, monkeypatch):
     assert len(set(kept)) == 1
 
 
-def test_groups_have_no_bound(torch):
+def test_groups_have_bounds_and_a_note(torch):
     net, (x, y) = residual_network(torch, groups=2), images(torch)
     found = optima.measure(net, (x, y), reg=0.1)
-    by_name = {layer.name: layer for layer in found.layers}
-    assert by_name["1.conv1"].bound is None
-    assert by_name["1.conv1"].shape == (4, 18)
-    assert by_name["1.conv2"].bound is not None
-    assert any("1.conv1, 2.conv1 are in groups" in note for note in found.notes)
+    layer = next(layer for layer in found.layers if layer.name == "1.conv1")
+    assert layer.shape == (4, 36)
+    assert list(layer.bound.chain) == sorted(layer.bound.chain)
+    assert any(note.startswith("1.conv1, 2.conv1: in groups") for note in found.notes)
 
 
 def test_maps_of_several_sizes(torch):
