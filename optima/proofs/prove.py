@@ -22,7 +22,7 @@ from optima.proofs.class_shares import unequal_bound
 from optima.proofs.form import ConvexConcave
 from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
-from optima.proofs.pair_search import KNOTS, PairSearch
+from optima.proofs.pair_search import PairSearch
 from optima.proofs.rank_one import RankOneSearch
 from optima.proofs.searching import Searching
 from optima.proofs.small_problems import search_of, upper_bound
@@ -63,7 +63,7 @@ def cheap_certificate(problem: DeepUFM, means: Array, pairs: bool = False) -> Ce
         known = Claims.of(problem, means)
         if ConvexConcave.of(problem).strength < WEAKEST:
             return instant
-        by_pairs = known.pairs(CHEAP_GAP, Budget(CHEAP_PAIRS * PAIR_BOXES), silent, KNOTS[:1])
+        by_pairs = known.pairs(CHEAP_GAP, Budget(CHEAP_PAIRS * PAIR_BOXES), silent)
     return max(instant, by_pairs, key=lambda certificate: certificate.lower)
 
 
@@ -241,9 +241,7 @@ class Claims:
         rigour = "Jensen's inequality and one singular value"
         return self._claim("one direction", float(least), rigour, time.perf_counter() - start)
 
-    def pairs(
-        self, gap: float, budget: Budget, progress: Tell[Searching], knots: tuple[int, ...] = KNOTS
-    ) -> Certificate:
+    def pairs(self, gap: float, budget: Budget, progress: Tell[Searching]) -> Certificate:
         """The bound by pairs of balanced classes; the trivial one where singular values go beyond floats."""
         form = ConvexConcave.of(self.problem)
         pairs = PairBound(form.classes, 2 * form.q, form.strength, self.upper)
@@ -252,12 +250,13 @@ class Claims:
         singular = Reduction(self.problem).singular_values(self.means)
         scale = float(self.problem.class_sizes[0]) ** -0.5
         typical = max(float(np.sum(singular)) * scale / form.classes, 1.0)
-        search = PairSearch(pairs, self.upper * (1 - gap_of_search(gap)), typical, knots)
+        search = PairSearch(pairs, self.upper * (1 - gap_of_search(gap)), typical)
         search.run(budget.most / PAIR_BOXES, budget.seconds, progress)
-        rigour = f"two classes at a time, symmetrised, and {search.size} boxes of singular values"
+        count = len(search.leaves)
+        rigour = f"two classes at a time, symmetrised, and {count} boxes of singular values"
         lower, data = max(search.bound, 0.0), search.arrays()
         claim = self._claim("pairs of classes", lower, rigour, search.seconds, **data)
-        ended = "all boxes are closed" if search.done else f"stopped after {search.size} boxes of singular values"
+        ended = "all boxes are closed" if search.done else f"stopped after {count} boxes of singular values"
         return replace(self.checked(claim), ended=ended)
 
     def rank_one(self, gap: float, budget: Budget, progress: Tell[Searching]) -> Certificate:
