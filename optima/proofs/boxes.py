@@ -23,6 +23,7 @@ from optima.proofs.box_bound import BoxBound, Cap
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave
 from optima.proofs.neighbourhood import Neighbourhood
+from optima.proofs.plane_bound import Planes
 
 # Smallest ratio of the eigenvalues of the matrix at which a box is linearised.
 FLOOR = 1e-20
@@ -30,6 +31,8 @@ FLOOR = 1e-20
 LINE_FACTORS = (1.0, 64.0)
 # Relative gain at which its improvement ends: what is left stays on every line of rank one.
 LINE_LITTLE = 1e-12
+# Turns of a plane from which on its bound is not tried.
+WIDE = 0.3
 # Relative rounding of eigenvalues, within which a matrix is looked for in both charts.
 ALMOST = 1e-9
 
@@ -195,6 +198,36 @@ class MatrixBoxes:
             return np.zeros(len(high), dtype=bool)
         return (high[:, 1] == 0) & (high[:, 0] > 0)
 
+    def about_planes(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Boxes of space with matrices of rank two, which :meth:`plane_bound` is for."""
+        if self.dimension != 3:
+            return np.zeros(len(high), dtype=bool)
+        return (low[:, 2] == 0) & (high[:, 1] > 0) & (self._turns(low, high)[1] < WIDE)
+
+    def plane_bound(self, low: Array, high: Array, target: float) -> tuple[Array, Array, Array]:
+        """Bounds (N,) of boxes of space, their multipliers D (N, 3, 3), and their looseness (N, 7)."""
+        point = self.reference(low, high)
+        t = np.stack(list(ordered_vertices(low[:, :2], high[:, :2])), axis=1)
+        first, third = self._turns(low, high)
+        planes = Planes(
+            self.form, self._fit, self._frame(point), point[:, :2], low[:, :3], high[:, :3], t, first, third
+        )
+        bound, D, lost = planes.bounds(target)
+        # The turn of the one direction is due to (a, b), that of the other to psi and to (a, b).
+        width = high - low
+        ab = width[:, 3:5] / np.maximum(width[:, 3:5].sum(axis=1, keepdims=True), 1e-300)
+        swapped = _about_third(low)
+        own = 0.5 * width[:, 5] / np.maximum(np.where(swapped, first, third), 1e-300)
+        by_psi = own * np.where(swapped, lost[:, 3], lost[:, 4])
+        by_ab = (lost[:, 3:].sum(axis=1) - by_psi)[:, None] * ab
+        loose = np.concatenate([lost[:, :3], by_ab, by_psi[:, None], np.zeros((len(low), 1))], axis=1)
+        return bound, D, loose
+
+    @cached_property
+    def _fit(self) -> FitDual:
+        """The dual of the fit."""
+        return FitDual.of(self.form, 1e-12 * self.top * self.form.strength)
+
     def line_bound(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
         r"""Bounds (N,) for boxes of the plane with t_2 = 0, their multipliers D = d 1 (N, 2, 2), and their looseness.
 
@@ -237,8 +270,7 @@ class MatrixBoxes:
     @cached_property
     def _line(self) -> FitDual:
         """The dual of fits along one direction."""
-        full = FitDual.of(self.form, 1e-12 * self.top * self.form.strength)
-        return replace(full, basis=np.ones((1, 1, 1)), little=LINE_LITTLE)
+        return replace(self._fit, basis=np.ones((1, 1, 1)), little=LINE_LITTLE)
 
     def _frame(self, point: Array) -> Array:
         if self.dimension == 1:

@@ -31,6 +31,8 @@ APPROACH = 8
 FORESIGHT = 30.0
 # The least gain that counts, as a part of what a box lacks, and the least it is taken to lack, of the target.
 LEAST, SHARPEST = 1e-4, 1e-9
+# Losses of planes, of the target, up to which they tell where to split.
+NEAR = 0.1
 # Weight of the width of a box beside the gains, so that no coordinate is split for ever.
 EVENLY = 0.2
 
@@ -113,6 +115,7 @@ class BranchAndBound(BestFirst):
         D = np.swapaxes(point.back, 1, 2) @ point.E @ point.back
         bound = point.bound
         self._bound_lines(boxes, D, bound, promise)
+        self._bound_planes(boxes, D, bound, promise)
         bound[self.boxes.only_zero(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, multiplier=D)
@@ -206,6 +209,20 @@ class BranchAndBound(BestFirst):
             promise[lines] = np.where(raised[:, None], loose, promise[lines])
             bound[lines] = np.maximum(bound[lines], better)
             D[lines] = np.where(raised[:, None, None], multiplier, D[lines])
+
+    def _bound_planes(self, boxes: Open, D: Array, bound: Array, promise: Array) -> None:
+        """The same of boxes about matrices of rank two in space."""
+        planes = self.boxes.about_planes(boxes.low, boxes.high) & (bound < self.target)
+        if planes.any():
+            better, multiplier, loose = self.boxes.plane_bound(boxes.low[planes], boxes.high[planes], self.target)
+            raised = better > bound[planes]
+            wide = (boxes.high - boxes.low)[planes] > 0
+            urgent = self.boxes.urgent(boxes.low[planes], boxes.high[planes])
+            near = raised & (loose.clip(0).sum(axis=1) < NEAR * self.target)
+            loose = np.where(urgent, np.inf, np.where(wide, loose, -np.inf))
+            promise[planes] = np.where(near[:, None], loose, promise[planes])
+            bound[planes] = np.maximum(bound[planes], better)
+            D[planes] = np.where(raised[:, None, None], multiplier, D[planes])
 
     def save(self, path: Path, about: str) -> None:
         """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""
