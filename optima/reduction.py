@@ -165,7 +165,8 @@ class Reduction:
 
     def singular_values(self, means: Array) -> Array:
         """Nonzero singular values of Z = M R, descending."""
-        return self._svd(self._checked(means))[1]
+        s = np.linalg.svd(self._checked(means) * self._root_sizes, compute_uv=False)
+        return s[: self._rank(s)]
 
     def rank(self, means: Array) -> int:
         """Number of nonzero singular values of Z = M R."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 COLUMNS = columns_of("<structure loss above_best:1 data_loss:4 rank:2 <singular_values_of_W_1:3 <known_by:5")
 # Rows of the table; --json has them all.
 LISTED = 20
+# How a loss is known takes at most so many characters of the table; else it is said above or below it.
+SHORT, ABOVE = 20, "as above"
 
 
 def forecast_text(found: Forecast, limit: int | None = None) -> str:
@@ -28,13 +31,25 @@ def forecast_text(found: Forecast, limit: int | None = None) -> str:
     rank = "" if "rank" in best.structure else f", rank {best.rank}"
     lines = [paragraph(f"forecast: {what}{rank}, loss {best.loss:.12g} ({best.known_by})", limit), ""]
     lines += labelled([("problem", problem_words(found.problem)), *_factors(best)], limit)
-    rows = [_row(found, each) for each in found.predictions[:LISTED]]
+    listed = found.predictions[:LISTED]
+    notes = _notes(found, listed)
+    rows = [[*_row(found, each)[:-1], notes.get(each.known_by, each.known_by)] for each in listed]
     _, hidden = layout(COLUMNS, rows, limit)
     lines += ["", table_text(COLUMNS, rows, limit)]
     lines += [paragraph(hidden_words(hidden, "--json"), limit)] if hidden else []
+    below = [(mark, words) for words, mark in notes.items() if mark != ABOVE and "known by" not in hidden]
+    lines += [paragraph(f"{mark}: {words}", limit, 2) for mark, words in below]
     more = len(found.predictions) - LISTED
     lines += [f"... {more} more structures; pass --json for all of them"] if more > 0 else []
     return "\n".join(lines)
+
+
+def _notes(found: Forecast, listed: Sequence[Prediction]) -> dict[str, str]:
+    """What the table has in place of long sentences: that of the forecast is above it, the others are notes below."""
+    long = dict.fromkeys(each.known_by for each in listed if len(each.known_by) > SHORT)
+    others = [words for words in long if words != found.best.known_by]
+    notes = {words: f"note {i}" for i, words in enumerate(others, start=1)}
+    return notes if len(others) == len(long) else {found.best.known_by: ABOVE, **notes}
 
 
 def linear_network_text(found: LinearNetwork, limit: int | None = None) -> str:

@@ -17,8 +17,9 @@ from optima.scales.scale import BestScales, best_on_branches, best_scales, effec
 from optima.scales.terms import CHUNK, stack
 from optima.structures import Block, Structure
 
-# Blocks with more margins than this are solved one by one: stacking copies their margins for every problem.
-FEW_MARGINS = 4
+# Blocks with more margins than this are solved one by one: stacking copies their margins for every problem. Unless the
+# problems are so few that calls take longer than copies.
+FEW_MARGINS, FEW_PROBLEMS = 4, 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def best_of_structures(
     simple, others = [], {}
     for number, structure in enumerate(structures):
         blocks = structure.blocks()
-        if blocks and all(_simple(block, structure.classes, loss) for block in blocks):
+        if blocks and all(_simple(block, structure.classes, loss, depth.size) for block in blocks):
             simple += [_Slot(block, structure.classes, number, place) for place, block in enumerate(blocks)]
         else:
             others[number] = best_scales(structure, depth, reg, samples, loss)
@@ -72,8 +73,9 @@ def _where_they_exist(
     return list(out.values())
 
 
-def _simple(block: Block, classes: int, loss: str) -> bool:
-    few = loss == "mse" or max(len(orbit.margins) for orbit in block.orbits) <= FEW_MARGINS
+def _simple(block: Block, classes: int, loss: str, problems: int) -> bool:
+    margins = max(len(orbit.margins) for orbit in block.orbits)
+    few = loss == "mse" or margins <= FEW_MARGINS or problems <= FEW_PROBLEMS
     return few and turns_once(block, classes, loss)
 
 
@@ -106,14 +108,15 @@ _kept_branches = lru_cache(maxsize=64)(_branches)
 def _batches(slots: Sequence[_Slot], problems: int) -> Iterator[list[_Slot]]:
     """Slots whose blocks have the same numbers of orbits, margins and singular values, few enough for memory.
 
-    Those of relu networks with a ridge are apart from others.
+    Those of a few problems are together whatever their numbers; those of relu networks with a ridge are apart.
     """
     forms: dict[object, list[_Slot]] = defaultdict(list)
     for slot in slots:
         margins = max(len(orbit.margins) for orbit in slot.block.orbits)
         ridge = slot.block.ridge
         modes = 0 if ridge is None else len(ridge.spectrum)
-        forms[(len(slot.block.orbits), margins, len(slot.block.singular), modes)].append(slot)
+        form = (len(slot.block.orbits), margins, len(slot.block.singular)) if problems > FEW_PROBLEMS else ()
+        forms[(form, modes)].append(slot)
     for same in forms.values():
         step = max(1, CHUNK // (16 * problems))
         yield from (same[i : i + step] for i in range(0, len(same), step))

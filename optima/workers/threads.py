@@ -6,16 +6,18 @@ The rounding of the library, and so the path of a descent, depends on how many t
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import parent_process
 from threading import Event
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from optima.model.arrays import Backend
 from optima.model.inputs import positive_integer
@@ -41,8 +43,14 @@ def one_blas_thread() -> Iterator[None]:
 
 def single_threaded() -> AbstractContextManager[object]:
     """One thread in this process meanwhile, so that results are the same whatever its number of threads."""
-    context: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    context: AbstractContextManager[object] = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
     return context
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """The libraries with threads that are loaded, looked for again when modules were imported: that takes a while."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True)

@@ -50,3 +50,15 @@ def test_what_is_missing_is_said(call, options, words):
     code, _, err = call("forecast", *options)
     assert code == 2
     assert words in err
+
+
+def test_how_a_loss_is_known_is_short_in_the_table_and_whole_beside_it(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    out = call("forecast", "--classes", "4", "--samples", "2", "--depth", "3", "--reg", "1e-3", "--effort", "quick")[1]
+    best = next(line for line in out.splitlines() if line.startswith("best minimum known"))
+    assert best.endswith("as above")
+    assert max(map(len, out.split("structure  ")[1].splitlines())) < 110
+    out = call("forecast", "--samples", "2,3,3,1", "--depth", "3", "--reg", "1e-3", "--effort", "quick")[1]
+    simplex = next(line for line in out.splitlines() if line.startswith("simplex"))
+    assert simplex.endswith("note 1")
+    assert "note 1: descent in two scales for each size of classes" in out

@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 from optima.model import DeepUFM
 from optima.reduction import Reduction
 from optima.scales import best_scales, effective_reg, stationary_scales
+from optima.scales.batch import best_of_structures
 from optima.scales.turning_points import single_humped, turning_points
 from optima.structures import Block, Orbit, Structure, catalogue, named
 
@@ -679,3 +680,15 @@ def test_the_derivative_vanishes_at_stationary_scales(problem):
                 part = part_of(block, structure.classes)
                 slack = 1 + slope_and_elasticity(part, mp.exp(u))[1] + abs(u)
                 assert abs(height(part, p, log_reg, mp.mpf(u))) <= 1e-14 * slack
+
+
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+def test_a_few_problems_are_solved_together_as_many_are(loss):
+    members = catalogue(12, None, loss, 11)
+    reg = np.array([1e-4, 1e-3, 3e-3, 1e-2, 1e-1])
+    many = best_of_structures(members, np.full(5, 3), reg, np.full(5, 2), loss)
+    for i, one in enumerate(reg):
+        few = best_of_structures(members, np.array([3]), np.array([one]), np.array([2]), loss)
+        for together, alone in zip(many, few, strict=True):
+            np.testing.assert_allclose(alone.loss[0], together.loss[i], rtol=1e-13)
+            np.testing.assert_allclose(alone.scales[:, 0], together.scales[:, i], rtol=1e-11)
