@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from optima.model import Array
 from optima.relu.descent import WIDTHS, smooth
+from optima.relu.kinks import Rest
 from optima.relu.objective import Gate, Objective
 
 # Directions that an ascent begins from, and its steps.
 TRIES, STEPS = 24, 40
 # Sizes of a new neuron that are tried, in those of the others of its layer.
 SIZES = np.geomspace(1e-2, 1.0, 8)
+# The norm ||B s(aX)|| of the neurons of a minimum, which are among all directions, is one up to rounding.
+PAYS = 1 + 1e-7
 
 
 def grown(objective: Objective, points: Array, rng: np.random.Generator) -> Array:
@@ -36,23 +39,42 @@ def grown(objective: Objective, points: Array, rng: np.random.Generator) -> Arra
 
 
 def _with_neurons(objective: Objective, point: Array, rng: np.random.Generator) -> Iterator[Array]:
+    for sized in _paying_neurons(objective, point, sides(objective, point, smooth(objective, WIDTHS[-1])), rng, 1.0):
+        yield sized[int(np.argmin(objective.value(sized)))]
+
+
+def sprouts(objective: Objective, rest: Rest, rng: np.random.Generator) -> Array:
+    """Points (S, D), a stationary one with one more neuron that pays, of several sizes, in place of the weakest.
+
+    B has the multipliers in place of the slopes at the kinks: relu is as it is, and neurons are found that pay less
+    than smoothing takes from them.
+    """
+    found = sides(objective, rest.point, rest.pattern.gate, rest.added)
+    return np.concatenate([np.empty((0, objective.size)), *_paying_neurons(objective, rest.point, found, rng, PAYS)])
+
+
+def _paying_neurons(
+    objective: Objective, point: Array, found: Sequence[tuple[Array, Array]], rng: np.random.Generator, least: float
+) -> Iterator[Array]:
+    """For each layer in which a neuron pays more than ``least`` the points with it, at some sizes."""
     parts, layers = objective.split(point), objective.layers(point)
-    gate = smooth(objective, WIDTHS[-1])
-    for index, (before, after) in enumerate(sides(objective, point, gate), start=1):
+    for index, (before, after) in enumerate(found, start=1):
         direction, gain = paying(before, after, rng)
-        if gain > 1:
+        if gain > least:
             weakest = int(np.argmin(np.maximum(layers[index - 1], 0.0).max(axis=1)))
             behind = -after @ np.maximum(direction @ before, 0.0) / gain
-            yield _best_size(objective, parts, index, weakest, (direction, behind))
+            yield _sized(objective, parts, index, weakest, (direction, behind))
 
 
-def sides(objective: Objective, point: Array, gate: Gate) -> list[tuple[Array, Array]]:
-    """X and B of each hidden layer."""
-    _, _, layers, slopes = objective.evaluate(point, gate)
+def sides(objective: Objective, point: Array, gate: Gate, added: Sequence[Array] = ()) -> list[tuple[Array, Array]]:
+    """X and B of each hidden layer; ``added`` as of :meth:`Objective.evaluate`."""
+    _, _, layers, slopes = objective.evaluate(point, gate, added)
     passed = [gate(layer, index) for index, layer in enumerate(layers)]
     features = [objective.split(point)[0], *(activations for activations, _ in passed)]
-    behind = [slope * derivative for slope, (_, derivative) in zip(slopes[1:], passed[1:], strict=True)]
-    behind.append(objective.last_slope(point, features[-1]))
+    behind = [slope * derivative for slope, (_, derivative) in zip(slopes, passed, strict=True)]
+    if added:
+        behind = [slope + more for slope, more in zip(behind, added, strict=True)]
+    behind = [*behind[1:], objective.last_slope(point, features[-1])]
     return [(before, after / objective.reg) for before, after in zip(features[:-1], behind, strict=True)]
 
 
@@ -80,16 +102,14 @@ def _squares(layer: Array, gram: Array) -> Array:
     return np.asarray(np.sum(features @ gram * features, axis=1))
 
 
-def _best_size(
-    objective: Objective, parts: list[Array], index: int, neuron: int, weights: tuple[Array, Array]
-) -> Array:
-    """The point with the neuron at the best of some sizes."""
+def _sized(objective: Objective, parts: list[Array], index: int, neuron: int, weights: tuple[Array, Array]) -> Array:
+    """The points with the neuron at some sizes."""
     usual = np.sqrt(np.mean(np.sum(parts[index] ** 2, axis=1)))
-    tried = []
+    made = []
     for size in usual * SIZES:
         new = [part.copy() for part in parts]
         new[index][neuron] = size * weights[0]
         if index + 1 < len(new):
             new[index + 1][:, neuron] = size * weights[1]
-        tried.append(objective.joined(new))
-    return np.asarray(tried[int(np.argmin(objective.value(np.array(tried))))])
+        made.append(objective.joined(new))
+    return np.array(made)

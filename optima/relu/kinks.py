@@ -24,6 +24,8 @@ STATIONARY = 1e-10
 FLAT = 1e-7
 # Widths of the smoothed kink within which a pre-activation counts as at the kink.
 NEAR = 3.0
+# Relative size under which a pre-activation of a network with all digits counts as zero.
+ROUNDING = 1e-9
 # Relative size under which a direction of H counts as unused.
 UNUSED = 1e-3
 # Step of the complex derivative: its square is nothing beside 1, so the derivative is exact.
@@ -55,6 +57,13 @@ class Pattern:
             tuple((layer >= 0) & (layer <= top) for layer, top in zip(layers, tops, strict=True)),
         )
 
+    @classmethod
+    def at(cls, layers: Sequence[Array]) -> Pattern:
+        """Of a network with all digits: at the kink where a pre-activation of a live neuron is zero up to rounding."""
+        sizes = [np.abs(layer) / max(float(np.abs(layer).max()), 1e-300) for layer in layers]
+        zeros = [(size <= ROUNDING) & (size > ROUNDING).any(axis=1, keepdims=True) for size in sizes]
+        return cls(tuple((layer > 0) & ~zero for layer, zero in zip(layers, zeros, strict=True)), tuple(zeros))
+
 
 @dataclass(frozen=True)
 class Rest:
@@ -63,7 +72,7 @@ class Rest:
     ``verdict`` is ``"minimum"`` (stationary, multipliers strictly within their bounds or at them, and no direction of
     negative curvature along the kinks), ``"saddle"`` (such a direction), or ``"not converged"``. ``residual`` is the
     norm of the first-order conditions of f, ``curvature`` the least eigenvalue of the Hessian of the Lagrangian along
-    the kinks, apart from the flat directions.
+    the kinks, apart from the flat directions; ``added`` are the multipliers in their places, (d_l, K) for each layer.
     """
 
     point: Array
@@ -71,6 +80,8 @@ class Rest:
     residual: float
     curvature: float
     kinks: int
+    pattern: Pattern
+    added: list[Array]
 
 
 @dataclass(frozen=True)
@@ -200,7 +211,8 @@ class _Newton:
         least = float(curved[0]) if curved.size else 0.0
         stationary = self.converged and self.consistent
         verdict = "not converged" if not stationary else "saddle" if least < 0 else "minimum"
-        return Rest(self.point, verdict, system.residual, least, int(sum(kink.sum() for kink in self.pattern.kink)))
+        added, kinks = _added(self.pattern, self.multipliers), self.multipliers.size
+        return Rest(self.point, verdict, system.residual, least, kinks, self.pattern, added)
 
 
 def _newton(objective: Objective, point: Array, pattern: Pattern) -> _Newton:

@@ -16,6 +16,7 @@ from optima.reduction import mean_reg
 from optima.relu.finish import Finished, finish, finish_network, zero_network
 from optima.relu.names import Known, known_networks, recognise_network
 from optima.relu.search import EFFORTS, Looked, look, size
+from optima.relu.widened import widened
 from optima.scales import best_scales
 from optima.scales.unequal import unequal_losses
 from optima.solution import Minimum, Rung, Solution
@@ -26,6 +27,8 @@ from optima.workers.threads import single_threaded
 FINISHED = {"quick": 4, "normal": 8, "thorough": 16}
 # Named networks that are finished too, the best ones.
 NAMED = 3
+# The best ends that get neurons that pay.
+WIDENED = 3
 # Relative difference up to which two finished networks are the same minimum.
 SAME = 1e-9
 
@@ -44,7 +47,8 @@ def search_networks(
 
     Descents from named networks, from networks of neighbouring problems, from random ones with and without symmetry,
     then hops from the best; relu is smoothed from inside on the way. The best ends are solved by Newton's method with
-    the pre-activations that are zero held there, which gives all digits and a verdict. Nothing is proved by it.
+    the pre-activations that are zero held there, which gives all digits and a verdict, and get neurons that pay
+    (:func:`optima.relu.widened.widened`). Nothing is proved by it.
 
     Parameters
     ----------
@@ -131,9 +135,14 @@ def _finished(looked: Looked, count: int, named: Sequence[ClassNetwork]) -> list
     if alive and alive[0].loss < min(end.network.loss for end, _ in ends) * (1 - SAME):
         ends.append((Finished(alive[0], "unverified", float("nan"), float("nan")), 0))
     ends.append((Finished(zero_network(looked.objective.problem), "minimum", 0.0, looked.objective.reg), 0))
-    ends.sort(key=lambda end: end[0].network.loss)
+    ends = _distinct(ends)
+    return _distinct([*((widened(end), hits) for end, hits in ends[:WIDENED]), *ends[WIDENED:]])
+
+
+def _distinct(ends: Sequence[tuple[Finished, int]]) -> list[tuple[Finished, int]]:
+    """One of each loss, a minimum if there is one, with the hits of all; best first."""
     distinct: list[tuple[Finished, int]] = []
-    for end, hits in ends:
+    for end, hits in sorted(ends, key=lambda end: end[0].network.loss):
         if distinct and end.network.loss <= distinct[-1][0].network.loss * (1 + SAME):
             kept, before = distinct[-1]
             better = end if kept.verdict != "minimum" and end.verdict == "minimum" else kept
