@@ -19,6 +19,7 @@ extensions = [
     "navigation",
     "source_links",
     "light_images",
+    "full_size",
     "math_font",
     "docstrings",
     "myst_parser",
@@ -29,7 +30,15 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["build", "gallery", "_ext", "_templates", "**/sg_execution_times.rst", "sg_execution_times.rst"]
+exclude_patterns = [
+    "build",
+    "gallery",
+    "_ext",
+    "_templates",
+    "auto_gallery/used",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 templates_path = ["_templates"]
 nitpicky = False
 suppress_warnings = ["config.cache"]
@@ -64,6 +73,9 @@ sphinx_gallery_conf = {
     "subsection_order": [f"gallery/{name}" for name in SECTIONS],
     "within_subsection_order": "pictures.InOrder",
     "image_scrapers": ("matplotlib", "pictures.scrape"),
+    # The pages of names show the scripts that use them.
+    "doc_module": ("optima",),
+    "backreferences_dir": "auto_gallery/used",
     "ignore_repr_types": "matplotlib|optima.plot",
     "remove_config_comments": True,
     "show_memory": False,
@@ -72,4 +84,6 @@ sphinx_gallery_conf = {
     "min_reported_time": 10**6,
     "download_all_examples": False,
     "thumbnail_size": (320, 224),
+    # Of scripts that end in a table.
+    "default_thumb_file": str(HERE / "_static/table.png"),
 }

@@ -11,6 +11,7 @@ import typer
 
 import optima
 from optima.cli.main import app
+from optima.report.solution import VERDICTS
 from optima.solution.knowledge import Knowledge
 
 ROOT = Path(__file__).parents[1]
@@ -111,8 +112,22 @@ def test_the_glossary_explains_words_of_readme_and_headlines():
         "best minimum known, deep neural collapse, rank, fit, penalty, margin, bound, gap, ladder, chance, scale, "
     )
     printed += "simplex, icosahedron, NC1, NC2, NC3, NC4, TCV, CDNV, equinorm, equiangular, residual, alignment, lambda"
+    printed += ", weight decay, features, logits, antipodal pairs, phase diagram, max-margin code, certificate, flow"
+    printed += ", Hessian, stationary scale, start, exchange, kick, seed, forecast, samples, width, depth, basin"
     printed += ", outliers, bulk, separatrix, srg, transversal, triangle, kink, code, effort, structure, atlas, control"
     assert set(printed.split(", ")) <= terms
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_glossary_explains_what_solve_prints(depth):
+    printed = str(optima.solve(4, depth, 1e-2, effort="quick"))
+    labels = re.findall(r"^([a-z]+(?: by)?) +(?=\S)", printed.partition("\n\n")[2].partition("\n\n")[0], re.MULTILINE)
+    header = re.search(r"^rank .*structure$", printed, re.MULTILINE)[0].replace("best loss", "loss").split()
+    notes = re.findall(r"^(\w+)(?: \d)?: ", printed.rpartition("\n\n")[2], re.MULTILINE)
+    assert {"problem", "structure", "known by", "bound"} <= set(labels)
+    said = {*labels, *header, *notes, *VERDICTS} - {"time"}
+    singular = {"minima": "minimum", "starts": "start"}
+    assert {singular.get(word, word) for word in said} <= glossary()
 
 
 def test_terms_that_pages_refer_to_are_in_the_glossary():
@@ -132,15 +147,49 @@ def test_papers_have_the_same_keys_and_numbers_everywhere():
     assert used <= set(keys)
 
 
-def test_the_first_page_answers_five_questions_in_one_click():
-    cards = re.findall(r"grid-item-card\} (.+)\n:link: (\S+)", (DOCS / "index.md").read_text(encoding="utf-8"))
-    asked = dict(cards)
-    for question in ("Which structure is optimal?", "How sure is that?", "Where is my network?", "How do I cite it?"):
-        assert question in asked
-    assert "How do I add my own?" in asked
-    for link in asked.values():
-        written = DOCS / link.replace("auto_gallery", "gallery")
-        assert written.with_suffix(".md").is_file() or written.with_suffix(".py").is_file()
+# What a new user asks, where it is answered, and words of the answer.
+QUESTIONS = {
+    "Which structure is optimal?": ("guides/optimal", "optima solve --classes 12 --depth 3 --lambda 1e-3"),
+    "How sure is that?": ("guides/known", "a lower bound proves that no loss is less by more than 1 %"),
+    "Where is my network?": ("guides/collapsed", "above deep neural collapse (simplex). Nearest structure"),
+    "How do I cite it?": ("guides/cite", "CITATION.cff"),
+    "How do I add my own?": ("guides/own", "## A structure"),
+}
+
+
+def linked(page):
+    """The pages of the book, without ending, that a page links to in its text."""
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    found = re.findall(r"^:link: (\S+)$|\]\((?!\w+:)([^)#]+?)(?:\.md|\.rst)?(?:#[^)]*)?\)", text, re.MULTILINE)
+    places = (((DOCS / page).parent / "".join(each)).resolve() for each in found)
+    return {place.relative_to(DOCS).as_posix() for place in places if place.is_relative_to(DOCS)}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_first_page_answers_a_question_within_two_clicks(question):
+    page, words = QUESTIONS[question]
+    assert dict(re.findall(r"grid-item-card\} (.+)\n:link: (\S+)", (DOCS / "index.md").read_text()))[question] == page
+    near = linked("index")
+    pages = near | {far for one in near if (DOCS / f"{one}.md").is_file() for far in linked(one)}
+    assert page in pages
+    assert words in (DOCS / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_links_of_a_page_are_found():
+    assert {"guides/optimal", "guides/known", "atlases", "auto_gallery/index"} <= linked("index")
+    assert {"guides/known", "networks", "auto_gallery/minima/plot_ladder"} <= linked("guides/optimal")
+
+
+def test_no_line_of_a_text_is_taken_for_a_comment():
+    for path in TEXTS:
+        assert not re.search(r"^%", path.read_text(encoding="utf-8"), re.MULTILINE), path.name
+
+
+def test_addresses_are_those_of_papers_and_of_programs_named():
+    allowed = re.compile(r"https://(?:arxiv\.org/abs/\d{4}\.\d{5}|www\.dask\.org)")
+    for path in TEXTS:
+        for address in re.findall(r"https?://[^\s)>\"']+", path.read_text(encoding="utf-8")):
+            assert allowed.fullmatch(address), f"{path.name}: {address}"
 
 
 def test_faults_of_a_site_are_seen(tmp_path):
@@ -159,6 +208,17 @@ def test_faults_of_a_site_are_seen(tmp_path):
     assert "c.html leads nowhere" in words
     assert "loaded from the network" in words
     assert "bytes with what it loads" in words
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.slow
+def test_a_page_that_a_narrow_screen_cuts_off_is_seen(tmp_path):
+    narrow = library("narrow")
+    start = "<!doctype html><meta name='viewport' content='width=device-width'><style>body { margin: 0 }</style>"
+    (tmp_path / "fits.html").write_text(start + "<p>words</p>", encoding="utf-8")
+    (tmp_path / "wide.html").write_text(start + "<p style='width: 500px'>words</p>", encoding="utf-8")
+    assert narrow.widths(tmp_path, narrow.browser()) == {"fits.html": 400, "wide.html": 500}
+    assert list(narrow.wide(tmp_path, narrow.browser())) == ["wide.html: is 500 pixels wide on a screen of 400"]
 
 
 def test_docstrings_become_headings_and_definition_lists():

@@ -55,4 +55,8 @@ def _report(root: Path, name: str, title: str) -> str:
     """A report with its links to the figures beside it."""
     text = (root / "examples" / f"{name}.md").read_text(encoding="utf-8")
     text = re.sub(r"^# .*", f"# {title}", text, count=1)
+    # Stars of norms and optima in statements are no emphasis.
+    text = re.sub(
+        r"^(?!\$\$).*", lambda line: re.sub(r"(?<=[\w|])\*(?=[\w,^ ])", r"\*", line[0]), text, flags=re.MULTILINE
+    )
     return re.sub(r"\]\((?=[\w.-]+\.(?:png|csv|json)\))", "](../../examples/", text)

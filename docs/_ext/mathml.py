@@ -14,18 +14,34 @@ from sphinx.util.logging import getLogger
 LOGGER = getLogger(__name__)
 # Characters of a formula in running text that a narrow screen may not hold.
 LONG = 30
+LIMIT = re.compile(r"<msub>(?=<m[io]>(?:min|max|lim|sup|inf|argmin|argmax)</m[io]>)")
 
 
 def _markup(node: nodes.Element, latex: str, display: str) -> str:
     """A formula, with its source for those who copy or search it."""
     try:
-        markup = convert(re.sub(r"\\\s*\n", r"\\ ", latex.strip()), display=display)
+        latex = re.sub(r"\\\s*\n", r"\\ ", latex.strip())
+        markup = convert(latex.replace("{aligned}", "{split}").replace("{gathered}", "{matrix}"), display=display)
+        if display == "block":
+            markup = _limits_below(markup).replace("<mtable>", '<mtable displaystyle="true">')
     except Exception as error:
         LOGGER.warning("a formula that cannot be set (%s): %s", type(error).__name__, latex, location=node)
         return escape(latex)
-    if unknown := re.findall(r">(\\[A-Za-z]+)<", markup):
+    if unknown := re.findall(r">(\\[A-Za-z]+|&)<", markup):
         LOGGER.warning("a formula with unknown commands (%s): %s", ", ".join(unknown), latex, location=node)
     return markup.replace("<math ", f'<math class="formula" alttext="{escape(" ".join(latex.split()))}" ', 1)
+
+
+def _limits_below(markup: str) -> str:
+    """The markup of a displayed formula, with what stands below ``min`` and its like below it, not behind it."""
+    while match := LIMIT.search(markup):
+        end, depth = match.end(), 1
+        while depth:
+            tag = re.compile(r"<(/?)msub>").search(markup, end)
+            end, depth = tag.end(), depth + (-1 if tag[1] else 1)
+        inside = markup[match.end() : end - len("</msub>")]
+        markup = markup[: match.start()] + f"<munder>{inside}</munder>" + markup[end:]
+    return markup
 
 
 def _several_lines(latex: str) -> str:
