@@ -73,7 +73,9 @@ SETUPS = (
     Setup("mnist1d", "ResNet", "UFM-style", 10, 3, 700),
     Setup("digits", "MLP", "standard", 10, 3, 1000),
     Setup("mnist1d", "MLP", "UFM-style", 10, 3, 1000),
-    Setup("digits", "ResNet", "standard", 10, 0, 700),
+    Setup("mnist1d", "MLP", "standard", 10, 3, 1000),
+    Setup("digits", "ResNet", "standard", 10, 3, 700),
+    Setup("mnist1d", "ResNet", "standard", 10, 3, 700),
 )
 
 
