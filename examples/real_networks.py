@@ -29,6 +29,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from scipy.stats import binomtest
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -46,6 +47,9 @@ DEPTHS = range(1, 6)
 # Standard decay acts on the body too, whose layers multiply: a weaker one keeps the logits as large.
 REG = {"UFM-style": 2**-9, "standard": 2**-10}
 KINDS = {"linear": ("#00204c", "o"), "relu": ("#a17000", "s")}
+# Relative difference up to which a minimum counts as the predicted one: two structures of one loss are told apart by
+# less than that of a network.
+SAME = 2e-4
 # Names that have a colour of their own, the commonest; the others share one.
 COLOURS = ("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945", "#b3cde3", "#8856a7", "#e34a33", "#41ab5d")
 
@@ -61,19 +65,15 @@ class Setup:
     relu: int
     steps: int
 
-    @property
-    def title(self) -> str:
-        """For the picture."""
-        return f"{self.data}, {self.body}, {self.decay} decay"
-
 
 SETUPS = (
     Setup("digits", "MLP", "UFM-style", 10, 3, 1000),
     Setup("digits", "ResNet", "UFM-style", 10, 3, 700),
-    Setup("mnist1d", "ResNet", "UFM-style", 10, 3, 700),
-    Setup("digits", "MLP", "standard", 10, 3, 1000),
     Setup("mnist1d", "MLP", "UFM-style", 10, 3, 1000),
-    Setup("digits", "ResNet", "standard", 10, 0, 700),
+    Setup("mnist1d", "ResNet", "UFM-style", 10, 3, 700),
+    # Without a pull on the features training takes longer.
+    Setup("digits", "MLP", "standard", 10, 3, 2500),
+    Setup("digits", "ResNet", "standard", 3, 0, 1500),
 )
 
 
@@ -117,7 +117,7 @@ def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> tupl
     best = expected.best
     own = {"data": setup.data, "body": setup.body, "decay": setup.decay, "head": head, "depth": depth, "seed": seed}
     M = found.mean_logits - found.mean_logits.mean(axis=0)
-    name, loss, verdict = heading(expected.problem, factors, M)
+    name, loss, verdict = heading(expected, factors, M)
     s = np.linalg.svd(M, compute_uv=False)
     predicted = padded(best.logits / np.sqrt(each))
     row = own | {
@@ -140,11 +140,15 @@ def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> tupl
     return row, [layer_row(own, each, depth, expected, model) for each in found.layers]
 
 
-def heading(problem: optima.DeepUFM, factors: Sequence[Any], means: Any) -> tuple[str, float, str]:
+def heading(expected: Any, factors: Sequence[Any], means: Any) -> tuple[str, float, str]:
     """Structure, loss and verdict of the critical point that lies downhill with free features."""
+    problem = expected.problem
     if problem.nonlinear:
         end = polish(problem, factors)
         return end.structure, end.loss, end.verdict
+    if problem.depth == 1:
+        # Convex in the logits: there is one minimum.
+        return expected.best.structure, expected.best.loss, "minimum"
     logits, verdict = downhill(problem, means)
     reduction = Reduction(problem)
     return recognise(logits, rank=reduction.rank(logits)).label, reduction.value(logits), verdict
@@ -206,25 +210,38 @@ def number(word: str) -> float | str | None:
 def draw(runs: list[dict[str, Any]], layers: list[dict[str, Any]], folder: Path) -> None:
     """Rows of panels: loss, rank of the logits, a head's spectra, distance from a low rank, structures."""
     setups = [each for each in SETUPS if any(of(each, row) for row in runs)]
-    figure = plt.figure(figsize=(4.2 * len(setups), 16), layout="constrained")
+    figure = plt.figure(figsize=(3.1 * len(setups), 14), layout="constrained")
     panels = figure.subplots(5, len(setups), sharey="row", squeeze=False)
     colours = colours_of([shown(row) for row in runs])
     for column, setup in enumerate(setups):
         own = [row for row in runs if of(setup, row)]
         parts = [row for row in layers if of(setup, row)]
-        draw_depths(panels[0, column], own, "loss", setup.title, "loss of head and features")
-        panels[0, column].set_yscale("log")
-        draw_depths(panels[1, column], own, "rank", "", "rank of the mean logits")
+        draw_losses(panels[0, column], own)
+        panels[0, column].set_title(f"{setup.data}, {setup.body}\n{setup.decay} decay")
+        draw_ranks(panels[1, column], own)
         draw_spectra(panels[2, column], parts)
         draw_bound(panels[3, column], parts)
         draw_shares(panels[4, column], own, colours)
-    for row in (0, 2, 3):
-        if panels[row, 0].get_legend_handles_labels()[0]:
-            panels[row, 0].legend(fontsize=8, frameon=False)
+    for axes, label in zip(panels[:, 0], LABELS, strict=True):
+        axes.set_ylabel(label)
+    for row, place in enumerate(("upper left", "upper right", "upper right", "upper left")):
+        # Of the first column that has both kinds of heads.
+        full = max(panels[row], key=lambda axes: len(axes.get_legend_handles_labels()[1]))
+        if full.get_legend_handles_labels()[1]:
+            full.legend(fontsize=8, frameon=False, loc=place)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="0.3") for c in colours.values()]
-    figure.legend(handles, list(colours), fontsize=8, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles, list(colours), loc="outside lower center", ncols=4, frameon=False)
     for ending in ("png", "pdf"):
-        figure.savefig(folder / f"real_networks.{ending}", dpi=100)
+        figure.savefig(folder / f"real_networks.{ending}", dpi=90)
+
+
+LABELS = (
+    "loss above the predicted, %",
+    "rank of the mean logits",
+    "singular values of W_1, depth 3",
+    "distance from rank K or K - 1",
+    "share of the seeds that head for",
+)
 
 
 def place(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -250,18 +267,46 @@ def colours_of(names: list[str]) -> dict[str, str]:
     return dict(zip(first, COLOURS, strict=False)) | ({f"{more} others": "#f2f2f2"} if more else {})
 
 
-def draw_depths(axes: plt.Axes, rows: list[dict[str, Any]], name: str, title: str, label: str) -> None:
-    """Every network as a point, the mean prediction as a line."""
-    for side, (head, (colour, marker)) in zip((-0.08, 0.08), KINDS.items(), strict=True):
+def beside(rows: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, list[dict[str, Any]], list[float]]]:
+    """Head, colour, marker, rows and places of the networks of each kind of head, seeds side by side."""
+    for side, (head, (colour, marker)) in zip((-0.2, 0.2), KINDS.items(), strict=True):
         own = [row for row in rows if row["head"] == head]
-        places = [row["depth"] + side + 0.03 * (row["seed"] - 1) for row in own]
+        most = max([row["seed"] for row in own], default=0) / 2
+        if own:
+            yield head, colour, marker, own, [row["depth"] + side + 0.03 * (row["seed"] - most) for row in own]
+
+
+def draw_losses(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
+    """Every network as a point, with a dash for the minimum that it heads for."""
+    for head, colour, marker, own, places in beside(rows):
+        above, ends = (
+            [100 * (row[name] / row["predicted_loss"] - 1) for row in own] for name in ("loss", "heads_for_loss")
+        )
+        axes.plot(places, above, marker, color=colour, markerfacecolor="white", markersize=4, label=f"{head} head")
+        axes.plot(places, ends, "_", color=colour, markersize=7, markeredgewidth=1.5, label=f"{head}: heads for")
+    axes.axhline(0, color="0.6", linewidth=1, zorder=0)
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set(xlabel="depth of the head", xticks=list(DEPTHS), xlim=(0.5, 5.5))
+    axes.set_yticks([-10, -1, 0, 1, 10, 100, 1000], ["-10", "-1", "0", "1", "10", "100", "1000"])
+
+
+def draw_ranks(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
+    """Every network as a point, the mean prediction as a line."""
+    for head, colour, marker, own, places in beside(rows):
+        label = f"{head} head"
         axes.plot(
-            places, [row[name] for row in own], marker, color=colour, markerfacecolor="white", label=f"{head} head"
+            places,
+            [row["rank"] for row in own],
+            marker,
+            color=colour,
+            markerfacecolor="white",
+            markersize=4,
+            label=label,
         )
         depths = sorted({row["depth"] for row in own})
-        means = [np.mean([row[f"predicted_{name}"] for row in own if row["depth"] == d]) for d in depths]
-        axes.plot(depths, means, "-", color=colour, linewidth=1, label=f"{head}, free features")
-    axes.set(title=title, xlabel="depth of the head", ylabel=label, xticks=list(DEPTHS))
+        means = [np.mean([row["predicted_rank"] for row in own if row["depth"] == d]) for d in depths]
+        axes.plot(depths, means, "-", color=colour, linewidth=1, label=f"{head}: predicted")
+    axes.set(xlabel="depth of the head", xticks=list(DEPTHS), xlim=(0.5, 5.5), ylim=(0, 9.6))
 
 
 def draw_spectra(axes: plt.Axes, rows: list[dict[str, Any]], depth: int = 3) -> None:
@@ -278,7 +323,7 @@ def draw_spectra(axes: plt.Axes, rows: list[dict[str, Any]], depth: int = 3) -> 
         axes.plot(
             index + side, expected, "_", color=colour, markersize=14, markeredgewidth=2, label=f"{head}: forecast"
         )
-    axes.set(xlabel="index", ylabel=f"singular values of W_1, depth {depth}", xticks=index)
+    axes.set(xlabel="index", xticks=index)
 
 
 def draw_bound(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
@@ -290,12 +335,8 @@ def draw_bound(axes: plt.Axes, rows: list[dict[str, Any]]) -> None:
         axes.plot(bounds, distances, marker, color=colour, markerfacecolor="white", markersize=4, label=f"{head} head")
     ends = np.array([1e-3, 1e4])
     axes.plot(ends, ends, "-", color="0.6", linewidth=1, label="bound = distance")
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="bound by TCV, with what training left",
-        ylabel="distance from rank K or K - 1",
-    )
+    axes.set(xscale="log", yscale="log", xlabel="bound by TCV, with what training left")
+    axes.set(xlim=(1e-3, 1e4), ylim=(1e-5, 1e2))
 
 
 def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, str]) -> None:
@@ -306,7 +347,8 @@ def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, s
         for depth in DEPTHS:
             own = [shown(row) for row in rows if row["head"] == head and row["depth"] == depth]
             if own:
-                ticks[depth + shift] = f"{depth}\n{head}"
+                ticks[depth + shift] = f"{depth}\n{head.removesuffix('ear')}"
+                axes.text(depth + shift, 1.01, str(len(own)), ha="center", va="bottom", fontsize=7)
             bottom = 0.0
             for name, colour in colours.items():
                 inside = [each == name or (name == others and each not in colours) for each in own]
@@ -314,25 +356,38 @@ def draw_shares(axes: plt.Axes, rows: list[dict[str, Any]], colours: dict[str, s
                     share = float(np.mean(inside))
                     axes.bar(depth + shift, share, 0.38, bottom=bottom, color=colour, edgecolor="0.3", linewidth=0.5)
                     bottom += share
-    axes.set(ylabel="share of the seeds that head for", xlim=(0.6, 5.8))
-    axes.set_xticks(list(ticks), list(ticks.values()), fontsize=7)
+    axes.set(xlabel="depth of the head", xlim=(0.6, 5.8), ylim=(0, 1.08))
+    axes.set_xticks(list(ticks), list(ticks.values()), fontsize=8)
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """Of each setup, head and depth: per cent above the prediction, of the network and of where it heads, and names."""
+def summary(rows: list[dict[str, Any]], layers: list[dict[str, Any]]) -> str:
+    """Of each setup, head and depth what P(structure) is, per cent above the prediction, and what training left.
+
+    Of networks and of where they head: median and range over seeds. P is that of heading for the predicted loss, with
+    the 95 % Wilson interval. What training left is the norm of the gradient at W_1 over lambda |W_1|.
+    """
+    left = {place(row): row["excess"] / row["norm"] for row in layers if row["layer"] == "W_1"}
     lines = []
-    key = lambda row: (row["data"], row["body"], row["decay"], row["head"], int(row["depth"]))
-    for place in dict.fromkeys(map(key, rows)):
-        own = [row for row in rows if key(row) == place]
-        above = lambda name, own=own: [100 * (row[name] / row["predicted_loss"] - 1) for row in own]
-        spans = [f"{min(values):.3g} to {max(values):.3g}" for values in (above("loss"), above("heads_for_loss"))]
+    for key in dict.fromkeys(place(row)[:-1] for row in rows):
+        own = [row for row in rows if place(row)[:-1] == key]
+        above = lambda name, own=own: spread([100 * (row[name] / row["predicted_loss"] - 1) for row in own])
         names = ", ".join(f"{name} {count}" for name, count in Counter(row["heads_for"] for row in own).most_common())
         predicted = ", ".join(dict.fromkeys(row["predicted"] for row in own))
+        hits = sum(row["heads_for_loss"] <= row["predicted_loss"] * (1 + SAME) for row in own)
+        low, high = binomtest(hits, len(own)).proportion_ci(0.95, method="wilson")
+        data, body, decay, head, depth = key
         lines.append(
-            f"{' '.join(map(str, place))}: {len(own)} seeds, least accuracy {min(row['accuracy'] for row in own):.4g}, "
-            f"{spans[0]} % above {predicted}; heading for {names}, {spans[1]} % above it"
+            f"{data} {body} {decay} {head} {depth:g}: {len(own)} seeds, least accuracy "
+            f"{min(row['accuracy'] for row in own):.4g}, {above('loss')} % above {predicted}; heading for {names}, "
+            f"{above('heads_for_loss')} % above it; for its loss or less {hits} of {len(own)}, P {low:.2f} to "
+            f"{high:.2f}; left {spread([left[place(row)] for row in own])}"
         )
     return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    return f"{np.median(values):.2g} ({min(values):.2g} to {max(values):.2g})"
 
 
 def bounds(rows: list[dict[str, Any]]) -> str:
@@ -365,7 +420,7 @@ def main(folder: Path = HERE, setups: Sequence[Setup] = SETUPS, depths: Iterable
             for path, own in zip(tables, rows, strict=True):
                 write(path, sorted(own, key=place))
     rows = tuple(map(read, tables))
-    print(summary(rows[0]))
+    print(summary(*rows))
     print(bounds(rows[1]))
     draw(*rows, folder)
 

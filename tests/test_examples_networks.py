@@ -20,22 +20,35 @@ def example(name, monkeypatch):
     return module
 
 
-@pytest.mark.slow
-def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch):
+@pytest.fixture
+def real_networks(monkeypatch):
+    """The example with fewer samples and small heads."""
+    monkeypatch.syspath_prepend(EXAMPLES)
     module = example("real_networks", monkeypatch)
-    monkeypatch.setattr(module, "SAMPLES", 3)
-    monkeypatch.setattr(module, "WIDTH", 12)
+    small = sys.modules["small_networks"]
+    monkeypatch.setattr(small, "SAMPLES", 3)
+    monkeypatch.setattr(small, "WIDTH", 12)
+    small.samples.cache_clear()
+    yield module
+    small.samples.cache_clear()
+
+
+@pytest.mark.slow
+def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, real_networks, capsys):
+    module = real_networks
     setups = (
-        module.Setup("digits", "MLP", "UFM-style", 1, 1, 20),
+        module.Setup("digits", "MLP", "UFM-style", 2, 1, 20),
         module.Setup("digits", "ResNet", "standard", 1, 0, 5),
         module.Setup("mnist1d", "ResNet", "UFM-style", 1, 0, 5),
     )
     monkeypatch.setattr(module, "SETUPS", setups)
     module.main(tmp_path, setups, (2,))
-    runs = module.read(tmp_path / "real_networks.csv")
-    layers = module.read(tmp_path / "real_networks.layers.csv")
-    assert [(row["data"], row["head"]) for row in runs] == [
-        ("digits", "linear"), ("digits", "relu"), ("digits", "linear"), ("mnist1d", "linear"),
+    assert "P 0." in capsys.readouterr().out
+    tables = tmp_path / "real_networks.csv", tmp_path / "real_networks.layers.csv"
+    runs, layers = map(module.read, tables)
+    assert [(row["data"], row["body"], row["head"], row["seed"]) for row in runs] == [
+        ("digits", "MLP", "linear", 0), ("digits", "MLP", "linear", 1), ("digits", "MLP", "relu", 0),
+        ("digits", "ResNet", "linear", 0), ("mnist1d", "ResNet", "linear", 0),
     ]  # fmt: skip
     for row in runs:
         assert row["loss"] >= row["predicted_loss"] * (1 - 1e-9)
@@ -45,6 +58,49 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch):
     for row in bounded:
         assert row["distance_to_bounded_rank"] <= row["within"] + row["excess"] + 1e-6
     assert (tmp_path / "real_networks.png").stat().st_size > 10_000
+    # What has a row is not trained again, and what has none is, with the same result.
+    module.write(tables[0], runs[1:])
+    module.write(tables[1], [row for row in layers if module.place(row) != module.place(runs[0])])
+    trained, train = [], module.group
+    monkeypatch.setattr(module, "group", lambda *each: trained.append(each[1:]) or train(*each))
+    module.main(tmp_path, setups, (2,))
+    assert trained == [("linear", 2, [0])]
+    again = module.read(tables[0])
+    assert [row["seed"] for row in again] == [row["seed"] for row in runs]
+    assert again[0]["loss"] == pytest.approx(runs[0]["loss"], rel=1e-3)
+
+
+def test_seeds_side_by_side_are_those_alone(real_networks):
+    """Losses are added and Adam acts by entry: only rounding tells whether a network had company."""
+    import torch
+
+    small = sys.modules["small_networks"]
+    make = lambda seed: small.network("mnist1d", "ResNet", "linear", 2, seed)
+    together, alone = [make(0), make(1)], make(1)
+    small.train(together, "mnist1d", 2**-9, True, 4)
+    small.train([alone], "mnist1d", 2**-9, True, 4)
+    x, _ = small.samples("mnist1d")
+    with torch.no_grad():
+        assert together[1](x).numpy() == pytest.approx(alone(x).numpy(), rel=1e-3, abs=1e-4)
+        assert together[0](x).numpy() != pytest.approx(alone(x).numpy(), rel=1e-1)
+
+
+def test_the_small_networks_layers_are_those_of_torch(real_networks):
+    """A convolution as one matrix, and batch normalisation with the statistics of its batch."""
+    import torch
+
+    small = sys.modules["small_networks"]
+    for axes, stride in ((1, 4), (2, 2), (2, 1)):
+        side = 8
+        fast, norm = small.convolution(axes, 3, 5, 3, stride, side), small.norm(axes, 5)
+        x = torch.randn(6, 3, *[side] * axes)
+        plain = getattr(torch.nn.functional, f"conv{axes}d")(x, fast.weight, stride=stride, padding=1)
+        assert fast(x).detach().numpy() == pytest.approx(plain.detach().numpy(), abs=1e-5)
+        expected = torch.nn.functional.batch_norm(plain, None, None, training=True)
+        assert norm(plain).detach().numpy() == pytest.approx(expected.detach().numpy(), abs=1e-4)
+        before = norm(plain).detach()
+        small.settle(norm, plain.detach())
+        assert norm(plain).detach().numpy() == pytest.approx(before.numpy(), abs=1e-5)
 
 
 @pytest.mark.slow

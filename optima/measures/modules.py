@@ -61,6 +61,9 @@ def measure_module(
             for name, stream in streams.items():
                 rows = seen.features[name]
                 stream.add(rows.reshape(-1, rows.shape[2]), np.repeat(owner, rows.shape[1]))
+            # After the layers, of which the first with such numbers is named.
+            if not bool(logits.isfinite().all()):
+                raise ValueError(f"the logits {NOT_FINITE}")
             if gradients:
                 _pull(torch, layers, streams, seen, losses, owner)
             found.add(owner, array(logits), np.array([float(losses.detach())]))
@@ -231,6 +234,19 @@ def _notes(torch: Any, named: Mapping[str, Any], streams: Mapping[str, LayerStre
             f"The features of {_listed(wide)} are too wide for a covariance: no NC1 with the pseudo-inverse and no "
             "singular values of them."
         )
+    last = named[list(streams)[-1]]
+    sizes = next(iter(streams.values())).inputs.sizes
+    if getattr(last, "bias", None) is not None and sizes.min() < sizes.max():
+        yield (
+            "The last layer has a bias, and models with free features have none: with classes of different sizes it "
+            "can bring a network below their optimum."
+        )
+    dropout = torch.nn.modules.dropout._DropoutNd
+    if any(isinstance(part, dropout) and part.p > 0 for part in named.values()):
+        yield (
+            "Dropout does not act here: what was trained with it is another loss than the one that is measured, and "
+            "than that of models with free features."
+        )
     if coarse := {str(each.dtype)[6:] for part in named.values() for each in part.parameters(False) if _coarse(each)}:
         yield f"The network computes in {_listed(sorted(coarse))}: its numbers have two or three digits."
 
@@ -269,8 +285,6 @@ def _check(logits: Any, labels: Any) -> None:
             f"labels run from {int(labels.min())} to {int(labels.max())} for logits of {logits.shape[1]} classes; pass "
             "labels from 0 to K - 1"
         )
-    if not bool(logits.isfinite().all()):
-        raise ValueError(f"the logits {NOT_FINITE}")
 
 
 @contextmanager

@@ -108,7 +108,8 @@ def _above(found: NetworkReport) -> str:
 
 
 def _name(name: str) -> str:
-    return f"{name} ({WHAT[name]})" if name in WHAT else name
+    named = name.replace("unnamed", "an unnamed structure", 1) if name.startswith("unnamed") else name
+    return f"{name} ({WHAT[name]})" if name in WHAT else named
 
 
 def _collapse(found: NetworkReport) -> Section:
@@ -155,12 +156,12 @@ def _structure(found: NetworkReport) -> Section:
 
 def _optimum(found: NetworkReport) -> Section:
     best, problem = found.best, found.problem
-    matrices = "one matrix" if problem.depth == 1 else f"{problem.depth} matrices"
+    matrices = "one matrix: layer" if problem.depth == 1 else f"{problem.depth} matrices: layers"
     kind = "" if problem.depth == 1 else ", relu between them" if problem.nonlinear else ", nothing between them"
     kinds = "network" if problem.nonlinear else "structure"
     known = "best minimum known" if found.searched else f"best named {kinds}"
     sentences = [
-        f"With free features below the head ({matrices}: {', '.join(found.head)}{kind}) the {known} is "
+        f"With free features below the head ({matrices} {', '.join(found.head)}{kind}) the {known} is "
         f"{_ranked(best)}, loss {best.loss:.6g}.",
         f"The loss of your network in this model is {found.loss:.6g}, {_difference(found.above)}.",
     ]
@@ -182,14 +183,17 @@ def _optimum(found: NetworkReport) -> Section:
     else:
         excess = found.collapse / best.loss - 1
         sentences.append(
-            "Deep neural collapse is the optimum."
+            f"Deep neural collapse is the {'optimum' if found.searched else f'best named {kinds}'}."
             if abs(excess) <= ROUNDING
             else f"Deep neural collapse would cost {found.collapse:.6g}, {_difference(excess)}."
         )
     if found.near is None:
+        # With one matrix that is wide enough the model is convex in its logits.
+        convex = problem.depth == 1 and not problem.nonlinear and problem.max_rank >= problem.classes - 1
+        other = "" if convex else "another minimum, "
         sentences.append(
-            "What a network lies above the optimum may be another minimum, unfinished training, or a body that cannot "
-            "make these features."
+            f"What a network lies above the optimum may be {other}unfinished training, or a body that cannot make "
+            "these features."
         )
     return Section("What would be optimal?", sentences, pictures=_spectra(found))
 
@@ -271,8 +275,9 @@ def _granted(found: NetworkReport) -> Section:
             "and the features carry the same penalty, as at every minimum. If features were penalised pass "
             "feature_reg=."
         )
-    sentences.append(f"The loss of the optimum is known by: {found.best.known_by}.")
+    kinds = "networks" if problem.nonlinear else "structures"
+    what = "optimum" if found.searched else f"best of the named {kinds}"
+    sentences.append(f"The loss of the {what} is known by: {found.best.known_by}.")
     if not found.searched:
-        kinds = "networks" if problem.nonlinear else "structures"
         sentences.append(f"Only named {kinds} were looked at; search=True looks for better ones.")
     return Section("What was taken for granted", [*sentences, *found.measures.notes])

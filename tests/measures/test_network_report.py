@@ -238,3 +238,23 @@ def test_a_module_of_your_own():
     assert report.loss == pytest.approx(float(loss) + 5e-4 * (2 * squares[0] + squares[1]), rel=1e-6)
     with pytest.raises(ValueError, match="your own"):
         optima.measure(net, (x, y), reg=1e-3, loss=lambda z, y: z.square().sum()).report()
+
+
+def test_words_for_what_has_no_name_and_what_was_not_searched():
+    """One matrix: no other minimum. Relu, only named networks: none of them is called the optimum."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), (9, 5, 2, 1))
+    features = np.maximum(rng.standard_normal((17, 8)) + 3 * np.eye(4, 8)[labels], 0)
+    hidden, last = rng.standard_normal((8, 8)) / 3, rng.standard_normal((4, 8)) / 3
+    after = np.maximum(features @ hidden.T, 0)
+    layers = [Layer(features, hidden, name="a"), Layer(after, last, name="b")]
+    found = optima.measure(layers, labels, logits=after @ last.T, reg=1e-2)
+    text = " ".join(str(found.report()).split())
+    assert "an unnamed structure, rank" in verdict(found.report())
+    assert "(one matrix: layer b)" in text
+    assert "another minimum" not in text
+    deeper = " ".join(str(found.report(depth=2)).split())
+    assert "(2 matrices: layers a, b, relu between them)" in deeper
+    assert "another minimum" in deeper
+    assert "is the optimum" not in deeper
+    assert "The loss of the best of the named networks is known by" in deeper
