@@ -17,7 +17,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optima.checker.arithmetic import Numbers
 from optima.checker.instance import Instance
@@ -79,7 +78,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Charges:
-    """What one class has to pay, less its price: Bernstein coefficients (M,) of r^2, bend and the rest on parts of cells.
+    """What one class has to pay: Bernstein coefficients (M,) of r^2, of bend, and of the rest, on parts of cells.
 
     ``kappa`` is that of the odds, ``last`` the last knot.
     """
@@ -118,16 +117,16 @@ class PairBound:
         """
         p, (first, left, _, second, third) = self.power, box.low
         most = min(box.high[0], box.high[3])
-        most = (most, min(most, box.high[4]))
-        if second > most[0] or third > most[1] or second + third > box.high[REST] * (1 + ROUNDING):
+        others = min(most, box.high[4])
+        if second > most or third > others or second + third > box.high[REST] * (1 + ROUNDING):
             return math.inf
-        if left > (most[0] + max(self.classes - 3, 0) * most[1]) * (1 + ROUNDING):
+        if left > (most + max(self.classes - 3, 0) * others) * (1 + ROUNDING):
             return math.inf
-        least = min(left, most[0])
+        least = min(left, most)
         tail, left = least**p, left - least
-        if left > 0 and most[1] > 0:
-            whole = math.floor(left / most[1])
-            tail += whole * most[1] ** p + max(left - whole * most[1], 0.0) ** p
+        if left > 0 and others > 0:
+            whole = math.floor(left / others)
+            tail += whole * others**p + max(left - whole * others, 0.0) ** p
         return self.strength * (first**p + max(tail, second**p + third**p))
 
     def last_fit(self, box: Box) -> float:
@@ -271,9 +270,11 @@ def _sets(pairs: PairBound, data: dict[str, Array]) -> list[Charges | None]:
     shapes.append(kernels.ndim == 3 and kernels.shape[:2] == (len(DEGREES), total))
     if not all(shapes) or not (first[0] == 0 and first[-1] == total and (np.diff(first) >= 0).all()):
         raise Refuted("the multipliers have another shape")
-    sets = []
-    for own, one in zip((slice(int(a), int(b)) for a, b in zip(first, first[1:], strict=False)), kappa, strict=True):
-        sets.append(pairs.usable(Multipliers(*(lines[name][own] for name in LINES), kernels[:, own], float(one))))
+    sets: list[Charges | None] = []
+    for number in range(count):
+        own = slice(int(first[number]), int(first[number + 1]))
+        knots, share, centring, bend = (lines[name][own] for name in LINES)
+        sets.append(pairs.usable(Multipliers(knots, share, centring, bend, kernels[:, own], float(kappa[number]))))
     return sets
 
 

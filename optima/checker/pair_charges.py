@@ -145,5 +145,3 @@ def least_charge(terms: Array) -> float:
         low[1::2] += half
         half /= 2
     return min(proved, float(np.min(bound)))
-
-

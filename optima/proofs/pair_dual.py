@@ -1,7 +1,7 @@
 r"""Multipliers for the bound by pairs of classes in one box: semidefinite programmes.
 
-.. math:: \max\; K N - \sum_i (\pi_i + [i \ge 2] \tau \underline s_i) + \tau t \quad\text{such that every pair of classes
-    has a charge of at least zero and every class one of at least } N
+.. math:: \max\; K N - \sum_i (\pi_i + [i \ge 2] \tau \underline s_i) + \tau t \quad\text{such that every pair of
+    classes has a charge of at least zero and every class one of at least } N
 
 for multipliers that are linear between knots of r = |g_c|. A kernel of degree d is H(r, r') u^d with a positive
 semidefinite matrix H of its values at nodes, fewer than the knots. Pairs are looked at where the checker finds their
@@ -24,16 +24,16 @@ from optima.model import Array
 # Columns of the factor of a kernel that a certificate keeps.
 COLUMNS = 6
 # Knots in a cell of nodes, and points of classes in a cell of knots.
-KNOTS, POINTS = 2, 2
+KNOTS, POINTS = 2, 1
 # Cosines at which pairs are looked at, and every how many of knots and of cosines to begin with.
-COSINES, SPARSE = 97, (2, 12)
+COSINES, SPARSE = 97, (2, 24)
 # Singular values at which lines are held below the price.
-VALUES = 10
+VALUES = 8
 # Iterations of the solver, and times that it is called.
-STEPS, ROUNDS = 60, 5
+STEPS, ROUNDS = 60, 8
 # Charges of pairs below the first part of those of classes are looked at again, those below the second are too low,
 # and those above the third are left out.
-NEAR, SLIGHT, FAR = 0.0, -3e-4, 0.1
+NEAR, SLIGHT, FAR = 0.0, -1e-3, 0.1
 # The least norms r^2, relative to the typical one, that have a node of their own.
 LOWEST, SMALL = 0.1, 0.25
 

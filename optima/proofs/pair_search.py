@@ -30,8 +30,12 @@ NODES = 8
 FIRST, RATIOS, EVEN = 2.5, (1.7, 2.2), 0.3
 # Part of a box, about its middle, for which its multipliers are found.
 CORE = 0.3
+# The same for what is as good as a point.
+POINT = 1e-3
 # By how much of the loss a bound shall rise before another box is looked at.
 RISE = 0.01
+# The same, as a part of what is left to the target.
+PART = 0.25
 # What a side of a cut counts that gains nothing, relative to that.
 LITTLE = 0.02
 # Sets of multipliers that a box tries, beside those of the box it comes from.
@@ -105,7 +109,8 @@ class PairSearch:
         while self.heap and self.size < most and self.seconds < seconds:
             bound, number = heapq.heappop(self.heap)
             node = self.leaves[number]
-            if not node.own and self._lacks(node, min(self.target, bound + RISE * self.pairs.upper)):
+            goal = min(self.target, bound + max(RISE * self.pairs.upper, PART * (self.target - bound)))
+            if not node.own and self._lacks(node, goal):
                 self._solve(node)
                 self._keep(number, node)
             else:
@@ -143,11 +148,12 @@ class PairSearch:
         """Whether multipliers and not the width keep a box from its goal."""
         if node.chosen < 0:
             return self._narrow(node.box)
-        return self._reached(self._core(node.box, 1e-3), node.chosen, node.prices)[0] < goal
+        return self._reached(self._core(node.box, POINT), node.chosen, node.prices)[0] < goal
 
     def _core(self, box: Box, part: float) -> Box:
-        """Part of a box about its middle; only s_1 and t, where they are not small, leave their ends."""
-        for axis in (axis for axis in (SINGULAR[0], REST) if box.low[axis] > 0):
+        """Part of a box about its middle; only s_1 and t leave their ends, those above zero, and t for a mere point."""
+        axes = [axis for axis in (SINGULAR[0], REST) if box.low[axis] > 0 or (box.low[0] > 0 and part == POINT)]
+        for axis in axes:
             low, high = box.low[axis], self._last(box, axis)
             if axis == REST:
                 low, high = (low + EVEN * box.low[0], high + EVEN * box.low[0])

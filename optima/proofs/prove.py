@@ -253,10 +253,10 @@ class Claims:
         search = PairSearch(pairs, self.upper * (1 - gap_of_search(gap)), typical)
         search.run(budget.most / PAIR_BOXES, budget.seconds, progress)
         count = len(search.leaves)
-        rigour = f"two classes at a time, symmetrised, and {count} boxes of singular values"
+        rigour = f"two classes at a time, symmetrised, {count} boxes of singular values and {search.solved} programmes"
         lower, data = max(search.bound, 0.0), search.arrays()
         claim = self._claim("pairs of classes", lower, rigour, search.seconds, **data)
-        ended = "all boxes are closed" if search.done else f"stopped after {count} boxes of singular values"
+        ended = "all boxes are closed" if search.done else f"stopped after {search.solved} programmes"
         return replace(self.checked(claim), ended=ended)
 
     def rank_one(self, gap: float, budget: Budget, progress: Tell[Searching]) -> Certificate:

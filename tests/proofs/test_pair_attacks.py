@@ -118,7 +118,9 @@ def test_no_charge_and_no_loss_is_below_what_is_said_of_them(trials):
         assert bound.floor(box) <= met.loss * (1 + 1e-9)
         pairs, square, bend, rest = met.pairs(found, K)
         charges, tau, count = bound.charges(found), size / met.s * rng.normal(), int(rng.integers(box.positive + 1))
-        assert least_pair_charge(found, 2 * found.kappa / (K * met.strength)) <= pairs.min() + 1e-6 * np.abs(pairs).max()
+        assert (
+            least_pair_charge(found, 2 * found.kappa / (K * met.strength)) <= pairs.min() + 1e-6 * np.abs(pairs).max()
+        )
         # The price of each class by fine grids of singular values, for prices of their own as the checker has them.
         s = np.geomspace(1e-9, 1, 1000) * box.cap(count)
         least = np.min((s ** (p - 1) - tau) * square[:, None] + bend[:, None] * s, axis=1) if box.cap(count) else np.inf

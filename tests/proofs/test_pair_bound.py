@@ -152,7 +152,9 @@ def test_finer_knots_are_the_same_functions_and_find_the_charges_of_pairs():
     rng = np.random.default_rng(9)
     for _ in range(5):
         r = np.concatenate([[0.0], np.sort(rng.uniform(0.1, 5.0, 5))])
-        found = Multipliers(r, *rng.standard_normal((2, 6)), rng.exponential(0.1, 6), rng.standard_normal((3, 6, 2)), 1.0)
+        found = Multipliers(
+            r, *rng.standard_normal((2, 6)), rng.exponential(0.1, 6), rng.standard_normal((3, 6, 2)), 1.0
+        )
         fine = found.refined()
         for name in ("share", "centring", "bend"):
             assert np.allclose(np.interp(fine.knots, r, getattr(found, name)), getattr(fine, name))
