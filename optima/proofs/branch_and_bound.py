@@ -71,8 +71,9 @@ class BranchAndBound(BestFirst):
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
-    reaches the target; otherwise it is split in the middle of the coordinate that promises most. ``best`` is the loss
-    with which the bound is compared in words.
+    reaches the target; otherwise it is split in the middle of the coordinate that promises most. Boxes of four classes
+    about matrices of rank two have a bound of their own (:mod:`optima.proofs.plane_bound`). ``best`` is the loss with
+    which the bound is compared in words.
     """
 
     open: Open
