@@ -184,8 +184,9 @@ def certify(
     classes, whatever the gap asked for: no search of boxes is known.
 
     Raises ValueError for a gap outside [1e-11, 1).
-    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
-    derivations/pair_bound.py, derivations/rank_one_bound.py, derivations/network_price.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
+    derivations/subsampling_bound.py, derivations/pair_bound.py,
+    derivations/rank_one_bound.py, derivations/network_price.py.
 
     Examples
     --------

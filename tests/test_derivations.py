@@ -828,6 +828,42 @@ CONTROLS = {
         lambda d: d["simplex"](4, 3, 1e-3),
         lambda d: d["simplex"](4, 3, 1e-3) | {"reach": 40.0},
     ),
+    "a small third value costs twice the root": (
+        "plane_bound",
+        "check_third",
+        lambda d: {},
+        lambda d: {"factor": 1},
+    ),
+    "a turned plane costs a polynomial": (
+        "plane_bound",
+        "check_polynomial",
+        lambda d: {},
+        lambda d: {"quartic": 2},
+    ),
+    "a plane turns as an isometry": (
+        "plane_bound",
+        "check_isometry",
+        lambda d: {},
+        lambda d: {"cosine": 2},
+    ),
+    "a turn costs its whole slope": (
+        "plane_bound",
+        "check_most",
+        lambda d: {},
+        lambda d: {"slope": 0.5},
+    ),
+    "a plane turns as far as its box": (
+        "plane_bound",
+        "check_boxes",
+        lambda d: {},
+        lambda d: {"wide": 0.8},
+    ),
+    "a third value costs a box twice the root": (
+        "plane_bound",
+        "check_boxes",
+        lambda d: {},
+        lambda d: {"third": 1.0},
+    ),
     "fewer rivals count (K-1)/(k-1) times": (
         "subsampling_bound",
         "check_fit",

@@ -64,7 +64,7 @@ class Leaves:
         weight, count = np.array(self.instance.weight), np.array(self.instance.count)
         p, rival = self.tangent_shares(D)
         g = weight[:, None] * np.einsum("ncj,ncja->nca", p, rival)
-        dual = weight * self._entropy(p) - np.einsum("nca,nca->nc", g, g) / (4 * count)
+        dual = weight * self.entropy(p) - np.einsum("nca,nca->nc", g, g) / (4 * count)
         return dual.sum(axis=1) + self._least(D, low, high)
 
     def tangent_shares(self, D: Array) -> tuple[Array, Array]:
@@ -72,16 +72,17 @@ class Leaves:
         rival = np.einsum(
             "nab,cjb->ncja", np.linalg.inv(np.linalg.cholesky(D)), rival_differences(self.instance.classes)
         )
-        return self._shares(rival), rival
+        return self.shares(rival), rival
 
     def line_shares(self, low: Array, high: Array, D: Array) -> Array:
         """Good shares (N, 3, 2) on the middle line of boxes in the plane, for multipliers D_00."""
         middle = 0.5 * (low[:, 2] + high[:, 2])
         u = np.stack([np.cos(middle), np.sin(middle)], axis=1)
         along = np.einsum("cja,na->ncj", rival_differences(3), u) / np.sqrt(D[:, 0, 0])[:, None, None]
-        return self._shares(along[..., None])
+        return self.shares(along[..., None])
 
-    def _shares(self, rival: Array) -> Array:
+    def shares(self, rival: Array) -> Array:
+        """Good shares (N, K, K-1) for rivals (N, K, K-1, m) in coordinates in which the multiplier is 1."""
         instance = self.instance
         return shares(rival, np.array(instance.weight), np.array(instance.count), instance.rivals)
 
@@ -91,11 +92,12 @@ class Leaves:
         g = weight[:, None] * np.einsum("ncj,cja->nca", p, rival_differences(3))
         g /= 2 * np.sqrt(count * d[:, None])[..., None]
         Q = np.einsum("nca,ncb->nab", g, g)
-        fit = (weight * self._entropy(p)).sum(axis=1) - most_on_arc(Q, low[:, 2], high[:, 2])
+        fit = (weight * self.entropy(p)).sum(axis=1) - most_on_arc(Q, low[:, 2], high[:, 2])
         t = np.stack([low[:, 0], high[:, 0]])
         return fit + np.min(self.instance.strength * t - d * t ** (self.instance.depth + 1), axis=0)
 
-    def _entropy(self, p: Array) -> Array:
+    def entropy(self, p: Array) -> Array:
+        """H (N, K) of shares (N, K, K-1)."""
         total = p.sum(axis=2)
         safe = np.where(p > 0, p, 1.0)
         rest = np.maximum(1 - total, 1e-300)

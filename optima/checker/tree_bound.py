@@ -13,6 +13,7 @@ from optima.checker.boxes import MOST_CLASSES, Boxes, Tree, thinnest
 from optima.checker.instance import Instance
 from optima.checker.leaves import Leaves
 from optima.checker.neighbourhood import Neighbourhoods
+from optima.checker.planes import plane_bounds
 from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
 
@@ -62,11 +63,22 @@ def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array], wanted
             raise Refuted(f"a search over {instance.classes} classes is checked in floating point only")
         by_multiplier: Bounds = BallLeaves(instance, numbers).bounds
     else:
-        by_multiplier = Leaves(instance).bounds
+        by_multiplier = _by_leaves(Leaves(instance))
     near = Neighbourhoods.of(instance, numbers, data)
     if near is None:
         return by_multiplier
     return lambda boxes, D: near.raised(boxes, by_multiplier(boxes, D), wanted)
+
+
+def _by_leaves(leaves: Leaves) -> Bounds:
+    """Bounds by multipliers that stay, and in space by those that turn with the plane."""
+    if leaves.instance.order < 3:
+        return leaves.bounds
+
+    def bounds(boxes: Boxes, D: Array) -> Array:
+        return np.fmax(leaves.bounds(boxes, D), plane_bounds(leaves, boxes.low, boxes.high, D))
+
+    return bounds
 
 
 def _least(tree: Tree, bounds: Bounds, wanted: float) -> float:

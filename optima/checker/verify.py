@@ -57,8 +57,8 @@ def verify(
         Compute in balls that enclose the true values; a search over at most three classes.
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
-    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
-    derivations/rank_one_bound.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
+    derivations/subsampling_bound.py, derivations/rank_one_bound.py.
     """
     return judged(
         Verification,

@@ -71,8 +71,9 @@ class BranchAndBound(BestFirst):
 
         max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
 
-    reaches the target; otherwise it is split in the middle of the coordinate that promises most. ``best`` is the loss
-    with which the bound is compared in words.
+    reaches the target; otherwise it is split in the middle of the coordinate that promises most. Boxes of four classes
+    about matrices of rank two have a bound of their own (:mod:`optima.proofs.plane_bound`). ``best`` is the loss with
+    which the bound is compared in words.
     """
 
     open: Open
@@ -108,19 +109,19 @@ class BranchAndBound(BestFirst):
 
     def _bounded(self, boxes: Open, steps: int) -> Open:
         """The boxes with their bounds, less those that are closed."""
+        flat, boxes = self._by_planes(boxes)
         if not boxes.node.size:
-            return boxes
+            return flat
         point = self._raised(boxes, steps)
         promise = self._promise(boxes, point)
         D = np.swapaxes(point.back, 1, 2) @ point.E @ point.back
         bound = point.bound
         self._bound_lines(boxes, D, bound, promise)
-        self._bound_planes(boxes, D, bound, promise)
         bound[self.boxes.only_zero(boxes.high)] = self.boxes.zero_value
         bound = np.maximum(boxes.bound, np.where(np.isfinite(bound), bound, -np.inf))
         self.tree.record(boxes.node, multiplier=D)
         done = Open(boxes.node, boxes.low, boxes.high, bound, point.E, point.x, np.argmax(promise, axis=1))
-        return done.take(bound < self.target)
+        return flat.join(done.take(bound < self.target))
 
     def _raised(self, boxes: Open, steps: int) -> Point:
         """The bounds of boxes, raised by ascents on E until they reach the target or no more is to be had."""
@@ -210,19 +211,21 @@ class BranchAndBound(BestFirst):
             bound[lines] = np.maximum(bound[lines], better)
             D[lines] = np.where(raised[:, None, None], multiplier, D[lines])
 
-    def _bound_planes(self, boxes: Open, D: Array, bound: Array, promise: Array) -> None:
-        """The same of boxes about matrices of rank two in space."""
-        planes = self.boxes.about_planes(boxes.low, boxes.high) & (bound < self.target)
-        if planes.any():
-            better, multiplier, loose = self.boxes.plane_bound(boxes.low[planes], boxes.high[planes], self.target)
-            raised = better > bound[planes]
-            wide = (boxes.high - boxes.low)[planes] > 0
-            urgent = self.boxes.urgent(boxes.low[planes], boxes.high[planes])
-            near = raised & (loose.clip(0).sum(axis=1) < NEAR * self.target)
-            loose = np.where(urgent, np.inf, np.where(wide, loose, -np.inf))
-            promise[planes] = np.where(near[:, None], loose, promise[planes])
-            bound[planes] = np.maximum(bound[planes], better)
-            D[planes] = np.where(raised[:, None, None], multiplier, D[planes])
+    def _by_planes(self, boxes: Open) -> tuple[Open, Open]:
+        """Boxes still open whose planes tell where to split, and those left to other bounds."""
+        planes = self.boxes.about_planes(boxes.low, boxes.high)
+        part = boxes.take(planes)
+        if not part.node.size:
+            return part, boxes
+        bound, D, loose = self.boxes.plane_bound(part.low, part.high, self.target)
+        told = (bound >= self.target) | (loose.clip(0).sum(axis=1) < NEAR * self.target)
+        self.tree.record(part.node[told], multiplier=D[told])
+        loose[part.high == part.low] = -np.inf
+        loose[self.boxes.urgent(part.low, part.high)] = np.inf
+        part.bound, part.axis = np.maximum(part.bound, bound), np.argmax(loose, axis=1)
+        left = ~planes
+        left[np.flatnonzero(planes)[~told]] = True
+        return part.take(told & (part.bound < self.target)), boxes.take(left)
 
     def save(self, path: Path, about: str) -> None:
         """Keep the search in one file, replaced in one go; ``about`` tells which problem it belongs to."""

@@ -23,11 +23,14 @@ from optima.proofs.form import ConvexConcave
 
 # The minimum over vertices is softened by target / hardness, and E improved by so many Newton steps, in turn.
 HARDNESS, STEPS = (30.0, 3e3, 3e5), 8
+# Smallest ratio of the eigenvalues in whose coordinates that is done.
+FLOOR = 1e-20
 
 
 @dataclass(frozen=True)
 class Planes:
-    """Boxes of one form: the middle frame (N, 3, 3), ends of t (N, 3), and the largest turns (N,) of u_1 and u_3."""
+    """Boxes of one form: frames (N, 3, 3) and t_1, t_2 (N, 2) in the middle, ``low`` and ``high`` t (N, 3), the
+    ``vertices`` (N, v, 2) of the ranges of t_1 and t_2, and the largest turns (N,) of u_1 and u_3."""
 
     form: ConvexConcave
     dual: FitDual
@@ -42,14 +45,16 @@ class Planes:
     def bounds(self, target: float) -> tuple[Array, Array, Array]:
         """Lower bounds (N,), multipliers D (N, 3, 3), and what t_1, t_2, t_3, u_1 and u_3 lose (N, 5)."""
         power, strength = self.form.depth + 1, self.form.strength
-        scale = np.sqrt(self.middle**power)
+        values = self.middle**power
+        scale = np.sqrt(np.maximum(values, FLOOR * values[:, :1]))
         S = self.frame[:, :, :2] * scale[:, None, :]
         turn = np.zeros((len(S), 2, 2))
         turn[:, [0, 1], [0, 1]] = 1 / scale
         cap = Cap(0, 1, np.minimum(self.first + self.third, np.pi / 2))
         rest = BoxBound(strength * self.vertices.sum(axis=2), self.vertices**power, turn, (cap,))
         dual = replace(self.dual, basis=FLAT)
-        E = turn * (strength * self.form.q * self.middle * scale)[:, None, :]
+        # What is best at a minimum.
+        E = strength * self.form.q * self.middle[:, :, None] * np.eye(2)
         x = np.zeros((len(S), self.form.classes, 2))
         for hard in HARDNESS:
             E, x = dual.improve(S, E, x, STEPS, Softened(rest, np.full(len(S), hard / target)))

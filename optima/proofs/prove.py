@@ -114,8 +114,9 @@ def prove(
         The largest problem searched, 3 or 4; those of 3 can be checked in interval arithmetic.
 
     Raises ValueError for a gap outside [1e-11, 1), and for logits whose loss is beyond the range of floats.
-    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/subsampling_bound.py,
-    derivations/pair_bound.py, derivations/rank_one_bound.py, derivations/squared_error.py.
+    Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
+    derivations/subsampling_bound.py, derivations/pair_bound.py,
+    derivations/rank_one_bound.py, derivations/squared_error.py.
     """
     gap_of_search(gap)
     with proving():
