@@ -165,7 +165,7 @@ class Reduction:
 
     def singular_values(self, means: Array) -> Array:
         """Nonzero singular values of Z = M R, descending."""
-        s = np.linalg.svd(self._checked(means) * self._root_sizes, compute_uv=False)
+        s: Array = np.asarray(np.linalg.svd(self._checked(means) * self._root_sizes, compute_uv=False), dtype=float)
         return s[: self._rank(s)]
 
     def rank(self, means: Array) -> int:

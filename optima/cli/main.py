@@ -143,7 +143,8 @@ def _answered(given: list[str]) -> int:
             return _refuse(f"writing {error.filename} failed ({error.strerror}); make room and repeat the command")
         return _refuse(f"writing failed ({error.strerror}); pass an output with more room")
     except MemoryError as error:
-        return _refuse(f"there is not enough memory ({error}); pass fewer classes, samples, seeds or workers")
+        what = f" ({error})" if str(error) else ""
+        return _refuse(f"there is not enough memory{what}; pass fewer classes, samples, layers, seeds or workers")
     except (ValueError, TypeError) as error:
         return _refuse(str(error))
     except Exception as error:

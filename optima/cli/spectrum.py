@@ -20,7 +20,12 @@ BEST = "best"
 def _layer(text: str, name: str) -> int | str:
     from optima.cli import parse
 
-    return text if text in ("all", "H") else parse.integer(text, name, 1)
+    if text in ("all", "H"):
+        return text
+    try:
+        return parse.integer(text, name, 1)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; pass one of 1 to L, H for the features, or all") from None
 
 
 def spectrum(

@@ -73,9 +73,17 @@ class Recorder:
         return found
 
 
+def _json(path: str | Path) -> Any:
+    """The content of a file. Raises ValueError, in plain words where it is no text or no JSON."""
+    try:
+        return read_json(path)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ValueError(f"{path} is no file of optima.Recorder (it is no JSON); pass one that it wrote") from None
+
+
 def read_run(path: str | Path) -> list[dict[str, Any]]:
     """The records of a file that a :class:`Recorder` wrote, by step. Raises ValueError on any other file."""
-    data = read_json(path)
+    data = _json(path)
     try:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError("it has another format")

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optima.model import Array
+from optima.spectra.multiplicities import APART
 
 CLOSED_FORM, SMALL_BLOCKS, DENSE, LANCZOS = "closed form", "small blocks", "dense", "Lanczos"
 # Neighbours that differ by at most this share of themselves are one eigenvalue.
 SAME = 1e-9
 # Rounding of an eigenvalue, in units of order * eps * the largest.
 ROUNDING = 4.0
-# That of a closed form, in units of eps * the largest.
-APART = 16.0
 
 
 @dataclass(frozen=True)

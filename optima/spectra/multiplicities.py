@@ -11,22 +11,32 @@ from numpy.typing import ArrayLike, NDArray
 from optima.model import Array
 from optima.model.content import Content
 
+# Rounding of an eigenvalue in closed form, in units of eps * the largest.
+APART = 16.0
+
 
 @dataclass(frozen=True, eq=False)
 class Spectrum(Content):
-    """Eigenvalues of a symmetric matrix, ascending, with their multiplicities (equal values may be listed apart)."""
+    """Eigenvalues of a symmetric matrix, ascending, with their multiplicities: each once, up to rounding."""
 
     values: Array
     counts: NDArray[np.int64]
 
     @classmethod
     def of(cls, parts: Sequence[tuple[ArrayLike, int]]) -> Spectrum:
-        """From pairs of eigenvalues and the multiplicity that each of them has; multiplicities may be zero."""
+        """From pairs of eigenvalues and the multiplicity that each of them has; multiplicities may be zero.
+
+        Values that differ by rounding, some units in the last place of the largest, are one: that of most copies.
+        """
         values = np.concatenate([np.atleast_1d(np.asarray(value, dtype=float)) for value, _ in parts])
         counts = np.concatenate([np.full(np.size(value), count, dtype=np.int64) for value, count in parts])
         kept = counts > 0
         order = np.argsort(values[kept], kind="stable")
-        return cls(values[kept][order], counts[kept][order])
+        values, counts = values[kept][order], counts[kept][order]
+        apart = np.flatnonzero(np.diff(values) > APART * np.finfo(float).eps * np.abs(values).max(initial=0.0)) + 1
+        groups = list(zip(np.split(values, apart), np.split(counts, apart), strict=True))
+        one = [float(value[np.argmax(count)]) for value, count in groups if value.size]
+        return cls(np.array(one), np.array([count.sum() for _, count in groups if count.size], dtype=np.int64))
 
     def __repr__(self) -> str:
         return f"<Spectrum of {self.size} eigenvalues, {self.values.min():.6g} to {self.values.max():.6g}>"

@@ -132,11 +132,13 @@ def test_a_tiny_regularisation_is_solved(call):
 
 
 def test_memory_that_is_not_there_is_one_sentence(call, monkeypatch):
-    def full(*arguments, **named):
-        raise MemoryError("Unable to allocate 22 GiB")
+    for told, why in (("Unable to allocate 22 GiB", " (Unable to allocate 22 GiB)"), ("", "")):
 
-    monkeypatch.setattr(sys.modules["optima.certification"], "search", full)
-    code, out, err = call("solve", "--classes", 4, "--depth", 2, "--reg", "1e-3")
-    assert (code, out) == (2, "")
-    sentence = "there is not enough memory (Unable to allocate 22 GiB); pass fewer classes, samples, seeds or workers"
-    assert err == f"optima: {sentence}\n"
+        def full(*arguments, told=told, **named):
+            raise MemoryError(told)
+
+        monkeypatch.setattr(sys.modules["optima.certification"], "search", full)
+        code, out, err = call("solve", "--classes", 4, "--depth", 2, "--reg", "1e-3")
+        assert (code, out) == (2, "")
+        sentence = f"there is not enough memory{why}; pass fewer classes, samples, layers, seeds or workers"
+        assert err == f"optima: {sentence}\n"

@@ -87,6 +87,7 @@ def test_kink_of_relu(call):
     ("options", "words"),
     [
         (["--layer", "3"], "layer is 3 at depth 2"),
+        (["--layer", "last"], "pass one of 1 to L, H for the features, or all"),
         (["--layer", "two"], "layer"),
         (["--of", "weights"], "of one layer"),
         (["--kink", "2"], "kink is 2"),

@@ -65,3 +65,13 @@ def test_words_of_a_file_are_not_markup(tmp_path):
     path.write_text(json.dumps({"format": "optima measures of a run", "records": [record]}))
     assert "<b>" not in run_page(read_run(path)).split("</p>")[0].replace("<p><b>", "")
     assert np.isfinite(read_run(path)[0]["step"])
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY", b"{}"])
+def test_another_file_is_refused_in_plain_words(tmp_path, capsys, content):
+    path = tmp_path / "other.json"
+    path.write_bytes(content)
+    assert main(["watch", str(path), "--once"]) == 2
+    told = capsys.readouterr().err
+    assert "is no file of optima.Recorder" in told
+    assert "pass one that it wrote" in told

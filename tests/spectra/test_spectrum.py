@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM, named, solve, spectrum
+from optima.spectra.closed_forms import pairs_spectrum, simplex_spectrum
 from optima.spectra.lanczos import largest
 from optima.spectra.point import Point
 
@@ -335,3 +336,14 @@ def test_parts_of_one_layer_are_asked_of_one_layer():
             getattr(found, part)
     with pytest.raises(ValueError, match="one weight matrix"):
         found.alignment()
+
+
+@pytest.mark.parametrize("form", [simplex_spectrum, pairs_spectrum])
+@pytest.mark.parametrize("classes", [4, 6])
+def test_every_eigenvalue_of_a_closed_form_is_listed_once(form, classes):
+    # At K = 4 pairs have a curvature within a pair equal to that of rivals, and what is 2 or 0 comes from all blocks.
+    for depth in (2, 3, 7):
+        for scale in (0.7, 5.0, 40.0):
+            spectrum = form(classes, depth, scale, 3, classes + 2)
+            assert np.all(np.diff(spectrum.values) > 1e-14 * spectrum.spectral)
+            assert spectrum.size == (classes + 2) * (2 * classes + (depth - 1) * (classes + 2) + 2 * classes)
