@@ -231,8 +231,8 @@ def _notes(torch: Any, named: Mapping[str, Any], streams: Mapping[str, LayerStre
         )
     if attention:
         yield (
-            f"{_listed(attention)}: of attention the output is measured as features; its own matrices are not, so "
-            "that there is no rank and no bound of them."
+            f"{_listed(attention)}: of attention the output is measured as features; its own matrices are not, so that "
+            "there is no rank and no bound of them."
         )
     # What a parametrization keeps is the weight of a layer that is measured.
     inside = tuple(f"{name}." for name in (*attention, *(f"{name}.parametrizations".lstrip(".") for name in streams)))
