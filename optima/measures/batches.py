@@ -22,12 +22,14 @@ def pairs(torch: Any, data: Any, model: Any) -> Iterator[tuple[Any, Any]]:
     def placed(value: Any) -> Any:
         if not hasattr(value, "to"):
             return value
+        # No gradient passes by tensors that were made in inference mode.
+        value = value.clone() if value.is_inference() else value
         return value.to(first.device, dtype) if value.is_floating_point() else value.to(first.device)
 
     for batch in _batches(torch, data):
         inputs, labels = _parts(batch)
         inputs = {name: placed(value) for name, value in inputs.items()} if isinstance(inputs, dict) else placed(inputs)
-        labels = _numbers(torch.as_tensor(labels)).to(first.device)
+        labels = placed(_numbers(torch.as_tensor(labels)))
         if not isinstance(inputs, dict) and hasattr(inputs, "__len__") and len(inputs) != len(labels):
             raise ValueError(f"a batch has {len(inputs)} inputs and {len(labels)} labels; pass a label for each input")
         if len(labels):
@@ -37,6 +39,8 @@ def pairs(torch: Any, data: Any, model: Any) -> Iterator[tuple[Any, Any]]:
 def _batches(torch: Any, data: Any) -> Any:
     pair = isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(each, "shape") for each in data)
     if not pair:
+        if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+            raise ValueError(f"the data are a {type(data).__name__}; {PAIRS}")
         return data
     x, y = (torch.as_tensor(each) for each in data)
     if len(x) != len(y):

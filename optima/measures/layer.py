@@ -166,7 +166,7 @@ class LayerStream:
             return known(measures)
         if len(blocks) == 1 and size == moments.means.shape:
             measures |= duality(blocks[0], moments.means)
-        values = [np.linalg.svd(block, compute_uv=False) for block in blocks]
+        values: list[Array] = [np.asarray(np.linalg.svd(block, compute_uv=False), dtype=float) for block in blocks]
         s: Array = np.sort(np.concatenate(values))[::-1]
         distance = float(np.linalg.norm(np.concatenate([each[K:] for each in values])))
         known = partial(known, measures, weight_singular_values=s, distance=distance)

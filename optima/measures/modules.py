@@ -46,7 +46,12 @@ def measure_module(
     layers = {name: part for name, part in named.items() if is_measured(torch, part) or is_attention(torch, part)}
     if not any(is_measured(torch, part) for part in layers.values()):
         raise ValueError("the module has no linear layer; pass arrays of its layers instead (optima.measures.Layer)")
-    with _evaluating(model):
+    if isinstance(regs, Mapping) and (unknown := [name for name in regs if name not in named]):
+        raise ValueError(
+            f"reg names {_listed(unknown)}, no part of the module; pass names such as {_listed([*layers])}"
+        )
+    # The gradients do not depend on the caller's context.
+    with _evaluating(model), torch.inference_mode(False), torch.enable_grad():
         streams: dict[str, LayerStream] = {}
         found: MeasureStream | None = None
         for inputs, labels in pairs(torch, data, model):
@@ -54,10 +59,14 @@ def measure_module(
             logits = seen.logits
             _check(logits, labels)
             losses = _loss(torch, loss)(logits, labels)
+            if found is None:
+                _check_loss(torch, loss, logits, labels, losses)
             owner = labels.detach().cpu().numpy().astype(np.int64)
             if found is None:
                 streams = _streams(torch, layers, seen, logits.shape[1])
                 found = MeasureStream(logits.shape[1], list(streams.values()))
+            if changed := sorted(seen.features.keys() ^ streams.keys()):
+                raise ValueError(f"{_listed(changed)}: called for some batches only; pass arrays of the layers instead")
             for name, stream in streams.items():
                 rows = seen.features[name]
                 stream.add(rows.reshape(-1, rows.shape[2]), np.repeat(owner, rows.shape[1]))
@@ -222,10 +231,11 @@ def _notes(torch: Any, named: Mapping[str, Any], streams: Mapping[str, LayerStre
         )
     if attention:
         yield (
-            f"{_listed(attention)}: of attention the output is measured as features; its own matrices are not, so "
-            "that there is no rank and no bound of them."
+            f"{_listed(attention)}: of attention the output is measured as features; its own matrices are not, so that "
+            "there is no rank and no bound of them."
         )
-    inside = tuple(f"{name}." for name in attention)
+    # What a parametrization keeps is the weight of a layer that is measured.
+    inside = tuple(f"{name}." for name in (*attention, *(f"{name}.parametrizations".lstrip(".") for name in streams)))
     left = [name for name, part in named.items() if name not in (*streams, *attention) and _has_matrix(part)]
     if left := [name for name in left if not name.startswith(inside)]:
         yield f"{_listed(left)}: not measured, being neither linear nor a convolution, or not called as a module."
@@ -278,12 +288,29 @@ def _check(logits: Any, labels: Any) -> None:
     if getattr(logits, "ndim", 0) != 2 or logits.shape[1] < 2:
         found = f"shape {tuple(logits.shape)}" if hasattr(logits, "shape") else f"a {type(logits).__name__}"
         raise ValueError(f"the module returns {found}; pass one that returns logits (b, K) of K classes")
+    if logits.is_complex():
+        raise ValueError("the module returns complex numbers; pass one that returns real logits")
     if len(labels) != len(logits):
         raise ValueError(f"the module returns {len(logits)} rows of logits for {len(labels)} labels")
     if int(labels.min()) < 0 or int(labels.max()) >= logits.shape[1]:
         raise ValueError(
             f"labels run from {int(labels.min())} to {int(labels.max())} for logits of {logits.shape[1]} classes; pass "
             "labels from 0 to K - 1"
+        )
+
+
+def _check_loss(torch: Any, loss: str | LossFunction, logits: Any, labels: Any, losses: Any) -> None:
+    """Whether a loss is a sum over samples, and cross-entropy is not of probabilities."""
+    if loss == "ce":
+        sums = logits.double().sum(dim=1)
+        if bool((logits >= 0).all()) and bool(((sums - 1).abs() < 1e-5).all()):
+            raise ValueError("the module returns probabilities; pass one that returns logits, without its softmax")
+    if isinstance(loss, str):
+        return
+    twice = loss(torch.cat([logits, logits]), torch.cat([labels, labels]))
+    if getattr(losses, "ndim", 1) or not torch.isclose(twice, 2 * losses, rtol=1e-3):
+        raise ValueError(
+            "the loss of a batch taken twice is not twice its loss; return the sum over samples, reduction='sum'"
         )
 
 

@@ -161,8 +161,8 @@ def _optimum(found: NetworkReport) -> Section:
     kinds = "network" if problem.nonlinear else "structure"
     known = "best minimum known" if found.searched else f"best named {kinds}"
     sentences = [
-        f"With free features below the head ({matrices} {', '.join(found.head)}{kind}) the {known} is "
-        f"{_ranked(best)}, loss {best.loss:.6g}.",
+        f"With free features below the head ({matrices} {', '.join(found.head)}{kind}) the {known} is {_ranked(best)}, "
+        f"loss {best.loss:.6g}.",
         f"The loss of your network in this model is {found.loss:.6g}, {_difference(found.above)}.",
     ]
     if found.near is not None:

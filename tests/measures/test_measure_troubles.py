@@ -169,6 +169,74 @@ def test_dropout_and_the_bias_of_unequal_classes_are_told(torch):
     assert [note.split()[0] for note in equal] == ["Dropout"]
 
 
+def test_losses_that_are_no_sum_are_refused(torch):
+    net, (x, y) = network(torch), data(torch)
+    whole = torch.nn.CrossEntropyLoss(reduction="sum")
+    same(optima.measure(net, (x, y), loss=whole, reg=0.1), optima.measure(net, (x, y), reg=0.1), rel=1e-5)
+    for kind in ("mean", "none"):
+        with pytest.raises(ValueError, match="return the sum over samples"):
+            optima.measure(net, (x, y), loss=torch.nn.CrossEntropyLoss(reduction=kind))
+
+
+def test_probabilities_are_no_logits(torch):
+    net = torch.nn.Sequential(*network(torch), torch.nn.Softmax(dim=1))
+    with pytest.raises(ValueError, match="returns probabilities"):
+        optima.measure(net, data(torch))
+    assert optima.measure(net, data(torch), loss="mse").loss == "mse"
+    # These are logits still.
+    same(optima.measure(torch.nn.Sequential(*net[:-1], torch.nn.LogSoftmax(dim=1)), data(torch)),
+         optima.measure(net[:-1], data(torch)), rel=1e-4)  # fmt: skip
+
+
+def test_decay_of_what_is_not_there_is_refused(torch):
+    with pytest.raises(ValueError, match=r"reg names 0\.weight, no part of the module; pass names such as 0, 4"):
+        optima.measure(network(torch), data(torch), reg={"0.weight": 0.1})
+    # Parts without a matrix may be named.
+    assert optima.measure(network(torch), data(torch), reg={"4": 0.1, "1": 0.1}).regs == (None, 0.1)
+
+
+@pytest.mark.parametrize("context", ["no_grad", "inference_mode"])
+def test_the_callers_context_is_no_matter(torch, context):
+    net = network(torch)
+    expected = optima.measure(net, data(torch), reg=0.1)
+    with getattr(torch, context)():
+        found = optima.measure(net, data(torch), reg=0.1)
+    same(found, expected)
+    assert [layer.bound for layer in found.layers] == [layer.bound for layer in expected.layers]
+
+
+def test_layers_that_act_for_some_batches_only(torch):
+    class Some(torch.nn.Module):
+        def __init__(self, first):
+            super().__init__()
+            self.often, self.rare = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+            self.last, self.left = torch.nn.Linear(4, K), first
+
+        def forward(self, x):
+            self.left -= 1
+            return self.last(self.rare(x) if self.left % 2 else self.often(x))
+
+    x, y = data(torch)
+    for first in (0, 1):
+        with pytest.raises(ValueError, match="called for some batches only"):
+            optima.measure(Some(first), [(x, y), (x, y)])
+
+
+def test_weights_by_parametrization(torch):
+    torch.manual_seed(0)
+    part = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(4, K))
+    found = optima.measure(part, data(torch, (3, 3, 3)))
+    assert found.notes == ()
+    assert found.layers[0].weight_singular_values == pytest.approx(
+        np.linalg.svd(part.weight.detach(), compute_uv=False)
+    )
+
+
+def test_data_that_are_none(torch):
+    with pytest.raises(ValueError, match="the data are a NoneType"):
+        optima.measure(network(torch), None)
+
+
 def test_lazy_layers_are_measured(torch):
     net = torch.nn.Sequential(torch.nn.LazyLinear(5), torch.nn.ReLU(), torch.nn.LazyLinear(K))
     assert [layer.shape for layer in optima.measure(net, data(torch)).layers] == [(5, 4), (K, 5)]

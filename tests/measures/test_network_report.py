@@ -240,6 +240,7 @@ def test_a_module_of_your_own():
         optima.measure(net, (x, y), reg=1e-3, loss=lambda z, y: z.square().sum()).report()
 
 
+@pytest.mark.slow
 def test_words_for_what_has_no_name_and_what_was_not_searched():
     """One matrix: no other minimum. Relu, only named networks: none of them is called the optimum."""
     rng = np.random.default_rng(0)
