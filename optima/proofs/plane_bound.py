@@ -62,7 +62,8 @@ class Planes:
         pull = self.dual.fit_gradient((S[:, None] @ x[..., None])[..., 0]) @ self.frame
         D = turn @ E @ turn
         gamma = np.einsum("nca,ncb->nab", pull / (4 * np.asarray(self.form.count)[:, None]), pull)
-        turned = most_turned(gamma, np.linalg.inv(D), self.third)
+        inverse: Array = np.asarray(np.linalg.inv(D), dtype=np.float64)
+        turned = most_turned(gamma, inverse, self.third)
         flat = rest.least(E)
         most = np.maximum(Cap(2, 1, self.third).most(gamma, np.zeros(len(S))), 0.0)
         ends = np.stack([self.low[:, 2], self.high[:, 2]])

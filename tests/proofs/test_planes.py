@@ -103,7 +103,8 @@ def test_half_the_turn_is_not_enough() -> None:
 
 
 def certificate(gap: float) -> Certificate:
-    return prove(PROBLEM, float(BEST.scales[0]) * SHAPE, gap, Budget(20_000))
+    pairs: Array = np.asarray(float(BEST.scales[0]) * SHAPE, dtype=np.float64)
+    return prove(PROBLEM, pairs, gap, Budget(20_000))
 
 
 @pytest.mark.slow
