@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, TextIO
 
 import typer
@@ -157,7 +158,7 @@ def _answered(given: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Invoke a command; its own ``main`` would turn interrupts and broken pipes into silent exits."""
-    command = typer.main.get_command(app)
+    command = _command()
     try:
         if "_OPTIMA_COMPLETE" in os.environ:
             # The shell asks for completions, which only that ``main`` gives.
@@ -170,6 +171,12 @@ def _run(arguments: list[str]) -> int:
         # Completions and their installation end so.
         return int(stop.code or 0)
     return 0
+
+
+@cache
+def _command() -> Any:
+    """All commands; they take longer to be made than most mistakes to be found, and are made once a process."""
+    return typer.main.get_command(app)
 
 
 def _give_up_stdout() -> None:

@@ -21,14 +21,14 @@ def _make(place: Workplace) -> None:
 
 def _shown(runs: Sequence[Run]) -> list[Run]:
     """The run that ends nearest to collapse in its logits, and the one of least loss."""
-    collapse = [run for run in runs if run.structure == "frame"]
+    collapse = [run for run in runs if run.structure == "collapse"]
     least = min(runs, key=lambda run: run.loss)
     return [*collapse[:1], *([least] if least not in collapse[:1] else [])]
 
 
 @defaults
 def _draw(runs: Sequence[Run], which: str) -> Figure:
-    figure = Figure(figsize=(1 + 4.6 * len(runs), 7.4), layout="constrained")
+    figure = Figure(figsize=(max(1 + 4.6 * len(runs), 8.2), 7.4), layout="constrained")
     panels = figure.subplots(2, len(runs), sharex=True, sharey="row", squeeze=False)
     predicted = predicted_layers(runs[0].problem, "collapse")[RELU_LAYER - 1]
     for (above, below), run in zip(panels.T, runs, strict=True):

@@ -83,9 +83,9 @@ def descend(
         np.empty((2, MEMORY)),
         np.empty(D),
     )
-    flat = places.reshape(3, D)
+    flat, vectors, unit = places.reshape(3, D), np.empty((2, r, r)), np.eye(r)
     for i in range(count):
-        pairs[:], numbers[:] = 0.0, 0.0
+        pairs[:], numbers[:], vectors[:] = 0.0, 0.0, unit
         values[i], norms[i], taken[i], ends[i] = _descend_one(
             points[i],
             points[i].reshape(D),
@@ -100,7 +100,7 @@ def descend(
             patience,
             thin,
             known,
-            np.stack([np.eye(r)] * 2),
+            vectors,
             work,
             places,
             flat,
