@@ -84,9 +84,9 @@ class PairSearch:
         return f"bound {self.bound:.8g}, best {self.pairs.upper:.8g}, {len(self.axis)} boxes of singular values"
 
     @property
-    def size(self) -> float:
+    def size(self) -> int:
         """Work done, in semidefinite programmes."""
-        return self.solved + self.instant / INSTANT
+        return self.solved + self.instant // INSTANT
 
     @property
     def bound(self) -> float:
