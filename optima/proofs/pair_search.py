@@ -25,8 +25,8 @@ from optima.proofs.pair_dual import COLUMNS, PairDual, nodes_of
 
 # Nodes of the kernels.
 NODES = 8
-# A box ends the sum of the typical norms at the first, and multipliers are worth their work where s_1 and t are
-# narrower than these ratios (t from about a part of s_1 on).
+# The first box ends at so many typical norms; multipliers are worth their work where s_1 and t are narrower than these
+# ratios (t from about a part of s_1 on).
 FIRST, RATIOS, EVEN = 2.5, (1.7, 2.2), 0.3
 # Part of a box, about its middle, for which its multipliers are found.
 CORE = 0.3
