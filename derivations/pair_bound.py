@@ -8,21 +8,27 @@
 # 1. **Symmetric logits do no worse in pairs.** For every $Z$ there are vectors $g_c$ with $\sum_cg_c=0$, whose Gram
 #    matrix $X$ has $s_i(X)\le s_i(Z)$ for all $i$, and $\frac12(m_{kc}+m_{ck})\le D_{kc}=\frac12|g_c-g_k|^2$.
 # 2. **Odds.** $e^\Phi-1\ge\sum_{k\ne c}e^{-m_{kc}}\ge\sum_{k\ne c}e^{-D_{kc}}$.
-# 3. **Prices.** $\beta_c=X_{cc}$, $R_c=\sum_kX_{kc}^2$. If $A_cs-B_cs^2\le s^p-\tau s$ on $[0,m]\ni s_2$ and
-#    $A_cs-B_cs^2\le\pi(s)$ at $s_1$, then $\sum_is_i^p\ge s_1^p-\pi(s_1)+\tau t+\sum_c(A_c\beta_c-B_cR_c)$,
-#    $t=\sum_{i\ge2}s_i$.
+# 3. **Prices.** $\beta_c=X_{cc}$, $R_c=\sum_kX_{kc}^2$, $t=\sum_{i\ge2}s_i$. If $A_cs-B_cs^2\le s^p-\tau s$ on
+#    $[0,m]\ni s_{q+1}$ and $A_cs-B_cs^2\le\pi_i(s)$ at $s_i$ for $i\le q$, then
+#    $\sum_is_i^p\ge\sum_{i\le q}(s_i^p-[i\ge2]\tau s_i-\pi_i(s_i))+\tau t+\sum_c(A_c\beta_c-B_cR_c)$.
 # 4. **Kernels.** $\sum_{k,c}H(r_k,r_c)u_{kc}^d\ge0$ for positive semidefinite $H$, $r_c=|g_c|$, $u_{kc}$ the cosine.
 # 5. **Two-point bound.** With $\omega=\frac\kappa{KC}$, any $\nu$, $\sigma$, and $B=b/r^2$, let the charge of two
 # classes be
 #    $$G=2\omega
 #    e^{-D}-(b_kr_c^2+b_cr_k^2)u^2+(\nu_kr_c+\nu_cr_k)u-2\textstyle\sum_dH_d(r_k,r_c)u^d+\sigma_k+\sigma_c$$
 #    and of one $U=Ar^2-br^2+\nu r-\sum_dH_d(r,r)-(K-1)\sigma$. If $G\ge0$ and $U\ge N$ everywhere,
-#    $$f\ge C\,[s_1^p-\pi+\tau t+KN]+\tfrac1K\bigl(\Phi-\kappa(e^\Phi-1)\bigr).$$
+#    $$f\ge C\,[\textstyle\sum_{i\le q}(s_i^p-[i\ge2]\tau s_i-\pi_i)+\tau t+KN]
+#    +\tfrac1K\bigl(\Phi-\kappa(e^\Phi-1)\bigr).$$
 # 6. **Knots.** For $b\ge0$, $\nu$, $\sigma$ and factors of $H$ linear between knots of $r$, $G$ is at each $u$ at
 # least the
 #    least value at the corners of a cell, $e^{-D}$ replaced by its tangent $e^{-q}(1+q-D)$ at any $q(u)$; and $U$
 #    is on a
 #    part of a cell at least the least of its Bernstein coefficients.
+# 7. **One set for many boxes.** $G\ge0$ does not mention $s$, $t$ and $\Phi$: $\kappa$, $b$, $\nu$, $\sigma$ and $H$
+#    that serve one box serve all, and so does any multiple of theirs. For given $\tau$ and $N$ the least $\pi_i$ is the
+#    greatest value of a parabola in $s_i$.
+# 8. **Spent.** If $s_2\le a$ and $s_i\le b\le a$ for $i\ge3$, then $\sum_{i\ge2}s_i^p$ is at least that of $a$, as many
+#    $b$ as fit, and a rest, with the sum $t$.
 #
 # **Sources.** Linear programming bounds with positive definite kernels are Delsarte's, for energies Cohn and Kumar's
 # (2007); the symmetrisation, the local prices and their arrangement are this project's.
@@ -116,7 +122,8 @@ check_product()
 # $B$ has
 # $A=\min_s(\text{price}(s)/s+Bs)$; for the price $s^p-\tau s$ the minimum is at $s^{2-p}=(1-p)/B$, or at $m$. For
 # $\pi$
-# linear with the slope of $s^p$ between the ends of a box, $s_1^p-\pi(s_1)$ is concave and least at an end.
+# linear with the slope of $s^p$ (less $\tau$ for $i\ge2$) between the ends of a box,
+# $s_i^p-[i\ge2]\tau s_i-\pi_i(s_i)$ is concave and least at an end.
 #
 # **Check** (exact): the stationary point. **In floating point**: the sum, for random $X$ and lines.
 
@@ -134,30 +141,26 @@ def check_stationary(power=None):
 check_stationary()
 
 
-def check_prices(K, p, tau, share=1.0):
-    """sum s^p >= s_1^p - pi + tau t + sum_c (A_c beta_c - B_c R_c), with the best A_c of random B_c."""
+def check_prices(K, p, tau, share=1.0, apart=1):
+    """sum s^p >= what the largest have apart + tau t + sum_c (A_c beta_c - B_c R_c), the best A_c of random B_c."""
     g = rng.standard_normal((K, rng.integers(1, K + 1))) * rng.exponential(3.0)
     X = (g - g.mean(axis=0)) @ (g - g.mean(axis=0)).T
     s = np.sort(np.linalg.eigvalsh(X))[::-1]
     s = s[s > 1e-9]
-    pi = s[0] ** p * rng.uniform(0.5, 1.5)
-    B = rng.exponential(1.0, K) * s[0] ** (p - 2)
-    second = s[1] if s.size > 1 else 0.0
-    grid = np.linspace(second * 1e-4, second, 4000) if second else np.empty(0)
-    lines = (
-        np.concatenate([grid[None] ** (p - 1) - tau + B[:, None] * grid, pi / s[0] + B[:, None] * s[0]], axis=1)
-        if (grid.size)
-        else pi / s[0] + B[:, None] * s[0]
-    )
-    A = lines.min(axis=1)
-    right = s[0] ** p - pi + tau * s[1:].sum() + share * np.sum(A * np.diag(X) - B * np.sum(X**2, axis=1))
+    own, others = s[:apart], s[apart:]
+    pi = own**p * rng.uniform(0.5, 1.5, own.size)
+    B = rng.exponential(1.0, K)[:, None] * s[0] ** (p - 2)
+    grid = others[0] * np.linspace(1e-4, 1, 4000) if others.size else np.empty(0)
+    lines = np.concatenate([grid ** (p - 1) - tau + B * grid, pi / own + B * own], axis=1)
+    right = np.sum(own**p - pi) - tau * own[1:].sum() + tau * s[1:].sum()
+    right += share * np.sum(lines.min(axis=1) * np.diag(X) - B[:, 0] * np.sum(X**2, axis=1))
     assert right <= np.sum(s**p) * (1 + 1e-6) + 1e-9, "above the sum"
 
 
 for K in (2, 4, 7):
     for p in (2 / 3, 1 / 2, 1 / 3):
         for _ in range(10):
-            check_prices(K, p, rng.normal() * 0.1)
+            check_prices(K, p, rng.normal() * 0.1, apart=int(rng.integers(1, 4)))
 
 # %% [markdown]
 # ## 4. Kernels
@@ -235,3 +238,49 @@ def check_cells(D=None):
 
 
 check_cells()
+
+# %% [markdown]
+# ## 7. One set for many boxes
+# **Proof.** $\omega$ enters $G$ with $\kappa$ only, and $G$ is linear in all multipliers. $\pi_i(s)=\pi_i+\ell(s-a)$ is
+# enough for a class if $\frac{\pi_i+\ell(s-a)}sr^2+bs+V\ge N$, $V$ the rest of its charge: $\pi_i\ge
+# \frac{(N-V-bs)s}{r^2}-\ell(s-a)$.
+#
+# **Check** (exact): the greatest value of the right-hand side; half the slope would not do.
+
+
+# %%
+def check_parabola(slope=1):
+    """What is asked of pi is stationary at s = ((N - V) / r^2 - l) r^2 / (2 b)."""
+    N, V, b, s, r, a, line = sp.symbols("N V b s r a l", positive=True)
+    asked = (N - V - b * s) * s / r**2 - line * (s - a)
+    at = ((N - V) / r**2 - slope * line) * r**2 / (2 * b)
+    assert sp.simplify(sp.diff(asked, s).subs(s, at)) == 0
+    assert sp.diff(asked, s, 2) == -2 * b / r**2
+
+
+check_parabola()
+
+# %% [markdown]
+# ## 8. What is spent
+# **Proof.** The numbers named majorise all others that are allowed, and a sum of concave functions is least there
+# (Karamata).
+#
+# **Check in floating point**: random numbers below their caps.
+
+
+# %%
+def spent(t, a, b, p):
+    """Of a, as many b as fit, and the rest, less what may be rounding."""
+    first = min(t, a)
+    rest = max(t - first - 1e-12 * t, 0.0)
+    whole = np.floor(rest / b)
+    return first**p + whole * b**p + max(rest - whole * b, 0.0) ** p
+
+
+def check_spent(s, p, room=1.0):
+    """The sum of s^p of falling numbers with caps at the first two of them is no less."""
+    assert np.sum(s**p) >= room * spent(s.sum(), s[0], s[1], p) - 1e-9, "less is spent"
+
+
+for _ in range(300):
+    check_spent(np.sort(rng.exponential(1.0, rng.integers(2, 9)))[::-1], 2 / rng.integers(2, 12))

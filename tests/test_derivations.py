@@ -894,6 +894,18 @@ CONTROLS = {
         lambda d: {"K": 5, "p": 0.5, "tau": 0.0},
         lambda d: {"K": 5, "p": 0.5, "tau": 0.0, "share": 40.0},
     ),
+    "what is asked of a price is a parabola": (
+        "pair_bound",
+        "check_parabola",
+        lambda d: {},
+        lambda d: {"slope": d["sp"].Rational(1, 2)},
+    ),
+    "the largest parts spend least": (
+        "pair_bound",
+        "check_spent",
+        lambda d: {"s": d["np"].array([3.0, 2.0, 1.0]), "p": 0.5},
+        lambda d: {"s": d["np"].array([3.0, 2.0, 1.0]), "p": 0.5, "room": 1.1},
+    ),
     "kernels are powers of the cosine": (
         "pair_bound",
         "check_kernel",

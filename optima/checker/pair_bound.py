@@ -123,7 +123,8 @@ class PairBound:
         if left > (most + max(self.classes - 3, 0) * others) * (1 + ROUNDING):
             return math.inf
         least = min(left, most)
-        tail, left = least**p, left - least
+        # What is left beyond whole ones may be rounding, whose power is not small.
+        tail, left = least**p, left - least - ROUNDING * left
         if left > 0 and others > 0:
             whole = math.floor(left / others)
             tail += whole * others**p + max(left - whole * others, 0.0) ** p

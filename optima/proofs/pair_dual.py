@@ -31,8 +31,8 @@ COSINES, SPARSE = 97, (2, 24)
 VALUES = 8
 # Iterations of the solver, and times that it is called.
 STEPS, ROUNDS = 60, 8
-# Charges of pairs below the first part of those of classes are looked at again, those below the second are too low,
-# and those above the third are left out.
+# Charges of pairs below the first part of those of classes are looked at again, those below the second are too low, and
+# those above the third are left out.
 NEAR, SLIGHT, FAR = 0.0, -1e-3, 0.1
 # The least norms r^2, relative to the typical one, that have a node of their own.
 LOWEST, SMALL = 0.1, 0.25

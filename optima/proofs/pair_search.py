@@ -25,8 +25,8 @@ from optima.proofs.pair_dual import COLUMNS, PairDual, nodes_of
 
 # Nodes of the kernels.
 NODES = 8
-# A box ends the sum of the typical norms at the first, and multipliers are worth their work where s_1 and t are
-# narrower than these ratios (t from about a part of s_1 on).
+# The first box ends at so many typical norms; multipliers are worth their work where s_1 and t are narrower than these
+# ratios (t from about a part of s_1 on).
 FIRST, RATIOS, EVEN = 2.5, (1.7, 2.2), 0.3
 # Part of a box, about its middle, for which its multipliers are found.
 CORE = 0.3
@@ -84,9 +84,9 @@ class PairSearch:
         return f"bound {self.bound:.8g}, best {self.pairs.upper:.8g}, {len(self.axis)} boxes of singular values"
 
     @property
-    def size(self) -> float:
+    def size(self) -> int:
         """Work done, in semidefinite programmes."""
-        return self.solved + self.instant / INSTANT
+        return self.solved + self.instant // INSTANT
 
     @property
     def bound(self) -> float:

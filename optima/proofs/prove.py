@@ -34,9 +34,9 @@ from optima.scales.squared_error import squared_error_minimum
 PARTS = {3: 1e-4, 4: 1e-2}
 # Part of the work that each but the largest of them gets.
 SMALLER = 0.2
-# Part of the work that pairs of classes get, and boxes of matrices that one box of theirs is worth.
+# Part of the work that pairs of classes get, and boxes of matrices that one programme of theirs is worth.
 OF_PAIRS, PAIR_BOXES = 0.8, 2_500
-# Boxes of the bound by pairs that a solution of a thorough search carries.
+# Programmes of the bound by pairs that a solution of a thorough search carries.
 CHEAP_PAIRS = 14
 # Gap of the bound that every solution carries.
 CHEAP_GAP = 1e-3
@@ -52,7 +52,7 @@ def cheap_certificate(problem: DeepUFM, means: Array, pairs: bool = False) -> Ce
     """The best lower bound to be had from a few thousand boxes; ``means`` (K, K) are the best logits known.
 
     For more than three classes it is that of an instant; with ``pairs`` also that by pairs of classes, for which
-    ``CHEAP_PAIRS`` boxes take about a second, many times a search.
+    ``CHEAP_PAIRS`` programmes take some seconds, many times a search.
     """
     if problem.classes <= (3 if problem.balanced else 2) or is_narrow(problem):
         return prove(problem, means, CHEAP_GAP, Budget(CHEAP_BOXES))

@@ -6,7 +6,8 @@ python tests/benchmarks/pair_relaxation.py --classes 10 --depth 2 --slices norm
 
 over numbers of classes of norms on a grid and of pairs with cosines on a grid, with positive moments of some degrees
 and centred columns. Slices: none; "equal" norms of all classes; "norm", a class at the largest norm of the grid;
-"spectrum", given s_1 and the sum of the other singular values. A grid restricts, so that gaps are a little too small.
+"spectrum", given s_1 and the sum of the other singular values; "second", given s_2, too. A grid restricts, so that gaps
+are a little too small.
 Solved by CLARABEL through cvxpy; nothing here is a proof.
 """
 
@@ -24,17 +25,18 @@ COSINES = np.linspace(-1, 1, 41)
 
 
 def relaxed(problem, norms, degrees, last=0.0, spectrum=None):
-    """The least value; ``last`` classes at least have the last norm, ``spectrum`` is (s_1, sum of the others)."""
+    """The least value; ``last`` classes at least have the last norm, ``spectrum`` is (s_1, ..., sum of the others)."""
     K, n, u = problem.classes, len(norms), COSINES
     p, strength = Reduction(problem).exponent, Reduction(problem).strength
     r = np.sqrt(norms)
-    count, top = cp.Variable(n, nonneg=True), cp.Variable(n, nonneg=True)
+    *largest, rest = spectrum or (norms[-1] * K,)
+    count, top = cp.Variable(n, nonneg=True), [cp.Variable(n, nonneg=True) for _ in largest]
     half = {(i, j): cp.Variable(u.size, nonneg=True) for i in range(n) for j in range(i, n)}
     pair = lambda i, j: half[min(i, j), max(i, j)]
     rules, fit, price = [cp.sum(count) == K, count[-1] >= last], 0, 0
     if spectrum is not None:
-        rules += [norms @ count == sum(spectrum), cp.sum(top) == 1]
-    largest = norms[-1] * K if spectrum is None else min(spectrum)
+        rules += [norms @ count == sum(spectrum), *(cp.sum(one) == 1 for one in top)]
+    cap = min([*largest, rest])
     for i in range(n):
         rules.append(sum(cp.sum(pair(i, j)) for j in range(n)) == (K - 1) * count[i])
         rules.append(sum(r[j] * (u @ pair(i, j)) for j in range(n)) + count[i] * r[i] == 0)
@@ -42,10 +44,11 @@ def relaxed(problem, norms, degrees, last=0.0, spectrum=None):
         first = norms[i] * count[i]
         second = norms[i] * (norms[i] * count[i] + sum(norms[j] * (u**2 @ pair(i, j)) for j in range(n)))
         if spectrum is not None:
-            first, second = first - spectrum[0] * top[i], second - spectrum[0] ** 2 * top[i]
-            rules += [first >= 0, second >= 0, second <= largest * first]
+            first = first - sum(s * one[i] for s, one in zip(largest, top, strict=True))
+            second = second - sum(s**2 * one[i] for s, one in zip(largest, top, strict=True))
+            rules += [first >= 0, second >= 0, second <= cap * first]
         cost = cp.Variable()
-        for s in np.geomspace(largest / 8 if spectrum else norms[0] * 0.7, largest, 30):
+        for s in np.geomspace(cap / 8 if spectrum else norms[0] * 0.7, cap, 30):
             rules.append(cost >= (2 - p) * s ** (p - 1) * first - (1 - p) * s ** (p - 2) * second)
         price += cost
     for degree in degrees:
@@ -54,7 +57,7 @@ def relaxed(problem, norms, degrees, last=0.0, spectrum=None):
         rules += [moment[i, j] == u**degree @ pair(i, j) + own(i, j) for i in range(n) for j in range(i, n)]
     program = cp.Problem(cp.Minimize(1e3 * (fit + strength * price)), rules)
     program.solve(solver="CLARABEL")
-    more = 0.0 if spectrum is None else strength * spectrum[0] ** p
+    more = strength * sum(s**p for s in largest)
     return np.inf if program.value is None else program.value / 1e3 + more
 
 
@@ -65,7 +68,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--reg", type=float, default=1e-3)
     parser.add_argument("--degrees", type=int, nargs="*", default=[0, 1, 3])
-    parser.add_argument("--slices", choices=["none", "equal", "norm", "spectrum"], default="spectrum")
+    parser.add_argument("--slices", choices=["none", "equal", "norm", "spectrum", "second"], default="spectrum")
     options = parser.parse_args()
     problem = DeepUFM(options.classes, options.depth, options.reg)
     K, p, strength = problem.classes, Reduction(problem).exponent, Reduction(problem).strength
@@ -90,8 +93,11 @@ def main() -> None:
             rest = min(rest if rest < first else room * first ** (1 - p), (K - 2) * first)
             for share in (0.3, 0.5, 0.7, 0.85, 1.0):
                 norms = np.geomspace(min((first + rest * share) / K, first) / 3, first * (K - 1) / K, 9)
-                value = relaxed(problem, norms, options.degrees, spectrum=(first, share * rest))
-                print(f"s_1 {first:.1f}, others {share * rest:.1f}:", gap(value), flush=True)
+                for part in (0.95, 0.8, 0.65, 0.5, 0.35) if options.slices == "second" else (0.0,):
+                    given = (first, part * share * rest, (1 - part) * share * rest) if part else (first, share * rest)
+                    if part * share * rest <= first:
+                        value = relaxed(problem, norms, options.degrees, spectrum=given)
+                        print("s_1, ..., others", " ".join(f"{s:.1f}" for s in given), gap(value), flush=True)
 
 
 if __name__ == "__main__":

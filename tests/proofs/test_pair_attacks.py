@@ -196,6 +196,7 @@ def small():
     return certificate
 
 
+@pytest.mark.slow
 def test_no_forged_array_is_believed_and_none_raises(small):
     best = solve(small.problem, effort="quick").loss
     for name in small.data:
@@ -259,3 +260,17 @@ def test_a_smaller_loss_of_interest_is_refused_by_the_one_of_the_logits(small):
     with pytest.raises(Refuted, match="not a number"):
         pairs_of_classes(small.problem, {**small.data, "known": np.zeros((1, 1))}, Floats())
     assert not replace(small, upper=0.9 * small.upper).verify()
+
+
+@pytest.mark.parametrize("p", [2 / 3, 1 / 2, 2 / 11])
+def test_no_penalty_is_below_what_is_spent_in_its_box(p):
+    """Boxes that end at the singular values themselves; the rest of a division has a power that is not small."""
+    rng, bound = np.random.default_rng(5), PairBound(9, p, 1.0, 100.0)
+    for _ in range(200):
+        s = np.sort(rng.exponential(1.0, rng.integers(3, 9)) * rng.integers(1, 3))[::-1]
+        s[1:] = s[1] if rng.random() < 0.3 else s[1:]
+        own = (s[0], s[1:].sum(), 0.0, s[1], s[2])
+        low = tuple(x * rng.choice([0.0, 0.9, 1.0]) for x in own)
+        high = tuple(x * rng.choice([1.0, 1.2]) for x in own)
+        assert bound.spent(Box(low, high)) <= np.sum(s**p) * (1 + 1e-12)
+        assert bound.spent(Box((*own[:2], 0.0, 0.0, 0.0), own)) > 0.999 * min(np.sum(s[:2] ** p), np.sum(s**p))
