@@ -21,6 +21,7 @@ from optima.search.interior_point import (
     solve_margins,
     spectrum,
 )
+from optima.search.moves import shaken
 from optima.structures import catalogue
 
 
@@ -44,8 +45,11 @@ MOVED, SPARSE = 3, 0.5
 # Kicked codes are followed from the exponents at these shares of the way from one down to p: few that start at p itself
 # end at a local solution, and from p = 1 many fall back.
 LEVELS = (0.25, 0.5, 0.75, 1.0)
-# Of as many starts as a rung has, the share that is kicked from each of them in a round.
+# A round of kicks is this share of a rung's starts for each of these exponents.
 SHARE = 3
+# Codes that differ by little lie on one central path at larger gaps: as many shakes of the best code, of this size, are
+# solved from this gap.
+SHAKEN, NARROW_GAP = 0.15, 1e-5
 # Least and largest margin of a class that is raised along a new dimension.
 HEIGHTS = (0.1, 2.0)
 # Distance of the second factor from the first in every other random start.
@@ -129,6 +133,9 @@ class MarginSearch:
             starts = self._relocated(best[np.arange(count) % len(best)], rng)
             for k, level in enumerate(LEVELS):
                 self._follow(rank, starts[k :: len(LEVELS)], round(level * (len(self.powers) - 1)))
+            nearby = shaken(best[0], SHAKEN, count // len(LEVELS), rng)
+            self.starts += len(nearby)
+            self._keep(rank, solve_margins(nearby, np.full(len(nearby), NARROW_GAP), self.p))
             failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
 
     def _follow(self, rank: int, starts: Array, level: int) -> None:
