@@ -40,7 +40,7 @@ STATIONARY = 1e-7
 SAME = 1e-9
 # Noise on the named structures, in units of the root mean square of their entries, and how many best codes are kicked.
 NOISE, KICKED = 0.02, 3
-# Most classes that a kick moves, and the share of the coordinates it leaves at zero in every other kick.
+# Most classes that a kick moves, and the share of them moved along few coordinates, and of coordinates left at zero.
 MOVED, SPARSE = 3, 0.5
 # Kicked codes are followed from the exponents at these shares of the way from one down to p: few that start at p itself
 # end at a local solution, and from p = 1 many fall back.
@@ -116,7 +116,8 @@ class MarginSearch:
         random = self._random(rank, count, rng)
         named = balanced_factors(self.named[rank], rank) if rank in self.named else random[:0]
         size = NOISE * np.sqrt(np.mean(named**2, axis=(1, 2, 3), keepdims=True))
-        self._keep(rank, solve_margins(named, first_gaps(len(named)), self.p), len(named))
+        if len(named):
+            self._keep(rank, solve_margins(named, first_gaps(len(named)), self.p), len(named))
         self._follow(rank, named + size * rng.standard_normal(named.shape), len(self.powers) - 1)
         self._follow(rank, np.concatenate([random, self._lifted(rank, count, rng)]), 0)
         if rank not in self.rungs:
@@ -146,7 +147,7 @@ class MarginSearch:
             self._keep(rank, solve_margins(points, gaps, self.p))
 
     def _relocated(self, factors: Array, rng: np.random.Generator) -> Array:
-        """The codes with one to three classes at random places, in every other code often on few singular vectors."""
+        """The codes with one to three classes at random places, half of them on few singular vectors."""
         out = factors.copy()
         rank = out.shape[3]
         for point in out:

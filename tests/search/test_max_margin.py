@@ -202,6 +202,14 @@ def test_paths_that_meet_are_followed_once(points):
     assert len(barrier.continued(turned, gaps[:2] / 2, [1.0], seen)[0]) == len(kept)
 
 
+def test_a_rank_on_which_no_start_stays_and_nothing_is_named(monkeypatch):
+    monkeypatch.setattr("optima.search.margin_search.continued", lambda starts, gaps, powers, seen: (starts[:0], gaps))
+    monkeypatch.setattr("optima.search.margin_search._named", lambda classes: {})
+    found = max_margin(6, 3, rank=4, effort="quick")
+    assert margins(found.means).min() >= 1 - 1e-9
+    assert found.rank == 4
+
+
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_exponents_fall_from_one(p):
     powers = barrier.exponents(p)
