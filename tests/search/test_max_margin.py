@@ -202,6 +202,7 @@ def test_paths_that_meet_are_followed_once(points):
     assert len(barrier.continued(turned, gaps[:2] / 2, [1.0], seen)[0]) == len(kept)
 
 
+@pytest.mark.slow
 def test_a_rank_on_which_no_start_stays_and_nothing_is_named(monkeypatch):
     monkeypatch.setattr("optima.search.margin_search.continued", lambda starts, gaps, powers, seen: (starts[:0], gaps))
     monkeypatch.setattr("optima.search.margin_search._named", lambda classes: {})
