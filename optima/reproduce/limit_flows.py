@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from optima.model import Array, DeepUFM
 from optima.progress import Part
 from optima.reduction import balanced_factors, exponent
 from optima.reproduce.figure import Workplace
-from optima.reproduce.rows import Row, read
+from optima.reproduce.rows import Row, read, write
 from optima.reproduce.spread import median_and_range
 from optima.search.heading import direction_of
 from optima.search.interior_point import SMALL_GAP, norm, solve_margins
@@ -31,26 +32,32 @@ KEYS = ("classes", "depth", "start", "seed")
 def flows_and_codes(place: Workplace) -> tuple[list[Row], list[Row]]:
     """One row for each flow, and one for each best code of a rank.
 
-    They are kept in files of their own beside the figures; whatever needs them next reads them there, and removing
-    them has them made again.
+    They are kept in files of their own beside the figures; whatever needs them next reads them there, and what is not
+    there, of any K and L, is made and written at once. Removing them has them made again.
     """
     classes, depths, seeds = QUICK if place.quick else (CLASSES, DEPTHS, SEEDS)
     ending = f"{'.quick' if place.quick else ''}.csv"
-    flows, codes = (place.folder / f"garrod2026depth.{name}{ending}" for name in ("flows", "codes"))
-    keys = [(K, L, kind, seed) for K in classes for L in depths for kind in KINDS for seed in range(seeds)]
-    rows = read(flows) if flows.exists() and codes.exists() else []
-    if [tuple(row.get(name) for name in KEYS) for row in rows] == keys:
-        return rows, read(codes)
-    rows, rungs = [], []
-    for K in classes:
-        for L in depths:
+    files = [place.folder / f"garrod2026depth.{name}{ending}" for name in ("flows", "codes")]
+    kept = [read(file) for file in files] if all(file.exists() for file in files) else [[], []]
+    cells, parts = list(product(classes, depths)), []
+    for cell in cells:
+        part = [[row for row in rows if (row["classes"], row["depth"]) == cell] for rows in kept]
+        keys = [(*cell, kind, seed) for kind in KINDS for seed in range(seeds)]
+        parts.append(part if [tuple(row.get(name) for name in KEYS) for row in part[0]] == keys else [[], []])
+    missing = [number for number, part in enumerate(parts) if not part[0]]
+    for number, (K, L) in enumerate(cells):
+        if number in missing:
             best = max_margin(K, L, effort="quick")
-            rungs += [{"classes": K, "depth": L, "rank": r, "value": v, "code": name} for r, v, name in best.ladder]
-            rows += [_row(best, kind, seed) for kind in KINDS for seed in range(seeds)]
-            place.tell(Part(len(rows), len(keys)))
-    place.table(rows, flows)
-    place.table(rungs, codes)
-    return rows, rungs
+            rungs = [{"classes": K, "depth": L, "rank": r, "value": v, "code": name} for r, v, name in best.ladder]
+            parts[number] = [[_row(best, kind, seed) for kind in KINDS for seed in range(seeds)], rungs]
+            for file, rows in zip(files, zip(*parts, strict=True), strict=True):
+                write(file, [row for part in rows for row in part])
+        place.tell(Part(number + 1, len(cells)))
+    flows, codes = ([row for part in rows for row in part] for rows in zip(*parts, strict=True))
+    if missing:
+        place.table(flows, files[0])
+        place.table(codes, files[1])
+    return flows, codes
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:

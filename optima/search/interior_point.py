@@ -15,7 +15,9 @@ factors; Nocedal and Wright, Numerical Optimization, chapter 19, for the method.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from optima.model import Array
 from optima.model.rows import Rows
 from optima.search.rung import balanced
 from optima.search.rung_objective import divided_differences, products, rotations
+from optima.workers.machine import loaded
 
 # Barrier parameter times the number of constraints, in units of sum s^p: the relative gap of the central path.
 # Large first gaps forget more of the start, small ones lose rank less often: a batch uses both in turn.
@@ -44,14 +47,17 @@ RAY = 20
 INTERIOR = 0.995
 # Exponents followed from one down: their ratio, and the least one before p itself.
 FALL, LEAST_POWER = 0.75, 0.02
+# How much more exactly points are computed that are compared with others of their exponent and gap, and how close their
+# singular values must be (relative to the largest) to count as one.
+NEAR, ALIKE = 1e-5, 1e-6
 # Relative rounding of a value.
 VALUE_ROUNDING = 1e-13
 # Armijo's constant of sufficient decrease, and halvings of a step at most.
 DECREASE, HALVINGS = 1e-4, 40
 # A smallest singular value this small, relative to the largest, is on its way to zero.
 DROPPED = 1e-6
-# First shift of an indefinite Hessian, in units of the curvature of the norm, its growth, and most shifts tried.
-SHIFT, GROWTH, SHIFTS = 1e-2, 10.0, 40
+# Least shift of an indefinite Hessian, in units of the curvature of the norm, its growth, and most shifts tried.
+SHIFT, GROWTH, SHIFTS = 0.04, 4.0, 60
 
 
 @dataclass
@@ -123,35 +129,64 @@ def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
     return found
 
 
-def continued(starts: Array, gap: Array, p: float, first: float = 1.0) -> tuple[Array, Array]:
-    """Starts (S', 2, K, r) for ``p`` and their gaps, followed from the exponent ``first`` down.
+def exponents(p: float) -> list[float]:
+    """From one down to p, that starts may follow a code as p falls."""
+    powers = [1.0]
+    while powers[-1] * FALL > max(p, LEAST_POWER):
+        powers.append(powers[-1] * FALL)
+    return powers + [p] * (p < 1)
 
-    From there on singular values vanish where they must, not for a poor start. Left out are starts without positive
-    margins and those that lose rank on the way.
+
+class Seen:
+    """Points on central paths that were met before, by exponent and gap: paths through them end where others did."""
+
+    def __init__(self) -> None:
+        self.met: dict[tuple[float, float], Array] = {}
+
+    def new(self, factors: Array, gap: Array, p: float) -> NDArray[np.bool_]:
+        """Which of these points (S, 2, K, r) nobody met; from now on they count as met."""
+        s = spectrum(factors)
+        new = np.zeros(len(s), dtype=bool)
+        for i, each in enumerate(gap):
+            met = self.met.get((p, each), s[:0])
+            new[i] = not np.any(np.all(np.abs(met - s[i]) < ALIKE * s[i, :1], axis=1))
+            if new[i]:
+                self.met[p, each] = np.concatenate([met, s[i : i + 1]])
+        return new
+
+
+def continued(starts: Array, gap: Array, powers: Sequence[float], seen: Seen) -> tuple[Array, Array]:
+    """Starts (S', 2, K, r) for the last of the exponents and their gaps, followed from the first one down.
+
+    From p = 1 on singular values vanish where they must, not for a poor start. Left out are starts without positive
+    margins, those that lose rank on the way, and those that meet a path that was followed before.
     """
     factors, failed = at_margin_one(starts)
-    factors, gap, power = factors[~failed], gap[~failed], first
-    while power > max(p, LEAST_POWER) and len(factors):
-        path = _Path(factors, power, gap, gap)
+    factors, gap = factors[~failed], gap[~failed]
+    for power in powers:
+        if not len(factors):
+            break
+        path = _Path(factors, power, gap, gap, NEAR)
         path.run()
         factors, failed = at_margin_one(path.factors)
-        failed |= path.dropped
-        factors, gap = factors[~failed], gap[~failed]
-        power *= FALL
+        good = np.flatnonzero(~failed & ~path.dropped)
+        good = good[seen.new(factors[good], gap[good], power)]
+        factors, gap = factors[good], gap[good]
     return factors, gap
 
 
 class _Path:
     """A batch of points on their way along the central path; rows that are done keep still."""
 
-    def __init__(self, factors: Array, p: float, first_gap: Array, last_gap: Array) -> None:
+    def __init__(self, factors: Array, p: float, first_gap: Array, last_gap: Array, near: float = 1.0) -> None:
         self.p, self.gap, self.last_gap, self.classes = p, first_gap, last_gap, factors.shape[2]
-        self.constraints = self.classes * (self.classes - 1)
+        self.constraints, self.near = self.classes * (self.classes - 1), near
         # On the central path sum_jc z (margin) = sum s^p, and so with equal multipliers the margins are 1 / (1 - gap).
         self.factors = factors / np.sqrt(1 - first_gap)[:, None, None, None]
         self.dual = self._mu()[:, None, None] / self.slack()
         self.done = np.zeros(len(factors), dtype=bool)
         self.dropped = np.zeros(len(factors), dtype=bool)
+        self.shift = np.zeros(len(factors))
 
     def slack(self) -> Array:
         return margins(products(self.factors)) - 1
@@ -161,6 +196,32 @@ class _Path:
         return self.gap * np.sum(s**self.p, axis=1) / self.constraints
 
     def run(self) -> None:
+        compiled = loaded("optima.search.margin_steps")
+        if compiled is None:
+            self._run_together()
+            return
+        rooms = compiled.room(*self.factors.shape[2:])
+        for row in range(len(self.factors)):
+            self._run_one(compiled, row, rooms)
+
+    def _run_one(self, compiled: ModuleType, row: int, rooms: tuple[Array, ...]) -> None:
+        """One start, in machine code."""
+        point, dual, gap, last, p = self.factors[row], self.dual[row], self.gap[row], self.last_gap[row], self.p
+        mu = compiled.mu_of(point, gap, p)
+        for _ in range(STEPS):
+            lower, self.done[row] = compiled.lowered(point, dual, mu, gap, last, self.near, p, rooms)
+            if self.done[row]:
+                break
+            if lower < gap:
+                gap, mu = lower, compiled.mu_of(point, lower, p)
+            unit = compiled.system(point, dual, mu, p, rooms)
+            step, self.shift[row] = _newton_step(rooms[-1], rooms[3], unit, self.shift[row])
+            end = compiled.advanced(point, dual, step, mu, p, rooms)
+            if end != compiled.MOVED:
+                self.dropped[row] = end == compiled.THIN
+                break
+
+    def _run_together(self) -> None:
         mu = self._mu()
         for _ in range(STEPS):
             mu = self._shrink(mu)
@@ -179,7 +240,8 @@ class _Path:
         """Lower the gap wherever its barrier problem is solved; finish the rows at the last one."""
         error = self.residual()
         product = np.abs(self.dual * np.where(self.dual > 0, self.slack(), 1.0) / mu[:, None, None] - (self.dual > 0))
-        solved = (error <= np.maximum(self.gap, SETTLED)) & (product.max(axis=(1, 2)) <= SPREAD)
+        near = np.where(self.gap <= self.last_gap, self.near, 1.0)
+        solved = (error <= np.maximum(near * self.gap, SETTLED)) & (product.max(axis=(1, 2)) <= near * SPREAD)
         self.done |= solved & (self.gap <= self.last_gap)
         lower = np.maximum(self.last_gap, np.minimum(SHRINK * self.gap, self.gap**POWER))
         self.gap = np.where(solved & ~self.done, lower, self.gap)
@@ -189,7 +251,9 @@ class _Path:
         factors, dual = self.factors[rows], self.dual[rows]
         slack = margins(products(factors)) - 1
         slope = _slope(factors, self.p) - _pull(factors, mu[:, None, None] / slack)
-        step = _newton(_hessian(factors, dual, slack, self.p), slope, _unit(factors, self.p))
+        H, step = _hessian(factors, dual, slack, self.p), np.empty_like(slope)
+        for i, unit in enumerate(_unit(factors, self.p)):
+            step[i], self.shift[rows[i]] = _newton_step(H[i], slope[i], unit, self.shift[rows[i]])
         moved, moved_slack = self._search(rows, mu, slope, step)
         change = _bilinear(factors, step)
         dual_step = mu[:, None, None] / slack - dual - dual / slack * np.where(np.isfinite(slack), change, 0.0)
@@ -330,17 +394,19 @@ def _unit(factors: Array, p: float) -> Array:
     return np.asarray(np.mean(spectrum(factors) ** (p - 1), axis=1))
 
 
-def _newton(hessian: Array, slope: Array, unit: Array) -> Array:
-    """-(H + shift)^{-1} slope, each with the least shift tried for which H + shift is positive definite."""
-    step = np.zeros_like(slope)
-    for H, g, first, out in zip(hessian, slope, SHIFT * unit, step, strict=True):
-        shift, diagonal = 0.0, np.einsum("ii->i", H)
-        for _ in range(SHIFTS):
-            factor, info = dpotrf(H, lower=1, clean=0)
-            if info == 0:
-                out[...] = -dpotrs(factor, g.ravel(), lower=1)[0].reshape(g.shape)
-                break
-            larger = max(first, GROWTH * shift)
-            diagonal += larger - shift
-            shift = larger
-    return step
+def _newton_step(H: Array, g: Array, unit: float, last: float) -> tuple[Array, float]:
+    """-(H + shift)^{-1} g and the shift, in units of ``unit``: the least one tried that makes H + shift definite.
+
+    Tried are first a share of the ``last`` one, then more and more. Only the lower half of H is read, and its diagonal
+    becomes that of H + shift.
+    """
+    diagonal, before = np.einsum("ii->i", H), 0.0
+    shift = last / GROWTH if last > GROWTH * SHIFT else 0.0
+    for _ in range(SHIFTS):
+        diagonal += (shift - before) * unit
+        # LAPACK's matrices are transposed ones.
+        factor, info = dpotrf(H.T, lower=0, clean=0)
+        if info == 0:
+            return -dpotrs(factor, g.ravel(), lower=0)[0].reshape(g.shape), shift
+        before, shift = shift, max(SHIFT, GROWTH * shift)
+    return np.zeros_like(g), 0.0

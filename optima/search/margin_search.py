@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +10,18 @@ import numpy as np
 from optima.model import Array
 from optima.reduction import balanced_factors
 from optima.search.interior_point import (
-    LEAST_POWER,
     Codes,
+    Seen,
     at_margin_one,
     continued,
+    exponents,
     first_gaps,
     margins,
     norm,
     solve_margins,
     spectrum,
 )
+from optima.search.moves import shaken
 from optima.structures import catalogue
 
 
@@ -30,18 +33,23 @@ class Effort:
     rounds: int
 
 
-EFFORTS = {"quick": Effort(12, 6), "normal": Effort(24, 8), "thorough": Effort(64, 12)}
+EFFORTS = {"quick": Effort(12, 12), "normal": Effort(24, 16), "thorough": Effort(64, 24)}
 # Residual of the Lagrangian's gradient below which a code is a local solution.
 STATIONARY = 1e-7
 # Values this close (relative) are taken for one code.
 SAME = 1e-9
 # Noise on the named structures, in units of the root mean square of their entries, and how many best codes are kicked.
 NOISE, KICKED = 0.02, 3
-# Most classes that a kick moves, and the share of the coordinates it leaves at zero in every other kick.
+# Most classes that a kick moves, and the share of them moved along few coordinates, and of coordinates left at zero.
 MOVED, SPARSE = 3, 0.5
-# Kicked codes are followed from the exponents p to these powers: few that start at p itself end at a local solution,
-# and from p = 1 many fall back.
-POWERS = (0.25, 0.5)
+# Kicked codes are followed from the exponents at these shares of the way from one down to p: few that start at p itself
+# end at a local solution, and from p = 1 many fall back.
+LEVELS = (0.25, 0.5, 0.75, 1.0)
+# A round of kicks is this share of a rung's starts for each of these exponents.
+SHARE = 3
+# Codes that differ by little lie on one central path at larger gaps: as many shakes of the best code, of this size, are
+# solved from this gap.
+SHAKEN, NARROW_GAP = 0.15, 1e-5
 # Least and largest margin of a class that is raised along a new dimension.
 HEIGHTS = (0.1, 2.0)
 # Distance of the second factor from the first in every other random start.
@@ -64,6 +72,8 @@ class MarginSearch:
     def __init__(self, classes: int, p: float, seed: int, effort: Effort) -> None:
         self.classes, self.p, self.seed, self.effort = classes, p, seed, effort
         self.named = _named(classes)
+        self.powers = exponents(p)
+        self.seen: defaultdict[int, Seen] = defaultdict(Seen)
         self.rungs: dict[int, Codes] = {}
         # Rungs on which no local solution and no named structure is known.
         self.makeshift: set[int] = set()
@@ -103,43 +113,48 @@ class MarginSearch:
     def _visit(self, rank: int, rounds: int) -> None:
         rng = np.random.default_rng([self.seed, rank])
         count = self._count(rank)
-        random, gaps = continued(self._random(rank, count, rng), first_gaps(count), self.p)
+        random = self._random(rank, count, rng)
         named = balanced_factors(self.named[rank], rank) if rank in self.named else random[:0]
         size = NOISE * np.sqrt(np.mean(named**2, axis=(1, 2, 3), keepdims=True))
-        kicked = named + size * rng.standard_normal(named.shape)
-        others = np.concatenate([named, kicked, self._lifted(rank, count, rng)])
-        if not len(random) + len(others):
-            others = self._random(rank, count, rng)
-        gaps = np.concatenate([first_gaps(len(others)), gaps])
-        self.starts += count
-        self._keep(rank, solve_margins(np.concatenate([others, random]), gaps, self.p), len(named))
+        if len(named):
+            self._keep(rank, solve_margins(named, first_gaps(len(named)), self.p), len(named))
+        self._follow(rank, named + size * rng.standard_normal(named.shape), len(self.powers) - 1)
+        self._follow(rank, np.concatenate([random, self._lifted(rank, count, rng)]), 0)
+        if rank not in self.rungs:
+            self._keep(rank, solve_margins(random, first_gaps(count), self.p))
         self._kick(rank, rounds)
 
     def _kick(self, rank: int, rounds: int) -> None:
         """Solve again from the best codes with noise, until nothing better comes several times in a row."""
         rng = np.random.default_rng([self.seed, rank, rounds])
-        count, failures = self._count(rank), 0
+        count, failures = max(1, self._count(rank) // SHARE) * len(LEVELS), 0
         while failures < rounds:
             before = self.best(rank)
             best = self.rungs[rank].factors[:KICKED]
             starts = self._relocated(best[np.arange(count) % len(best)], rng)
-            for k, power in enumerate(POWERS):
-                part = starts[k :: len(POWERS)]
-                part, gaps = continued(part, first_gaps(len(part)), self.p, max(self.p, LEAST_POWER) ** power)
-                if len(part):
-                    self._keep(rank, solve_margins(part, gaps, self.p))
-            self.starts += count
+            for k, level in enumerate(LEVELS):
+                self._follow(rank, starts[k :: len(LEVELS)], round(level * (len(self.powers) - 1)))
+            nearby = shaken(best[0], SHAKEN, count // len(LEVELS), rng)
+            self.starts += len(nearby)
+            self._keep(rank, solve_margins(nearby, np.full(len(nearby), NARROW_GAP), self.p))
             failures = 0 if self.best(rank) < before - SAME * abs(before) else failures + 1
 
+    def _follow(self, rank: int, starts: Array, level: int) -> None:
+        """Local solutions at the end of the paths of some starts, from one of the exponents on."""
+        self.starts += len(starts)
+        points, gaps = continued(starts, first_gaps(len(starts)), self.powers[level:], self.seen[rank])
+        if len(points):
+            self._keep(rank, solve_margins(points, gaps, self.p))
+
     def _relocated(self, factors: Array, rng: np.random.Generator) -> Array:
-        """The codes with one to three classes at random places, in every other code often on few singular vectors."""
+        """The codes with one to three classes at random places, half of them on few singular vectors."""
         out = factors.copy()
         rank = out.shape[3]
-        for k, point in enumerate(out):
+        for point in out:
             radius = np.linalg.norm(point, axis=2).mean(axis=1)
             for c in rng.choice(self.classes, min(self.classes, int(rng.integers(1, MOVED + 1))), replace=False):
                 direction = rng.standard_normal((rank,))
-                if k % 2:
+                if rng.random() < SPARSE:
                     kept = np.asarray(rng.random(rank) >= SPARSE)
                     kept[rng.integers(rank)] = True
                     direction = np.where(kept, direction, 0.0)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 MAKING = "compiling for this machine, a few seconds, once"
 ANEW = "machine code cannot be kept on disk and is compiled anew; set NUMBA_CACHE_DIR to a folder with room"
 # What machine code is made of, beside the file of its function: constants of other files become part of it.
-SOURCES = ("../search/lbfgs.py", "machine.py")
+SOURCES = ("../search/interior_point.py", "../search/lbfgs.py", "machine.py")
 
 
 def machine(**flags: Any) -> Callable[[Callable[..., Any]], Any]:

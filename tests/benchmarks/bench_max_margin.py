@@ -5,7 +5,8 @@ Run from the repository root: python tests/benchmarks/bench_max_margin.py [--eve
 classes, depth, rank, least value, largest value minus the least over it, largest residual, processor seconds. A cell
 that fails one of the promises ends in what it failed. ``--every N`` takes every Nth cell in a fixed order;
 ``--done FILE`` leaves out the cells whose lines an earlier run printed to FILE (append to it to go on, as was done for
-bench_max_margin.csv beside this file).
+bench_max_margin.csv beside this file). The rows there are of the search before its steps were machine code: nine ended
+in ``seeds``.
 """
 
 from __future__ import annotations
