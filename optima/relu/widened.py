@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model.class_network import ClassNetwork
-from optima.relu.descent import LONG, SHARP, descend
+from optima.relu.descent import LONG, SHARP, WIDTHS, descend
 from optima.relu.finish import LARGEST, Finished, finish
 from optima.relu.growth import sprouts
 from optima.relu.kinks import NEAR, Pattern, settle
@@ -47,6 +47,11 @@ def _lower(network: ClassNetwork) -> Finished | None:
         return None
     ends = descend(objective, starts, SHARP, LONG)
     found = finish(objective, ends[int(np.nanargmin(objective.value(ends)))], READINGS)
+    if found.verdict == "not converged":
+        # Still on its way down: wide kinks lead farther.
+        objective = Objective.of(found.network)
+        (start,) = descend(objective, objective.point(found.network)[None], WIDTHS[-2:], LONG)
+        found = min(found, finish(objective, start), key=lambda each: each.network.loss)
     return found if found.network.loss < network.loss * (1 - GAIN) else None
 
 
