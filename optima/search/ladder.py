@@ -447,8 +447,7 @@ class _Search:
     def _search_rung(self, rank: int) -> None:
         """Named and given starts, the rung below split, and random codes until the rule says enough.
 
-        Of 60 random starts on the rung of the best minimum nearly all come within 2 % of it (93 % or more on each of
-        60 cells): a rung is out of reach when a few do not.
+        Random starts on the rung of the best minimum nearly all come near it: a rung is out of reach when a few do not.
         """
         rng = np.random.default_rng([self.seed, rank])
         tally = self._tally(rank)

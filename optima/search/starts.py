@@ -55,6 +55,7 @@ def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tu
     ratio = float(SCALES[1] / SCALES[0])
     for refinement in range(refinements + 1):
         losses = _fits(objective, product, trials) + penalty * trials**objective.p
+        losses = np.where(np.isnan(losses), np.inf, losses)
         best = np.take_along_axis(trials, np.argmin(losses, axis=0)[None], axis=0)
         step = ratio ** (0.5 ** (refinement + 1))
         trials = np.concatenate([best, best / step, best * step])
