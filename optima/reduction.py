@@ -165,8 +165,7 @@ class Reduction:
 
     def singular_values(self, means: Array) -> Array:
         """Nonzero singular values of Z = M R, descending."""
-        s: Array = np.asarray(np.linalg.svd(self._checked(means) * self._root_sizes, compute_uv=False), dtype=float)
-        return s[: self._rank(s)]
+        return self._svd(self._checked(means))[1]
 
     def rank(self, means: Array) -> int:
         """Number of nonzero singular values of Z = M R."""
