@@ -77,7 +77,7 @@ def test_no_logits_in_a_box_are_below_its_bound(problem):
         pairs, box, found, prices = one_box(problem, 7, box, upper)
         bound, met = pairs.leaf(box, pairs.usable(found), prices), 0
         assert prices[3] == box.positive
-        for _ in range(60):
+        for _ in range(120):
             for Z in logits_near(problem, rng):
                 first, rest_, *others = singular(Z)
                 at = (first, rest_, 0.0, *others)
