@@ -131,8 +131,10 @@ def test_blocks_of_a_page_run_and_print_what_their_comments_say(name, text, tmp_
         assert "\n".join(line[4:] for line in shown.splitlines()) in everything
     # Methods of callbacks, which the libraries that call them would call so.
     if "on_train_batch_start" in names:
-        names["on_train_batch_start"](None, SimpleNamespace(global_step=3), None, None, 3)
-        names["on_step_begin"](None, None, SimpleNamespace(global_step=4), None)
+        trainer = SimpleNamespace(global_step=3, is_global_zero=True)
+        names["on_train_batch_start"](None, trainer, None, None, 3)
+        state = SimpleNamespace(global_step=4, is_world_process_zero=True)
+        names["on_step_begin"](None, None, state, None)
 
 
 def test_a_comment_that_is_wrong_is_seen():

@@ -26,7 +26,7 @@ SAME, RESTING = 1e-7, 1e-3
 SWEEPS = 30
 # The cosines that end them, in units of the gradient norm of log F, between these two. What is left is corrected to
 # first order: the gradient is off by their square, F by their cube.
-COSINE, LEAST_COSINE, LARGEST_COSINE = 0.03, 1e-5, 1e-2
+COSINE, LEAST_COSINE, LARGEST_COSINE = 0.03, 1e-5, 1e-3
 # Beyond this rank the eigenproblem is LAPACK's.
 JACOBI = 16
 
@@ -58,7 +58,7 @@ def descend(
     patience: int,
     thin: float,
     known: Array,
-) -> tuple[Array, Array, Array, Integers, Integers, Array]:
+) -> tuple[Array, Array, Array, Integers, Integers]:
     """Minimise log F from each of the starts (S, 2, K, r); ``reg``, ``p`` and ``ceiling`` have shape (S,).
 
     From step ``patience`` on a start is left where it is when it is above its ceiling, or so slow that a hundred steps
@@ -66,12 +66,11 @@ def descend(
     smallest singular value is under ``thin`` times the largest and the penalty pulls it down more than the
     gradient of the fit, in Frobenius norm, could hold it up, or when it has come down to one of the losses ``known``
     and is nearly at rest. Returns the points, F, the gradient norms of log F times the size of the start, the steps
-    taken, how each descent ended, and its smallest and largest singular value (2, S) as ``_evaluate`` has them, nan
-    where they were not computed.
+    taken and how each descent ended.
     """
     count, _, K, r = starts.shape
     points = np.array(starts, order="C")
-    values, norms, extremes = np.empty(count), np.empty(count), np.full((2, count), np.nan)
+    values, norms = np.empty(count), np.empty(count)
     taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
     # Room for the descents is made here: every array that machine code makes is more of it to compile.
     block, D = min(K, max(8, CACHE // K)), 2 * K * r
@@ -83,9 +82,9 @@ def descend(
         np.empty((2, MEMORY)),
         np.empty(D),
     )
-    flat, vectors, unit = places.reshape(3, D), np.empty((2, r, r)), np.eye(r)
+    flat = places.reshape(3, D)
     for i in range(count):
-        pairs[:], numbers[:], vectors[:] = 0.0, 0.0, unit
+        pairs[:], numbers[:] = 0.0, 0.0
         values[i], norms[i], taken[i], ends[i] = _descend_one(
             points[i],
             points[i].reshape(D),
@@ -100,7 +99,7 @@ def descend(
             patience,
             thin,
             known,
-            vectors,
+            np.stack([np.eye(r)] * 2),
             work,
             places,
             flat,
@@ -108,9 +107,7 @@ def descend(
             numbers,
             direction,
         )
-        if p[i] < 1:
-            extremes[:, i] = work[7][:2]
-    return points, values, norms, taken, ends, extremes
+    return points, values, norms, taken, ends
 
 
 @machine()
@@ -151,14 +148,14 @@ def _descend_one(
     for step in range(steps):
         if norm <= tolerance:
             return value, norm, step, CONVERGED
-        if norm <= RESTING and _met(value, known):
-            return value, norm, step, MET
         if step % LOOK == 0 and step > 0:
             if p < 1 and _dropping(reg, p, thin, work[7]):
                 return value, norm, step, DROPPING
             if step >= patience and (value > ceiling or value - SOON * (seen - value) > aim):
                 return value, norm, step, ABANDONED
             seen = value
+            if norm <= RESTING and _met(value, known):
+                return value, norm, step, MET
         _direction(g, unit, S, Y, rho, alpha, gamma, count, newest, direction)
         slope = _dot(direction, g) * unit
         length = math.sqrt(_dot(direction, direction))
@@ -183,8 +180,6 @@ def _descend_one(
                 guess = 0.0
             t = min(max(guess, 0.1 * t), 0.5 * t)
         if not moved:
-            # What was seen last is not the point that is kept.
-            work[7][0] = np.nan
             if count == 0:
                 return value, norm, step, STUCK
             # A failed step from remembered curvature gets a second chance along the gradient.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,6 @@ VANISHED = 1e-10
 STATIONARY = 1e-9
 # Curvature of log F (times the squared size of the factors) that still counts as flat.
 FLAT = 1e-7
-# A Newton step this short, in units of the point, leaves a curvature above the second number what it was.
-BESIDE, CLEAR = 1e-6, 1e-3
 # Largest number of unknowns for which the Hessian is formed.
 DENSE = 900
 # Newton steps up to so many unknowns, and beyond.
@@ -116,7 +114,7 @@ def descend(
         with np.errstate(over="ignore", invalid="ignore"):
             return _descend_in_two(objective, starts, steps, tolerance, ceiling)
     reg, p = (np.ascontiguousarray(np.broadcast_to(values, (count,))) for values in (objective.reg, objective.p))
-    factors, loss, norm, _, ends, (low, high) = compiled.descend(
+    factors, loss, norm, _, ends = compiled.descend(
         np.ascontiguousarray(starts),
         reg,
         p,
@@ -130,11 +128,7 @@ def descend(
         THIN,
         np.array(known, dtype=float),
     )
-    dropped = ends == compiled.DROPPING
-    doubtful = ~dropped & ~((low > 2 * DROPPED * high) & (low > 2 * VANISHED))
-    if doubtful.any():
-        dropped[doubtful] = _vanishing(factors[doubtful])
-    return Batch(factors, loss, norm, dropped)
+    return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
 
 
 @cache
@@ -216,20 +210,18 @@ def polish(objective: RungObjective, factors: Array) -> RungPoint:
         point = balanced(factors[None])[0]
         if _dropping(point):
             return _point(objective, point, np.nan, "rank dropped")
-        second, near = _SecondOrder(objective, point), None
+        second = _SecondOrder(objective, point)
         for _ in range(NEWTON_STEPS if second.dense else KRYLOV_STEPS):
             if second.gradient_norm < 1e-2 * STATIONARY:
                 break
-            step = second.newton_step()
-            moved = _step_down(objective, point, step)
+            moved = _step_down(objective, point, second.newton_step())
             if moved is None:
                 break
-            near = second if np.linalg.norm(step) < BESIDE * np.linalg.norm(point) else None
             point = balanced(moved[None])[0]
             if second.dense and _dropping(point):
                 return _point(objective, point, np.nan, "rank dropped")
             second = _SecondOrder(objective, point)
-        return _point(objective, point, _lowest(second, near), None)
+        return _point(objective, point, second.lowest()[0], None)
 
 
 def verified(objective: RungObjective, factors: Array) -> RungPoint:
@@ -254,12 +246,6 @@ def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
     starts = np.stack([saddle.factors + sign * 1e-2 * direction for sign in (1, -1)])
     ends = descend(objective, starts)
     return polish(objective, ends.factors[np.argmin(ends.loss)])
-
-
-def _lowest(second: _SecondOrder, near: _SecondOrder | None) -> float:
-    """The curvature at a point; that where the last step began, if it was tiny, is the same unless it is near zero."""
-    before = near.lowest()[0] if near is not None and near.dense else 0.0
-    return before if before > CLEAR else second.lowest()[0]
 
 
 def _point(objective: RungObjective, point: Array, curvature: float, verdict: Verdict | None) -> RungPoint:
@@ -304,17 +290,13 @@ class _SecondOrder:
         self.gradient = gradient.ravel()
         self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
         self.unit = float(value[0]) / np.linalg.norm(point) ** 2
-        self.objective, self.point = objective, point
-
-    @cached_property
-    def H(self) -> Any:
-        """The Hessian, where it is large as an operator."""
         if not self.dense:
-            return _hessian_operator(self.objective, self.point)
-        hessian, flat = self.objective.hessian(self.point), gauge(self.point)
+            self.H = _hessian_operator(objective, point)
+            return
+        self.H = objective.hessian(point)
+        flat = gauge(point)
         # Rotations are exactly flat at a stationary point: lift them out of the way of the smallest eigenvalue.
-        hessian += (np.trace(hessian) / len(hessian) + self.unit) * flat @ flat.T
-        return hessian
+        self.H += (np.trace(self.H) / len(self.H) + self.unit) * flat @ flat.T
 
     def newton_step(self) -> Array:
         """-|H|^{-1} gradient, with eigenvalues kept away from zero; no step where the Hessian overflows."""

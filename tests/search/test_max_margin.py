@@ -237,8 +237,8 @@ def test_codes_that_kicks_at_the_last_exponent_do_not_find(cell, value):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "value"),
-    # The first is one of two codes on one central path; of the others some seeds once ended 2e-3 and 9e-4 higher.
-    [((13, 5, 4), 6.66655262715), ((11, 3, 5), 7.90465731995), ((13, 10, 5), 6.13573263142)],
+    # The first is one of two codes on one central path; of the other some seeds once ended 2e-3 higher.
+    [((13, 5, 4), 6.66655262715), ((11, 3, 5), 7.90465731995)],
     ids=str,
 )
 def test_codes_that_some_seeds_missed(cell, value):
