@@ -46,7 +46,10 @@ def _lower(network: ClassNetwork) -> Finished | None:
     if rest.verdict == "not converged" or not len(starts):
         return None
     ends = descend(objective, starts, SHARP, LONG)
-    found = finish(objective, ends[int(np.nanargmin(objective.value(ends)))], READINGS)
+    losses = objective.value(ends)
+    if np.isnan(losses).all():
+        return None
+    found = finish(objective, ends[int(np.nanargmin(losses))], READINGS)
     if found.verdict == "not converged":
         # Still on its way down: wide kinks lead farther.
         objective = Objective.of(found.network)
