@@ -3,7 +3,7 @@
     python -m pytest -m '' -n 2 --junitxml=times.xml && python tests/long_cases.py times.xml
 
 writes ``long_cases.txt``, which ``conftest.py`` reads: these cases are marked slow. Of each test function the quickest
-case stays in the default run unless it takes more than 1.5 seconds itself; the others leave it from 0.1 seconds on.
+case stays in the default run unless it takes more than a second itself; the others leave it from 0.1 seconds on.
 Cases that no longer exist are taken off the list.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIST = HERE / "long_cases.txt"
-QUICK, LONG = 0.1, 1.5
+QUICK, LONG = 0.1, 1.0
 # What users were promised is shown by these, however long they take.
 STAY = ("tests/search/test_hop.py",)
 
