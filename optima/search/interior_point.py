@@ -113,7 +113,8 @@ def first_gaps(count: int) -> Array:
 def solve_margins(starts: Array, gap: Array, p: float, least: float = SHIFT) -> Codes:
     """Local solutions from a batch of starts (S, 2, K, r) on paths that begin at the gaps (S,).
 
-    ``least`` is the least shift of an indefinite Hessian, SHORT for short steps. None has a value above that of its start. A start without positive margins comes back with an infinite value.
+    ``least`` is the least shift of an indefinite Hessian, SHORT for short steps. None has a value above that of its
+    start. A start without positive margins comes back with an infinite value.
     """
     first, failed = at_margin_one(starts)
     value = np.where(failed, np.inf, norm(spectrum(first), p))
@@ -401,8 +402,8 @@ def _unit(factors: Array, p: float) -> Array:
 def _newton_step(H: Array, g: Array, unit: float, last: float, least: float) -> tuple[Array, float]:
     """-(H + shift)^{-1} g and the shift, in units of ``unit``: the least one tried that makes H + shift definite.
 
-    Tried are first a share of the ``last`` one, or none below ``least``, then more and more. Only the lower half of H is read, and its diagonal
-    becomes that of H + shift.
+    Tried are first a share of the ``last`` one, or none below ``least``, then more and more. Only the lower half of H
+    is read, and its diagonal becomes that of H + shift.
     """
     diagonal, before = np.einsum("ii->i", H), 0.0
     shift = last / GROWTH if last > GROWTH * least else 0.0

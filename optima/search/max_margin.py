@@ -102,13 +102,13 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     .. math:: \min_M \sum_i s_i(M)^p \quad\text{subject to}\quad M_{cc} - M_{jc} \ge 1 \;\; (j \ne c),
         \qquad p = \tfrac{2}{L+1}
 
-    For infinite depth (``math.inf``) the rank comes first: it is 1 for K = 2 and 2 for K >= 3 (a matrix u v^T
-    can single out argmax u and argmin u only), and sum_i log s_i decides among the codes of that rank.
-    Random codes are followed from p = 1 down to p and solved by an interior-point method, as are the named
-    structures, pairs beside classes alone, and the best codes of the rung below with one class moved into a new
-    dimension; paths that meet another one are left. The best codes are kicked and solved again until nothing better comes. All points
-    compared have margin one exactly, so the result is never above a named structure of its rank. It is a local
-    solution: nothing proves that no code is better.
+    For infinite depth (``math.inf``) the rank comes first: it is 1 for K = 2 and 2 for K >= 3 (a matrix u v^T can
+    single out argmax u and argmin u only), and sum_i log s_i decides among the codes of that rank. Random codes are
+    followed from p = 1 down to p and solved by an interior-point method, as are the named structures, pairs beside
+    classes alone, and the best codes of the rung below with one class moved into a new dimension; paths that meet
+    another one are left. The best codes are kicked and solved again until nothing better comes. All points compared
+    have margin one exactly, so the result is never above a named structure of its rank. It is a local solution: nothing
+    proves that no code is better.
 
     Parameters
     ----------
