@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,6 +98,24 @@ def test_threads_do_not_matter():
         with threadpool_limits(threads, user_api="blas"):
             results.append(max_margin(6, 4, rank=2, effort="quick"))
     np.testing.assert_array_equal(results[0].means, results[1].means)
+
+
+@pytest.mark.slow
+def test_threads_of_a_process_do_not_matter():
+    # Thirty cells of the grid were held together so too.
+    script = (
+        "from optima import max_margin\n"
+        "for cell in [(7, 3, 4), (12, 6, 3), (9, 9, 6)]:\n"
+        "    found = max_margin(cell[0], cell[1], rank=cell[2], seed=2, effort='quick')\n"
+        "    print(found.value.hex(), found.means.tobytes().hex())\n"
+    )
+    printed = []
+    for threads in "12":
+        environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        printed.append(run.stdout)
+    assert len(printed[0].splitlines()) == 3
+    assert printed[0] == printed[1]
 
 
 def test_the_residual_tells_a_solution_from_another_code():
