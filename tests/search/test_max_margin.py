@@ -112,7 +112,9 @@ def test_threads_of_a_process_do_not_matter():
     printed = []
     for threads in "12":
         environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-        run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
         printed.append(run.stdout)
     assert len(printed[0].splitlines()) == 3
     assert printed[0] == printed[1]
