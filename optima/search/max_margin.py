@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optima.limits import check_classes, check_code
 from optima.model import Array
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, shown
@@ -121,8 +122,8 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     effort
         ``"quick"``, ``"normal"`` or ``"thorough"``.
 
-    Raises ValueError for values out of range, and for a rank at infinite depth that is not the least one
-    (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
+    Raises ValueError for values out of range, for codes too large to be searched, and for a rank at infinite depth that
+    is not the least one (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
 
     Examples
     --------
@@ -140,6 +141,10 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     rank = _checked_rank(classes, depth, None if rank is None else positive_integer("rank", rank))
     seed = positive_integer("seed", seed, minimum=0)
     one_of("effort", effort, tuple(EFFORTS))
+    if exact:
+        check_classes(classes)
+    else:
+        check_code(classes, rank or 2)
     p = float(exponent(depth)) if math.isfinite(depth) else 0.0
     with single_threaded():
         if exact:

@@ -382,6 +382,9 @@ def test_json_and_print(depth):
         ((4, math.inf, 3), "rank"),
         ((4, 2, None, -1), "seed"),
         ((4, 2, None, 0, "hard"), "effort"),
+        ((5000, 3, 3), "30000 numbers"),
+        ((100000, 3), "400000 numbers"),
+        ((100000, 1), "100000 classes"),
     ],
     ids=str,
 )
