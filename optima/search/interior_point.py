@@ -128,7 +128,9 @@ def solve_margins(starts: Array, gap: Array, p: float, least: float = SHIFT) -> 
         better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + VALUE_ROUNDING))
         rows = alive[better]
         found.factors[rows], found.value[rows] = ends[better], reached[better]
-        found.residual[rows] = path.residual()[better]
+        # Rows that lost a singular value have no slope, and are not better.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found.residual[rows] = path.residual()[better]
     return found
 
 

@@ -289,6 +289,16 @@ def test_short_steps_solve_where_long_ones_lose_rank():
     assert short.value[0] < long.value[0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_path_that_loses_a_singular_value_is_left_without_a_warning(points, monkeypatch):
+    def lose(path):
+        path.factors[..., -1], path.dropped[:] = 0.0, True
+
+    monkeypatch.setattr(barrier._Path, "run", lose)
+    found = barrier.solve_margins(points[0], np.array([0.02, 0.02]), 0.5)
+    assert np.isinf(found.residual).all()
+
+
 def test_a_named_structure_that_leads_nowhere_is_kept_as_it_is(monkeypatch):
     monkeypatch.setattr(barrier, "STEPS", 1)
     search = MarginSearch(6, 0.5, 0, EFFORTS["quick"])
