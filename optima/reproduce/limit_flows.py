@@ -21,7 +21,7 @@ from optima.search.interior_point import SMALL_GAP, norm, solve_margins
 from optima.search.max_margin import MaxMargin, max_margin
 from optima.structures.recognition import recognise
 
-CLASSES, DEPTHS, SEEDS = (3, 4, 5, 6, 7, 8, 10, 12, 16), (1, 2, 3, 4, 6, 10), 5
+CLASSES, DEPTHS, SEEDS = tuple(range(3, 17)), (1, 2, 3, 4, 6, 10), 5
 QUICK: tuple[tuple[int, ...], tuple[int, ...], int] = ((3, 4), (1, 3), 2)
 # Size of the starts, spread of the logarithms of those in characters, and where and how exactly flows end.
 START, SPREAD, MARGIN, TOLERANCE = 0.01, 0.3, 500.0, 1e-6
