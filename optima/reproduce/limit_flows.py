@@ -47,7 +47,7 @@ def flows_and_codes(place: Workplace) -> tuple[list[Row], list[Row]]:
     missing = [number for number, part in enumerate(parts) if not part[0]]
     for number, (K, L) in enumerate(cells):
         if number in missing:
-            best = max_margin(K, L, effort="quick")
+            best = max_margin(K, L)
             rungs = [{"classes": K, "depth": L, "rank": r, "value": v, "code": name} for r, v, name in best.ladder]
             parts[number] = [[_row(best, kind, seed) for kind in KINDS for seed in range(seeds)], rungs]
             for file, rows in zip(files, zip(*parts, strict=True), strict=True):
