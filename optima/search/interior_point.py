@@ -128,9 +128,7 @@ def solve_margins(starts: Array, gap: Array, p: float, least: float = SHIFT) -> 
         better = ~lost & ~path.dropped & (reached <= value[alive] * (1 + VALUE_ROUNDING))
         rows = alive[better]
         found.factors[rows], found.value[rows] = ends[better], reached[better]
-        # Rows that lost a singular value have no slope, and are not better.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found.residual[rows] = path.residual()[better]
+        found.residual[rows] = path.residual()[better]
     return found
 
 
@@ -335,8 +333,9 @@ def _size(points: Array) -> Array:
 
 
 def _slope(factors: Array, p: float) -> Array:
-    """Gradient of (1/2p) [tr (A^T A)^p + tr (B^T B)^p] at balanced factors."""
-    return factors * spectrum(factors)[:, None, None, :] ** (p - 1)
+    """Gradient of (1/2p) [tr (A^T A)^p + tr (B^T B)^p] at balanced factors; nan where a direction vanished (p < 1)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return factors * spectrum(factors)[:, None, None, :] ** (p - 1)
 
 
 def _combined(weights: Array) -> Array:

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -289,16 +290,6 @@ def test_short_steps_solve_where_long_ones_lose_rank():
     assert short.value[0] < long.value[0]
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_path_that_loses_a_singular_value_is_left_without_a_warning(points, monkeypatch):
-    def lose(path):
-        path.factors[..., -1], path.dropped[:] = 0.0, True
-
-    monkeypatch.setattr(barrier._Path, "run", lose)
-    found = barrier.solve_margins(points[0], np.array([0.02, 0.02]), 0.5)
-    assert np.isinf(found.residual).all()
-
-
 def test_a_named_structure_that_leads_nowhere_is_kept_as_it_is(monkeypatch):
     monkeypatch.setattr(barrier, "STEPS", 1)
     search = MarginSearch(6, 0.5, 0, EFFORTS["quick"])
@@ -401,3 +392,14 @@ def test_json_and_print(depth):
 def test_mistakes_are_told_in_one_line(arguments, word):
     with pytest.raises((ValueError, TypeError), match=f"{word}.*pass"):
         max_margin(*arguments)
+
+
+def test_a_start_whose_last_direction_vanished_has_no_residual_and_gives_no_warning() -> None:
+    factors = np.random.default_rng(0).standard_normal((2, 2, 5, 3))
+    factors[0, ..., -1] = 0.0
+    room = barrier._Path(factors, 0.2, np.full(2, 0.5), np.full(2, 1e-3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        residual = room.residual()
+    assert np.isnan(residual[0])
+    assert np.isfinite(residual[1])
