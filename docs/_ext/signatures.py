@@ -6,9 +6,10 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 CONSTANT = re.compile(r"=([A-Z][A-Z0-9_]*)(?=[,)])")
 MADE = re.compile(r"(\w+)=<factory>")
