@@ -64,6 +64,7 @@ html_title = "optima"
 html_static_path = ["_static"]
 html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
 html_css_files = ["book.css", "gallery.css"]
+html_js_files = ["search.js"]
 html_show_sphinx = False
 smartquotes = False
 html_show_copyright = False

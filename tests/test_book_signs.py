@@ -31,6 +31,10 @@ def flat(pieces):
         ("U_{l-1}^T and s_i(Y X^+)^p", "U_<l\u22121>^<T> and s_<i>(Y X^<+>)^<p>"),
         ("e^{-(rho - rho_0)/K}", "e^<\u2212(rho \u2212 rho_<0>)/K>"),
         ("M_2..M_L as lambda -> 0", "M_<2>..M_<L> as lambda\u00a0\u2192\u00a00"),
+        (
+            "all sqrt(lam_l), lam_{l+1} and min_beta of +-(c J)",
+            "all sqrt(lam_<l>), lam_<l+1> and min_<beta> of \u00b1(c J)",
+        ),
         ("for K >= 4, not below", "for K\u00a0\u2265\u00a04, not below"),
     ],
 )

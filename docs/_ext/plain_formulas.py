@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 GROUP = r"\{[^{}]*\}|\((?:[^()]|\([^()]*\))*\)"
 # An exponent stands behind a letter, a digit, or what closes; an index behind one letter, or a word of this list.
 RAISED = rf"(?<=[\w)\]}}|>'])\^(?P<up>{GROUP}|-?\d+(?:\.\d+)?[a-z]?|-?[A-Za-z]+'?|[+*](?!\w))"
-WORDS = "mu|nu|rho|eta|tau|sigma|alpha|lambda|theta|Gamma|Delta|Phi|Lambda|Sigma|sum|min|max|inf|sup"
-INDEX = r"\{[^{}]*\}|\d+|[A-Z]|[a-z]{1,2}\d?|class|cross|within"
+WORDS = "mu|nu|rho|eta|tau|sigma|alpha|lambda|lam|theta|Gamma|Delta|Phi|Lambda|Sigma|sum|min|max|inf|sup"
+INDEX = r"\{[^{}]*\}|\d+|[A-Z]|[a-z]{1,2}\d?|class|cross|within|alpha|beta"
 BASE = rf"(?<![\w\\])(?<!\w\.)(?:[A-Za-z]|{WORDS})"
 LOWERED = rf"(?:(?P<base>{BASE})_(?P<down>{INDEX})|(?<=[|)])_(?P<norm>[F*\d]))(?![A-Za-z0-9_])"
 FORMULA = re.compile(f"{LOWERED}|{RAISED}")
-SIGNS = {">=": "\u2265", "<=": "\u2264", "!=": "\u2260", "->": "\u2192"}
-SIGN = re.compile(r"(?<=\s)(?:>=|<=|!=|->)(?=\s)")
+SIGNS = {">=": "\u2265", "<=": "\u2264", "!=": "\u2260", "->": "\u2192", "+-": "\u00b1"}
+SIGN = re.compile(r"(?<=\s)(?:(?:>=|<=|!=|->)(?=\s)|\+-(?=[\w(]))")
 # One name, one sign, one short value: no line ends between them.
 SHORT = re.compile(r"(?<![\w\\])([A-Za-z]|lambda) ([=<>\u2265\u2264\u2260\u2192]) (?=[\w.\u2212-]{1,9}(?:[\s,.;:)]|$))")
 UNBROKEN = "\u00a0"
@@ -65,7 +65,8 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     from docutils import nodes
     from sphinx import addnodes
 
-    closed = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw, addnodes.desc_signature)
+    code = (nodes.literal, nodes.literal_block, nodes.doctest_block, addnodes.desc_signature)
+    closed = (*code, nodes.math, nodes.math_block, nodes.raw)
     for text in list(doctree.findall(nodes.Text)):
         found = pieces(text)
         if found != [("text", str(text))] and not _inside(text, closed):
