@@ -65,6 +65,9 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     from docutils import nodes
     from sphinx import addnodes
 
+    # There 2^-10 is what one types.
+    if docname.startswith("generated/commands/"):
+        return
     code = (nodes.literal, nodes.literal_block, nodes.doctest_block, addnodes.desc_signature)
     closed = (*code, nodes.math, nodes.math_block, nodes.raw)
     for text in list(doctree.findall(nodes.Text)):
@@ -76,7 +79,8 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def _inside(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
     while node.parent is not None:
         node = node.parent
-        if isinstance(node, kinds):
+        # The code of the gallery's scripts, in a node of sphinx-gallery's own.
+        if isinstance(node, kinds) or node.tagname == "code_links_block":
             return True
     return False
 
