@@ -21,6 +21,7 @@ extensions = [
     "pages",
     "links",
     "plain_formulas",
+    "word_breaks",
     "navigation",
     "source_links",
     "light_images",
