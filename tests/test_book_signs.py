@@ -35,6 +35,7 @@ def flat(pieces):
             "all sqrt(lam_l), lam_{l+1} and min_beta of +-(c J)",
             "all sqrt(lam_<l>), lam_<l+1> and min_<beta> of \u00b1(c J)",
         ),
+        ("with pi_c = n_c / N", "with pi_<c> = n_<c> / N"),
         ("for K >= 4, not below", "for K\u00a0\u2265\u00a04, not below"),
     ],
 )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 GROUP = r"\{[^{}]*\}|\((?:[^()]|\([^()]*\))*\)"
 # An exponent stands behind a letter, a digit, or what closes; an index behind one letter, or a word of this list.
 RAISED = rf"(?<=[\w)\]}}|>'])\^(?P<up>{GROUP}|-?\d+(?:\.\d+)?[a-z]?|-?[A-Za-z]+'?|[+*](?!\w))"
-WORDS = "mu|nu|rho|eta|tau|sigma|alpha|lambda|lam|theta|Gamma|Delta|Phi|Lambda|Sigma|sum|min|max|inf|sup"
+GREEK = "alpha|beta|gamma|delta|zeta|eta|theta|kappa|lambda|lam|mu|nu|xi|pi|rho|sigma|tau|phi|psi|chi|omega"
+WORDS = f"{GREEK}|Gamma|Delta|Phi|Lambda|Sigma|sum|min|max|inf|sup"
 INDEX = r"\{[^{}]*\}|\d+|[A-Z]|[a-z]{1,2}\d?|class|cross|within|alpha|beta"
 BASE = rf"(?<![\w\\])(?<!\w\.)(?:[A-Za-z]|{WORDS})"
 LOWERED = rf"(?:(?P<base>{BASE})_(?P<down>{INDEX})|(?<=[|)])_(?P<norm>[F*\d]))(?![A-Za-z0-9_])"
