@@ -35,13 +35,20 @@ def samples(data: str) -> tuple[Any, Any]:
     return torch.tensor((x - x.mean(axis=0)) / x.std(), dtype=torch.float32), torch.tensor(labels[chosen])
 
 
-def network(data: str, body: str, head: str, depth: int, seed: int) -> nn.Sequential:
-    """Body and head in sequence; the head has no biases, and relus between its layers if it is a relu one."""
+def network(data: str, body: str, head: str, depth: int, seed: int, he: bool = True) -> nn.Sequential:
+    """Body and head in sequence; the head has no biases, and relus between its layers if it is a relu one.
+
+    A relu head starts with He's weights; those of torch (``he=False``) are sqrt(6) times smaller, and deep heads fall
+    to zero from them (real_zero.py).
+    """
     torch.manual_seed(seed)
     shape = tuple(samples(data)[0].shape[1:])
     layers: list[nn.Module] = []
     for a, b in pairwise([WIDTH] * depth + [CLASSES]):
-        layers += [nn.ReLU()] * (head == "relu" and bool(layers)) + [nn.Linear(a, b, bias=False)]
+        linear = nn.Linear(a, b, bias=False)
+        if head == "relu" and he:
+            nn.init.kaiming_normal_(linear.weight)
+        layers += [nn.ReLU()] * (head == "relu" and bool(layers)) + [linear]
     return nn.Sequential((mlp if body == "MLP" else resnet)(shape), nn.Sequential(*layers))
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.needs("sklearn"), pytest.mark.needs("mnist1d")]
@@ -37,18 +38,19 @@ def real_networks(monkeypatch):
 def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, real_networks, capsys):
     module = real_networks
     setups = (
-        module.Setup("digits", "MLP", "UFM-style", 2, 1, 20),
-        module.Setup("digits", "ResNet", "standard", 1, 0, 5),
-        module.Setup("mnist1d", "ResNet", "UFM-style", 1, 0, 5),
+        module.Setup("digits", "MLP", "UFM-style", 20, 2),
+        module.Setup("digits", "ResNet", "standard", 5, 1),
+        module.Setup("mnist1d", "ResNet", "UFM-style", 5, 1),
     )
-    monkeypatch.setattr(module, "SETUPS", setups)
     module.main(tmp_path, setups, (2,))
     assert "P 0." in capsys.readouterr().out
-    tables = tmp_path / "real_networks.csv", tmp_path / "real_networks.layers.csv"
-    runs, layers = map(module.read, tables)
+    tables = [tmp_path / f"real_networks{kind}.csv" for kind in ("", ".layers", ".logits")]
+    runs, layers, logits = map(module.read, tables)
     assert [(row["data"], row["body"], row["head"], row["seed"]) for row in runs] == [
-        ("digits", "MLP", "linear", 0), ("digits", "MLP", "linear", 1), ("digits", "MLP", "relu", 0),
-        ("digits", "ResNet", "linear", 0), ("mnist1d", "ResNet", "linear", 0),
+        ("digits", "MLP", "linear", 0), ("digits", "MLP", "linear", 1),
+        ("digits", "MLP", "relu", 0), ("digits", "MLP", "relu", 1),
+        ("digits", "ResNet", "linear", 0), ("digits", "ResNet", "relu", 0),
+        ("mnist1d", "ResNet", "linear", 0), ("mnist1d", "ResNet", "relu", 0),
     ]  # fmt: skip
     for row in runs:
         assert row["loss"] >= row["predicted_loss"] * (1 - 1e-9)
@@ -57,10 +59,21 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, rea
     assert len(bounded) >= 2 * len(runs)
     for row in bounded:
         assert row["distance_to_bounded_rank"] <= row["within"] + row["excess"] + 1e-6
-    assert (tmp_path / "real_networks.png").stat().st_size > 10_000
+    # Two matrices, with ten rows each, of the six heads of the first seed; they have what the rows say.
+    assert len(logits) == 6 * 2 * 10
+    for row in (row for row in runs if row["seed"] == 0):
+        own = [each for each in logits if module.place(each) == module.place(row)]
+        found, predicted = (
+            np.array([[each[f"z_{k}"] for k in range(10)] for each in own if each["which"] == which])
+            for which in ("found", "predicted")
+        )
+        s = np.linalg.svd(predicted, compute_uv=False)
+        distance = np.linalg.norm(np.linalg.svd(found, compute_uv=False) - s) / np.linalg.norm(s)
+        assert distance == pytest.approx(row["logits_distance"], rel=1e-3)
+    for kind in ("", ".logits"):
+        assert (tmp_path / f"real_networks{kind}.png").stat().st_size > 10_000
     # What has a row is not trained again, and what has none is, with the same result.
     module.write(tables[0], runs[1:])
-    module.write(tables[1], [row for row in layers if module.place(row) != module.place(runs[0])])
     trained, train = [], module.group
     monkeypatch.setattr(module, "group", lambda *each: trained.append(each[1:]) or train(*each))
     module.main(tmp_path, setups, (2,))
@@ -68,6 +81,7 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, rea
     again = module.read(tables[0])
     assert [row["seed"] for row in again] == [row["seed"] for row in runs]
     assert again[0]["loss"] == pytest.approx(runs[0]["loss"], rel=1e-3)
+    assert [len(module.read(path)) for path in tables] == [len(runs), len(layers), len(logits)]
 
 
 def test_seeds_side_by_side_are_those_alone(real_networks):
@@ -101,6 +115,15 @@ def test_the_small_networks_layers_are_those_of_torch(real_networks):
         before = norm(plain).detach()
         small.settle(norm, plain.detach())
         assert norm(plain).detach().numpy() == pytest.approx(before.numpy(), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_deep_relu_heads_fall_to_zero_from_small_weights(real_networks, monkeypatch):
+    """From torch's first weights, and not from He's, at a lambda at which zero is far from the optimum."""
+    module = example("real_zero", monkeypatch)
+    setup = real_networks.Setup("digits", "MLP", "UFM-style", 300, 3)
+    assert module.threshold(5) > 20 * 2**-9
+    assert (module.at_zero(setup, 5, False), module.at_zero(setup, 5, True)) == (3, 0)
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optima.measures.arrays import Layer, measure_arrays
-from optima.measures.modules import LossFunction, measure_module
+from optima.measures.losses import LossFunction
+from optima.measures.modules import measure_module
 from optima.measures.reading import MAPS
 from optima.measures.result import Measures
 from optima.model.inputs import one_of, positive_number

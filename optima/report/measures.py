@@ -26,6 +26,8 @@ h1 { font-size: 1.4rem; line-height: 1.3; } h2 { font-size: 1.1rem; margin: 2rem
 table { border-collapse: collapse; margin: .8rem 0; display: block; overflow-x: auto; font-size: .9rem; }
 td, th { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); white-space: nowrap;
   font-variant-numeric: tabular-nums; } th { font-weight: 400; color: var(--soft); }
+@media (max-width: 40rem) { table { font-size: .82rem; }
+  td, th { padding-right: .4rem; white-space: normal; overflow-wrap: normal; } }
 figure { margin: 1rem 0; max-width: 44rem; } figcaption { color: var(--soft); font-size: .87rem; }
 """
 # Relative distance from which on a nearest structure says little.

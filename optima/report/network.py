@@ -236,9 +236,9 @@ def _answers(found: NetworkReport) -> Iterator[str]:
     for what, changes in (("More depth", deeper), ("Another decay", decays)):
         other = [f"{change_words(found, each)} {_name(each.best.structure)}" for each in changes if found.differs(each)]
         yield (
-            f"{what} would change the optimum: with {'; with '.join(other)}."
+            f"{what} would change the structure of the optimum: with {'; with '.join(other)}."
             if other
-            else f"{what} would not change the optimum, as far as the table goes."
+            else f"{what} would not change the structure of the optimum, as far as the table goes."
         )
 
 
