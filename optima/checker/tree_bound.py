@@ -12,6 +12,7 @@ from optima.checker.ball_leaves import BallLeaves
 from optima.checker.boxes import MOST_CLASSES, Boxes, Tree, thinnest
 from optima.checker.instance import Instance
 from optima.checker.leaves import Leaves
+from optima.checker.lines import line_bounds
 from optima.checker.neighbourhood import Neighbourhoods
 from optima.checker.planes import plane_bounds
 from optima.checker.verification import Refuted
@@ -71,12 +72,13 @@ def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array], wanted
 
 
 def _by_leaves(leaves: Leaves) -> Bounds:
-    """Bounds by multipliers that stay, and in space by those that turn with the plane."""
+    """Bounds by multipliers that stay, and in space by those that turn with the plane and by logits near lines."""
     if leaves.instance.order < 3:
         return leaves.bounds
 
     def bounds(boxes: Boxes, D: Array) -> Array:
-        return np.fmax(leaves.bounds(boxes, D), plane_bounds(leaves, boxes.low, boxes.high, D))
+        turning = np.fmax(plane_bounds(leaves, boxes.low, boxes.high, D), line_bounds(leaves.instance, boxes))
+        return np.fmax(leaves.bounds(boxes, D), turning)
 
     return bounds
 

@@ -58,7 +58,7 @@ def verify(
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
-    derivations/subsampling_bound.py, derivations/rank_one_bound.py.
+    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/rank_one_bound.py.
     """
     return judged(
         Verification,

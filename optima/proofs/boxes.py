@@ -22,6 +22,7 @@ from optima.model import Array
 from optima.proofs.box_bound import BoxBound, Cap
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave
+from optima.proofs.near_lines import fit_near_lines
 from optima.proofs.neighbourhood import Neighbourhood
 from optima.proofs.plane_bound import Planes
 
@@ -95,6 +96,13 @@ class MatrixBoxes:
     def least_penalty(self, low: Array) -> Array:
         """c sum t_i at the lower corner."""
         return self.form.strength * low[:, : self.dimension].sum(axis=1)
+
+    def at_once(self, low: Array, high: Array) -> Array:
+        """Bounds (N,) of (reduced) boxes that take no multiplier: the penalty, in space with the fit near lines."""
+        least = self.least_penalty(low)
+        if self.dimension < 3:
+            return least
+        return least + fit_near_lines(self.form, self.eigenvalues(high[:, 1:3]).sum(axis=1))
 
     @property
     def chart(self) -> int | None:

@@ -115,7 +115,7 @@ def prove(
 
     Raises ValueError for a gap outside [1e-11, 1), and for logits whose loss is beyond the range of floats.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
-    derivations/subsampling_bound.py, derivations/pair_bound.py,
+    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/pair_bound.py,
     derivations/rank_one_bound.py, derivations/squared_error.py.
     """
     gap_of_search(gap)
