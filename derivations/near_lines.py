@@ -9,8 +9,8 @@
 # For $K$ classes of one size this is $\frac{K-2}K\log(1+\mu e^{-\sqrt{2/(K-2)}\,S})$: no direction and no $\lambda_1$
 # occur, so that boxes with small $t_2$ need no split in either.
 #
-# It matters where depth is large and lambda small: there $c\sum t_i$ of rank one is hardly more than the least loss, and
-# by multipliers that stay a box of directions of the half-width $\alpha$ counts as if $\lambda_2$ were
+# It matters where depth is large and lambda small: there $c\sum t_i$ of rank one is hardly more than the least loss,
+# and by multipliers that stay a box of directions of the half-width $\alpha$ counts as if $\lambda_2$ were
 # $\lambda_1\sin^2\alpha$, which is more than pairs have unless $\alpha$ is tiny.
 #
 # **Sources.** Elementary. The arrangement is this project's.
@@ -30,8 +30,8 @@ rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## 1. Along a line
-# **Statement.** For a unit vector $u$ let $a$ and $b$ be classes at which $v=Uu$ is largest and least. Every other class
-# $c$ has for each real $s$ a rival $j$ with $s\,d_{cj}\cdot u\ge0$.
+# **Statement.** For a unit vector $u$ let $a$ and $b$ be classes at which $v=Uu$ is largest and least. Every other
+# class $c$ has for each real $s$ a rival $j$ with $s\,d_{cj}\cdot u\ge0$.
 #
 # **Proof.** $d_{cj}\cdot u=v_j-v_c$. Take $j=a$ for $s\ge0$, and $j=b$ for $s<0$.
 #
@@ -60,20 +60,21 @@ check_rivals()
 # %% [markdown]
 # ## 2. Across it
 # **Proof** of the statement. Let $u$ be the first eigenvector of $M$ and $e_c=y_c-uu^\top y_c$. Then
-# $\sum\nu_ce_ce_c^\top\preceq(1-uu^\top)M(1-uu^\top)$, whose trace is $S^2$, so $\sum\nu_c|e_c|^2\le S^2$. By 1 every class
-# $c\ne a,b$ has a rival with $d_{cj}\cdot y_c\ge d_{cj}\cdot e_c\ge-\sqrt2|e_c|$ ($|d_{cj}|=\sqrt2$), so its term of the
-# fit is at least $g(|e_c|)$, $g(x)=\log(1+\mu e^{-\sqrt2x})$. $g$ is convex and falls ($g=\log(1+e^{\ell})$ of a linear
-# $\ell$), so by Jensen's inequality and that of Cauchy and Schwarz
-# $$\sum_{c\ne a,b}w_cg(|e_c|)\ge W\,g\Bigl(\frac1W\sum_{c\ne a,b}w_c|e_c|\Bigr)\ge W\,g\Bigl(\frac{\sqrt Q\,S}W\Bigr),$$
-# since $\sum w_c|e_c|\le\sqrt{\sum w_c^2/\nu_c}\,\sqrt{\sum\nu_c|e_c|^2}$. Other classes have terms above zero, and $a,b$
-# are not known, so the least counts. The bound falls in $S$, so on a box it holds at the largest $t_2,t_3$, where
+# $\sum\nu_ce_ce_c^\top\preceq(1-uu^\top)M(1-uu^\top)$, whose trace is $S^2$, so $\sum\nu_c|e_c|^2\le S^2$. By 1 every
+# class $c\ne a,b$ has a rival with $d_{cj}\cdot y_c\ge d_{cj}\cdot e_c\ge-\sqrt2|e_c|$ ($|d_{cj}|=\sqrt2$), so its
+# term of the fit is at least $g(|e_c|)$, $g(x)=\log(1+\mu e^{-\sqrt2x})$. $g$ is convex and falls
+# ($g=\log(1+e^{\ell})$ of a linear $\ell$), so by Jensen's inequality and that of Cauchy and Schwarz
+# $$\sum_{c\ne a,b}w_cg(|e_c|)\ge W\,g\Bigl(\frac1W\sum_{c\ne a,b}w_c|e_c|\Bigr)
+#   \ge W\,g\Bigl(\frac{\sqrt Q\,S}W\Bigr),$$
+# since $\sum w_c|e_c|\le\sqrt{\sum w_c^2/\nu_c}\,\sqrt{\sum\nu_c|e_c|^2}$. Other classes have terms above zero, and
+# $a,b$ are not known, so the least counts. The bound falls in $S$, so on a box it holds at the largest $t_2,t_3$, where
 # $S^2=t_2^{L+1}+t_3^{L+1}$; $c\sum t_i$ at the least $t$ is added.
 #
 # **Check in floating point**: logits that go along a line as far as they like, and across it the best way.
 
 
 # %%
-def least_fit(w, nu, mu, S, served=2, distance=np.sqrt(2)):
+def least_fit(w, nu, mu, S, served=2, distance=2**0.5):
     """The bound with ``served`` classes left out, and rivals at a ``distance``."""
     out = []
     for others in itertools.combinations(range(len(w)), len(w) - served):
@@ -105,7 +106,7 @@ def logits(K, nu, S, long):
     return np.outer(along, u) + S * across / np.sqrt(np.sum(nu[:, None] * across**2))
 
 
-def check_bound(served=2, distance=np.sqrt(2)):
+def check_bound(served=2, distance=2**0.5):
     """No logits have a smaller fit than the bound of their matrix, and some come within a factor of two."""
     closest = np.inf
     for _ in range(400):

@@ -135,7 +135,9 @@ class BranchAndBound(BestFirst):
         stuck = np.flatnonzero(behind & ~self.boxes.rank_one(boxes.high) & ~self.boxes.only_zero(boxes.high))
         if stuck.size:
             part = point.take(stuck)
-            again = self._point(part.S, part.back, part.rest, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
+            # Not by a product with zero, which keeps what is no number.
+            one = np.tile(np.eye(S.shape[2]), (stuck.size, 1, 1))
+            again = self._point(part.S, part.back, part.rest, one, np.zeros_like(part.x))
             self._climb(again, steps)
             self._keep(point, stuck, again.E, again.x, again.bound)
         return point

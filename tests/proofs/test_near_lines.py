@@ -92,3 +92,12 @@ def test_a_search_that_takes_lines_for_worse_than_they_are_is_refused(monkeypatc
     verdict = wrong.verify()
     assert not verdict
     assert "is proved" in verdict.reason
+
+
+@pytest.mark.slow
+def test_a_start_that_is_no_number_is_not_handed_on() -> None:
+    # An inner point of boxes of two large values was lost here, and with it all their parts.
+    problem = DeepUFM(4, 2, 1e-7)
+    simplex = named("simplex", 4)
+    means = simplex.shape(tuple(np.atleast_1d(best_scales(simplex, 2, 1e-7).scales)))
+    assert prove(problem, means, 1e-2, Budget(12_000)).gap <= 1e-2
