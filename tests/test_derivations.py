@@ -882,6 +882,18 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"distance": 1.0},
     ),
+    "some orders of four classes reach not every line": (
+        "relabelled_boxes",
+        "check_reached",
+        lambda d: {},
+        lambda d: {"orders": d["ORDERS"][:-2]},
+    ),
+    "sizes move with their classes": (
+        "relabelled_boxes",
+        "check_moved",
+        lambda d: {},
+        lambda d: {"back": True},
+    ),
     "fewer rivals count (K-1)/(k-1) times": (
         "subsampling_bound",
         "check_fit",

@@ -26,8 +26,13 @@ MOST_IN_BALLS = 3
 END_ROUNDING = 4e-15
 
 
-def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers) -> float:
-    """Least bound of the leaves of the tree in ``data``; work beyond ``wanted`` is spared."""
+def tree_bound(
+    problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers, one_order: bool = False
+) -> float:
+    """Least bound of the leaves of the tree in ``data``; work beyond ``wanted`` is spared.
+
+    ``one_order`` says that other orders of four classes that do not count alike have trees of their own.
+    """
     missing = {"form", "top"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
@@ -39,7 +44,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     outside = numbers.low(instance.strength * numbers.number(top * (1 - END_ROUNDING)))
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
-    tree = Tree.of(instance, top, thinnest(instance, numbers), data)
+    tree = Tree.of(instance, top, thinnest(instance, numbers), data, one_order)
     return min(outside, _least(tree, _bounds(instance, numbers, data, wanted), wanted))
 
 

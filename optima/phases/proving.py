@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ from optima.proofs.prove import prove
 from optima.solution.knowledge import PROVED
 from optima.workers.executors import Executors
 from optima.workers.work import work
+
+# A power of two beyond the cells of a row.
+COARSEST = 2**30
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,13 @@ def proved(
 ) -> list[list[Record]]:
     """The cells, each proved to a gap of 1 % or by so many boxes.
 
-    Every proof is stored when it ends: after an interrupt the same call has only those to do that had not.
+    Coarse before fine, so that an early end leaves cells all over the plane. Every proof is stored when it ends: after
+    an interrupt the same call has only those to do that had not.
     """
     cells = {record.key: _kept(record, store) for line in lines for record in line}
-    owed = [Proof(record, boxes) for record in cells.values() if not record.gap <= PROVED]
+    # The more often two divides a place, the coarser a grid that has it.
+    places = sorted((-math.gcd(i, COARSEST), record.key) for line in lines for i, record in enumerate(line))
+    owed = [Proof(cells[key], boxes) for _, key in places if not cells[key].gap <= PROVED]
     left = len(owed)
 
     def take(job: Proof, record: Record) -> None:
