@@ -142,7 +142,7 @@ def phase(
     elif activation == "relu":
         figure, tables = _networks(asked, colour)
     else:
-        figure, tables = _minima(asked, store, search, {"certify": certify, "boxes": boxes}, colour)
+        figure, tables = _minima(asked, store, search | {"certify": certify, "boxes": boxes}, colour)
     for path in out:
         write_picture(figure, path)
     for path, table in zip(data, tables, strict=True):
@@ -158,13 +158,13 @@ Rows = tuple[Sequence[str], list[dict[str, Any]]]
 Drawn = tuple["Figure", list[Rows]]
 
 
-def _minima(asked: Asked, store: Path | None, search: dict[str, Any], proofs: dict[str, Any], colour: str) -> Drawn:
+def _minima(asked: Asked, store: Path | None, search: dict[str, Any], colour: str) -> Drawn:
     from optima.phases.diagram import phase_diagram
     from optima.plot.phase import plot_phase
 
     tell = lambda line: print(line, file=sys.stderr, flush=True)
     with _atlas(store) as atlas:
-        diagram = phase_diagram(*asked, atlas, **search, **proofs, progress=tell)
+        diagram = phase_diagram(*asked, atlas, **search, progress=tell)
     return plot_phase(diagram, colour), _rows(diagram)
 
 

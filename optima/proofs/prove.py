@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,8 +182,8 @@ class Claims:
             if problem.classes > most_classes or most_classes < max(PARTS):
                 return [instant, self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
             largest, search = self.searched(part, max(gap, PARTS[fewest]), budget.part(SMALLER), None, progress, chosen)
-            whole = self.relabelled(form, gap, budget.less([search]), checkpoint, progress)
-            return [instant, largest, whole]
+            together = self.relabelled(form, gap, budget.less([search]), checkpoint, progress)
+            return [instant, largest, together]
         found, searches = [self.one_direction()], list[BranchAndBound]()
         if found[0].gap <= gap:
             return found
@@ -359,7 +360,7 @@ class Claims:
             "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the logits' Gram matrix"
         )
         rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}"
-        data = _arrays(form, search) | ({} if chosen is None else {"classes": chosen})
+        data: dict[str, Any] = {**_arrays(form, search), **({} if chosen is None else {"classes": chosen})}
         return self.checked(self._claim("branch and bound", max(search.bound, 0.0), rigour, search.seconds, **data))
 
     def checked(self, claim: Certificate) -> Certificate:
