@@ -7,6 +7,7 @@ from optima import DeepUFM
 from optima.relu.descent import WIDTHS, descend, rescaled, smooth
 from optima.relu.objective import Objective
 from optima.relu.search import EFFORTS, widths
+from optima.relu.solve import search_networks
 from optima.relu.starts import narrow_starts, random_starts
 
 
@@ -39,17 +40,21 @@ def test_no_layer_is_narrow_at_depth_two():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("problem", "best"),
-    [((6, 8, 1e-3, "mse"), 0.0180013813), ((10, 6, 1e-3, "mse"), 0.0230678), ((5, 6, 1e-5, "ce"), 0.00029820947)],
-)
-def test_descents_from_them_end_lower_where_networks_are_deep(problem, best):
-    """Within .6 % of the best known, the cost of smoothing among it, where 128 random starts are .8 % above or more."""
-    objective = objective_of(*problem[:3], loss=problem[3])
-    rng = np.random.default_rng(0)
-    least = []
-    for draw in (narrow_starts, random_starts):
-        points = descend(objective, rescaled(objective, draw(objective, 128, rng)))
-        least.append(np.nanmin(objective.evaluate(points, smooth(objective, WIDTHS[-1]))[0]))
-    assert least[0] < least[1]
-    assert least[0] < 1.006 * best
+@pytest.mark.parametrize(("seed", "above"), [(0, (0.0025, 0.0413)), (1, (0.0017, 0.0241))])
+def test_descents_from_them_end_lower_where_networks_are_deep(seed, above):
+    """The best of 96 above the best known of six classes and depth eight, what smoothing costs included."""
+    objective = objective_of(6, 8, 1e-3, loss="mse")
+    rng = np.random.default_rng(seed)
+    for draw, expected in zip((narrow_starts, random_starts), above, strict=True):
+        points = descend(objective, rescaled(objective, draw(objective, 96, rng)))
+        least = np.nanmin(objective.evaluate(points, smooth(objective, WIDTHS[-1]))[0])
+        assert least / 0.0180013813 - 1 == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_quick_searches_find_a_network_of_rank_two(seed):
+    """Five classes, depth six: without narrow starts two of three searches of normal effort ended 4e-3 above."""
+    found = search_networks(DeepUFM(5, 6, 1e-5, activation="relu"), seed, "quick")
+    assert found.loss == pytest.approx(0.0002982094768, rel=1e-9)
+    assert found.network.middle_rank == 2
