@@ -52,7 +52,7 @@ def test_descents_from_them_end_lower_where_networks_are_deep(seed, above):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_quick_searches_find_a_network_of_rank_two(seed):
     """Five classes, depth six: without narrow starts two of three searches of normal effort ended 4e-3 above."""
     found = search_networks(DeepUFM(5, 6, 1e-5, activation="relu"), seed, "quick")
