@@ -21,7 +21,7 @@ from optima.search.interior_point import SMALL_GAP, norm, solve_margins
 from optima.search.max_margin import MaxMargin, max_margin
 from optima.structures.recognition import recognise
 
-CLASSES, DEPTHS, SEEDS = (3, 4, 5, 6, 7, 8, 10, 12, 16), (1, 2, 3, 4, 6, 10), 5
+CLASSES, DEPTHS, SEEDS = tuple(range(3, 17)), (1, 2, 3, 4, 6, 10), 5
 QUICK: tuple[tuple[int, ...], tuple[int, ...], int] = ((3, 4), (1, 3), 2)
 # Size of the starts, spread of the logarithms of those in characters, and where and how exactly flows end.
 START, SPREAD, MARGIN, TOLERANCE = 0.01, 0.3, 500.0, 1e-6
@@ -47,7 +47,7 @@ def flows_and_codes(place: Workplace) -> tuple[list[Row], list[Row]]:
     missing = [number for number, part in enumerate(parts) if not part[0]]
     for number, (K, L) in enumerate(cells):
         if number in missing:
-            best = max_margin(K, L, effort="quick")
+            best = max_margin(K, L)
             rungs = [{"classes": K, "depth": L, "rank": r, "value": v, "code": name} for r, v, name in best.ladder]
             parts[number] = [[_row(best, kind, seed) for kind in KINDS for seed in range(seeds)], rungs]
             for file, rows in zip(files, zip(*parts, strict=True), strict=True):

@@ -328,8 +328,9 @@ def _size(points: Array) -> Array:
 
 
 def _slope(factors: Array, p: float) -> Array:
-    """Gradient of (1/2p) [tr (A^T A)^p + tr (B^T B)^p] at balanced factors."""
-    return factors * spectrum(factors)[:, None, None, :] ** (p - 1)
+    """Gradient of (1/2p) [tr (A^T A)^p + tr (B^T B)^p] at balanced factors; nan where a direction vanished (p < 1)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return factors * spectrum(factors)[:, None, None, :] ** (p - 1)
 
 
 def _combined(weights: Array) -> Array:

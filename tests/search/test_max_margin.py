@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -321,3 +322,14 @@ def test_json_and_print(depth):
 def test_mistakes_are_told_in_one_line(arguments, word):
     with pytest.raises((ValueError, TypeError), match=f"{word}.*pass"):
         max_margin(*arguments)
+
+
+def test_a_start_whose_last_direction_vanished_has_no_residual_and_gives_no_warning() -> None:
+    factors = np.random.default_rng(0).standard_normal((2, 2, 5, 3))
+    factors[0, ..., -1] = 0.0
+    room = barrier._Path(factors, 0.2, np.full(2, 0.5), np.full(2, 1e-3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        residual = room.residual()
+    assert np.isnan(residual[0])
+    assert np.isfinite(residual[1])
