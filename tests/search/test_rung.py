@@ -10,7 +10,7 @@ from optima.scales.squared_error import squared_error_minimum
 from optima.search import rung
 from optima.search.depth_one import depth_one_minimum
 from optima.search.lbfgs import lbfgs
-from optima.search.rung import balanced, descend, leave_saddle, polish
+from optima.search.rung import _SecondOrder, balanced, descend, leave_saddle, polish
 from optima.search.rung_objective import RungObjective, gauge
 from optima.search.starts import random_codes, split
 from optima.structures import named
@@ -308,6 +308,16 @@ def test_the_curvature_of_a_saddle_is_the_smallest_of_the_hessian():
     lowest = np.linalg.eigvalsh(objective.hessian(saddle.factors))[0]
     unit = 2 * saddle.rank * saddle.loss / np.linalg.norm(saddle.factors) ** 2
     assert saddle.curvature == pytest.approx(lowest / unit, rel=1e-8)
+
+
+def test_the_curvature_after_a_tiny_step_is_that_at_the_point():
+    problem = DeepUFM(8, 2, 1e-3)
+    objective, code = code_point(problem, best_code("pairs", problem)[0])
+    for noise in (1e-8, 1e-7, 1e-3):
+        start = code + noise * np.random.default_rng(0).standard_normal(code.shape)
+        point = polish(objective, start)
+        assert point.verdict == "minimum"
+        assert point.curvature == pytest.approx(_SecondOrder(objective, point.factors).lowest()[0], rel=1e-5)
 
 
 def test_polish_does_not_stop_at_a_saddle_next_to_its_start():
