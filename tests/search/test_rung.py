@@ -448,3 +448,17 @@ def test_a_descent_ends_at_the_floor_of_rounding(monkeypatch):
     monkeypatch.setattr(RungObjective, "value_and_gradient", counting)
     depth_one_minimum(problem, interpreted=True)
     assert sum(evaluated) < 1000
+
+
+def test_steps_from_memory_that_change_nothing_end_a_descent():
+    """A quadratic that freezes at a point, value and gradient: no step can do better there, and none is repeated."""
+    asked = []
+
+    def frozen(x, rows):
+        asked.append(len(rows))
+        x = np.maximum(x, 1e-9)
+        return 1 + np.sum(x**2 * [1.0, 3.0], axis=1), x * [2.0, 6.0]
+
+    ends = lbfgs(frozen, np.array([[3.0, 0.5]]), 4000, 1e-12)
+    assert np.all(ends.x < 1e-6)
+    assert sum(asked) < 200
