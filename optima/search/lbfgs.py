@@ -62,8 +62,8 @@ def _lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) 
         moved, new_value, new_gradient = _search(function, rows, x[rows], value[rows], direction, slope, length)
         history.update(np.where(moved[:, None], new_gradient - g, 0.0), moved, direction)
         taken[rows] += 1
-        # Along the gradient, a step that lowers nothing is at the floor of rounding; from remembered curvature it counts
-        # as failed unless the gradient went down.
+        # Along the gradient, a step that lowers nothing is at the floor of rounding; from remembered curvature it
+        # counts as failed unless the gradient went down.
         nothing = (moved > 0) & ~(new_value < value[rows])
         floor, stuck = nothing & first, nothing & ~first & ~(_norm(new_gradient) < _norm(g))
         keep_x = rows[moved > 0]
