@@ -111,7 +111,7 @@ def phase(
         training_.refuse(context, _SEARCHED, "but relu diagrams are of named networks, in closed form; leave it out")
     data = [out[0].with_suffix(".csv")] + [out[0].with_name(f"{out[0].stem}-boundaries.csv")] * (not training)
     from optima.atlas import processes
-    from optima.plot.picture import check_pictures, write_picture
+    from optima.plot.picture import check_pictures, write_figure
     from optima.structures import known_as
 
     check_pictures(out)
@@ -144,7 +144,7 @@ def phase(
     else:
         figure, tables = _minima(asked, store, search | {"certify": certify, "boxes": boxes}, colour)
     for path in out:
-        write_picture(figure, path)
+        write_figure(figure, path)
     for path, table in zip(data, tables, strict=True):
         write_rows(path, *table)
     print("\n".join(map(str, [*out, *data])))

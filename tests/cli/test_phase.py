@@ -33,6 +33,7 @@ def test_pictures_and_data(call, tmp_path):
     data = [tmp_path / "phase.csv", tmp_path / "phase-boundaries.csv"]
     assert (code, out) == (0, "".join(f"{path}\n" for path in [*files, *data]))
     assert all(path.stat().st_size > 1000 for path in files)
+    assert int.from_bytes(files[2].read_bytes()[16:20], "big") > 1000, "dots across"
     assert len(pd.read_csv(data[0])) >= 8
     assert set(pd.read_csv(data[1]).columns) == {"depth", "reg", "first", "second", "known_by"}
     assert call(*wanted, *options)[0] == 2, "the files exist"
