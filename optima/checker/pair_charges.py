@@ -20,7 +20,7 @@ from optima.model import Array
 # Degrees of the cosine whose kernels are positive.
 DEGREES = (0, 1, 3)
 # Largest parts of a cell of r, and how they grow with r.
-STEP, GROWTH = 0.2, 0.04
+STEP, GROWTH = 0.1, 0.02
 # Parts of the range of u to begin with, and how often an interval of u is halved.
 STARTS, HALVINGS = 32, 24
 # Intervals halved at once.

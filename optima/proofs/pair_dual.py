@@ -24,7 +24,7 @@ from optima.model import Array
 # Columns of the factor of a kernel that a certificate keeps.
 COLUMNS = 6
 # Knots in a cell of nodes, and points of classes in a cell of knots.
-KNOTS, POINTS = 2, 1
+KNOTS, POINTS = 4, 1
 # Cosines at which pairs are looked at, and every how many of knots and of cosines to begin with.
 COSINES, SPARSE = 97, (2, 24)
 # Singular values at which lines are held below the price.
