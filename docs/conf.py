@@ -1,5 +1,6 @@
 """How the site is built: ``python docs/build_site.py``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,9 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 from optima.version import VERSION  # noqa: E402
+
+# Dask tells of each step of a cluster, which is no fault of a build.
+os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
 
 project = "optima"
 author = "The optima developers"
@@ -16,12 +20,16 @@ extensions = [
     "mathml",
     "pages",
     "links",
+    "plain_formulas",
+    "word_breaks",
     "navigation",
     "source_links",
     "light_images",
     "full_size",
     "math_font",
     "docstrings",
+    "signatures",
+    "other_names",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -57,6 +65,7 @@ html_title = "optima"
 html_static_path = ["_static"]
 html_extra_path = ["../examples/atlas.html", "../examples/relu_atlas.html"]
 html_css_files = ["book.css", "gallery.css"]
+html_js_files = ["search.js"]
 html_show_sphinx = False
 smartquotes = False
 html_show_copyright = False

@@ -11,7 +11,8 @@ LEAST_REG, MOST_REG = 1e-300, 1e300
 ROOM = 64
 # Matrices of K x K numbers that a search holds at once, measured from 1000 classes on.
 SEARCH_MATRICES = 100
-# Numbers of a relu network that is searched, at most: Newton's method solves systems of this size.
+# Numbers of a relu network, or of a code of largest margin, that is searched, at most: Newton's method solves systems
+# of this size.
 MOST_NETWORK = 6000
 # Regularisations between which descents of relu networks were tried: below, the ridge of the last layer loses digits.
 LEAST_NETWORK_REG, MOST_NETWORK_REG = 1e-9, 1e3
@@ -51,6 +52,16 @@ def check_searchable(problem: DeepUFM) -> None:
         raise ValueError(
             f"the regularisation {reduction.reg:.3g} is beyond the range of the search; pass one from {LEAST_REG:g} to "
             f"{MOST_REG:g}, less in proportion to (L + 1) / 2 and the samples to the power 1 / (L + 1)"
+        )
+
+
+def check_code(classes: int, rank: int) -> None:
+    """Raise ValueError when codes of margin one on a rank have too many numbers, in factors, to be searched."""
+    size = 2 * classes * rank
+    if size > MOST_NETWORK:
+        raise ValueError(
+            f"codes of {classes} classes and rank {rank} have {size} numbers to search, and {MOST_NETWORK} are the "
+            "limit; pass fewer classes or a lower rank"
         )
 
 

@@ -76,6 +76,15 @@ def test_commands_parse(path):
         check_command(command, whole)
 
 
+SCRIPTS = sorted((DOCS / "gallery").glob("*/*.py"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_commands_of_the_gallery_parse(path):
+    for command in re.findall(r"``(optima [^`]+)``", path.read_text(encoding="utf-8")):
+        check_command(" ".join(command.split()).replace("# ", ""))
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

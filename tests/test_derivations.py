@@ -864,6 +864,36 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"third": 1.0},
     ),
+    "a line leaves all classes but two with a rival": (
+        "near_lines",
+        "check_rivals",
+        lambda d: {},
+        lambda d: {"served": 1},
+    ),
+    "two classes are served by a line, not one": (
+        "near_lines",
+        "check_bound",
+        lambda d: {},
+        lambda d: {"served": 1},
+    ),
+    "logits across a line lower a rival by sqrt 2": (
+        "near_lines",
+        "check_bound",
+        lambda d: {},
+        lambda d: {"distance": 1.0},
+    ),
+    "some orders of four classes reach not every line": (
+        "relabelled_boxes",
+        "check_reached",
+        lambda d: {},
+        lambda d: {"orders": d["ORDERS"][:-2]},
+    ),
+    "sizes move with their classes": (
+        "relabelled_boxes",
+        "check_moved",
+        lambda d: {},
+        lambda d: {"back": True},
+    ),
     "fewer rivals count (K-1)/(k-1) times": (
         "subsampling_bound",
         "check_fit",

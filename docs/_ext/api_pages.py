@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import optima
 
@@ -45,9 +47,14 @@ def _packages() -> str:
         package = import_module(f"optima.{room}")
         names = [f"optima.{room}.{name}" for name in _documented(package) if name not in listed]
         first = " ".join(package.__doc__.partition("\n\n")[0].split())
-        parts.append(f"## optima.{room}\n\n{first}\n\n" + _summary(names))
+        # What a room offers may all be public.
+        if names:
+            parts.append(f"## optima.{room}\n\n{first}\n\n" + _summary(names))
         found.update(names)
-    named = sorted(name for name in _named_in_docstrings() - found if not _is_public(name))
+    # Other names of a thing lead to its page, too (other_names).
+    known = {home(name) for name in found.union(f"optima.{name}" for name in listed)}
+    named = {home(name) or name: name for name in sorted(_named_in_docstrings() - found, key=len, reverse=True)}
+    named = sorted(name for place, name in named.items() if place not in known)
     parts.append("## Named in docstrings\n\nWhat the descriptions above refer to.\n\n" + _summary(named))
     return "\n\n".join(parts) + "\n"
 
@@ -66,10 +73,20 @@ def _named_in_docstrings() -> set[str]:
     return {_owner(name) for name in names}
 
 
-def _is_public(name: str) -> bool:
-    """Whether the last word of a name is one of ``optima`` and means the same there."""
-    room, _, last = name.rpartition(".")
-    return last in optima.__all__ and getattr(import_module(room), last, None) is getattr(optima, last)
+@cache
+def home(name: str) -> str | None:
+    """Where the class or function of a name is defined; None for modules, values and what there is not."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part, None)
+        module, inner = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+        return f"{module}.{inner}" if module and inner else None
+    return None
 
 
 def _owner(name: str) -> str:

@@ -13,6 +13,8 @@ import typer
 from optima.cli.main import app
 from optima.cli.spelling import spellings
 
+# Commands shown on a page.
+EXAMPLES = 4
 Entry = tuple[str, Any, Any]
 
 
@@ -21,8 +23,11 @@ def pages(root: Path) -> dict[str, str]:
     group: Any = typer.main.get_command(app)
     context = group.make_context("optima", [], resilient_parsing=True)
     entries = list(_entries(group, context))
-    guides = {path: path.read_text(encoding="utf-8") for path in sorted((root / "docs").glob("*.md"))}
-    texts = {f"commands/{_slug(name)}.md": _page(name, found, ctx, guides) for name, found, ctx in entries}
+    docs = root / "docs"
+    files = [*sorted(docs.glob("*.md")), *sorted(docs.glob("guides/*.md"))]
+    guides = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in files}
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in sorted(docs.glob("gallery/*/*.py")))
+    texts = {f"commands/{_slug(name)}.md": _page(name, found, ctx, guides, scripts) for name, found, ctx in entries}
     return {"commands/index.md": _index(group, entries), **texts}
 
 
@@ -56,7 +61,7 @@ def _index(group: Any, entries: list[Entry]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _page(name: str, command: Any, context: Any, guides: dict[Path, str]) -> str:
+def _page(name: str, command: Any, context: Any, guides: dict[str, str], scripts: str) -> str:
     usage = " ".join(command.collect_usage_pieces(context)).translate(str.maketrans("", "", "<>{}"))
     parts = [f"# {name}", f"```text\n{name} {usage}\n```"]
     parts += [_safe(" ".join(each.split())) for each in cleandoc(command.help or "").split("\n\n")]
@@ -70,10 +75,20 @@ def _page(name: str, command: Any, context: Any, guides: dict[Path, str]) -> str
         parts += [f"## {panel}", "\n\n".join(rows)]
     if command.epilog:
         parts += ["## Examples", *_epilog(re.sub(r"^\s*Examples\s*\n", "", command.epilog))]
+    elif not hasattr(command, "list_commands") and (shown := _examples(name, guides, scripts)):
+        parts += ["## Examples", "```text\n" + "\n".join(shown) + "\n```"]
     used = [path for path, text in guides.items() if re.search(rf"\b{re.escape(name)}\b", text)]
     if used:
-        parts += ["## Read about it", *(f"* [](../../{path.name})" for path in used)]
+        parts += ["## Read about it", "\n".join(f"* [](../../{path})" for path in used)]
     return "\n\n".join(parts) + "\n"
+
+
+def _examples(name: str, guides: dict[str, str], scripts: str) -> list[str]:
+    """The shortest commands of that name in texts, which the tests parse, and in the scripts of the gallery."""
+    lines = re.findall(rf"^ {{4}}({re.escape(name)}(?: .*)?)$", "\n".join(guides.values()), re.MULTILINE)
+    lines += re.findall(rf"``({re.escape(name)}(?: [^`]*)?)``", scripts)
+    whole = {re.sub(r"\s+#.*", "", line) for line in lines if "\n" not in line}
+    return sorted(whole, key=lambda line: (len(line), line))[:EXAMPLES]
 
 
 def _option(parameter: Any, record: tuple[str, str], context: Any) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jupytext
+
+# The first words of a script's code, which say the title again.
+DOCSTRING = re.compile(r'\A"""[^"]*"""\n+')
 
 INTRODUCTION = """# Derivations
 
@@ -32,5 +36,9 @@ def page(path: Path) -> str:
     title, _, rest = heading.source.partition("\n")
     parts = [title, f"`python derivations/{path.name}` runs every check on this page.", rest.strip()]
     for cell in cells:
-        parts.append(cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source.strip()}\n```")
-    return "\n\n".join(parts) + "\n"
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        elif code := DOCSTRING.sub("", cell.source).strip():
+            parts.append(f"```python\n{code}\n```")
+    # A number of an equation is no emphasis.
+    return "\n\n".join(part if part.startswith("```") else part.replace("(*)", r"(\*)") for part in parts) + "\n"

@@ -22,7 +22,8 @@ def _linked(app: Sphinx, pagename: str, templatename: str, context: dict[str, An
         before, picture, address, name = match.groups()
         if before:
             return match[0]
-        wide = name in files and _width(files[name]) > WIDE
+        # Pictures of the gallery are written already.
+        wide = _width(files.get(name, app.outdir / "_images" / name)) > WIDE
         return f'<a class="picture{" wide" if wide else ""}" href="{address}">{picture}</a>'
 
     if "body" in context:

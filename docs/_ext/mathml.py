@@ -8,12 +8,17 @@ from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from math_spacing import spaced
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 
 LOGGER = getLogger(__name__)
 # Characters of a formula in running text that a narrow screen may not hold.
 LONG = 30
+# What the converter leaves as it is, except braces of a given size, which are mended.
+UNKNOWN = re.compile(r">(\\(?![{}]<)[^<]*|&)<")
+# What a line must not begin or end with.
+BEHIND, BEFORE = re.compile(r"^[.,;:!?)\]'\u2019]+"), re.compile(r"[(\[]+$")
 LIMIT = re.compile(r"<msub>(?=<m[io]>(?:min|max|lim|sup|inf|argmin|argmax)</m[io]>)")
 
 
@@ -24,11 +29,13 @@ def _markup(node: nodes.Element, latex: str, display: str) -> str:
         markup = convert(latex.replace("{aligned}", "{split}").replace("{gathered}", "{matrix}"), display=display)
         if display == "block":
             markup = _limits_below(markup).replace("<mtable>", '<mtable displaystyle="true">')
+        if unknown := UNKNOWN.findall(markup):
+            LOGGER.warning("a formula with unknown commands (%s): %s", ", ".join(unknown), latex, location=node)
+            return escape(latex)
+        markup = spaced(markup)
     except Exception as error:
         LOGGER.warning("a formula that cannot be set (%s): %s", type(error).__name__, latex, location=node)
         return escape(latex)
-    if unknown := re.findall(r">(\\[A-Za-z]+|&)<", markup):
-        LOGGER.warning("a formula with unknown commands (%s): %s", ", ".join(unknown), latex, location=node)
     return markup.replace("<math ", f'<math class="formula" alttext="{escape(" ".join(latex.split()))}" ', 1)
 
 
@@ -67,7 +74,25 @@ def _block(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _keep_together(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Formulas in running text with the brackets before them, and the marks behind, in one piece of a line."""
+    for formula in list(doctree.findall(nodes.math)):
+        parent, place = formula.parent, formula.parent.index(formula)
+        kept = nodes.inline("", "", classes=["kept"])
+        last = parent[place - 1] if place else None
+        after = parent[place + 1] if place + 1 < len(parent) else None
+        if isinstance(last, nodes.Text) and (match := BEFORE.search(last)):
+            parent.replace(last, nodes.Text(last[: match.start()]))
+            kept += nodes.Text(match[0])
+        parent.replace(formula, kept)
+        kept += formula
+        if isinstance(after, nodes.Text) and (match := BEHIND.search(after)):
+            parent.replace(after, nodes.Text(after[match.end() :]))
+            kept += nodes.Text(match[0])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the renderer ``mathml``."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("doctree-resolved", _keep_together)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

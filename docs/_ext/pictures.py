@@ -16,7 +16,7 @@ layers map thresholds relu_training
 descent collapse_probability flow basins limits width
 hessian relu_hessian training flatness
 compare measure watch forecast real_networks
-sweep atlas latex
+sweep cluster atlas latex
 """
 # Dots per inch: a figure of six inches is as wide as the text, and its words are as large.
 DPI = 110

@@ -61,7 +61,7 @@ UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_P
 
 _CELL = """
     SELECT problem, cell.loss, structure, rank, named, factors, version, seed, effort, known_by, words, data,
-        ledger.crc, ledger.proof
+        ledger.crc, ledger.proof, classes, depth, reg
     FROM cell JOIN source ON source.id = cell.source LEFT JOIN certificate ON certificate.cell = cell.id
         LEFT JOIN ledger ON ledger.kind = 0 AND ledger.key = substr(cell.key, 1, 8)
 """
@@ -422,10 +422,11 @@ def at_hand(store: Store | None) -> Iterator[Store]:
 
 
 def _record(row: tuple) -> Record:
-    text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data, crc, proved = row
+    text, loss, structure, rank, named, blob, version, seed, effort, known_by, words, data, crc, proved, *place = row
     check_crc(crc, text, structure, blob)
     check_real("loss", loss)
     problem = problem_of(text)
+    _check_place(problem, *place)
     named = math.nan if named is None else named
     record = Record(problem, read_factors(problem, rank, blob), loss, structure, named, known_by, version, seed, effort)
     if record.rank != rank:
@@ -438,6 +439,14 @@ def _record(row: tuple) -> Record:
     certificate = Certificate(problem, upper=loss, means=record.means, data=arrays, seconds=0.0, **parse_json(words))
     check_certificate(certificate)
     return replace(record, certificate=certificate)
+
+
+def _check_place(problem: DeepUFM, classes: object, depth: object, reg: object) -> None:
+    """Raise ValueError unless what cells are looked for by is what their problem says."""
+    if (classes, depth) != (problem.classes, problem.depth):
+        raise ValueError("its classes or its depth are not those of its problem")
+    if not isinstance(reg, float) or not math.isclose(reg, mean_reg(problem)):
+        raise ValueError("its lambda is not that of its problem")
 
 
 def _packed(arrays: dict[str, Array]) -> bytes | None:

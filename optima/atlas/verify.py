@@ -95,7 +95,7 @@ def objective_at(problem: DeepUFM, factors: Sequence[Array]) -> float:
 def add(store: Store, solution: Solution, claimed: float | None = None) -> bool:
     """Take someone's find into an atlas if it is better than what is stored; True when it was.
 
-    See :func:`verified` for what is checked first, and for the errors.
+    See :func:`optima.atlas.verify.verified` for what is checked first, and for the errors.
     """
     return bool(store.put([verified(solution, claimed)]))
 

@@ -52,9 +52,12 @@ class Tree:
     leaf: NDArray[np.int64]
 
     @classmethod
-    def of(cls, instance: Instance, top: float, thin: float, data: dict[str, Array]) -> Tree:
-        """The tree in ``data``; raises Refuted when its leaves do not cover every matrix that matters."""
-        low, high = root(instance, top)
+    def of(cls, instance: Instance, top: float, thin: float, data: dict[str, Array], one_order: bool = False) -> Tree:
+        """The tree in ``data``; raises Refuted when its leaves do not cover every matrix that matters.
+
+        With ``one_order`` that is every matrix whose directions relabelling puts into this order of the classes.
+        """
+        low, high = root(instance, top, one_order)
         axis, child, multiplier = _checked(data, instance.order, low.size)
         parent = _parents(axis, child)
         N = axis.size
@@ -141,14 +144,14 @@ def _of_other_chart(low: Array, high: Array, depth: int) -> NDArray[np.bool_]:
     return np.where(about_third(low), first, third & (high[:, 6] <= 0.5))
 
 
-def root(instance: Instance, top: float) -> tuple[Array, Array]:
+def root(instance: Instance, top: float, one_order: bool = False) -> tuple[Array, Array]:
     """Corners of the box of all matrices, up to relabelling and signs, with sum t_i <= top."""
     m = instance.order
     high = [top / (i + 1) if i < instance.max_rank else 0.0 for i in range(m)]
     if m == 2:
         high.append(np.pi / 6 if instance.balanced else np.pi)
     if m == 3:
-        if not instance.balanced:
+        if not (instance.balanced or one_order):
             raise Refuted("four classes are searched only when they are balanced")
         high += [1.0, 1.0, np.pi, 1.0]
     return np.zeros(len(high)), np.array(high)

@@ -12,6 +12,7 @@ from optima.checker.ball_leaves import BallLeaves
 from optima.checker.boxes import MOST_CLASSES, Boxes, Tree, thinnest
 from optima.checker.instance import Instance
 from optima.checker.leaves import Leaves
+from optima.checker.lines import line_bounds
 from optima.checker.neighbourhood import Neighbourhoods
 from optima.checker.planes import plane_bounds
 from optima.checker.verification import Refuted
@@ -25,8 +26,13 @@ MOST_IN_BALLS = 3
 END_ROUNDING = 4e-15
 
 
-def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers) -> float:
-    """Least bound of the leaves of the tree in ``data``; work beyond ``wanted`` is spared."""
+def tree_bound(
+    problem: DeepUFM, wanted: float, data: dict[str, Array], numbers: Numbers, one_order: bool = False
+) -> float:
+    """Least bound of the leaves of the tree in ``data``; work beyond ``wanted`` is spared.
+
+    ``one_order`` says that other orders of four classes that do not count alike have trees of their own.
+    """
     missing = {"form", "top"} - set(data)
     if missing:
         raise Refuted(f"the data lack {', '.join(sorted(missing))}")
@@ -38,7 +44,7 @@ def tree_bound(problem: DeepUFM, wanted: float, data: dict[str, Array], numbers:
     outside = numbers.low(instance.strength * numbers.number(top * (1 - END_ROUNDING)))
     if outside < wanted:
         raise Refuted(f"the box of all matrices is too small: beyond it the loss may be as low as {outside:.12g}")
-    tree = Tree.of(instance, top, thinnest(instance, numbers), data)
+    tree = Tree.of(instance, top, thinnest(instance, numbers), data, one_order)
     return min(outside, _least(tree, _bounds(instance, numbers, data, wanted), wanted))
 
 
@@ -71,12 +77,13 @@ def _bounds(instance: Instance, numbers: Numbers, data: dict[str, Array], wanted
 
 
 def _by_leaves(leaves: Leaves) -> Bounds:
-    """Bounds by multipliers that stay, and in space by those that turn with the plane."""
+    """Bounds by multipliers that stay, and in space by those that turn with the plane and by logits near lines."""
     if leaves.instance.order < 3:
         return leaves.bounds
 
     def bounds(boxes: Boxes, D: Array) -> Array:
-        return np.fmax(leaves.bounds(boxes, D), plane_bounds(leaves, boxes.low, boxes.high, D))
+        turning = np.fmax(plane_bounds(leaves, boxes.low, boxes.high, D), line_bounds(leaves.instance, boxes))
+        return np.fmax(leaves.bounds(boxes, D), turning)
 
     return bounds
 

@@ -16,6 +16,7 @@ from optima.checker.instance import Instance
 from optima.checker.loss import loss_of, loss_of_network
 from optima.checker.pair_bound import pairs_of_classes
 from optima.checker.rank_one import rank_one
+from optima.checker.relabelled import relabelled_boxes
 from optima.checker.scalar_bounds import nuclear_norm, one_direction, squared_error, two_directions
 from optima.checker.tree_bound import tree_bound
 from optima.checker.verification import Refuted, Verification
@@ -47,18 +48,20 @@ def verify(
         verification holds the bounds found here.
     method
         How the lower bound was proved: "squared error", "depth one", "branch and bound", "one direction", "nuclear
-        norm", "two directions", "class shares", "pairs of classes", "rank one" or "nonnegative".
+        norm", "two directions", "class shares", "pairs of classes", "rank one", "relabelled boxes" or
+        "nonnegative".
     data
         What the method needs: "slope" (K, K), the gradient of the fit, for depth one; for branch and bound "form",
         "top", the tree "axis", "child", "multiplier", and where a neighbourhood of the minimum is left out its
-        "centres" and "limits"; for class shares the "shares" (m, K) of m lines. For relu
+        "centres" and "limits"; for relabelled boxes the same and "classes" of each tree, all with _0, _1, ...; for
+        class shares the "shares" (m, K) of m lines. For relu
         "factor_0", "factor_1", ..., the factors of a network of loss upper.
     intervals
         Compute in balls that enclose the true values; a search over at most three classes.
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
-    derivations/subsampling_bound.py, derivations/rank_one_bound.py.
+    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/rank_one_bound.py.
     """
     return judged(
         Verification,
@@ -154,6 +157,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         return pairs_of_classes(problem, data, numbers)
     if method == "rank one":
         return rank_one(problem, data, numbers)
+    if method == "relabelled boxes":
+        return relabelled_boxes(problem, wanted, data, numbers)
     if method == "branch and bound":
         return tree_bound(problem, wanted, data, numbers)
     raise Refuted(f"there is no proof by {method!r}")

@@ -61,7 +61,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Undecided:
-    """A case that the method cannot decide, and why."""
+    """A case that the method cannot decide: the ``reason`` in words, and ``at`` which values of the axes."""
 
     reason: str
     at: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for the report."""
+    """Rows for the report: a ``title``, in ``head`` the names of the columns, in ``rows`` a value for each of them."""
 
     title: str
     head: Sequence[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,8 +102,11 @@ def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Axes]
     name, file = data["claim"], data.get("file")
     if file and not run_claims:
         raise ValueError(
-            f"{path} is about a claim of the Python file {str(file)!r}; pass --run-claims to run that file"
+            f"{path} is about a claim of the Python file {shown(file)}; pass --run-claims to run that file"
         )
+    # Not Path.is_file, which raises where a name is too long for the system.
+    if file and not os.path.isfile(file):
+        raise ValueError(f"{path} is about a claim of the Python file {shown(file)}, which is not there")
     made = {each.name: each for each in read_file(Path(file))} if file else REGISTRY
     if name not in made:
         raise ValueError(f"{path} is about the claim {shown(name)}, which is not there; pass another counterexample")

@@ -33,9 +33,11 @@ def max_margin(
     from optima.search.max_margin import max_margin as compute
     from optima.search.softmax_code import softmax_code
 
-    if (norms == "unit") != (depth is None):
-        raise ValueError("pass --depth, or --norms unit with --rank: codes of unit norms are the same at every depth")
+    if depth is None and norms != "unit":
+        raise ValueError("pass --depth, or --norms unit and --rank for codes of unit norms")
     if norms == "unit":
+        if depth is not None:
+            raise ValueError("codes of unit norms are the same at every depth; leave --depth out")
         if rank is None:
             raise ValueError("--norms unit needs --rank: more dimensions always make room for a larger margin")
         code = softmax_code(classes, rank, seed, effort)

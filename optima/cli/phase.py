@@ -13,7 +13,7 @@ import typer
 
 from optima.cli import options, parse
 from optima.cli import training_options as training_
-from optima.cli.declared import choice, file, integers, numbers, typed, word
+from optima.cli.declared import choice, file, integer, integers, numbers, typed, word
 from optima.cli.spelling import spellings
 from optima.cli.terminal import bar, resumable
 from optima.files import check_apart, write_rows
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 AXES = ("classes", "depth", "reg", "width", "samples")
 # Options of one kind of diagram only; named networks are not searched.
-_MINIMA = ("colour", "certify")
-_SEARCHED = ("store", "certify", "seed", "effort", "workers")
+_MINIMA = ("colour", "certify", "boxes")
+_SEARCHED = ("store", "certify", "boxes", "seed", "effort", "workers")
 # What is drawn where nothing is said, without training and with it.
 _DRAWN = {False: ("reg", "depth"), True: ("width", "reg")}
 _VALUES: dict[bool, dict[str, Any]] = {
@@ -84,6 +84,9 @@ def phase(
     ] = "rank",
     store: Annotated[Path | None, file("Atlas file that cells are taken from and added to.")] = None,
     certify: Annotated[bool, typer.Option(help="Prove lower bounds, to mark the certified cells.")] = True,
+    boxes: Annotated[
+        int | None, integer("Prove each cell within 1 %, by so many boxes at the most; with --store it can go on.")
+    ] = None,
     seed: options.Seed = 0,
     effort: options.Effort = "normal",
     workers: options.Workers = None,
@@ -139,7 +142,7 @@ def phase(
     elif activation == "relu":
         figure, tables = _networks(asked, colour)
     else:
-        figure, tables = _minima(asked, store, search, certify, colour)
+        figure, tables = _minima(asked, store, search | {"certify": certify, "boxes": boxes}, colour)
     for path in out:
         write_picture(figure, path)
     for path, table in zip(data, tables, strict=True):
@@ -155,13 +158,13 @@ Rows = tuple[Sequence[str], list[dict[str, Any]]]
 Drawn = tuple["Figure", list[Rows]]
 
 
-def _minima(asked: Asked, store: Path | None, search: dict[str, Any], certify: bool, colour: str) -> Drawn:
+def _minima(asked: Asked, store: Path | None, search: dict[str, Any], colour: str) -> Drawn:
     from optima.phases.diagram import phase_diagram
     from optima.plot.phase import plot_phase
 
     tell = lambda line: print(line, file=sys.stderr, flush=True)
     with _atlas(store) as atlas:
-        diagram = phase_diagram(*asked, atlas, **search, certify=certify, progress=tell)
+        diagram = phase_diagram(*asked, atlas, **search, progress=tell)
     return plot_phase(diagram, colour), _rows(diagram)
 
 

@@ -46,7 +46,9 @@ def _regs(text: str, name: str) -> list[float]:
 def train(
     classes: options.Classes,
     depth: options.Depth,
-    width: Annotated[list[int], integers("Hidden width d: integers and ranges a:b[:step].")],
+    width: Annotated[
+        list[int] | None, integers("Hidden width d: integers and ranges a:b[:step]; default the number of classes.")
+    ] = None,
     reg: Annotated[
         list[float] | None,
         typed("NUMBERS", _regs, "Regularisation lambda of every factor: numbers, lo:hi:count; 0 is none."),
@@ -73,6 +75,7 @@ def train(
     from optima.training import Rule
     from optima.training import train as descend
 
+    width = width or [classes]
     given: Sequence[float | None] = reg or [None]
     regs = [options.regularisation(value, reg_per_factor) for value in given]
     cells = len(regs) * len(width) * len(runs.lr)

@@ -18,15 +18,16 @@ from optima.atlas.record import Record
 from optima.atlas.store import Store, at_hand
 from optima.limits import check_cells
 from optima.model import DeepUFM
-from optima.model.inputs import one_of, shown
+from optima.model.inputs import one_of, positive_integer, shown
 from optima.phases.envelope import envelope
+from optima.phases.proving import proved
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Cell, Curve, Tie, tie_in_depth, tie_in_reg
 from optima.presented import drawn_by
 from optima.progress import Progress, Tell, Words, silent
 from optima.reduction import mean_reg
 from optima.search.ladder import search
 from optima.structures.recognition.result import UNNAMED
-from optima.workers.executors import Executors
+from optima.workers.executors import Executors, processes
 
 AXES = ("classes", "depth", "reg", "width", "samples")
 # A code at a tie of two others is a third phase when its loss is this much (relative) below theirs.
@@ -151,6 +152,7 @@ def phase_diagram(
     seed: int = 0,
     effort: str = "normal",
     certify: bool = True,
+    boxes: int | None = None,
     executors: Executors | None = None,
     progress: Tell[Progress] = silent,
 ) -> Diagram:
@@ -173,6 +175,9 @@ def phase_diagram(
         The other parameters of :class:`optima.DeepUFM`.
     store
         The atlas that the cells are taken from and added to; None keeps them for this call only.
+    boxes
+        Prove each cell within 1 %, or as close as so many boxes do; None leaves it at the bounds of ``build``. Proofs
+        are kept in the store as they end.
     executors
         As of :func:`optima.atlas.build`.
 
@@ -191,6 +196,10 @@ def phase_diagram(
         elif along == "depth":
             ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if a.label != b.label]
         progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
+    if boxes is not None:
+        positive_integer("boxes", boxes)
+        with at_hand(store) as atlas:
+            lines = proved(lines, boxes, atlas, executors or processes(), progress)
     strips = [phases_of(i, line, ties[i], along) for i, line in enumerate(lines)]
     return plane.diagram(lines, ties, strips, _branch, progress)
 

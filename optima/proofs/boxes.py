@@ -22,6 +22,7 @@ from optima.model import Array
 from optima.proofs.box_bound import BoxBound, Cap
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave
+from optima.proofs.near_lines import fit_near_lines
 from optima.proofs.neighbourhood import Neighbourhood
 from optima.proofs.plane_bound import Planes
 
@@ -33,17 +34,23 @@ LINE_FACTORS = (1.0, 64.0)
 LINE_LITTLE = 1e-12
 # Turns of a plane from which on its bound is not tried.
 WIDE = 0.3
+# Arcs of psi that are split before others: this many times as wide as those of a and b, and wider than these radians.
+NARROW, ARC = 6.0, 0.4
 # Relative rounding of eigenvalues, within which a matrix is looked for in both charts.
 ALMOST = 1e-9
 
 
 @dataclass(frozen=True)
 class MatrixBoxes:
-    """The boxes of one form; ``top`` is the largest sum of t that matters, ``near`` where nothing is better."""
+    """The boxes of one form; ``top`` is the largest sum of t that matters, ``near`` where nothing is better.
+
+    ``relabelled`` says that other orders of four classes that do not count alike have boxes of their own.
+    """
 
     form: ConvexConcave
     top: float
     near: Neighbourhood | None = None
+    relabelled: bool = False
 
     @property
     def dimension(self) -> int:
@@ -55,8 +62,8 @@ class MatrixBoxes:
 
         Raises ValueError for four classes that do not count alike: their directions fill more than this box.
         """
-        if self.dimension == 3 and not self.form.balanced:
-            raise ValueError("four classes are searched only when all have one size; pass such a problem")
+        if self.dimension == 3 and not (self.form.balanced or self.relabelled):
+            raise ValueError("four classes of several sizes are searched in every order; pass relabelled=True for one")
         m = self.dimension
         high = [self.top / (i + 1) if i < self.form.max_rank else 0.0 for i in range(m)]
         if m == 2:
@@ -96,21 +103,30 @@ class MatrixBoxes:
         """c sum t_i at the lower corner."""
         return self.form.strength * low[:, : self.dimension].sum(axis=1)
 
+    def at_once(self, low: Array, high: Array) -> Array:
+        """Bounds (N,) of (reduced) boxes that take no multiplier: the penalty, in space with the fit near lines."""
+        least = self.least_penalty(low)
+        if self.dimension < 3:
+            return least
+        return least + fit_near_lines(self.form, self.eigenvalues(high[:, 1:3]).sum(axis=1))
+
     @property
     def chart(self) -> int | None:
         """Number of the coordinate that tells the charts."""
         return 6 if self.dimension == 3 else None
 
     def urgent(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        """Coordinates (N, d) to be split before others: the chart, and angles of the plane wider than balanced ones.
+        """Coordinates (N, d) to be split before others: the chart, and wide angles of the plane and in space.
 
-        On wide arcs the best D is a multiple of 1, at which no split of the arc promises anything.
+        On wide arcs the best D is the same all around, at which no split of the arc promises anything.
         """
         wide = np.zeros(low.shape, dtype=bool)
         if self.dimension == 2:
             wide[:, 2] = high[:, 2] - low[:, 2] > 1.01 * np.pi / 6
         if self.chart is not None:
             wide[:, self.chart] = high[:, self.chart] - low[:, self.chart] == 1
+            width = high - low
+            wide[:, 5] = (width[:, 5] > np.maximum(NARROW * width[:, 3:5].max(axis=1), ARC)) & (low[:, 1] > 0)
         return wide
 
     def eigenvalues(self, t: Array) -> Array:

@@ -69,7 +69,7 @@ class BranchAndBound(BestFirst):
 
     A box is closed when it is empty, when it is near a known minimum, or when its bound
 
-        max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty)
+        max(parent's bound, phi(D) + min over the box of [penalty - <D, M>], least penalty + fit near lines)
 
     reaches the target; otherwise it is split in the middle of the coordinate that promises most. Boxes of four classes
     about matrices of rank two have a bound of their own (:mod:`optima.proofs.plane_bound`). ``best`` is the loss with
@@ -103,7 +103,8 @@ class BranchAndBound(BestFirst):
         kept = ~self.boxes.empty(both.low, both.high) & (self.boxes.least_penalty(both.low) < self.target)
         both = both.take(kept)
         both.low, both.high = self.boxes.reduced(both.low, both.high)
-        both = both.take(~self.boxes.known(both.low, both.high))
+        both.bound = np.maximum(both.bound, self.boxes.at_once(both.low, both.high))
+        both = both.take(~self.boxes.known(both.low, both.high) & (both.bound < self.target))
         bounded = self._bounded(both, IMPROVE)
         self.open = self.open.take(~chosen).join(bounded)
 
@@ -134,7 +135,9 @@ class BranchAndBound(BestFirst):
         stuck = np.flatnonzero(behind & ~self.boxes.rank_one(boxes.high) & ~self.boxes.only_zero(boxes.high))
         if stuck.size:
             part = point.take(stuck)
-            again = self._point(part.S, part.back, part.rest, part.E * 0 + np.eye(S.shape[2]), part.x * 0)
+            # Not by a product with zero, which keeps what is no number.
+            one = np.tile(np.eye(S.shape[2]), (stuck.size, 1, 1))
+            again = self._point(part.S, part.back, part.rest, one, np.zeros_like(part.x))
             self._climb(again, steps)
             self._keep(point, stuck, again.E, again.x, again.bound)
         return point
@@ -193,7 +196,7 @@ class BranchAndBound(BestFirst):
                 low, high = self.boxes.reduced(low, high)
                 half = Softened(self.boxes.box_bound(low, high, point.back), beta)
                 gain = np.nan_to_num((_foreseen(half, point.E, fit) - here) / missing)
-                closed = empty | self.boxes.known(low, high)
+                closed = empty | self.boxes.known(low, high) | (self.boxes.at_once(low, high) >= self.target)
                 score += np.log(np.where(closed, 1.0, np.clip(gain, LEAST, 1.0)))
             width = boxes.high[:, axis] - boxes.low[:, axis]
             score += EVENLY * np.log(np.maximum(width, 1e-300) / whole[axis])

@@ -28,6 +28,7 @@ METHODS = (
     "class shares",
     "pairs of classes",
     "rank one",
+    "relabelled boxes",
     "nonnegative",
 )
 

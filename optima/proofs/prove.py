@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from optima.proofs.gap import BOUND_ROUNDING, gap_of_search
 from optima.proofs.one_direction import OneDirection
 from optima.proofs.pair_search import PairSearch
 from optima.proofs.rank_one import RankOneSearch
+from optima.proofs.relabelled import searches_of_orders
 from optima.proofs.searching import Searching
 from optima.proofs.small_problems import search_of, upper_bound
 from optima.reduction import Reduction
@@ -94,7 +96,8 @@ def prove(
     .. math:: \text{lower} \le \min_Z \operatorname{fit}(Z) + c \sum_i s_i(Z)^p \le f(\text{means})
 
     Squared error and L = 1 are exact. Otherwise two to four classes of one size, and three of any sizes, are
-    searched box by box in M, less a neighbourhood of ``means`` where the curvature tells. More of one size are bounded
+    searched box by box in M, less a neighbourhood of ``means`` where the curvature tells; four of several sizes in
+    each order of the sizes. More of one size are bounded
     by one direction (Jensen), by what any two of them can save, and by searches of problems of three and of four
     classes, and the best bound counts; more of several sizes by shares of each class (Gibbs) and by the three largest
     classes alone. Three and four classes of any sizes are at width 1 searched by direction and scale.
@@ -115,7 +118,7 @@ def prove(
 
     Raises ValueError for a gap outside [1e-11, 1), and for logits whose loss is beyond the range of floats.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
-    derivations/subsampling_bound.py, derivations/pair_bound.py,
+    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/pair_bound.py,
     derivations/rank_one_bound.py, derivations/squared_error.py.
     """
     gap_of_search(gap)
@@ -176,7 +179,11 @@ class Claims:
             instant = self.without_boxes()
             if instant.gap <= gap:
                 return [instant]
-            return [instant, self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
+            if problem.classes > most_classes or most_classes < max(PARTS):
+                return [instant, self.searched(part, gap, budget, checkpoint, progress, chosen)[0]]
+            largest, search = self.searched(part, max(gap, PARTS[fewest]), budget.part(SMALLER), None, progress, chosen)
+            together = self.relabelled(form, gap, budget.less([search]), checkpoint, progress)
+            return [instant, largest, together]
         found, searches = [self.one_direction()], list[BranchAndBound]()
         if found[0].gap <= gap:
             return found
@@ -292,13 +299,54 @@ class Claims:
         known = min(self.upper, form.zero_fit if whole else upper_bound(form))
         search = search_of(form, known, gap_of_search(gap), self.means if whole else None)
         search.best = self.upper
+        self._run(search, form, gap, budget, checkpoint, progress)
+        return replace(self.of_search(form, search, chosen), ended=budget.ended(search)), search
+
+    def relabelled(
+        self, form: ConvexConcave, gap: float, budget: Budget, checkpoint: Path | None, progress: Tell[Searching]
+    ) -> Certificate:
+        """The bound of searches of all orders of four classes of several sizes."""
+        files = list[Path]()
+
+        def run(search: BranchAndBound, part: ConvexConcave, left: Budget) -> None:
+            # Each order has a file of its own, kept until all are done.
+            if checkpoint is not None:
+                files.append(checkpoint.with_name(f"{checkpoint.name}-{len(files)}"))
+            self._run(search, part, gap, left, files[-1] if files else None, progress, keep=True)
+
+        searches = searches_of_orders(form, self.means, self.upper, gap_of_search(gap), budget, run)
+        if all(search.done for search in searches.values()):
+            for path in files:
+                remove(path)
+        data = dict[str, Array]()
+        for i, (order, search) in enumerate(searches.items()):
+            arrays = _arrays(form.restrict(order), search) | {"classes": np.array(order)}
+            data |= {f"{name}_{i}": array for name, array in arrays.items()}
+        last = min(searches.values(), key=lambda search: search.bound)
+        size, seconds = sum(search.size for search in searches.values()), sum(s.seconds for s in searches.values())
+        rigour = f"bounds of {size} boxes of matrices in {len(searches)} orders of the classes"
+        claim = self._claim("relabelled boxes", max(last.bound, 0.0), rigour, seconds, **data)
+        return replace(
+            self.checked(claim), ended="all boxes are closed" if last.done else f"stopped after {size} boxes"
+        )
+
+    def _run(
+        self,
+        search: BranchAndBound,
+        form: ConvexConcave,
+        gap: float,
+        budget: Budget,
+        checkpoint: Path | None,
+        progress: Tell[Searching],
+        keep: bool = False,
+    ) -> None:
+        """A search within the budget, with a file to go on from where one is given; ``keep`` it also when done."""
         if checkpoint is None:
             _run(search, budget, progress)
         else:
             near = search.boxes.near
             about = f"{form} {self.upper!r} {gap!r} {None if near is None else near.centres.tolist()}"
-            _run_kept(search, budget, progress, checkpoint, about)
-        return replace(self.of_search(form, search, chosen), ended=budget.ended(search)), search
+            _run_kept(search, budget, progress, checkpoint, about, keep)
 
     def of_search(
         self, form: ConvexConcave, search: BranchAndBound, chosen: NDArray[np.int64] | None = None
@@ -312,14 +360,7 @@ class Claims:
             "" if near is None else f" and the curvature within a relative {near.rho:.2g} of the logits' Gram matrix"
         )
         rigour = f"{part}bounds of {len(search.tree)} boxes of matrices{known}"
-        data = {
-            "form": form.as_array(),
-            "target": np.array(search.target),
-            "top": np.array(search.boxes.top),
-            **search.tree.arrays(),
-            **({} if near is None else {"centres": near.centres, "limits": near.limits}),
-            **({} if chosen is None else {"classes": chosen}),
-        }
+        data: dict[str, Any] = {**_arrays(form, search), **({} if chosen is None else {"classes": chosen})}
         return self.checked(self._claim("branch and bound", max(search.bound, 0.0), rigour, search.seconds, **data))
 
     def checked(self, claim: Certificate) -> Certificate:
@@ -329,6 +370,18 @@ class Claims:
             return claim
         lowered = replace(claim, lower=max(found.lower, 0.0) * (1 - BOUND_ROUNDING))
         return lowered if lowered.verify() else self.trivial()
+
+
+def _arrays(form: ConvexConcave, search: BranchAndBound) -> dict[str, Array]:
+    """What the checker needs of a search."""
+    near = search.boxes.near
+    return {
+        "form": form.as_array(),
+        "target": np.array(search.target),
+        "top": np.array(search.boxes.top),
+        **search.tree.arrays(),
+        **({} if near is None else {"centres": near.centres, "limits": near.limits}),
+    }
 
 
 def _run(search: BranchAndBound, budget: Budget, progress: Tell[BranchAndBound]) -> None:
@@ -343,6 +396,7 @@ def _run_kept(
     progress: Tell[Searching],
     checkpoint: Path,
     about: str,
+    keep_done: bool,
 ) -> None:
     """The same with a copy in a file, now and then and at an early end, from which it goes on."""
     if checkpoint.exists() and not is_special(checkpoint):
@@ -359,7 +413,7 @@ def _run_kept(
     try:
         _run(search, budget, keep)
     finally:
-        if not search.done:
+        if keep_done or not search.done:
             search.save(checkpoint, about)
-    if search.done:
+    if search.done and not keep_done:
         remove(checkpoint)

@@ -43,16 +43,19 @@ def one_direction(form: ConvexConcave) -> ConvexConcave:
     )
 
 
-def search_of(form: ConvexConcave, upper: float, gap: float, logits: Array | None = None) -> BranchAndBound:
+def search_of(
+    form: ConvexConcave, upper: float, gap: float, logits: Array | None = None, relabelled: bool = False
+) -> BranchAndBound:
     """A branch and bound for forms of two to four classes that tries to prove upper (1 - gap).
 
-    With the ``logits`` (K, K) that reach ``upper``, a neighbourhood of them is left out by their curvature.
+    With the ``logits`` (K, K) that reach ``upper``, a neighbourhood of them is left out by their curvature. Four
+    classes of several sizes need ``relabelled`` and a search for each order (:mod:`optima.proofs.relabelled`).
     """
     target = upper * (1 - gap)
     # One unit in the last place more, so that rounding cannot cut the box off.
     top = float(np.nextafter(upper / form.strength, np.inf))
     near = None if logits is None else _near(form, logits)
-    boxes = MatrixBoxes(form, top, near if near is not None and near.bound >= target else None)
+    boxes = MatrixBoxes(form, top, near if near is not None and near.bound >= target else None, relabelled)
     return BranchAndBound(boxes, FitDual.of(form, NEGLIGIBLE * target), target)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +17,11 @@ from optima.relu.moves import hops
 from optima.relu.neighbours import Chain, with_collapsed_class, with_idle_layer, without_class
 from optima.relu.objective import Objective
 from optima.relu.pool import Pool
-from optima.relu.starts import chain_start, random_starts, symmetric_starts
+from optima.relu.starts import chain_start, narrow_starts, random_starts, symmetric_starts
 from optima.structures.networks import network_catalogue
+
+# So many points where descents begin.
+Draw = Callable[[Objective, int, np.random.Generator], Array]
 
 # Networks of each neighbouring problem that starts are made of.
 BEST = 4
@@ -38,22 +41,32 @@ GROWN = 6
 class Effort:
     """How much a search does.
 
-    ``symmetric`` starts with a symmetry a class, which cost little, and ``batch`` without; then batches of hops,
-    ``most`` at most, until ``patience`` of them in a row found nothing better. ``neighbours`` tells whether problems
-    of one layer less, and of one class less and more, are searched before, at quick effort.
+    ``symmetric`` starts with a symmetry a class, which cost little, ``narrow`` ones with few neurons in the first
+    layers, and ``batch`` others; then batches of hops, ``most`` at most, until ``patience`` of them in a row found
+    nothing better. ``neighbours`` tells whether problems of one layer less, and of one class less and more, are
+    searched before, at quick effort.
     """
 
     symmetric: int
+    narrow: int
     batch: int
     most: int
     patience: int
     neighbours: bool
 
+    def starts(self, problem: DeepUFM) -> dict[str, tuple[Draw, int]]:
+        """The many starts, in words, and how many of each: at depth two no layer can be narrow before another."""
+        symmetric, narrow = (self.symmetric, self.narrow) if problem.depth > 2 else (self.symmetric + self.narrow, 0)
+        return {
+            "starts with a symmetry": (symmetric_starts, symmetric * problem.classes),
+            "narrow starts": (narrow_starts, narrow * problem.classes),
+        }
+
 
 EFFORTS = {
-    "quick": Effort(48, 32, 3, 2, False),
-    "normal": Effort(256, 64, 40, 24, True),
-    "thorough": Effort(4096, 64, 200, 40, True),
+    "quick": Effort(32, 16, 32, 3, 2, False),
+    "normal": Effort(192, 64, 64, 40, 24, True),
+    "thorough": Effort(3072, 1024, 64, 200, 40, True),
 }
 
 
@@ -116,13 +129,14 @@ def look(
     given, near = _points(objective, chains), _points(objective, beside)
     # A wide kink would carry networks away that are minima as they are.
     pool = Pool.empty(objective).with_descents(objective, given, KEPT, WIDTHS[-2:])
-    symmetric = effort.symmetric * problem.classes
-    for done in range(0, symmetric, SWEEP):
-        pool = pool.with_descents(objective, symmetric_starts(objective, min(SWEEP, symmetric - done), rng), KEPT)
-    progress(Words(f"{symmetric} starts with a symmetry: best {pool.best:.8g}"))
+    kinds = effort.starts(problem)
+    for kind, (draw, count) in kinds.items():
+        for done in range(0, count, SWEEP):
+            pool = pool.with_descents(objective, draw(objective, min(SWEEP, count - done), rng), KEPT)
+        progress(Words(f"{count} {kind}: best {pool.best:.8g}"))
     starts = np.concatenate([near, random_starts(objective, effort.batch, rng)])
     pool = pool.with_descents(objective, starts, KEPT)
-    random = symmetric + effort.batch
+    random = sum(count for _, count in kinds.values()) + effort.batch
     quiet, descents = 0, random + len(given) + len(near)
     for number in range(effort.most):
         before = pool.best

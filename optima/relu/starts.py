@@ -24,6 +24,28 @@ def random_starts(objective: Objective, count: int, rng: np.random.Generator) ->
     return np.array([_random(objective, i % 4, rng) for i in range(count)])
 
 
+def narrow_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
+    """Points (count, D) with few neurons in the first hidden layers, which copy, and random weights behind these.
+
+    Where networks are deep the best ones are of that kind, and descents from wide starts seldom end in them.
+    """
+    return np.array([_balanced(objective, _parts_of_chain(objective, _narrow(objective, rng))) for _ in range(count)])
+
+
+def _narrow(objective: Objective, rng: np.random.Generator) -> list[Array]:
+    room, K = objective.widths[1:], objective.problem.classes
+    neurons = np.arange(2, max(K, 3))
+    few = min(int(rng.choice(neurons, p=1 / neurons / np.sum(1 / neurons))), *room)
+    kind = int(rng.integers(1, 4)) if rng.random() < 0.5 else 0
+    features = _features(kind, few, K, rng)
+    alike = len(room) - int(rng.integers(1, min(3, len(room))))
+    chain = [features] * alike
+    for width in room[alike:]:
+        chain.append(rng.standard_normal((width, len(features))) @ features)
+        features = np.maximum(chain[-1], 0.0)
+    return [_filled(layer, width) for layer, width in zip(chain, room, strict=True)]
+
+
 def symmetric_starts(objective: Objective, count: int, rng: np.random.Generator) -> Array:
     """Points (count, D), each with a random symmetry, which descents keep."""
     return np.array([chain_start(objective, _symmetric(objective, rng)) for _ in range(count)])
@@ -51,6 +73,8 @@ def _random(objective: Objective, kind: int, rng: np.random.Generator) -> Array:
 
 
 def _features(kind: int, width: int, classes: int, rng: np.random.Generator) -> Array:
+    if kind == 0:
+        return np.abs(rng.standard_normal((width, classes)))
     if kind == 1:
         return np.maximum(rng.standard_normal((width, classes)), 0.0)
     if kind == 2:
@@ -60,10 +84,13 @@ def _features(kind: int, width: int, classes: int, rng: np.random.Generator) -> 
 
 def chain_start(objective: Objective, chain: Sequence[Array]) -> Array:
     """The point whose pre-activations are multiples of M_2, ..., M_L (d_l, K); neurons that are left over are dead."""
-    wide = [np.zeros((width, layer.shape[1])) for width, layer in zip(objective.widths[1:], chain, strict=True)]
-    for room, layer in zip(wide, chain, strict=True):
-        room[: len(layer)] = layer
+    wide = [_filled(layer, width) for layer, width in zip(chain, objective.widths[1:], strict=True)]
     return _balanced(objective, _parts_of_chain(objective, wide, dependent=1e-9))
+
+
+def _filled(layer: Array, width: int) -> Array:
+    """The layer with dead neurons up to a width."""
+    return np.pad(layer, ((0, width - len(layer)), (0, 0)))
 
 
 def _parts_of_chain(objective: Objective, chain: Sequence[Array], dependent: float = DEPENDENT) -> list[Array]:

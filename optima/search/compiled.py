@@ -58,19 +58,21 @@ def descend(
     patience: int,
     thin: float,
     known: Array,
-) -> tuple[Array, Array, Array, Integers, Integers]:
+    look: int,
+) -> tuple[Array, Array, Array, Integers, Integers, Array]:
     """Minimise log F from each of the starts (S, 2, K, r); ``reg``, ``p`` and ``ceiling`` have shape (S,).
 
     From step ``patience`` on a start is left where it is when it is above its ceiling, or so slow that a hundred steps
     like the last ten would not bring it down to ``aim``, and earlier when its
     smallest singular value is under ``thin`` times the largest and the penalty pulls it down more than the
     gradient of the fit, in Frobenius norm, could hold it up, or when it has come down to one of the losses ``known``
-    and is nearly at rest. Returns the points, F, the gradient norms of log F times the size of the start, the steps
-    taken and how each descent ended.
+    and is nearly at rest, which is asked every ``look`` steps. Returns the points, F, the gradient norms of log F times
+    the size of the start, the steps taken, how each descent ended, and the smallest and largest singular value (S, 2)
+    there as ``_evaluate`` has them, nan where they were not computed.
     """
     count, _, K, r = starts.shape
     points = np.array(starts, order="C")
-    values, norms = np.empty(count), np.empty(count)
+    values, norms, extremes = np.empty(count), np.empty(count), np.full((count, 2), np.nan)
     taken, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
     # Room for the descents is made here: every array that machine code makes is more of it to compile.
     block, D = min(K, max(8, CACHE // K)), 2 * K * r
@@ -82,9 +84,9 @@ def descend(
         np.empty((2, MEMORY)),
         np.empty(D),
     )
-    flat = places.reshape(3, D)
+    flat, vectors, unit = places.reshape(3, D), np.empty((2, r, r)), np.eye(r)
     for i in range(count):
-        pairs[:], numbers[:] = 0.0, 0.0
+        pairs[:], numbers[:], vectors[:] = 0.0, 0.0, unit
         values[i], norms[i], taken[i], ends[i] = _descend_one(
             points[i],
             points[i].reshape(D),
@@ -99,7 +101,9 @@ def descend(
             patience,
             thin,
             known,
-            np.stack([np.eye(r)] * 2),
+            look,
+            vectors,
+            extremes[i],
             work,
             places,
             flat,
@@ -107,7 +111,7 @@ def descend(
             numbers,
             direction,
         )
-    return points, values, norms, taken, ends
+    return points, values, norms, taken, ends, extremes
 
 
 @machine()
@@ -125,7 +129,9 @@ def _descend_one(
     patience: int,
     thin: float,
     known: Array,
+    look: int,
     vectors: Array,
+    extremes: Array,
     work: tuple[Array, ...],
     places: Array,
     flat: Array,
@@ -145,6 +151,8 @@ def _descend_one(
     unit = size / value
     norm = math.sqrt(_dot(g, g)) * unit
     seen = value
+    if p < 1 and math.isfinite(value):
+        extremes[:] = work[7][:2]
     for step in range(steps):
         if norm <= tolerance:
             return value, norm, step, CONVERGED
@@ -154,8 +162,8 @@ def _descend_one(
             if step >= patience and (value > ceiling or value - SOON * (seen - value) > aim):
                 return value, norm, step, ABANDONED
             seen = value
-            if norm <= RESTING and _met(value, known):
-                return value, norm, step, MET
+        if step % look == 0 and step > 0 and norm <= RESTING and _met(value, known):
+            return value, norm, step, MET
         _direction(g, unit, S, Y, rho, alpha, gamma, count, newest, direction)
         slope = _dot(direction, g) * unit
         length = math.sqrt(_dot(direction, direction))
@@ -204,6 +212,8 @@ def _descend_one(
         for k in range(D):
             x[k], g[k] = trial[k], trial_g[k]
         value, unit = trial_value, new_unit
+        if p < 1:
+            extremes[:] = work[7][:2]
         norm = math.sqrt(_dot(g, g)) * unit
     return value, norm, steps, CONVERGED if norm <= tolerance else UNFINISHED
 

@@ -58,6 +58,8 @@ DECREASE, HALVINGS = 1e-4, 40
 DROPPED = 1e-6
 # Least shift of an indefinite Hessian, in units of the curvature of the norm, its growth, and most shifts tried.
 SHIFT, GROWTH, SHIFTS = 0.04, 4.0, 60
+# The least shift of short steps: long ones leap over solutions near a start to where a singular value vanishes.
+SHORT = 10.0
 
 
 @dataclass
@@ -108,17 +110,18 @@ def first_gaps(count: int) -> Array:
     return np.where(np.arange(count) % 2, SMALL_GAP, LARGE_GAP)
 
 
-def solve_margins(starts: Array, gap: Array, p: float) -> Codes:
+def solve_margins(starts: Array, gap: Array, p: float, least: float = SHIFT) -> Codes:
     """Local solutions from a batch of starts (S, 2, K, r) on paths that begin at the gaps (S,).
 
-    None has a value above that of its start. A start without positive margins comes back with an infinite value.
+    ``least`` is the least shift of an indefinite Hessian, SHORT for short steps. None has a value above that of its
+    start. A start without positive margins comes back with an infinite value.
     """
     first, failed = at_margin_one(starts)
     value = np.where(failed, np.inf, norm(spectrum(first), p))
     found = Codes(first, value, np.full(len(first), np.inf))
     alive = np.flatnonzero(~failed)
     if alive.size:
-        path = _Path(first[alive], p, gap[alive], np.full(alive.size, LAST_GAP))
+        path = _Path(first[alive], p, gap[alive], np.full(alive.size, LAST_GAP), least=least)
         path.run()
         ends, lost = at_margin_one(path.factors)
         reached = norm(spectrum(ends), p)
@@ -178,9 +181,11 @@ def continued(starts: Array, gap: Array, powers: Sequence[float], seen: Seen) ->
 class _Path:
     """A batch of points on their way along the central path; rows that are done keep still."""
 
-    def __init__(self, factors: Array, p: float, first_gap: Array, last_gap: Array, near: float = 1.0) -> None:
+    def __init__(
+        self, factors: Array, p: float, first_gap: Array, last_gap: Array, near: float = 1.0, least: float = SHIFT
+    ) -> None:
         self.p, self.gap, self.last_gap, self.classes = p, first_gap, last_gap, factors.shape[2]
-        self.constraints, self.near = self.classes * (self.classes - 1), near
+        self.constraints, self.near, self.least = self.classes * (self.classes - 1), near, least
         # On the central path sum_jc z (margin) = sum s^p, and so with equal multipliers the margins are 1 / (1 - gap).
         self.factors = factors / np.sqrt(1 - first_gap)[:, None, None, None]
         self.dual = self._mu()[:, None, None] / self.slack()
@@ -215,7 +220,7 @@ class _Path:
             if lower < gap:
                 gap, mu = lower, compiled.mu_of(point, lower, p)
             unit = compiled.system(point, dual, mu, p, rooms)
-            step, self.shift[row] = _newton_step(rooms[-1], rooms[3], unit, self.shift[row])
+            step, self.shift[row] = _newton_step(rooms[-1], rooms[3], unit, self.shift[row], self.least)
             end = compiled.advanced(point, dual, step, mu, p, rooms)
             if end != compiled.MOVED:
                 self.dropped[row] = end == compiled.THIN
@@ -253,7 +258,7 @@ class _Path:
         slope = _slope(factors, self.p) - _pull(factors, mu[:, None, None] / slack)
         H, step = _hessian(factors, dual, slack, self.p), np.empty_like(slope)
         for i, unit in enumerate(_unit(factors, self.p)):
-            step[i], self.shift[rows[i]] = _newton_step(H[i], slope[i], unit, self.shift[rows[i]])
+            step[i], self.shift[rows[i]] = _newton_step(H[i], slope[i], unit, self.shift[rows[i]], self.least)
         moved, moved_slack = self._search(rows, mu, slope, step)
         change = _bilinear(factors, step)
         dual_step = mu[:, None, None] / slack - dual - dual / slack * np.where(np.isfinite(slack), change, 0.0)
@@ -395,19 +400,19 @@ def _unit(factors: Array, p: float) -> Array:
     return np.asarray(np.mean(spectrum(factors) ** (p - 1), axis=1))
 
 
-def _newton_step(H: Array, g: Array, unit: float, last: float) -> tuple[Array, float]:
+def _newton_step(H: Array, g: Array, unit: float, last: float, least: float) -> tuple[Array, float]:
     """-(H + shift)^{-1} g and the shift, in units of ``unit``: the least one tried that makes H + shift definite.
 
-    Tried are first a share of the ``last`` one, then more and more. Only the lower half of H is read, and its diagonal
-    becomes that of H + shift.
+    Tried are first a share of the ``last`` one, or none below ``least``, then more and more. Only the lower half of H
+    is read, and its diagonal becomes that of H + shift.
     """
     diagonal, before = np.einsum("ii->i", H), 0.0
-    shift = last / GROWTH if last > GROWTH * SHIFT else 0.0
+    shift = last / GROWTH if last > GROWTH * least else 0.0
     for _ in range(SHIFTS):
         diagonal += (shift - before) * unit
         # LAPACK's matrices are transposed ones.
         factor, info = dpotrf(H.T, lower=0, clean=0)
         if info == 0:
             return -dpotrs(factor, g.ravel(), lower=0)[0].reshape(g.shape), shift
-        before, shift = shift, max(SHIFT, GROWTH * shift)
+        before, shift = shift, max(least, GROWTH * shift)
     return np.zeros_like(g), 0.0

@@ -32,15 +32,17 @@ from optima.structures.recognition import recognise
 class Effort:
     """How hard to look.
 
-    A rung gets batches of random starts until the rough chance of an unseen better minimum is at most
-    ``unseen``, or ``distant`` where its best is not near the best of all; ``patience`` is the number of hopeless rungs
-    in a row after which higher ones get only the named structures; ``hops`` is the number of kicks in a row, in units
-    of K, after which a minimum that none of them improves is left; ``work`` bounds the starts on one rung, and the
-    descents of its kicks, by (number) K^2; ``verify_all`` computes the curvature on hopeless rungs too; ``small`` is
-    the number of classes up to which a single problem is less work than starting a compiler.
+    A rung gets batches of random starts until the rough chance of an unseen better minimum is at most ``unseen``, or
+    ``distant`` where its best is not near the best of all. Where they are ``counted`` a batch has no more of them than
+    that asks for, and there is none after ``few`` that all ended out of reach of the best. ``patience`` is the number
+    of hopeless rungs in a row after which higher ones get only the named structures; ``hops`` is the number of kicks in
+    a row, in units of K, after which a minimum that none of them improves is left; ``work`` bounds the starts on one
+    rung, and the descents of its kicks, by (number) K^2; ``verify_all`` computes the curvature on hopeless rungs too;
+    ``small`` is the number of classes up to which a single problem is less work than starting a compiler.
     """
 
     batch: int
+    few: int
     unseen: float
     distant: float
     patience: int
@@ -48,6 +50,7 @@ class Effort:
     work: float
     verify_all: bool = False
     small: int = 0
+    counted: bool = True
 
     def kicks(self, problem: DeepUFM) -> int:
         """Kicks in a row without a better minimum that end the search from it: fewer where each tries all it can."""
@@ -55,9 +58,11 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(batch=6, unseen=0.1, distant=0.1, patience=2, hops=0.75, work=1e6, small=8),
-    "normal": Effort(batch=7, unseen=0.03, distant=0.1, patience=3, hops=3, work=4e6, small=6),
-    "thorough": Effort(batch=32, unseen=0.003, distant=0.003, patience=10**9, hops=12, work=2e8, verify_all=True),
+    "quick": Effort(batch=6, few=4, unseen=0.1, distant=0.1, patience=2, hops=0.75, work=1e6, small=8),
+    "normal": Effort(batch=7, few=4, unseen=0.03, distant=0.1, patience=3, hops=3, work=4e6, small=6),
+    "thorough": Effort(
+        batch=32, few=32, unseen=0.003, distant=0.003, patience=10**9, hops=12, work=2e8, verify_all=True
+    ),
 }
 # Random starts of a batch, at least, where minima serve other problems too.
 SHARED = 16
@@ -67,6 +72,8 @@ HOPELESS = 0.02
 CEILING = 0.05
 # Random starts with which a rung is scouted.
 SCOUTS = 2
+# Steps after which a descent is asked again whether it has met a known minimum, where starts come in whole batches.
+LOOK = 10
 # Losses this close (relative) are taken for one minimum.
 SAME = 1e-7
 # Gradient norm of log F below which an end is listed without having been verified.
@@ -111,10 +118,11 @@ def search(
     searched by descents from random codes, from the named structures and from its neighbours; descents
     that lose rank pass to the rung below. A rung gets more random starts until (n_1 + 1) / ((N + 2) (D + 1)), with
     n_1 of the D minima met just once in N descents, is below a number that the effort sets, a larger one for rungs
-    more than 0.5 % above the best. Two starts a rank scout which rung to search first; then ranks go up until several
-    rungs in a row are hopeless (more than 2 % above the best, or empty), and the others get the named structures only.
-    Beyond 48 classes the ranks visited bracket the best one, from log2 K by doubling and halving; beyond 500 not to the
-    last rank.
+    more than 0.5 % above the best; where classes have one size no more are drawn than that asks for, and none after
+    four that all end more than 2 % above the best. Two starts a rank scout which rung to search first; then ranks go up
+    until several rungs in a row are hopeless (more than 2 % above the best, or empty), and the others get the named
+    structures only. Beyond 48 classes the ranks visited bracket the best one, from log2 K by doubling and halving;
+    beyond 500 not to the last rank.
 
     On the rungs near the best one the search then goes from minimum to minimum: where classes differ in size, two of
     them exchange their places until no exchange is better; then a kick moves classes or shakes the code, until several
@@ -142,7 +150,11 @@ def search(
         means, known = squared_error_minimum(problem), "exact: the singular values decouple"
     else:
         work = EFFORTS[effort]
-        work = replace(work, batch=max(work.batch, SHARED), distant=work.unseen) if shared else work
+        if shared:
+            work = replace(work, batch=max(work.batch, SHARED), distant=work.unseen)
+        if shared or not problem.balanced:
+            # With fewer starts a seed of twenty unequal classes ended 1e-4 above the others.
+            work = replace(work, counted=False)
         rungs = _Search(problem, seed, work, list(starts), named, progress, many)
         convex = problem.depth == 1 and ranks is None and problem.max_rank >= problem.classes - 1
         means, ladder, known = rungs.depth_one() if convex else rungs.run(ranks)
@@ -195,7 +207,10 @@ def rank_one_bound(weight: Array) -> float:
 
 @dataclass
 class _Tally:
-    """What the descents on one rung found: distinct ends by loss, with their number of hits."""
+    """What the descents on one rung found: distinct ends by loss, with their number of hits.
+
+    ``reached`` is the least loss that a random start came to, be it on the way to a lower rank.
+    """
 
     rank: int
     losses: list[float] = field(default_factory=list)
@@ -204,6 +219,7 @@ class _Tally:
     settled: list[bool] = field(default_factory=list)
     random: int = 0
     dropped: int = 0
+    reached: float = math.inf
     searches: int = 0
     met_again: int = 0
     points: dict[int, RungPoint] = field(default_factory=dict)
@@ -251,8 +267,16 @@ class _Tally:
         about the share of minima met once (Good and Turing), and a new minimum ranks above all D seen with chance
         1 / (D + 1); one is added to be careful with few starts. Starts that lose rank count: their end is met often.
         """
+        return self._doubt / (self.random + 2)
+
+    def enough(self, allowed: float) -> int:
+        """Random starts that bring ``unseen`` down to ``allowed`` where none of them is a minimum not seen before."""
+        return math.ceil(self._doubt / allowed - 2)
+
+    @property
+    def _doubt(self) -> float:
         seen = [count for count in self.hits if count]
-        return (sum(count == 1 for count in seen) + 1) / (self.random + 2) / (len(seen) + 1)
+        return (sum(count == 1 for count in seen) + 1) / (len(seen) + 1)
 
 
 class _Search:
@@ -300,7 +324,7 @@ class _Search:
             self.given.setdefault(rank, []).extend(A @ B.T for A, B in factors[best])
         if self.problem.classes <= EVERY_RANK:
             equal = replace(self.problem, samples=max(1, self.problem.size // self.problem.classes))
-            search = _Search(equal, seed, EFFORTS["quick"], [], _named(equal), lambda line: None, many=True)
+            search = _Search(equal, seed, replace(EFFORTS["quick"], counted=False), [], _named(equal), silent, True)
             search.visit(None)
             codes = [code for tally in search.tallies.values() for code in tally.lowest(CONTINUED)]
             for rank, products in self._by_rank([A @ B.T * search.objective.column for A, B in codes]).items():
@@ -427,19 +451,30 @@ class _Search:
         return (low + high) // 2 if high - low > max(1, self.problem.classes // FINE) else None
 
     def _search_rung(self, rank: int) -> None:
-        """Named and given starts, the rung below split, and random codes until the rule says enough."""
+        """Named and given starts, the rung below split, and random codes until the rule says enough.
+
+        Random starts on the rung of the best minimum nearly all come near it: a rung is out of reach when a few do not.
+        """
         rng = np.random.default_rng([self.seed, rank])
         tally = self._tally(rank)
         most = max(2, int(self.effort.work / self.problem.classes**2))
-        batch = max(2, min(self.effort.batch, most))
         first = self._first_starts(rank, rng)
         while True:
+            batch = max(2, min(self._wanted(tally), most))
             codes = random_codes(self.objective, rank, batch, rng)
             self._descend_from(rank, np.concatenate([*first, codes]), counted=batch)
             first = []
             self._report(rank)
             if tally.unseen <= self._allowed(tally) or tally.random >= most or self._hopeless(tally):
                 break
+
+    def _wanted(self, tally: _Tally) -> int:
+        """Random starts of the next batch; counted, as many as the rule asks for if they meet nothing new."""
+        if not self.effort.counted:
+            return self.effort.batch
+        if tally.reached > self.best * (1 + HOPELESS):
+            return self.effort.few - tally.random
+        return min(self.effort.batch, tally.enough(self._allowed(tally)) - tally.random)
 
     def _report(self, rank: int) -> None:
         tally = self.tallies[rank]
@@ -466,14 +501,23 @@ class _Search:
     def _descend_from(self, rank: int, starts: Array, counted: int = 0) -> None:
         """Descents from a batch of starts, the last ``counted`` of which are random."""
         tally = self._tally(rank)
-        ceiling, aim = self.best * (1 + CEILING), self.best * (1 + HOPELESS)
+        best = self.best
         starts, steps = centred(self.objective, starts), steps_of(self.problem.classes)
-        ends = descend(self.objective, starts, steps, ceiling=ceiling, aim=aim, known=tally.minima)
+        ends = descend(
+            self.objective,
+            starts,
+            steps,
+            ceiling=best * (1 + CEILING),
+            aim=best * (1 + HOPELESS),
+            known=tally.minima,
+            look=1 if self.effort.counted else LOOK,
+        )
         dropped = ends.dropped | ~np.isfinite(ends.loss)
         random = np.arange(len(starts)) >= len(starts) - counted
         for i in np.flatnonzero(~dropped):
             settled = bool(ends.gradient_norm[i] < SETTLED)
             tally.add(float(ends.loss[i]), ends.factors[i], bool(random[i]), settled)
+        tally.reached = min([tally.reached, *ends.loss[random & np.isfinite(ends.loss)].tolist()])
         tally.random += counted
         tally.dropped += int(np.sum(dropped & random))
 
@@ -500,7 +544,8 @@ class _Search:
                 self.progress(Words(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches"))
 
     def _near(self, share: float) -> list[_Tally]:
-        near = [tally for tally in self.tallies.values() if tally.best <= self.best * (1 + share)]
+        most = self.best * (1 + share)
+        near = [tally for tally in self.tallies.values() if tally.best <= most]
         return sorted(near, key=lambda tally: tally.best)
 
     def _doubtful(self, tally: _Tally) -> bool:

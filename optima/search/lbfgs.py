@@ -62,14 +62,16 @@ def _lbfgs(function: BatchFunction, start: Array, steps: int, tolerance: float) 
         moved, new_value, new_gradient = _search(function, rows, x[rows], value[rows], direction, slope, length)
         history.update(np.where(moved[:, None], new_gradient - g, 0.0), moved, direction)
         taken[rows] += 1
-        # Along the gradient, a step that lowers nothing is at the floor of rounding.
-        floor = first & (moved > 0) & ~(new_value < value[rows])
+        # Along the gradient, a step that lowers nothing is at the floor of rounding; from remembered curvature it
+        # counts as failed unless the gradient went down.
+        nothing = (moved > 0) & ~(new_value < value[rows])
+        floor, stuck = nothing & first, nothing & ~first & ~(_norm(new_gradient) < _norm(g))
         keep_x = rows[moved > 0]
         x[keep_x] += (moved[:, None] * direction)[moved > 0]
         value[keep_x], gradient[keep_x] = new_value[moved > 0], new_gradient[moved > 0]
         going = (moved > 0) & ~floor & (_norm(gradient[rows]) > tolerance)
         # A failed step from remembered curvature gets a second chance along the gradient.
-        again = (moved == 0) & (history.count > 0)
+        again = ((moved == 0) | stuck) & (history.count > 0)
         history.forget(again)
         alive = going | again
         rows = rows[alive]

@@ -10,6 +10,7 @@ import numpy as np
 from optima.model import Array
 from optima.reduction import balanced_factors
 from optima.search.interior_point import (
+    SHORT,
     Codes,
     Seen,
     at_margin_one,
@@ -114,15 +115,32 @@ class MarginSearch:
         rng = np.random.default_rng([self.seed, rank])
         count = self._count(rank)
         random = self._random(rank, count, rng)
-        named = balanced_factors(self.named[rank], rank) if rank in self.named else random[:0]
+        shapes = self.named.get(rank, []) + _pairs_and_alone(self.classes, rank)
+        named = balanced_factors(shapes, rank) if shapes else random[:0]
         size = NOISE * np.sqrt(np.mean(named**2, axis=(1, 2, 3), keepdims=True))
         if len(named):
-            self._keep(rank, solve_margins(named, first_gaps(len(named)), self.p), len(named))
+            self._keep(rank, *self._below(named))
         self._follow(rank, named + size * rng.standard_normal(named.shape), len(self.powers) - 1)
         self._follow(rank, np.concatenate([random, self._lifted(rank, count, rng)]), 0)
         if rank not in self.rungs:
             self._keep(rank, solve_margins(random, first_gaps(count), self.p))
         self._kick(rank, rounds)
+
+    def _below(self, named: Array) -> tuple[Codes, int]:
+        """Local solutions below named structures, and how many structures come first that lead to none.
+
+        Those from which long steps lose rank are solved again with short ones.
+        """
+        found = solve_margins(named, first_gaps(len(named)), self.p)
+        left = np.flatnonzero(found.residual > STATIONARY)
+        if not left.size:
+            return found, 0
+        again = solve_margins(named[left], first_gaps(left.size), self.p, SHORT)
+        solved = again.residual <= STATIONARY
+        factors = at_margin_one(named[left[~solved]])[0]
+        stay = Codes(factors, norm(spectrum(factors), self.p), np.full(len(factors), np.inf))
+        reached = found.take(np.flatnonzero(found.residual <= STATIONARY)).join(again.take(np.flatnonzero(solved)))
+        return stay.join(reached), len(factors)
 
     def _kick(self, rank: int, rounds: int) -> None:
         """Solve again from the best codes with noise, until nothing better comes several times in a row."""
@@ -217,3 +235,17 @@ def _named(classes: int) -> dict[int, list[Array]]:
         if rank and margins(shape).min() > ZERO * s[0]:
             found.setdefault(rank, []).append(shape)
     return found
+
+
+def _pairs_and_alone(classes: int, rank: int) -> list[Array]:
+    """Pairs of opposite classes beside classes alone, each on an axis of its own, where two pairs and one fit a rank.
+
+    Local solutions, below all that other starts lead to on many rungs at p of 1/4 and less.
+    """
+    pairs = classes - rank
+    if not 2 <= pairs < classes / 2:
+        return []
+    shape = np.eye(classes)
+    first = 2 * np.arange(pairs)
+    shape[first, first + 1] = shape[first + 1, first] = -1.0
+    return [shape - shape.mean(axis=0)]

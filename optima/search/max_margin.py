@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optima.limits import check_classes, check_code
 from optima.model import Array
 from optima.model.content import Content
 from optima.model.inputs import one_of, positive_integer, shown
@@ -102,13 +103,13 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     .. math:: \min_M \sum_i s_i(M)^p \quad\text{subject to}\quad M_{cc} - M_{jc} \ge 1 \;\; (j \ne c),
         \qquad p = \tfrac{2}{L+1}
 
-    For infinite depth (``math.inf``) the rank comes first: it is 1 for K = 2 and 2 for K >= 3 (a matrix u v^T
-    can single out argmax u and argmin u only), and sum_i log s_i decides among the codes of that rank.
-    Random codes are followed from p = 1 down to p and solved by an interior-point method, as are the named
-    structures and the best codes of the rung below with one class moved into a new dimension; paths that meet
-    another one are left. The best codes are kicked and solved again until nothing better comes. All points
-    compared have margin one exactly, so the result is never above a named structure of its rank. It is a local
-    solution: nothing proves that no code is better.
+    For infinite depth (``math.inf``) the rank comes first: it is 1 for K = 2 and 2 for K >= 3 (a matrix u v^T can
+    single out argmax u and argmin u only), and sum_i log s_i decides among the codes of that rank. Random codes are
+    followed from p = 1 down to p and solved by an interior-point method, as are the named structures, pairs beside
+    classes alone, and the best codes of the rung below with one class moved into a new dimension; paths that meet
+    another one are left. The best codes are kicked and solved again until nothing better comes. All points compared
+    have margin one exactly, so the result is never above a named structure of its rank. It is a local solution: nothing
+    proves that no code is better.
 
     Parameters
     ----------
@@ -121,8 +122,8 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     effort
         ``"quick"``, ``"normal"`` or ``"thorough"``.
 
-    Raises ValueError for values out of range, and for a rank at infinite depth that is not the least one
-    (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
+    Raises ValueError for values out of range, for codes too large to be searched, and for a rank at infinite depth that
+    is not the least one (there the smallest singular value would go to zero). Source: theory of the small-lambda limit.
 
     Examples
     --------
@@ -140,6 +141,10 @@ def max_margin(classes: int, depth: float, rank: int | None = None, seed: int = 
     rank = _checked_rank(classes, depth, None if rank is None else positive_integer("rank", rank))
     seed = positive_integer("seed", seed, minimum=0)
     one_of("effort", effort, tuple(EFFORTS))
+    if exact:
+        check_classes(classes)
+    else:
+        check_code(classes, rank or 2)
     p = float(exponent(depth)) if math.isfinite(depth) else 0.0
     with single_threaded():
         if exact:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ VANISHED = 1e-10
 STATIONARY = 1e-9
 # Curvature of log F (times the squared size of the factors) that still counts as flat.
 FLAT = 1e-7
+# A Newton step this short, in units of the point, leaves a curvature above the second number what it was.
+BESIDE, CLEAR = 1e-6, 1e-3
 # Largest number of unknowns for which the Hessian is formed.
 DENSE = 900
 # Newton steps up to so many unknowns, and beyond.
@@ -95,6 +97,7 @@ def descend(
     ceiling: float | Array = np.inf,
     aim: float = np.inf,
     known: Sequence[float] = (),
+    look: int = 1,
 ) -> Batch:
     """Minimise log F from a batch of starts (S, 2, K, r) by limited-memory BFGS.
 
@@ -105,7 +108,8 @@ def descend(
 
     Cross-entropy runs in machine code where numba is installed, one start after another, if not to be interpreted.
     There a start is also left where it is when it has come down to within 1e-7 of one of the losses ``known`` and is
-    nearly at rest, and when a hundred steps like the last ten would not bring it down to ``aim``.
+    nearly at rest, which is asked every ``look`` steps, and when a hundred steps like the last ten would not bring it
+    down to ``aim``.
     """
     count = len(starts)
     ceiling = np.broadcast_to(np.asarray(ceiling, dtype=float), (count,))
@@ -114,7 +118,7 @@ def descend(
         with np.errstate(over="ignore", invalid="ignore"):
             return _descend_in_two(objective, starts, steps, tolerance, ceiling)
     reg, p = (np.ascontiguousarray(np.broadcast_to(values, (count,))) for values in (objective.reg, objective.p))
-    factors, loss, norm, _, ends = compiled.descend(
+    factors, loss, norm, _, ends, extremes = compiled.descend(
         np.ascontiguousarray(starts),
         reg,
         p,
@@ -127,8 +131,14 @@ def descend(
         SHORT,
         THIN,
         np.array(known, dtype=float),
+        look,
     )
-    return Batch(factors, loss, norm, (ends == compiled.DROPPING) | _vanishing(factors))
+    dropped = ends == compiled.DROPPING
+    low, high = extremes.T
+    doubtful = ~dropped & ~((low > 2 * DROPPED * high) & (low > 2 * VANISHED))
+    if doubtful.any():
+        dropped[doubtful] = _vanishing(factors[doubtful])
+    return Batch(factors, loss, norm, dropped)
 
 
 @cache
@@ -208,20 +218,22 @@ def polish(objective: RungObjective, factors: Array) -> RungPoint:
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         point = balanced(factors[None])[0]
+        second, near = _SecondOrder(objective, point), None
         if _dropping(point):
-            return _point(objective, point, np.nan, "rank dropped")
-        second = _SecondOrder(objective, point)
+            return _point(second, np.nan, "rank dropped")
         for _ in range(NEWTON_STEPS if second.dense else KRYLOV_STEPS):
             if second.gradient_norm < 1e-2 * STATIONARY:
                 break
-            moved = _step_down(objective, point, second.newton_step())
+            step = second.newton_step()
+            moved = _step_down(second, step)
             if moved is None:
                 break
+            near = second if np.linalg.norm(step) < BESIDE * np.linalg.norm(point) else None
             point = balanced(moved[None])[0]
-            if second.dense and _dropping(point):
-                return _point(objective, point, np.nan, "rank dropped")
             second = _SecondOrder(objective, point)
-        return _point(objective, point, second.lowest()[0], None)
+            if second.dense and _dropping(point):
+                return _point(second, np.nan, "rank dropped")
+        return _point(second, _lowest(second, near), None)
 
 
 def verified(objective: RungObjective, factors: Array) -> RungPoint:
@@ -248,17 +260,21 @@ def leave_saddle(objective: RungObjective, saddle: RungPoint) -> RungPoint:
     return polish(objective, ends.factors[np.argmin(ends.loss)])
 
 
-def _point(objective: RungObjective, point: Array, curvature: float, verdict: Verdict | None) -> RungPoint:
-    value, gradient = objective.value_and_gradient(point[None])
-    norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
+def _lowest(second: _SecondOrder, near: _SecondOrder | None) -> float:
+    """The curvature at a point; that where the last step began, if it was tiny, is the same unless it is near zero."""
+    before = near.lowest()[0] if near is not None and near.dense else 0.0
+    return before if before > CLEAR else second.lowest()[0]
+
+
+def _point(second: _SecondOrder, curvature: float, verdict: Verdict | None) -> RungPoint:
     if verdict is None:
-        if norm > STATIONARY:
+        if second.gradient_norm > STATIONARY:
             verdict = "not converged"
         elif np.isnan(curvature):
             verdict = "unverified"
         else:
             verdict = "saddle" if curvature < -FLAT else "minimum"
-    return RungPoint(float(value[0]), point, norm, curvature, verdict)
+    return RungPoint(second.value, second.point, second.gradient_norm, curvature, verdict)
 
 
 def _dropping(point: Array) -> bool:
@@ -266,14 +282,14 @@ def _dropping(point: Array) -> bool:
     return bool(s[-1] < DROPPED * s[0])
 
 
-def _step_down(objective: RungObjective, point: Array, step: Array) -> Array | None:
+def _step_down(second: _SecondOrder, step: Array) -> Array | None:
     """The point after the longest of the steps 1, 1/4, 1/16, ... that lowers the loss or the gradient."""
-    value, gradient = objective.value_and_gradient(point[None])
+    value = second.value
     # The whole step is nearly always good: the shorter ones are computed only where it is not.
     for lengths in (np.ones(1), 0.25 ** np.arange(1, 8)):
-        trials = point + lengths[:, None, None, None] * step
-        values, gradients = objective.value_and_gradient(trials)
-        calm = np.linalg.norm(gradients.reshape(lengths.size, -1), axis=1) < 0.9 * np.linalg.norm(gradient)
+        trials = second.point + lengths[:, None, None, None] * step
+        values, gradients = second.objective.value_and_gradient(trials)
+        calm = np.linalg.norm(gradients.reshape(lengths.size, -1), axis=1) < 0.9 * np.linalg.norm(second.gradient)
         # At the floor of rounding the loss cannot tell better from worse, but the gradient can.
         better = (values < value * (1 - 1e-14)) | (calm & (values <= value * (1 + 1e-14)))
         if better.any():
@@ -285,18 +301,22 @@ class _SecondOrder:
     """Gradient and Hessian of F at a point, the latter without the rotations; where it is large its products only."""
 
     def __init__(self, objective: RungObjective, point: Array) -> None:
-        value, gradient = objective.value_and_gradient(point[None])
+        values, gradient = objective.value_and_gradient(point[None])
+        self.value, self.objective, self.point = float(values[0]), objective, point
         self.shape, self.dense = point.shape, point.size <= DENSE
         self.gradient = gradient.ravel()
-        self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / value[0])
-        self.unit = float(value[0]) / np.linalg.norm(point) ** 2
+        self.gradient_norm = float(np.linalg.norm(gradient) * np.linalg.norm(point) / values[0])
+        self.unit = self.value / np.linalg.norm(point) ** 2
+
+    @cached_property
+    def H(self) -> Any:
+        """The Hessian, where it is large as an operator."""
         if not self.dense:
-            self.H = _hessian_operator(objective, point)
-            return
-        self.H = objective.hessian(point)
-        flat = gauge(point)
+            return _hessian_operator(self.objective, self.point)
+        hessian, flat = self.objective.hessian(self.point), gauge(self.point)
         # Rotations are exactly flat at a stationary point: lift them out of the way of the smallest eigenvalue.
-        self.H += (np.trace(self.H) / len(self.H) + self.unit) * flat @ flat.T
+        hessian += (np.trace(hessian) / len(hessian) + self.unit) * flat @ flat.T
+        return hessian
 
     def newton_step(self) -> Array:
         """-|H|^{-1} gradient, with eigenvalues kept away from zero; no step where the Hessian overflows."""

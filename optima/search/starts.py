@@ -51,34 +51,33 @@ def best_scale(objective: RungObjective, factors: Array, refinements: int) -> tu
     """Each start at the best of a dozen scales, and its loss; each refinement tries half the ratio on both sides."""
     product = products(factors)
     penalty = objective.penalty(factors)
-    best, least = _typical_scale(objective, product), np.full(len(factors), np.inf)
-    trials = list(SCALES[:, None] * best)
+    trials = SCALES[:, None] * _typical_scale(objective, product)
     ratio = float(SCALES[1] / SCALES[0])
     for refinement in range(refinements + 1):
-        for scale, fit in zip(trials, _fits(objective, product, trials), strict=True):
-            loss = fit + penalty * scale**objective.p
-            best, least = np.where(loss < least, scale, best), np.minimum(loss, least)
+        losses = _fits(objective, product, trials) + penalty * trials**objective.p
+        losses = np.where(np.isnan(losses), np.inf, losses)
+        best = np.take_along_axis(trials, np.argmin(losses, axis=0)[None], axis=0)
         step = ratio ** (0.5 ** (refinement + 1))
-        trials = [best / step, best * step]
-    return factors * np.sqrt(best)[:, None, None, None], least
+        trials = np.concatenate([best, best / step, best * step])
+    return factors * np.sqrt(best[0])[:, None, None, None], losses.min(axis=0)
 
 
-def _fits(objective: RungObjective, product: Array, scales: list[Array]) -> list[Array]:
-    """Fits at A B^T times each scale, as many at once as stay in the cache."""
+def _fits(objective: RungObjective, product: Array, scales: Array) -> Array:
+    """Fits (T, S) at A B^T times each of the scales (T, S), as many at once as stay in the cache."""
     compiled = machine_code_for(objective)
     if compiled is not None:
         out = np.empty((len(scales), len(product)))
         room = np.empty((min(objective.classes, max(1, CACHE // objective.classes)), objective.classes))
         rows = np.ascontiguousarray(np.swapaxes(product, 1, 2))
-        compiled.fits(rows, np.array(scales), objective.column, objective.weight, room, out)
-        return list(out)
+        compiled.fits(rows, scales, objective.column, objective.weight, room, out)
+        return out
     fits: list[Array] = []
     step = max(1, CACHE // product.size)
     for i in range(0, len(scales), step):
-        some = np.stack(scales[i : i + step])
+        some = scales[i : i + step]
         points = product * some[:, :, None, None]
-        fits.extend(objective.fit_value(points.reshape(-1, *product.shape[1:])).reshape(some.shape))
-    return fits
+        fits.append(objective.fit_value(points.reshape(-1, *product.shape[1:])).reshape(some.shape))
+    return np.concatenate(fits)
 
 
 def _typical_scale(objective: RungObjective, product: Array) -> Array:

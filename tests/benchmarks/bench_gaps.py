@@ -21,8 +21,9 @@ from optima.proofs.prove import PAIR_BOXES, Claims
 from optima.search.ladder import search
 
 CELLS = [(K, L, 1e-3) for L in (2, 3, 5) for K in (6, 10)]
-CELLS += [(5, 2, 1e-3), (8, 2, 1e-3), (20, 2, 1e-3), (10, 2, 1e-2), (6, 2, 1e-5), (10, 2, 1e-5), (6, 2, 1e-2)]
-CELLS += [(7, 2, 1e-3), (9, 2, 1e-3)]
+CELLS += [(5, 2, 1e-3), (8, 2, 1e-3), (20, 2, 1e-3), (10, 2, 1e-2), (10, 2, 1e-5)]
+CELLS += [(K, L, 1e-3) for L in (3, 5) for K in (5, 8, 20)]
+CELLS += [(6, 2, 1e-5), (6, 2, 1e-2), (7, 2, 1e-3), (9, 2, 1e-3)]
 CELLS += [(K, L, reg) for K in range(5, 11) for L in (2, 3, 5) for reg in (1e-2, 1e-3, 1e-4, 1e-5)]
 CELLS += [(20, L, reg) for L in (2, 3, 5) for reg in (1e-2, 1e-3, 1e-4, 1e-5)]
 HEAD = "| K | L | lambda | loss | gap by one direction | gap by pairs | programmes | boxes | s | verified |"

@@ -5,8 +5,9 @@ Run from the repository root: python tests/benchmarks/bench_max_margin.py [--eve
 classes, depth, rank, least value, largest value minus the least over it, largest residual, processor seconds. A cell
 that fails one of the promises ends in what it failed. ``--every N`` takes every Nth cell in a fixed order;
 ``--done FILE`` leaves out the cells whose lines an earlier run printed to FILE (append to it to go on, as was done for
-bench_max_margin.csv beside this file). The rows there are of the search before its steps were machine code: nine ended
-in ``seeds``.
+bench_max_margin.csv beside this file). The rows there, all 600 cells at quick effort, are of the present search; eight,
+of 11 to 15 classes at depth 7 to 10, end in ``seeds``, whose values differ by 7e-5 to 6e-3 of the least, and none in
+anything else. They took 1919 seconds of one processor, 28 at most for a cell.
 """
 
 from __future__ import annotations

@@ -104,18 +104,16 @@ def report(
     compiled = "with numba" if importlib.util.find_spec("numba") else "without numba"
     cold = ""
     if compared:
-        differ = "\n".join(row(*cell) for cell in sorted(compared, key=lambda cell: -cell[0]) if abs(cell[0]) > 1e-9)
+        rows = [row(*cell) for cell in sorted(compared, key=lambda cell: -cell[0]) if abs(cell[0]) > 1e-9]
+        head = "\n| K | L | lambda | sweep | scratch | excess | structure of the sweep | from scratch |\n|" + "---|" * 8
+        differ = "\n".join([head, *rows, ""]) if rows else ""
         cold = f"""
 ## Against searches from scratch
 
 {len(compared)} cells drawn at random from these were searched from scratch (`solve` at its default effort, \
 {cold_seconds / len(compared):.2f} s a cell). Largest relative excess of the sweep: {max(excess):.1e}; worse by more \
 than 1e-9 in {sum(e > 1e-9 for e in excess)} cells, better by more than 1e-9 in {sum(e < -1e-9 for e in excess)}.
-
-| K | L | lambda | sweep | scratch | excess | structure of the sweep | from scratch |
-|---|---|---|---|---|---|---|---|
-{differ}
-"""
+{differ}"""
     return f"""# The warm-started sweep
 
 Made by `python tests/benchmarks/bench_sweep.py {command} --out ...` on {datetime.date.today()}; Python \

@@ -1,13 +1,15 @@
 r"""What pairs of classes can prove at best: the relaxation of which the bound is the dual, on grids; prints gaps.
 
 python tests/benchmarks/pair_relaxation.py --classes 10 --depth 2 --slices norm
+python tests/benchmarks/pair_relaxation.py --classes 10 --depth 2 --slices largest --at 55 20 19.4 --norms 24 28
 
 .. math:: \min \sum_{k \ne c} e^{-D_{kc}} / K + C \sum_c \text{price}(\beta_c, R_c)
 
 over numbers of classes of norms on a grid and of pairs with cosines on a grid, with positive moments of some degrees
 and centred columns. Slices: none; "equal" norms of all classes; "norm", a class at the largest norm of the grid;
-"spectrum", given s_1 and the sum of the other singular values; "second", given s_2, too. A grid restricts, so that gaps
-are a little too small.
+"spectrum", given s_1 and the sum of the other singular values; "second", given s_2, too; "largest", singular values and
+the largest norm given: gaps without the latter, with a class of that norm, and with that class told from all others.
+A grid restricts, so that gaps are a little too small.
 Solved by CLARABEL through cvxpy; nothing here is a proof.
 """
 
@@ -24,8 +26,11 @@ from optima.search.ladder import search
 COSINES = np.linspace(-1, 1, 41)
 
 
-def relaxed(problem, norms, degrees, last=0.0, spectrum=None):
-    """The least value; ``last`` classes at least have the last norm, ``spectrum`` is (s_1, ..., sum of the others)."""
+def relaxed(problem, norms, degrees, last=0.0, spectrum=None, apart=False):
+    """The least value; ``last`` classes at least have the last norm, ``spectrum`` is (s_1, ..., sum of the others).
+
+    With ``apart`` one class has the last norm, and every other class makes one pair with it.
+    """
     K, n, u = problem.classes, len(norms), COSINES
     p, strength = Reduction(problem).exponent, Reduction(problem).strength
     r = np.sqrt(norms)
@@ -34,6 +39,9 @@ def relaxed(problem, norms, degrees, last=0.0, spectrum=None):
     half = {(i, j): cp.Variable(u.size, nonneg=True) for i in range(n) for j in range(i, n)}
     pair = lambda i, j: half[min(i, j), max(i, j)]
     rules, fit, price = [cp.sum(count) == K, count[-1] >= last], 0, 0
+    if apart:
+        rules += [count[-1] == 1, pair(n - 1, n - 1) == 0]
+        rules += [cp.sum(pair(i, n - 1)) == count[i] for i in range(n - 1)]
     if spectrum is not None:
         rules += [norms @ count == sum(spectrum), *(cp.sum(one) == 1 for one in top)]
     cap = min([*largest, rest])
@@ -68,7 +76,10 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--reg", type=float, default=1e-3)
     parser.add_argument("--degrees", type=int, nargs="*", default=[0, 1, 3])
-    parser.add_argument("--slices", choices=["none", "equal", "norm", "spectrum", "second"], default="spectrum")
+    slices = ["none", "equal", "norm", "spectrum", "second", "largest"]
+    parser.add_argument("--slices", choices=slices, default="spectrum")
+    parser.add_argument("--at", type=float, nargs="+", default=(), help="s_1, ..., the sum of the others, for largest")
+    parser.add_argument("--norms", type=float, nargs="+", default=(), help="largest norms r^2, for largest")
     options = parser.parse_args()
     problem = DeepUFM(options.classes, options.depth, options.reg)
     K, p, strength = problem.classes, Reduction(problem).exponent, Reduction(problem).strength
@@ -84,6 +95,13 @@ def main() -> None:
     elif options.slices == "norm":
         for factor in (1.2, 1.8, 2.5, 4, 8, 20):
             print(f"norm {factor * typical:.1f}:", gap(relaxed(problem, grid(factor * typical), options.degrees, 1.0)))
+    elif options.slices == "largest":
+        for norm in options.norms:
+            norms = np.append(0.01, np.geomspace(typical / 3, norm, 8))
+            beyond = np.append(norms, np.geomspace(norm, options.at[0] * (K - 1) / K, 4)[1:])
+            cases = [(beyond, 0.0, False), (norms, 1.0, False), (norms, 1.0, True)]
+            values = [relaxed(problem, r, options.degrees, last, options.at, own) for r, last, own in cases]
+            print(f"norm {norm:.1f}:", *map(gap, values), flush=True)
     else:
         for first in typical * np.array([1.2, 2, 3.2, 4.5, 6.5, 10, 16]):
             room = solution.loss / strength - first**p

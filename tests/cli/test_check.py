@@ -224,6 +224,14 @@ def test_json_that_is_no_counterexample(call, text):
     assert_refused(call("x.json"), "is not a counterexample")
 
 
+def test_a_name_of_a_file_that_is_too_long_is_cut(call):
+    for options in ([], ["--run-claims"]):
+        code, _, err = call(stored(file="a" * 5000), *options)
+        assert code == 2
+        assert "'aaaa" in err
+        assert len(err) < 300
+
+
 def test_what_is_no_file(call):
     Path("x.json").symlink_to("/dev/zero")
     assert_refused(call("x.json"), "is not a counterexample")

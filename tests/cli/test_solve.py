@@ -159,7 +159,8 @@ def test_max_margin_print(call):
         (["--classes", "4", "--depth", "-inf"], "depth"),
         (["--classes", "4", "--depth", "2", "--rank", "9"], "rank"),
         (["--classes", "4", "--depth", "inf", "--rank", "3"], "rank"),
-        (["--classes", "4"], "depth"),
+        (["--classes", "4"], "pass --depth"),
+        (["--classes", "9", "--norms", "unit", "--rank", "3", "--depth", "2"], "leave --depth out"),
     ],
     ids=" ".join,
 )

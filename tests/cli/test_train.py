@@ -71,6 +71,11 @@ def test_what_a_relu_network_was_heading_for(call):
     assert "gradient descent is at " in out
 
 
+def test_the_width_is_the_number_of_classes_unless_given(call):
+    bare = ["train", "-K", "3", "-L", "2", "--reg", "0", "--margin", "2", "--seeds", "1", "--json"]
+    assert json.loads(call(*bare)[1]) == json.loads(call(*bare, "--width", "3")[1])
+
+
 def test_a_grid_has_one_cell_for_each_setting(call):
     data = json.loads(
         call(*TRAIN, "--width", "5:6", "--reg", "0.01,0.1", "--lr", "0.1,0.3", "--json", "--no-polish")[1]

@@ -11,7 +11,7 @@ import pytest
 from optima import DeepUFM, Reduction, certify, solve
 from optima.proofs.box_bound import BoxBound
 from optima.proofs.certificate import Certificate
-from optima.proofs.convex import compare, least_on_box, minimum
+from optima.proofs.convex import compare, least_on_box, minimum, solver
 from optima.proofs.convex.box_program import bound_at
 from optima.proofs.convex.depth_one import dual_bound
 from optima.proofs.convex.sampled import sampled
@@ -218,3 +218,30 @@ def test_the_same_comparison_twice(proved):
 
 def test_json_of_a_comparison_is_json(proved):
     json.dumps(compare(proved(BOXES[1])).as_dict(), allow_nan=False)
+
+
+class _Stalls:
+    """A program whose solver calls its point optimal with one of the settings only."""
+
+    def __init__(self, good):
+        self.good, self.asked, self.status = good, [], None
+
+    def variables(self):
+        return []
+
+    def solve(self, solver, **settings):
+        self.asked.append(settings)
+        self.status = "optimal" if settings == self.good else "optimal_inaccurate"
+
+
+@pytest.mark.parametrize("good", range(3))
+def test_a_point_that_the_solver_calls_inaccurate_is_solved_again(good):
+    program = _Stalls(solver.SETTINGS[good])
+    assert solver.run(program).status == "optimal"
+    assert program.asked == list(solver.SETTINGS[: good + 1])
+
+
+def test_where_no_setting_helps_the_last_point_is_that_of_its_own():
+    program = _Stalls(None)
+    assert solver.run(program).status == "optimal_inaccurate"
+    assert program.asked[-1] == {}

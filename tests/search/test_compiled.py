@@ -72,6 +72,24 @@ def test_descents_end_where_those_in_numpy_do(problem, rank, monkeypatch):
     np.testing.assert_allclose(fast.loss[same], slow.loss[same], rtol=1e-8)
 
 
+@pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
+@pytest.mark.parametrize("steps", [0, 7, 200])
+def test_extreme_singular_values_are_those_of_the_ends(problem, rank, steps, monkeypatch):
+    objective, starts = starts_of(problem, rank)
+    given = []
+    descend = compiled.descend
+    monkeypatch.setattr(compiled, "descend", lambda *args: given.append(descend(*args)) or given[-1])
+    rung.descend(objective, starts, steps)
+    points, *_, extremes = given[0]
+    for point, (low, high) in zip(points, extremes, strict=True):
+        s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
+        if problem.depth == 1:
+            assert np.isnan([low, high]).all()
+        else:
+            assert low <= s[rank - 1] * (1 + 0.02)
+            assert high >= s[0] * (1 - 0.02)
+
+
 def test_rows_may_be_different_problems(monkeypatch):
     """Each row of a batch with its own lambda and p ends as it does alone."""
     problems = [DeepUFM(6, L, reg) for L in (2, 3) for reg in (1e-2, 1e-3)]
@@ -118,6 +136,9 @@ def test_a_start_that_meets_a_known_minimum_is_left_there():
     assert (ends.gradient_norm[same] > free.gradient_norm[same]).any()
     np.testing.assert_allclose(ends.loss[same], least, rtol=1e-7)
     np.testing.assert_array_equal(ends.loss[~same], free.loss[~same])
+    later = rung.descend(objective, starts, known=[least], look=10)
+    assert (later.gradient_norm <= ends.gradient_norm).all()
+    assert (later.gradient_norm < ends.gradient_norm).any()
 
 
 def test_overflow_is_refused():

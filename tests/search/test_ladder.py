@@ -9,7 +9,7 @@ import pytest
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
 from optima.model.key import problem_dict
 from optima.proofs.convex import depth_one
-from optima.search.ladder import search
+from optima.search.ladder import EFFORTS, SCOUTS, SHARED, _Tally, search
 
 SIZES = (1, 2, 3, 4)
 SMALL = [DeepUFM(4, 2, 1e-2), DeepUFM(5, 3, 1e-3, 2), DeepUFM(6, 4, 1e-4)]
@@ -299,6 +299,31 @@ def test_a_good_start_is_never_left_behind():
     good = solve(DeepUFM(9, 3, 1e-3))
     again = solve(DeepUFM(9, 3, 1e-3), effort="quick", ranks=[3], starts=[good.means])
     assert again.loss <= good.loss * (1 + 1e-12)
+
+
+def test_a_rung_out_of_reach_gets_few_starts():
+    solution = solve(DeepUFM(12, 3, 1e-3))
+    starts = {rung.rank: rung.starts for rung in solution.ladder}
+    assert starts[2] == EFFORTS["normal"].few < EFFORTS["normal"].batch
+    assert starts[solution.rank] > EFFORTS["normal"].few
+    shared = {rung.rank: rung.starts for rung in search(DeepUFM(12, 3, 1e-3), shared=True).ladder}
+    assert shared[2] >= SHARED
+
+
+def test_classes_that_differ_in_size_get_whole_batches():
+    solution = search(DeepUFM(6, 3, 1e-3, (1, 2, 3, 4, 5, 6)))
+    random = [rung.starts for rung in solution.ladder if rung.starts > SCOUTS]
+    assert random
+    assert all((starts - SCOUTS) % EFFORTS["normal"].batch == 0 for starts in random)
+
+
+@pytest.mark.parametrize(("hits", "starts"), [([], 0), ([1], 2), ([2], 2), ([1, 1], 4), ([3, 2, 1], 7)])
+def test_so_many_starts_are_enough(hits, starts):
+    tally = _Tally(3, losses=list(range(len(hits))), hits=hits, random=starts)
+    for allowed in (0.3, 0.1, 0.03):
+        for enough in (False, True):
+            tally.random = tally.enough(allowed) - (not enough)
+            assert (tally.unseen <= allowed * (1 + 1e-12)) == enough
 
 
 def test_progress_is_told_rung_by_rung():

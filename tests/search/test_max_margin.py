@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -10,7 +13,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from optima import catalogue, max_margin
+from optima.reduction import balanced_factors
 from optima.search import interior_point as barrier
+from optima.search.margin_search import EFFORTS, MarginSearch, _named, _pairs_and_alone
 from optima.search.max_margin import kkt_residual
 
 
@@ -94,6 +99,26 @@ def test_threads_do_not_matter():
         with threadpool_limits(threads, user_api="blas"):
             results.append(max_margin(6, 4, rank=2, effort="quick"))
     np.testing.assert_array_equal(results[0].means, results[1].means)
+
+
+@pytest.mark.slow
+def test_threads_of_a_process_do_not_matter():
+    # Thirty cells of the grid were held together so too.
+    script = (
+        "from optima import max_margin\n"
+        "for cell in [(7, 3, 4), (12, 6, 3), (9, 9, 6)]:\n"
+        "    found = max_margin(cell[0], cell[1], rank=cell[2], seed=2, effort='quick')\n"
+        "    print(found.value.hex(), found.means.tobytes().hex())\n"
+    )
+    printed = []
+    for threads in "12":
+        environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        printed.append(run.stdout)
+    assert len(printed[0].splitlines()) == 3
+    assert printed[0] == printed[1]
 
 
 def test_the_residual_tells_a_solution_from_another_code():
@@ -247,6 +272,48 @@ def test_codes_that_some_seeds_missed(cell, value):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    # The named structures are no local solutions here; steps that are too long lost rank from every start.
+    [((7, 10, 5), 5.219023303102), ((8, 10, 6), 6.207555955052), ((9, 9, 6), 6.406359565783)],
+    ids=str,
+)
+def test_codes_below_named_ones_that_are_no_solution(cell, value):
+    assert assert_cell(*cell, seeds=[0, 1]) <= value * (1 + 1e-9)
+
+
+def test_short_steps_solve_where_long_ones_lose_rank():
+    named = balanced_factors(_named(7)[5], 5)
+    long, short = (barrier.solve_margins(named, np.array([0.02]), 2 / 11, least) for least in (0.04, barrier.SHORT))
+    assert not np.isfinite(long.residual).any()
+    assert short.residual.max() < 1e-9
+    assert short.value[0] < long.value[0]
+
+
+def test_a_named_structure_that_leads_nowhere_is_kept_as_it_is(monkeypatch):
+    monkeypatch.setattr(barrier, "STEPS", 1)
+    search = MarginSearch(6, 0.5, 0, EFFORTS["quick"])
+    named = balanced_factors(search.named[3], 3)
+    kept, count = search._below(named)
+    assert count == len(kept.value) == len(named)
+    np.testing.assert_allclose(barrier.margins(barrier.products(kept.factors)).min(axis=(1, 2)), 1)
+    np.testing.assert_allclose(kept.factors, barrier.at_margin_one(named)[0])
+
+
+@pytest.mark.parametrize(("classes", "rank"), [(7, 5), (8, 6), (5, 3)])
+def test_pairs_beside_classes_alone_are_stationary(classes, rank):
+    (shape,) = _pairs_and_alone(classes, rank)
+    assert np.linalg.matrix_rank(shape) == rank
+    assert margins(shape).min() == pytest.approx(1)
+    assert kkt_residual(shape, 0.25) < 1e-12
+
+
+@pytest.mark.parametrize(("classes", "rank"), [(4, 2), (4, 3), (6, 5), (8, 4)])
+def test_no_pairs_beside_classes_alone(classes, rank):
+    assert not _pairs_and_alone(classes, rank)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [19, 24])
 def test_more_classes(classes):
     assert_cell(classes, 4, 3, seeds=[0])
@@ -316,6 +383,9 @@ def test_json_and_print(depth):
         ((4, math.inf, 3), "rank"),
         ((4, 2, None, -1), "seed"),
         ((4, 2, None, 0, "hard"), "effort"),
+        ((5000, 3, 3), "30000 numbers"),
+        ((100000, 3), "400000 numbers"),
+        ((100000, 1), "100000 classes"),
     ],
     ids=str,
 )

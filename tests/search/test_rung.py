@@ -10,7 +10,7 @@ from optima.scales.squared_error import squared_error_minimum
 from optima.search import rung
 from optima.search.depth_one import depth_one_minimum
 from optima.search.lbfgs import lbfgs
-from optima.search.rung import balanced, descend, leave_saddle, polish
+from optima.search.rung import _SecondOrder, balanced, descend, leave_saddle, polish
 from optima.search.rung_objective import RungObjective, gauge
 from optima.search.starts import random_codes, split
 from optima.structures import named
@@ -310,6 +310,16 @@ def test_the_curvature_of_a_saddle_is_the_smallest_of_the_hessian():
     assert saddle.curvature == pytest.approx(lowest / unit, rel=1e-8)
 
 
+def test_the_curvature_after_a_tiny_step_is_that_at_the_point():
+    problem = DeepUFM(8, 2, 1e-3)
+    objective, code = code_point(problem, best_code("pairs", problem)[0])
+    for noise in (1e-8, 1e-7, 1e-3):
+        start = code + noise * np.random.default_rng(0).standard_normal(code.shape)
+        point = polish(objective, start)
+        assert point.verdict == "minimum"
+        assert point.curvature == pytest.approx(_SecondOrder(objective, point.factors).lowest()[0], rel=1e-5)
+
+
 def test_polish_does_not_stop_at_a_saddle_next_to_its_start():
     objective, saddle = find_saddle()
     nudge = 1e-2 * np.random.default_rng(0).standard_normal(saddle.factors.shape)
@@ -438,3 +448,17 @@ def test_a_descent_ends_at_the_floor_of_rounding(monkeypatch):
     monkeypatch.setattr(RungObjective, "value_and_gradient", counting)
     depth_one_minimum(problem, interpreted=True)
     assert sum(evaluated) < 1000
+
+
+def test_steps_from_memory_that_change_nothing_end_a_descent():
+    """A quadratic that freezes at a point, value and gradient: no step can do better there, and none is repeated."""
+    asked = []
+
+    def frozen(x, rows):
+        asked.append(len(rows))
+        x = np.maximum(x, 1e-9)
+        return 1 + np.sum(x**2 * [1.0, 3.0], axis=1), x * [2.0, 6.0]
+
+    ends = lbfgs(frozen, np.array([[3.0, 0.5]]), 4000, 1e-12)
+    assert np.all(ends.x < 1e-6)
+    assert sum(asked) < 200

@@ -34,3 +34,6 @@ print(run.stdout)
 # The exact loss of a structure as a formula:
 
 print(sympy.latex(optima.named("pairs", 10).formula()))
+
+# %%
+# From the command line: ``optima formula pairs --classes 10 --latex``.

@@ -12,7 +12,7 @@ import pandas as pd
 import optima
 
 # %%
-# Workers import the script that starts them, so that the call is under ``if __name__ == "__main__":``.
+# Workers import the script that starts them, so that all that happens is under ``if __name__ == "__main__":``.
 
 if __name__ == "__main__":
     problems = [
@@ -25,17 +25,13 @@ if __name__ == "__main__":
 # %%
 # Best structure known in each cell:
 
-names = np.array([each.structure for each in solutions]).reshape(3, 5)
-pd.DataFrame(
-    names,
-    index=["K = 4", "K = 6", "K = 8"],
-    columns=[f"L = {depth}" for depth in range(1, 6)],
-)
+if __name__ == "__main__":
+    table = pd.DataFrame(
+        np.array([each.structure for each in solutions]).reshape(3, 5),
+        index=["K = 4", "K = 6", "K = 8"],
+        columns=[f"L = {depth}" for depth in range(1, 6)],
+    )
+    print(table.to_string())
 
 # %%
-# On more cores pass ``workers=8``. On a cluster a command sends the jobs to a Dask scheduler, which may lose
-# workers on the way:
-#
-# .. code-block:: console
-#
-#    optima atlas build --classes 2:12 --depths 1:8 --regs 1e-7:1e-1:13 --scheduler tcp://HOST:PORT --store atlas.sqlite
+# On more cores pass ``workers=8``; on many machines build an atlas: :doc:`plot_cluster`.

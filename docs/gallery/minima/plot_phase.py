@@ -2,11 +2,12 @@
 A phase diagram
 ===============
 
-Which structure is the global minimum, over two numbers of the model? A phase diagram solves a grid of problems and then
+Which structure is the best, over two numbers of the model? A phase diagram solves a grid of problems and then
 follows every boundary to where two minima tie; boundaries are not read off the grid.
 """
 
 import numpy as np
+import pandas as pd
 
 from optima.atlas import here
 from optima.phases import phase_diagram
@@ -22,10 +23,9 @@ diagram = phase_diagram(
 diagram.plot()
 
 # %%
-# The boundaries as rows:
+# The boundaries as a table: the lambda at which two structures tie, and how it is known.
 
-for row in diagram.boundaries():
-    print(row)
+pd.DataFrame(diagram.boundaries())
 
 # %%
 # At full size

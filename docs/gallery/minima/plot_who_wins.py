@@ -29,3 +29,13 @@ rows.droplevel(["reg", "samples"])
 # .. code-block:: console
 #
 #    optima table --classes 2:20 --depths 1:10 --regs 1e-6:1e-1:11
+
+# %%
+# At full size
+# ------------
+#
+# With all logits searched, and boundaries solved,
+# ``optima phase --x classes --y depth --classes 3:16 --depth 1:8 --reg 1e-6 --out phase.png``:
+#
+# .. image:: ../../../examples/phase_classes_depth.png
+#    :alt: Phase diagram over classes and depth at lambda 1e-6

@@ -35,4 +35,4 @@ for remark in outcome.finding.remarks:
 # ``optima check garrod2025 model --report examples/claims.md``:
 #
 # .. image:: ../../../examples/claims-garrod2025.theorem1-0.png
-#    :alt: Where the simplex is the global minimum, for K = 2 to 20 and L = 1 to 10
+#    :alt: Where the simplex is the best minimum known, for K = 2 to 20 and L = 1 to 10

@@ -21,6 +21,9 @@ training.plot()
 training
 
 # %%
+# From the command line: ``optima train --classes 6 --depth 2 --reg 2^-6 --samples 5 --width 24 --steps 6000 --seeds 8``.
+
+# %%
 # At full size
 # ------------
 #

@@ -23,6 +23,9 @@ optima.flow(problem, start, until={"margin": 30}, group=(2, 2)).plot()
 print(optima.heading(optima.flow(problem, start, until={"margin": 500}, group=(2, 2))))
 
 # %%
+# From the command line: ``optima flow --classes 4 --depth 3 --start 1,1,0.3 --group 2x2 --until margin=500 --heading``.
+
+# %%
 # At full size
 # ------------
 #

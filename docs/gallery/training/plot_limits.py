@@ -35,4 +35,10 @@ pd.DataFrame(rows, columns=names)
 runs[0].plot()
 
 # %%
-# For K = 3 to 16, L = 1, 2, 4 and five seeds of two kinds: ``optima reproduce garrod2026depth.limits``.
+# At full size
+# ------------
+#
+# More classes and depths, starts of two kinds, ``optima reproduce garrod2026depth.limits``:
+#
+# .. image:: ../../../examples/garrod2026depth.limits.png
+#    :alt: Codes that flows tend to beside the best codes, over classes and depth

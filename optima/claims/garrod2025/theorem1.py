@@ -77,11 +77,11 @@ def _map(classes: Ints, depths: Ints) -> Iterator[Evidence]:
     text = [[", ".join(f"{tie:.2g}" for tie in found[K, L].boundary) for K in classes] for L in depths]
     words = {
         "nowhere best": "simplex is the global minimum for no lambda",
-        "best below lam*": "only below lam* (written in the cell)",
-        "mixed": "for some lambda",
+        "best below lam*": "best known only below the lambda in the cell",
+        "mixed": "best known for some lambda",
         "best everywhere": "no better minimum known at any lambda",
     }
-    title, labels = "Where the simplex is the global minimum", [words[kind] for kind in used]
+    title, labels = "Where the simplex is the best minimum known", [words[kind] for kind in used]
     yield Grid(title, "classes K", "depth L", list(classes), list(depths), values, labels, text)
     yield _table(found)
     yield from _sharper(found)

@@ -11,6 +11,9 @@ from optima.extras import needed
 
 # Handles exponential and semidefinite cones at once, in one thread, the same from call to call.
 SOLVER = "CLARABEL"
+# Settings that are tried in turn until the solver calls its point optimal, with its own last: which of them stall short
+# of it hangs on the last digits of the processor's arithmetic.
+SETTINGS: tuple[dict[str, Any], ...] = ({}, {"equilibrate_enable": False}, {"max_step_fraction": 0.9}, {})
 
 
 class NoAnswer(ValueError):
@@ -31,7 +34,7 @@ def cvxpy() -> ModuleType:
 
 
 def run(program: Any) -> Ended:
-    """Solve a cvxpy program in place.
+    """Solve a cvxpy program in place, again with other settings where the solver says that its point is inaccurate.
 
     Raises NoAnswer (a ValueError) when the solver leaves no point, as where penalties are beyond its
     arithmetic.
@@ -40,11 +43,14 @@ def run(program: Any) -> Ended:
     with warnings.catch_warnings():
         # It says that a solution may be inaccurate; how accurate it is, is worked out here.
         warnings.simplefilter("ignore")
-        try:
-            program.solve(solver=SOLVER)
-            status = str(program.status)
-        except cp.SolverError:
-            status = "failed"
+        for settings in SETTINGS:
+            try:
+                program.solve(solver=SOLVER, **settings)
+                status = str(program.status)
+            except cp.SolverError:
+                status = "failed"
+            if status == cp.OPTIMAL:
+                break
     if any(variable.value is None for variable in program.variables()):
         raise NoAnswer(
             f"{SOLVER} leaves no point of the convex program (status: {status}), so nothing can be compared; pass a "

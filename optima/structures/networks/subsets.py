@@ -20,7 +20,7 @@ MOST = 2000
 
 
 class Subsets(Separating):
-    r"""M_2 = ... = V, the incidence of r points and all k-subsets, then relu of +-(c J - V^T V).
+    r"""M_2, M_3 and on are V, the incidence of r points and all k-subsets; then comes relu of +-(c J - V^T V).
 
     .. math:: q^L = N^2\, r^{L-3}\, K \Bigl(k - 2c + \frac{r c^2}{k^2}\Bigr), \qquad
         N = (r-1) \sqrt{\tbinom{r-2}{k-1}} + \sqrt{k \tbinom{r-1}{k-1}}

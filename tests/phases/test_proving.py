@@ -1,0 +1,41 @@
+"""Cells of a diagram are proved once, each bound is kept as it is found, and a worse one is not taken."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from optima import DeepUFM, solve
+from optima.atlas import Record, Store
+from optima.phases import proving
+from optima.progress import silent
+
+EXECUTORS = partial(ThreadPoolExecutor, 1)
+
+
+@pytest.fixture(scope="module")
+def cell() -> Record:
+    """Zero at K = 4, whose bound without boxes is not within 1 %."""
+    return Record.of(solve(DeepUFM(4, 5, 0.15), effort="quick"), certify=True)
+
+
+def test_a_cell_is_proved_and_kept(cell, tmp_path, monkeypatch):
+    assert cell.gap > 0.01
+    with Store(tmp_path / "atlas.sqlite", write=True) as store:
+        store.put([cell])
+        ((found,),) = proving.proved([[cell]], 3_000, store, EXECUTORS, silent)
+        assert found.gap <= 0.01
+        assert found.certificate.verify()
+        # It is there for the next time, which proves nothing.
+        monkeypatch.setattr(proving, "prove", lambda *_: pytest.fail("proved again"))
+        ((again,),) = proving.proved([[cell]], 3_000, store, EXECUTORS, silent)
+        assert again.gap == found.gap
+
+
+def test_a_bound_that_is_no_better_is_not_taken(cell, tmp_path, monkeypatch):
+    worse = replace(cell.certificate, lower=0.5 * cell.certificate.lower)
+    monkeypatch.setattr(proving, "prove", lambda *_: worse)
+    with Store(tmp_path / "atlas.sqlite", write=True) as store:
+        ((found,),) = proving.proved([[cell]], 10, store, EXECUTORS, silent)
+    assert found.certificate.lower == cell.certificate.lower
