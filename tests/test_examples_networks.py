@@ -84,6 +84,7 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, rea
     assert [len(module.read(path)) for path in tables] == [len(runs), len(layers), len(logits)]
 
 
+@pytest.mark.slow
 def test_the_docs_hold_the_tables_of_the_rows(monkeypatch):
     """And no network heads for a loss below the predicted one by more than what counts as the same."""
     monkeypatch.syspath_prepend(EXAMPLES)
