@@ -1,7 +1,7 @@
 """Pictures of the rows of trained networks beside the free-features model."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from real_rows import DEPTHS, SETUPS, of
+from real_rows import DEPTHS, SETUPS, TOLERANCE, Setup, of
 from small_networks import CLASSES
 
 Rows = list[dict[str, Any]]
 KINDS = {"linear": ("#00204c", "o"), "relu": ("#a17000", "s")}
 # Names that have a colour of their own, the commonest; the others share one.
-COLOURS = ("#00204c", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945", "#b3cde3", "#8856a7", "#e34a33", "#41ab5d")
+COLOURS = ("#00204c", "#cbba69", "#8a8d94", "#b3cde3", "#8856a7", "#ffe945", "#e34a33", "#41ab5d", "#7a4a2b", "#f4a6c8")
+# Of the decays, each of which has a picture.
+PICTURES = {"UFM-style": "real_networks", "standard": "real_networks.standard"}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -27,41 +29,48 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def draw(runs: Rows, layers: Rows, folder: Path) -> None:
-    """Rows of panels: loss, rank of the logits, a head's spectra, distance from a low rank, structures."""
-    setups = [each for each in SETUPS if any(of(each, row) for row in runs)]
-    figure = plt.figure(figsize=(3.1 * len(setups), 14), layout="constrained")
-    panels = figure.subplots(5, len(setups), sharey="row", squeeze=False)
+def draw(runs: Rows, layers: Rows, logits: Rows, folder: Path) -> None:
+    """A picture for each decay."""
     colours = colours_of([shown(row) for row in runs])
+    for decay, name in PICTURES.items():
+        setups = [each for each in SETUPS if each.decay == decay and any(of(each, row) for row in runs)]
+        if setups:
+            save(panels_of(setups, runs, layers, logits, colours), folder / name)
+
+
+def panels_of(setups: Sequence[Setup], runs: Rows, layers: Rows, logits: Rows, colours: dict[str, str]) -> Figure:
+    """Rows of panels: loss, rank of the logits, a head's spectra, distance from a low rank, structures."""
+    figure = plt.figure(figsize=(max(3.1 * len(setups), 6.2), 14), layout="constrained")
+    panels = figure.subplots(5, len(setups), sharey="row", squeeze=False)
     for column, setup in enumerate(setups):
         own = [row for row in runs if of(setup, row)]
         parts = [row for row in layers if of(setup, row)]
         draw_losses(panels[0, column], own)
         panels[0, column].set_title(f"{setup.data}, {setup.body}\n{setup.decay} decay")
-        draw_ranks(panels[1, column], own)
+        draw_ranks(panels[1, column], own, [row for row in logits if of(setup, row)])
         draw_spectra(panels[2, column], parts)
         draw_bound(panels[3, column], parts)
         draw_shares(panels[4, column], own, colours)
     for axes, label in zip(panels[:, 0], LABELS, strict=True):
         axes.set_ylabel(label)
     for row, (place, columns) in enumerate(
-        (("lower left", 2), ("lower left", 2), ("upper right", 1), ("upper left", 1))
+        (("lower left", 2), ("lower left", 2), ("upper right", 1), ("lower left", 1))
     ):
         # Of the first column that has both kinds of heads.
         full = max(panels[row], key=lambda axes: len(axes.get_legend_handles_labels()[1]))
         if full.get_legend_handles_labels()[1]:
             full.legend(fontsize=8, frameon=False, loc=place, ncols=columns, columnspacing=0.8)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="0.3") for c in colours.values()]
-    figure.legend(handles, list(colours), loc="outside lower center", ncols=4, frameon=False)
-    save(figure, folder / "real_networks")
+    figure.legend(handles, list(colours), loc="outside lower center", ncols=min(len(setups) + 1, 4), frameon=False)
+    return figure
 
 
 LABELS = (
-    "loss above the predicted, %",
+    "loss above\nthe predicted, %",
     "rank of the mean logits",
-    "singular values of W_1, depth 3",
-    "distance from rank K or K - 1",
-    "share of the seeds that head for",
+    "singular values\nof W_1, depth 3",
+    "distance from rank\nK or K - 1",
+    "share of the seeds\nthat head for",
 )
 
 
@@ -101,8 +110,8 @@ def draw_losses(axes: plt.Axes, rows: Rows) -> None:
     axes.set_yticks([-10, -1, 0, 1, 10, 100, 1000], ["-10", "-1", "0", "1", "10", "100", "1000"])
 
 
-def draw_ranks(axes: plt.Axes, rows: Rows) -> None:
-    """Every network as a point, the mean prediction as a line."""
+def draw_ranks(axes: plt.Axes, rows: Rows, logits: Rows) -> None:
+    """Every network as a point, the prediction for the first seed as a line."""
     for head, colour, marker, own, places in beside(rows):
         label = f"{head} head"
         axes.plot(
@@ -115,9 +124,22 @@ def draw_ranks(axes: plt.Axes, rows: Rows) -> None:
             label=label,
         )
         depths = sorted({row["depth"] for row in own})
-        means = [np.mean([row["predicted_rank"] for row in own if row["depth"] == d]) for d in depths]
-        axes.plot(depths, means, "-", color=colour, linewidth=1, label=f"{head}: predicted")
+        predicted = [rank(means_of(logits, head, depth, "predicted")) for depth in depths]
+        axes.plot(depths, predicted, "-", color=colour, linewidth=1, label=f"{head}: predicted")
     axes.set(xlabel="depth of the head", xticks=list(DEPTHS), xlim=(0.5, 5.5), ylim=(0, 9.6))
+
+
+def means_of(logits: Rows, head: str, depth: float, which: str) -> np.ndarray:
+    """Mean logits of the first seed of one setup, found or predicted: (K, K), or (K, 0) where none are kept."""
+    rows = [row for row in logits if (row["head"], row["depth"], row["which"]) == (head, depth, which)]
+    columns = [[row[f"z_{k}"] for k in range(CLASSES)] for row in sorted(rows, key=lambda row: row["class"])]
+    return np.array(columns).reshape(-1, CLASSES).T
+
+
+def rank(means: np.ndarray) -> int:
+    """How many singular values are more than a tenth of the largest, as in the rows of trained networks."""
+    s = np.linalg.svd(means, compute_uv=False)
+    return int(np.sum(s > TOLERANCE * s.max(initial=0.0)))
 
 
 def draw_spectra(axes: plt.Axes, rows: Rows, depth: int = 3) -> None:
@@ -147,7 +169,7 @@ def draw_bound(axes: plt.Axes, rows: Rows) -> None:
     ends = np.array([1e-3, 1e4])
     axes.plot(ends, ends, "-", color="0.6", linewidth=1, label="bound = distance")
     axes.set(xscale="log", yscale="log", xlabel="bound by TCV, with what training left")
-    axes.set(xlim=(1e-3, 1e4), ylim=(1e-5, 1e2))
+    axes.set(xlim=(1e-3, 1e4), ylim=(1e-6, 1e2))
 
 
 def draw_shares(axes: plt.Axes, rows: Rows, colours: dict[str, str]) -> None:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
-from real_figure import Rows, save
+from real_figure import Rows, means_of, rank, save
 from real_rows import DEPTHS, SETUPS, Setup, of
 from real_tables import place
-from small_networks import CLASSES
 
 from optima.plot.logits import draw_logits, logit_bar
 
@@ -35,7 +33,7 @@ def draw_means(runs: Rows, logits: Rows, folder: Path) -> None:
     panels = figure.subplots(len(lines), len(heads), squeeze=False)
     for (setup, which), maps in zip(lines, panels, strict=True):
         for head, axes in zip(heads, maps, strict=True):
-            draw_map(axes, runs, logits, setup, head, which)
+            draw_map(axes, [row for row in logits if of(setup, row)], head, which)
         words = f"predicted,\n{setup.decay}" if which == "predicted" else f"{setup.data}, {setup.body},\n{setup.decay}"
         maps[0].set_ylabel(words, fontsize=8)
     logit_bar(figure, panels.ravel().tolist())
@@ -43,13 +41,10 @@ def draw_means(runs: Rows, logits: Rows, folder: Path) -> None:
     save(figure, folder / "real_networks.logits")
 
 
-def draw_map(axes: Axes, runs: Rows, logits: Rows, setup: Setup, head: tuple[str, int], which: str) -> None:
+def draw_map(axes: Axes, logits: Rows, head: tuple[str, int], which: str) -> None:
     """One map, with its rank; an empty place where nothing was trained."""
-    same = lambda row: of(setup, row) and (row["head"], row["depth"], row["seed"]) == (*head, 0)
-    rows = [row for row in logits if same(row) and row["which"] == which]
-    if rows:
-        columns = [[row[f"z_{k}"] for k in range(CLASSES)] for row in sorted(rows, key=lambda row: row["class"])]
-        draw_logits(axes, np.array(columns).T)
-    rank = next((row["rank" if which == "found" else "predicted_rank"] for row in runs if same(row)), None)
-    axes.set_title(f"{head[0]} {head[1]}" + ("" if rank is None else f": rank {rank:g}"), fontsize=8)
+    means = means_of(logits, *head, which)
+    if means.size:
+        draw_logits(axes, means)
+    axes.set_title(f"{head[0]} {head[1]}" + (f": rank {rank(means)}" if means.size else ""), fontsize=8)
     axes.set(xlabel="", ylabel="", xticks=[], yticks=[])

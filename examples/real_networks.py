@@ -10,7 +10,8 @@ is that of another minimum, and the rest of what a network lies above the predic
 unfinished training.
 
 Writes beside this file real_networks.csv (a row for each network), real_networks.layers.csv (a row for each weight
-matrix), real_networks.logits.csv (mean logits of the first seeds, found and predicted), and pictures of them.
+matrix), real_networks.logits.csv (mean logits of the first seeds, found and predicted), and pictures of them: one for
+each decay, and of the logits.
 Networks that have a row are not trained again: what was cut off goes on. Needs torch, scikit-learn and mnist1d, and
 about half an hour of one core:
 
@@ -26,6 +27,7 @@ from pathlib import Path
 
 from real_figure import draw
 from real_logits import draw_means
+from real_overview import overview
 from real_rows import DEPTHS, SETUPS, Rows, Setup, group, of
 from real_tables import bounds, place, read, summary, write
 
@@ -60,7 +62,8 @@ def main(folder: Path = HERE, setups: Sequence[Setup] = SETUPS, depths: Iterable
     rows = tuple(map(read, tables))
     print(summary(*rows[:2]))
     print(bounds(rows[1]))
-    draw(*rows[:2], folder)
+    print(overview(*rows[:2]))
+    draw(*rows, folder)
     draw_means(rows[0], rows[2], folder)
 
 

@@ -23,6 +23,8 @@ DEPTHS = range(1, 6)
 REG = {"UFM-style": real_predictions.REG, "standard": 2**-10}
 # Stands for a decay of the features where none can be read off.
 LEAST = 1e-12
+# Share of the largest singular value of mean logits below which the others do not count in ranks.
+TOLERANCE = 0.1
 # Numbers of a relu network up to which Newton's method follows the descent: its time grows with the cube.
 NEWTON = 500
 
@@ -97,7 +99,7 @@ def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> Rows
         "accuracy": found.accuracy,
         "nearest": found.recognition.nearest[0].name,
         "distance": found.recognition.nearest[0].distance,
-        "rank": optima.recognise(M, tolerance=0.1).rank,
+        "rank": optima.recognise(M, tolerance=TOLERANCE).rank,
         "predicted": best.structure,
         "predicted_rank": best.rank,
         "reg_features": regs[-1],

@@ -70,7 +70,7 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, rea
         s = np.linalg.svd(predicted, compute_uv=False)
         distance = np.linalg.norm(np.linalg.svd(found, compute_uv=False) - s) / np.linalg.norm(s)
         assert distance == pytest.approx(row["logits_distance"], rel=1e-3)
-    for kind in ("", ".logits"):
+    for kind in ("", ".standard", ".logits"):
         assert (tmp_path / f"real_networks{kind}.png").stat().st_size > 10_000
     # What has a row is not trained again, and what has none is, with the same result.
     module.write(tables[0], runs[1:])
@@ -82,6 +82,21 @@ def test_real_networks_are_trained_measured_and_drawn(tmp_path, monkeypatch, rea
     assert [row["seed"] for row in again] == [row["seed"] for row in runs]
     assert again[0]["loss"] == pytest.approx(runs[0]["loss"], rel=1e-3)
     assert [len(module.read(path)) for path in tables] == [len(runs), len(layers), len(logits)]
+
+
+@pytest.mark.slow
+def test_the_docs_hold_the_tables_of_the_rows(monkeypatch):
+    """And no network heads for a loss below the predicted one by more than what counts as the same."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    module, tables = example("real_overview", monkeypatch), example("real_tables", monkeypatch)
+    runs, layers = (tables.read(EXAMPLES / f"real_networks{kind}.csv") for kind in ("", ".layers"))
+    assert len(runs) == 8 * 9 * 10
+    words = (EXAMPLES.parent / "docs" / "measure.md").read_text()
+    lines = [line for line in module.overview(runs, layers).splitlines() if line.startswith("| ")]
+    assert len(lines) == 2 * 10 + 5
+    for line in lines:
+        assert line in words, line
+    assert min(row["heads_for_loss"] / row["predicted_loss"] for row in runs) > 1 - module.SAME
 
 
 def test_seeds_side_by_side_are_those_alone(real_networks):

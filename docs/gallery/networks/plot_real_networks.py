@@ -51,7 +51,10 @@ plt.show()
 # ``python examples/real_networks.py``, with torch, scikit-learn and mnist1d:
 #
 # .. image:: ../../../examples/real_networks.png
-#    :alt: Heads of depth 1 to 5 on digits beside the free-features model
+#    :alt: Networks with UFM-style decay beside the free-features model
+#
+# .. image:: ../../../examples/real_networks.standard.png
+#    :alt: Networks with standard decay beside the free-features model
 #
 # ``python examples/plot_digits.py``: the mean logits and singular values of one head:
 #
