@@ -77,8 +77,11 @@ def widths(problem: DeepUFM) -> tuple[int, ...]:
 
 
 def widths_of(problem: DeepUFM) -> int:
-    """The width of a hidden layer that is searched: K and half of it more, or the width of the model."""
-    room = problem.classes + problem.classes // 2 + 2
+    """The width of a hidden layer that is searched: K, half of it and three more, or the width of the model.
+
+    The best networks known leave neurons spare there: hops need some to move to.
+    """
+    room = problem.classes + problem.classes // 2 + 3
     return room if problem.width is None else min(room, problem.width)
 
 

@@ -40,7 +40,7 @@ def test_no_layer_is_narrow_at_depth_two():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "above"), [(0, (0.0025, 0.0413)), (1, (0.0017, 0.0241))])
+@pytest.mark.parametrize(("seed", "above"), [(0, (0.0025, 0.0061)), (1, (0.0074, 0.0158))])
 def test_descents_from_them_end_lower_where_networks_are_deep(seed, above):
     """The best of 96 above the best known of six classes and depth eight, what smoothing costs included."""
     objective = objective_of(6, 8, 1e-3, loss="mse")
@@ -53,8 +53,8 @@ def test_descents_from_them_end_lower_where_networks_are_deep(seed, above):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
-def test_quick_searches_find_a_network_of_rank_two(seed):
-    """Five classes, depth six: without narrow starts two of three searches of normal effort ended 4e-3 above."""
-    found = search_networks(DeepUFM(5, 6, 1e-5, activation="relu"), seed, "quick")
+def test_searches_find_a_network_of_rank_two(seed):
+    """Five classes, depth six: without narrow starts two of three searches ended 4e-3 above."""
+    found = search_networks(DeepUFM(5, 6, 1e-5, activation="relu"), seed)
     assert found.loss == pytest.approx(0.0002982094768, rel=1e-9)
     assert found.network.middle_rank == 2
