@@ -13,6 +13,9 @@ from optima.claims.claim import REGISTRY, Axes, Claim
 from optima.claims.run import read_counterexample
 from optima.model.inputs import did_you_mean, shown
 
+# Names of files up to the longest that systems have are said in full.
+LONGEST_PATH = 4096
+
 
 def claims_of(targets: Sequence[str], run_claims: bool = False) -> tuple[list[Claim], Axes]:
     """The claims that targets name, and the axes that counterexamples among them prescribe.
@@ -100,13 +103,12 @@ def _last_part(name: str) -> str:
 def _of_counterexample(path: Path, run_claims: bool) -> tuple[list[Claim], Axes]:
     data = read_counterexample(path)
     name, file = data["claim"], data.get("file")
+    words = repr(file) if len(str(file)) <= LONGEST_PATH else shown(file)
     if file and not run_claims:
-        raise ValueError(
-            f"{path} is about a claim of the Python file {shown(file)}; pass --run-claims to run that file"
-        )
+        raise ValueError(f"{path} is about a claim of the Python file {words}; pass --run-claims to run that file")
     # Not Path.is_file, which raises where a name is too long for the system.
     if file and not os.path.isfile(file):
-        raise ValueError(f"{path} is about a claim of the Python file {shown(file)}, which is not there")
+        raise ValueError(f"{path} is about a claim of the Python file {words}, which is not there")
     made = {each.name: each for each in read_file(Path(file))} if file else REGISTRY
     if name not in made:
         raise ValueError(f"{path} is about the claim {shown(name)}, which is not there; pass another counterexample")
