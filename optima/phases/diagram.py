@@ -181,8 +181,9 @@ def phase_diagram(
     executors
         As of :func:`optima.atlas.build`.
 
-    Raises ValueError for an unknown axis, one that is given twice, and an axis of fewer than two values.
+    Raises ValueError for an unknown axis, one that is given twice, an axis of fewer than two values, and no boxes.
     """
+    boxes = None if boxes is None else positive_integer("boxes", boxes)
     plane = Plane.of(x, y, axes, fixed)
     along, across, rows, grid = plane.along, plane.across, plane.rows, plane.grid
     flat = [problem for line in grid for problem in line]
@@ -197,7 +198,6 @@ def phase_diagram(
             ties[i] = [tie_in_depth(a, b) for a, b in pairwise(line) if a.label != b.label]
         progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
     if boxes is not None:
-        positive_integer("boxes", boxes)
         with at_hand(store) as atlas:
             lines = proved(lines, boxes, atlas, executors or processes(), progress)
     strips = [phases_of(i, line, ties[i], along) for i, line in enumerate(lines)]

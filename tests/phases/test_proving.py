@@ -8,7 +8,7 @@ import pytest
 
 from optima import DeepUFM, solve
 from optima.atlas import Record, Store
-from optima.phases import proving
+from optima.phases import diagram, proving
 from optima.progress import silent
 
 EXECUTORS = partial(ThreadPoolExecutor, 1)
@@ -39,3 +39,9 @@ def test_a_bound_that_is_no_better_is_not_taken(cell, tmp_path, monkeypatch):
     with Store(tmp_path / "atlas.sqlite", write=True) as store:
         ((found,),) = proving.proved([[cell]], 10, store, EXECUTORS, silent)
     assert found.certificate.lower == cell.certificate.lower
+
+
+def test_no_boxes_are_refused_before_anything_is_searched(monkeypatch):
+    monkeypatch.setattr(diagram, "build", lambda *_, **__: pytest.fail("searched"))
+    with pytest.raises(ValueError, match="boxes"):
+        diagram.phase_diagram("depth", "reg", {"depth": [2, 3], "reg": [1e-3, 1e-2]}, {"classes": 4}, boxes=0)
