@@ -11,7 +11,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from real_rows import DEPTHS, SETUPS, TOLERANCE, Setup, of
+from real_rows import DEPTHS, SETUPS, Setup, of, rank
 from small_networks import CLASSES
 
 Rows = list[dict[str, Any]]
@@ -134,12 +134,6 @@ def means_of(logits: Rows, head: str, depth: float, which: str) -> np.ndarray:
     rows = [row for row in logits if (row["head"], row["depth"], row["which"]) == (head, depth, which)]
     columns = [[row[f"z_{k}"] for k in range(CLASSES)] for row in sorted(rows, key=lambda row: row["class"])]
     return np.array(columns).reshape(-1, CLASSES).T
-
-
-def rank(means: np.ndarray) -> int:
-    """How many singular values are more than a tenth of the largest, as in the rows of trained networks."""
-    s = np.linalg.svd(means, compute_uv=False)
-    return int(np.sum(s > TOLERANCE * s.max(initial=0.0)))
 
 
 def draw_spectra(axes: plt.Axes, rows: Rows, depth: int = 3) -> None:

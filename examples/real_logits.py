@@ -4,8 +4,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from real_figure import Rows, means_of, rank, save
-from real_rows import DEPTHS, SETUPS, Setup, of
+from real_figure import Rows, means_of, save
+from real_rows import DEPTHS, SETUPS, Setup, of, rank
 from real_tables import place
 
 from optima.plot.logits import draw_logits, logit_bar

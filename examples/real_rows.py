@@ -99,9 +99,9 @@ def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> Rows
         "accuracy": found.accuracy,
         "nearest": found.recognition.nearest[0].name,
         "distance": found.recognition.nearest[0].distance,
-        "rank": optima.recognise(M, tolerance=TOLERANCE).rank,
+        "rank": rank(M),
         "predicted": best.structure,
-        "predicted_rank": best.rank,
+        "predicted_rank": rank(known.means - known.means.mean(axis=0)),
         "reg_features": regs[-1],
         "data_loss": found.data_loss,
         "predicted_data_loss": best.data_loss,
@@ -114,6 +114,12 @@ def measured(setup: Setup, head: str, depth: int, seed: int, model: Any) -> Rows
     }
     layers = [layer_row(own, each, depth, known.forecast, model) for each in found.layers]
     return [row], layers, [] if seed else [*logit_rows(own, "found", M), *logit_rows(own, "predicted", known.means)]
+
+
+def rank(means: np.ndarray) -> int:
+    """How many singular values are more than a tenth of the largest."""
+    s = np.linalg.svd(means, compute_uv=False)
+    return int(np.sum(s > TOLERANCE * s.max(initial=0.0)))
 
 
 def logit_rows(own: dict[str, Any], which: str, means: np.ndarray) -> list[dict[str, Any]]:

@@ -149,3 +149,15 @@ def test_pages_of_two_networks(tmp_path, monkeypatch, capsys):
         page = (tmp_path / f"report_{name}.html").read_text()
         assert "Would more depth or decay change that?" in page
     assert capsys.readouterr().out.count("What would be optimal?") == 2
+
+
+def test_found_and_predicted_ranks_of_the_kept_rows_are_by_one_rule(real_networks):
+    figure, kept = sys.modules["real_figure"], (EXAMPLES / f"real_networks{kind}.csv" for kind in ("", ".logits"))
+    rows, logits = map(real_networks.read, kept)
+    first = [row for row in rows if row["seed"] == 0]
+    assert len(first) == 72
+    for row in first:
+        own = [each for each in logits if all(each[name] == row[name] for name in ("data", "body", "decay"))]
+        for which, name in (("found", "rank"), ("predicted", "predicted_rank")):
+            means = figure.means_of(own, row["head"], row["depth"], which)
+            assert row[name] == sys.modules["real_rows"].rank(means)
