@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from optima.atlas.encoding import as_bytes, check_crc, checksum
 from optima.atlas.schema import RUN, place_conditions
-from optima.atlas.store import Store, as_bytes, check_crc, checksum
+from optima.atlas.store import Store
 from optima.atlas.trained import Hyperparameters, Trained, trainable
 from optima.model import DeepUFM
 from optima.model.foreign import check_fields

@@ -12,9 +12,9 @@ import pytest
 
 from optima import DeepUFM, solve
 from optima.atlas import Record, Store, add, build, check, grid, processes
+from optima.atlas.encoding import checksum, factor_bytes, read_factors
 from optima.atlas.export import dataset
 from optima.atlas.jobs import cut
-from optima.atlas.store import checksum, factor_bytes, read_factors
 from optima.cli import main
 from optima.model.class_network import ClassNetwork
 from optima.relu.continuation import passed_on

@@ -192,7 +192,7 @@ def test_an_atlas_of_an_older_version_is_brought_up_to_date(path, record, monkey
         store.put([record])
     steps = (*schema.STEPS, "CREATE TABLE note (cell INTEGER); INSERT INTO note VALUES (1);")
     monkeypatch.setattr("optima.atlas.schema.STEPS", steps)
-    monkeypatch.setattr("optima.atlas.store.STEPS", steps)
+    monkeypatch.setattr("optima.atlas.database.STEPS", steps)
     with pytest.raises(ValueError, match="older version; pass it to optima atlas build once"):
         Store(path)
     Store(path, write=True).close()
