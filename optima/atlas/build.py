@@ -15,7 +15,7 @@ from optima.model.inputs import one_of, positive_integer
 from optima.model.key import normalised
 from optima.progress import Tell, silent
 from optima.relu.search import check_findable
-from optima.search.ladder import EFFORTS
+from optima.search.effort import EFFORTS
 from optima.workers.executors import Executors, processes
 from optima.workers.work import work
 

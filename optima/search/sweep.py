@@ -13,7 +13,8 @@ from optima.model.arguments import model_itself, several
 from optima.model.inputs import one_of, positive_integer
 from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction
-from optima.search.ladder import EFFORTS, search
+from optima.search.effort import EFFORTS
+from optima.search.ladder import search
 from optima.search.sweep_group import Group
 from optima.solution import Solution
 from optima.workers.executors import processes

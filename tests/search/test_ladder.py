@@ -9,7 +9,10 @@ import pytest
 from optima import DeepUFM, Reduction, best_scales, catalogue, named, solve
 from optima.model.key import problem_dict
 from optima.proofs.convex import depth_one
-from optima.search.ladder import EFFORTS, SCOUTS, SHARED, _Tally, search
+from optima.search.effort import EFFORTS, SHARED
+from optima.search.ladder import search
+from optima.search.rungs import SCOUTS
+from optima.search.tally import Tally
 
 SIZES = (1, 2, 3, 4)
 SMALL = [DeepUFM(4, 2, 1e-2), DeepUFM(5, 3, 1e-3, 2), DeepUFM(6, 4, 1e-4)]
@@ -319,7 +322,7 @@ def test_classes_that_differ_in_size_get_whole_batches():
 
 @pytest.mark.parametrize(("hits", "starts"), [([], 0), ([1], 2), ([2], 2), ([1, 1], 4), ([3, 2, 1], 7)])
 def test_so_many_starts_are_enough(hits, starts):
-    tally = _Tally(3, losses=list(range(len(hits))), hits=hits, random=starts)
+    tally = Tally(3, losses=list(range(len(hits))), hits=hits, random=starts)
     for allowed in (0.3, 0.1, 0.03):
         for enough in (False, True):
             tally.random = tally.enough(allowed) - (not enough)
