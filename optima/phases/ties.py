@@ -14,7 +14,7 @@ from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, balanced_factors, exponent, mean_reg
 from optima.scales import boundary, boundary_depth
 from optima.scales.scale import best_scales
-from optima.search.rung import Batch, balanced, descend
+from optima.search.descent import Batch, balanced, descend
 from optima.search.rung_objective import RungObjective, gauge
 from optima.search.starts import best_scale
 from optima.structures import Structure, find, named

@@ -10,8 +10,8 @@ import numpy as np
 
 from optima.model import Array
 from optima.relu.objective import Gate, Objective
+from optima.search.descent import machine_code
 from optima.search.lbfgs import BatchFunction, lbfgs
-from optima.search.rung import machine_code
 
 # Widths of the smoothed kink, in units of the typical pre-activation, and steps of descent at each.
 WIDTHS = tuple(np.geomspace(0.3, 1e-3, 6).tolist())

@@ -9,7 +9,8 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.reduction import balanced_factors
-from optima.search.rung import STATIONARY, RungPoint, balanced, descend, polish
+from optima.search.descent import balanced, descend
+from optima.search.rung import STATIONARY, RungPoint, polish
 from optima.search.rung_objective import RungObjective
 from optima.structures.simplex import centred_identity
 

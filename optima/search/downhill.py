@@ -6,7 +6,8 @@ import numpy as np
 
 from optima.model import Array, DeepUFM
 from optima.reduction import balanced_factors
-from optima.search.rung import descend, polish
+from optima.search.descent import descend
+from optima.search.rung import polish
 from optima.search.rung_objective import RungObjective, products
 
 # Singular values below this part of the largest are noise, which a descent would have to bring to zero.

@@ -8,7 +8,7 @@ import numpy as np
 
 from optima.model import Array
 from optima.search import moves
-from optima.search.rung import STEPS, descend
+from optima.search.descent import STEPS, descend
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import centred, random_codes, scaled
 

@@ -25,7 +25,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from optima.model import Array
 from optima.model.rows import Rows
-from optima.search.rung import balanced
+from optima.search.descent import balanced
 from optima.search.rung_objective import divided_differences, products, rotations
 from optima.workers.machine import loaded
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from optima.model import Array
 from optima.search.chance import chance
-from optima.search.rung import DENSE, RungPoint, descend, verified
+from optima.search.descent import descend
+from optima.search.rung import DENSE, RungPoint, verified
 from optima.search.rungs import SETTLED, Rungs, steps_of
 from optima.search.tally import Tally
 from optima.solution import Minimum, Rung

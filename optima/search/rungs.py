@@ -9,9 +9,9 @@ import numpy as np
 from optima.model import Array, DeepUFM
 from optima.progress import Tell, Words, silent
 from optima.reduction import Reduction, balanced_factors
+from optima.search.descent import STEPS, descend
 from optima.search.effort import Effort
 from optima.search.hop import Hopper
-from optima.search.rung import STEPS, descend
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import centred, random_codes, split
 from optima.search.tally import Tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optima.model import Array
-from optima.search.rung import machine_code_for
+from optima.search.descent import machine_code_for
 from optima.search.rung_objective import RungObjective, products
 
 # Scales tried for a start, in units of log(1 + 1/lambda) per unit of mean margin.

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from optima.model import Array, DeepUFM
 from optima.reduction import Reduction, balanced_factors
 from optima.scales.batch import best_of_structures
+from optima.search.descent import descend
 from optima.search.effort import EFFORTS
 from optima.search.hop import Hopper
 from optima.search.ladder import search
 from optima.search.neighbours import neighbours, spread
 from optima.search.ranks import rank_one_bound
-from optima.search.rung import RungPoint, descend, verified
+from optima.search.rung import RungPoint, verified
 from optima.search.rung_objective import RungObjective
 from optima.search.rungs import CEILING, CONTENDER, HOPELESS, steps_of
 from optima.search.starts import best_scale, random_codes

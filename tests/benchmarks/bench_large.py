@@ -24,7 +24,7 @@ import scipy
 
 from optima import DeepUFM, Solution, solve
 from optima.cli import parse
-from optima.search.rung import descend
+from optima.search.descent import descend
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import random_codes
 

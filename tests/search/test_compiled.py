@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optima import DeepUFM
-from optima.search import rung
+from optima.search import descent
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import best_scale, random_codes
 
@@ -61,9 +61,9 @@ def test_the_best_scale(problem, rank, interpreted):
 @pytest.mark.parametrize(("problem", "rank"), PROBLEMS)
 def test_descents_end_where_those_in_numpy_do(problem, rank, monkeypatch):
     objective, starts = starts_of(problem, rank)
-    fast = rung.descend(objective, starts, steps=2000)
-    monkeypatch.setattr(rung, "machine_code", lambda: None)
-    slow = rung.descend(objective, starts, steps=2000)
+    fast = descent.descend(objective, starts, steps=2000)
+    monkeypatch.setattr(descent, "machine_code", lambda: None)
+    slow = descent.descend(objective, starts, steps=2000)
     assert fast.loss[~fast.dropped].min(initial=np.inf) == pytest.approx(
         slow.loss[~slow.dropped].min(initial=np.inf), rel=1e-9
     )
@@ -79,7 +79,7 @@ def test_extreme_singular_values_are_those_of_the_ends(problem, rank, steps, mon
     given = []
     descend = compiled.descend
     monkeypatch.setattr(compiled, "descend", lambda *args: given.append(descend(*args)) or given[-1])
-    rung.descend(objective, starts, steps)
+    descent.descend(objective, starts, steps)
     points, *_, extremes = given[0]
     for point, (low, high) in zip(points, extremes, strict=True):
         s = np.linalg.svd(point[0] @ point[1].T, compute_uv=False)
@@ -103,47 +103,47 @@ def test_rows_may_be_different_problems(monkeypatch):
     )
     starts = random_codes(mixed, 3, len(problems), np.random.default_rng(3))
     for code in (compiled, None):
-        monkeypatch.setattr(rung, "machine_code", lambda code=code: code)
-        together = rung.descend(mixed, starts)
+        monkeypatch.setattr(descent, "machine_code", lambda code=code: code)
+        together = descent.descend(mixed, starts)
         for i, objective in enumerate(alone):
-            assert together.loss[i] == pytest.approx(rung.descend(objective, starts[[i]]).loss[0], rel=1e-12)
+            assert together.loss[i] == pytest.approx(descent.descend(objective, starts[[i]]).loss[0], rel=1e-12)
 
 
 def test_a_start_above_its_ceiling_is_left():
     objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
-    ends = rung.descend(objective, starts, ceiling=np.where(np.arange(6) < 3, 1e-6, np.inf))
+    ends = descent.descend(objective, starts, ceiling=np.where(np.arange(6) < 3, 1e-6, np.inf))
     assert (ends.gradient_norm[:3] > 1e-6).all()
-    free = rung.descend(objective, starts)
+    free = descent.descend(objective, starts)
     np.testing.assert_array_equal(ends.loss[3:], free.loss[3:])
 
 
 def test_a_start_that_comes_down_too_slowly_is_left():
     objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
-    free = rung.descend(objective, starts)
-    ends = rung.descend(objective, starts, aim=0.5 * free.loss.min())
+    free = descent.descend(objective, starts)
+    ends = descent.descend(objective, starts, aim=0.5 * free.loss.min())
     assert (ends.gradient_norm > 1e-6).any()
-    reached = rung.descend(objective, starts, aim=free.loss.max() * (1 + 1e-9))
+    reached = descent.descend(objective, starts, aim=free.loss.max() * (1 + 1e-9))
     np.testing.assert_array_equal(reached.loss, free.loss)
 
 
 def test_a_start_that_meets_a_known_minimum_is_left_there():
     objective, starts = starts_of(DeepUFM(8, 3, 1e-3), 3)
-    free = rung.descend(objective, starts)
+    free = descent.descend(objective, starts)
     least = free.loss.min()
     same = free.loss < least * (1 + 1e-9)
-    ends = rung.descend(objective, starts, known=[least])
+    ends = descent.descend(objective, starts, known=[least])
     assert same.sum() > 1
     assert (ends.gradient_norm[same] > free.gradient_norm[same]).any()
     np.testing.assert_allclose(ends.loss[same], least, rtol=1e-7)
     np.testing.assert_array_equal(ends.loss[~same], free.loss[~same])
-    later = rung.descend(objective, starts, known=[least], look=10)
+    later = descent.descend(objective, starts, known=[least], look=10)
     assert (later.gradient_norm <= ends.gradient_norm).all()
     assert (later.gradient_norm < ends.gradient_norm).any()
 
 
 def test_overflow_is_refused():
     objective, starts = starts_of(DeepUFM(5, 2, 1e-3), 2)
-    ends = rung.descend(objective, 1e100 * starts)
+    ends = descent.descend(objective, 1e100 * starts)
     assert not np.isnan(ends.loss).any()
 
 

@@ -10,8 +10,8 @@ from scipy.stats import binomtest
 import optima
 from optima.search import moves
 from optima.search.chance import LARGEST, TABLE, chance, place, upper_limit
+from optima.search.descent import descend
 from optima.search.hop import Hopper
-from optima.search.rung import descend
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import random_codes
 from optima.structures.block_sums import block_sums

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from optima import DeepUFM, solve
-from optima.search import rung
+from optima.search import descent
 from optima.workers import machine
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
@@ -101,9 +101,9 @@ def test_without_a_compiler_that_runs_numpy_does_the_work(said, monkeypatch):
     monkeypatch.delitem(sys.modules, "optima.search.compiled", raising=False)
     # As numba is for a numpy that it does not know: there, and not to be imported.
     monkeypatch.setitem(sys.modules, "numba", types.ModuleType("numba"))
-    assert rung.machine_code.__wrapped__() is None
+    assert descent.machine_code.__wrapped__() is None
     assert len(said()) == 1
     assert "numba does not work here" in said()[0]
     monkeypatch.setitem(sys.modules, "numba", None)
-    assert rung.machine_code.__wrapped__() is None
+    assert descent.machine_code.__wrapped__() is None
     assert len(said()) == 1

@@ -9,8 +9,9 @@ from optima.scales import best_scales
 from optima.scales.squared_error import squared_error_minimum
 from optima.search import rung
 from optima.search.depth_one import depth_one_minimum
+from optima.search.descent import balanced, descend
 from optima.search.lbfgs import lbfgs
-from optima.search.rung import _SecondOrder, balanced, descend, leave_saddle, polish
+from optima.search.rung import _SecondOrder, leave_saddle, polish
 from optima.search.rung_objective import RungObjective, gauge
 from optima.search.starts import random_codes, split
 from optima.structures import named
@@ -426,7 +427,7 @@ def test_products_are_cut_to_their_best_approximation():
 def test_krylov_solves_agree_with_the_dense_hessian(classes, monkeypatch):
     objective = RungObjective.of(DeepUFM(classes, 3, 1e-3))
     codes = random_codes(objective, 3, 4, np.random.default_rng(2))
-    ends = rung.descend(objective, codes, tolerance=1e-4)
+    ends = descend(objective, codes, tolerance=1e-4)
     factors = ends.factors[np.argmin(ends.loss)]
     dense = rung.polish(objective, factors)
     monkeypatch.setattr(rung, "DENSE", 0)

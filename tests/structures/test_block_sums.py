@@ -5,7 +5,7 @@ import pytest
 
 from optima import DeepUFM, catalogue
 from optima.reduction import balanced_factors
-from optima.search.rung import descend
+from optima.search.descent import descend
 from optima.search.rung_objective import RungObjective
 from optima.search.starts import centred, scaled
 from optima.structures.block_sums import EACH_RANK, MOST, block_sums
