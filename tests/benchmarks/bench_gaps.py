@@ -17,7 +17,7 @@ from pathlib import Path
 from optima import DeepUFM
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import Budget
-from optima.proofs.prove import PAIR_BOXES, Claims
+from optima.proofs.claims import PAIR_BOXES, Claims
 from optima.search.ladder import search
 
 CELLS = [(K, L, 1e-3) for L in (2, 3, 5) for K in (6, 10)]

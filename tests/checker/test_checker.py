@@ -18,9 +18,10 @@ from optima.checker.scalar_bounds import minimum, one_direction
 from optima.proofs import Certificate
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
+from optima.proofs.claims import Claims
 from optima.proofs.dual import FitDual
 from optima.proofs.form import ConvexConcave
-from optima.proofs.prove import Claims, prove
+from optima.proofs.prove import prove
 from optima.proofs.small_problems import search_of
 from optima.reduction import Reduction
 from optima.search.ladder import search as solve

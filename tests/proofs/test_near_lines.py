@@ -15,9 +15,10 @@ from optima.model import Array
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
 from optima.proofs.certificate import Certificate
+from optima.proofs.claims import Claims
 from optima.proofs.form import ConvexConcave, centred_basis
 from optima.proofs.near_lines import fit_near_lines
-from optima.proofs.prove import Claims, prove
+from optima.proofs.prove import prove
 from optima.scales.scale import best_scales
 from optima.structures import named
 

@@ -17,10 +17,11 @@ from optima.model import Array
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
 from optima.proofs.certificate import Certificate
+from optima.proofs.claims import Claims
 from optima.proofs.dual import FitDual, Trace
 from optima.proofs.form import ConvexConcave, centred_basis
 from optima.proofs.neighbourhood import Neighbourhood, frame_of, neighbourhood_of
-from optima.proofs.prove import Claims, prove
+from optima.proofs.prove import prove
 from optima.proofs.small_problems import search_of
 
 PROBLEMS = {

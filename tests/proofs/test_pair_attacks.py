@@ -14,7 +14,7 @@ from optima.checker.pair_charges import DEGREES, Multipliers, least_pair_charge
 from optima.checker.verification import Refuted
 from optima.proofs.arithmetic import proving
 from optima.proofs.budget import Budget
-from optima.proofs.prove import PAIR_BOXES, Claims
+from optima.proofs.claims import PAIR_BOXES, Claims
 from optima.search.ladder import search as solve
 
 

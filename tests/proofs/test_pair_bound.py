@@ -11,9 +11,9 @@ from optima.checker.arithmetic import Floats
 from optima.checker.pair_bound import Box, PairBound, pairs_of_classes
 from optima.checker.pair_charges import Multipliers, corner_terms, least_charge
 from optima.proofs.budget import Budget
+from optima.proofs.claims import PAIR_BOXES, Claims
 from optima.proofs.pair_dual import PairDual, nodes_of
 from optima.proofs.pair_search import PairSearch
-from optima.proofs.prove import PAIR_BOXES, Claims
 from optima.search.ladder import search as solve
 from optima.structures import catalogue
 

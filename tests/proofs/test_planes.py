@@ -15,9 +15,10 @@ from optima.model import Array
 from optima.proofs.boxes import MatrixBoxes
 from optima.proofs.budget import Budget
 from optima.proofs.certificate import Certificate
+from optima.proofs.claims import Claims
 from optima.proofs.form import ConvexConcave, centred_basis
 from optima.proofs.plane_bound import Planes, most_turned
-from optima.proofs.prove import Claims, prove
+from optima.proofs.prove import prove
 from optima.proofs.small_problems import search_of
 
 PROBLEM = DeepUFM(4, 3, 1e-2)

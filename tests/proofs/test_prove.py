@@ -321,7 +321,7 @@ import signal, sys
 from optima.proofs.prove import prove
 import optima.cli
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.modules["optima.proofs.prove"].SAVE_EVERY = 0.5
+sys.modules["optima.proofs.kept"].SAVE_EVERY = 0.5
 sys.exit(optima.cli.main())
 """
 

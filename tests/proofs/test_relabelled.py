@@ -9,8 +9,9 @@ from optima import DeepUFM, solve
 from optima.model import Array
 from optima.proofs.budget import Budget
 from optima.proofs.certificate import Certificate
+from optima.proofs.claims import Claims
 from optima.proofs.form import ConvexConcave
-from optima.proofs.prove import Claims, prove
+from optima.proofs.prove import prove
 from optima.proofs.relabelled import orders_of
 
 PROBLEM = DeepUFM(4, 3, 1e-2, samples=(3, 1, 1, 1))
