@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,6 +27,15 @@ SAME = 1e-7
 CONVINCING = 3
 # A descent this much above (relative) what it should improve on is given up after its first steps.
 CEILING = 2e-3
+# Ends this little above (relative) where their kick began are gone on from when the search wanders.
+UPHILL = 1e-3
+# Its work, in units of that before.
+FURTHER = 2
+# Ways to leave an end: all classes move a little or more, one or two go elsewhere, some change places.
+EXCHANGED = ("gentle", "relocated", "strong", "ring", "pairs")
+# With random codes between; places of classes of several sizes make many basins, of which these find others.
+IN_TURN = ("gentle", "relocated", "fresh", "strong")
+UNEQUAL_IN_TURN = tuple(way for kick in EXCHANGED for way in (kick, "fresh"))
 
 
 class Hopper:
@@ -38,6 +48,7 @@ class Hopper:
     def __init__(self, objective: RungObjective, rank: int, rng: np.random.Generator, steps: int = STEPS) -> None:
         self.objective, self.rank, self.rng, self.steps = objective, rank, rng, steps
         self.exchanges = moves.exchanges(objective, rng)
+        self.unequal = len(self.exchanges) > 0
         self.loss, self.factors, self.begun = math.inf, np.zeros((2, objective.classes, rank)), math.inf
         self.ends: list[float] = []
         # Of these, the ends that began at random codes: kicks of the best end often just fall back to it.
@@ -73,14 +84,21 @@ class Hopper:
         if loss < self.loss:
             self.loss, self.factors = loss, factors
 
+    def search(self, patience: int, most: float) -> None:
+        """:meth:`hop`, and where classes differ in size and few random codes come to the best end :meth:`wander`."""
+        self.hop(patience, most)
+        if self.unequal and self.confirmed < CONVINCING:
+            self.wander(patience, FURTHER * most)
+
     def hop(self, patience: int, most: float) -> None:
         """Kicks of the best end, each followed by a local search.
 
         Ends after ``patience`` of them in a row without a better end, or fewer the more often random codes came to the
         best one again (half as many when three did), or when the work exceeds ``most``.
         """
+        order = UNEQUAL_IN_TURN if self.unequal else IN_TURN
         while self.work < most and self.stale * (1 + self.confirmed / CONVINCING) < patience:
-            way, loss, factors = self.kick()
+            way, loss, factors = self.kick(order, self.loss, self.factors)
             if loss > self.loss * (1 + SAME) or loss < self.loss * (1 - SAME):
                 self.improve(loss, factors)
             else:
@@ -88,6 +106,26 @@ class Hopper:
                 self.ends.append(loss if way == "fresh" else math.inf)
             if way == "fresh":
                 self.independent.append(self.ends[-1])
+
+    def wander(self, patience: int, most: float) -> None:
+        """Kicks of the last end that was little worse than the one before, and a local search after each.
+
+        The best ends of many classes lie in a valley with ends that are a little worse between them: from the best one
+        met so far kicks fall back to it. Ends after ``patience`` kicks in a row without an end better than all before,
+        or when the further work exceeds ``most``.
+        """
+        loss, factors, begun, quiet = self.loss, self.factors, self.work, 0
+        while self.work < begun + most and quiet < patience:
+            end, point = self.local(*self.kick(EXCHANGED, loss, factors)[1:])
+            # One that falls back to where it began tells nothing.
+            self.ends.append(math.inf if abs(end - loss) <= SAME * loss else end)
+            quiet += 1
+            if end < self.loss * (1 - SAME):
+                quiet = 0
+            if end < self.loss:
+                self.loss, self.factors = end, point
+            if end < loss * (1 + UPHILL):
+                loss, factors = end, point
 
     def local(self, loss: float, factors: Array) -> tuple[float, Array]:
         """Exchange the places of two classes, several pairs at once where that is better, until none improves."""
@@ -121,34 +159,34 @@ class Hopper:
             best = min(best, (float(losses[0]), points[0]), key=lambda end: end[0])
         return best
 
-    def kick(self) -> tuple[str, float, Array]:
-        """Leave the best end, in one of six ways in turn; the way, and the least loss of the descents that is another.
+    def kick(self, order: Sequence[str], loss: float, factors: Array) -> tuple[str, float, Array]:
+        """Leave an end, in one of the ways in turn; the way, and the least loss of the descents that is another.
 
         Where classes have one size the least loss of all: there is no local search that would need another minimum.
         """
-        objective, factors, rng = self.objective, self.factors, self.rng
-        ways = {
-            "gentle": lambda: moves.shaken(factors, moves.GENTLE, DRAWN, rng),
-            "relocated": lambda: moves.relocated(objective, factors, DRAWN, rng),
-            "fresh": lambda: random_codes(objective, self.rank, DRAWN, rng),
-            "strong": lambda: moves.shaken(factors, moves.STRONG, DRAWN, rng),
-        }
-        unequal = len(self.exchanges) > 0
-        if unequal:
-            ways |= {
-                "ring": lambda: moves.cycled(objective, factors, rng),
-                "pairs": lambda: moves.exchanged(objective, factors, rng),
-            }
-        order = list(ways)
-        if unequal:
-            # Places of classes make many basins: every other search begins at random codes.
-            order = [way for other in order if other != "fresh" for way in (other, "fresh")]
         way = order[self.kicks % len(order)]
         self.kicks += 1
-        points, losses = self._descend(scaled(objective, centred(objective, ways[way]())), self.steps)
-        same = (np.abs(losses - self.loss) <= SAME * self.loss) & unequal
+        starts = scaled(self.objective, centred(self.objective, self._kicked(way, factors)))
+        points, losses = self._descend(starts, self.steps)
+        same = (np.abs(losses - loss) <= SAME * loss) & self.unequal
         first = np.lexsort((losses, same))[0]
         return way, float(losses[first]), points[first]
+
+    def _kicked(self, way: str, factors: Array) -> Array:
+        objective, rng = self.objective, self.rng
+        match way:
+            case "gentle":
+                return moves.shaken(factors, moves.GENTLE, DRAWN, rng)
+            case "strong":
+                return moves.shaken(factors, moves.STRONG, DRAWN, rng)
+            case "relocated":
+                return moves.relocated(objective, factors, DRAWN, rng)
+            case "ring":
+                return moves.cycled(objective, factors, rng)
+            case "pairs":
+                return moves.exchanged(objective, factors, rng)
+            case _:
+                return random_codes(objective, self.rank, DRAWN, rng)
 
     def _descend(self, starts: Array, steps: int, ceiling: float = np.inf) -> tuple[Array, Array]:
         """Ends of descents; their losses, infinite where rank is lost."""

@@ -190,7 +190,7 @@ class Rungs:
         for tally in self._near(CONTENDER):
             if tally.rank in hoppers:
                 hopper = hoppers[tally.rank]
-                hopper.hop(patience, most)
+                hopper.search(patience, most)
                 self._add_end(tally, hopper)
                 self.progress(Words(f"rank {tally.rank}: best {tally.best:.13g}, {len(hopper.ends)} local searches"))
 

@@ -210,7 +210,7 @@ class Group:
                     loss, code = float(self.losses[rank][cell]), self.codes[rank][cell]
                     hopper.begin(loss, code)
                     hopper.improve(loss, code)
-                    hopper.hop(effort.kicks(self.cells[cell]), effort.work / classes**2)
+                    hopper.search(effort.kicks(self.cells[cell]), effort.work / classes**2)
                     self._keep(rank, np.array([cell]), hopper.factors[None], np.array([hopper.loss]))
 
     def _exchange(self) -> None:
