@@ -29,8 +29,8 @@ CONVINCING = 3
 CEILING = 2e-3
 # Ends this little above (relative) where their kick began are gone on from when the search wanders.
 UPHILL = 1e-3
-# Its work, in units of that before.
-FURTHER = 2
+# Its patience and its work, in units of those before.
+LONGER, FURTHER = 2, 3
 # Ways to leave an end: all classes move a little or more, one or two go elsewhere, some change places.
 EXCHANGED = ("gentle", "relocated", "strong", "ring", "pairs")
 # With random codes between; places of classes of several sizes make many basins, of which these find others.
@@ -88,7 +88,7 @@ class Hopper:
         """:meth:`hop`, and where classes differ in size and few random codes come to the best end :meth:`wander`."""
         self.hop(patience, most)
         if self.unequal and self.confirmed < CONVINCING:
-            self.wander(patience, FURTHER * most)
+            self.wander(LONGER * patience, FURTHER * most)
 
     def hop(self, patience: int, most: float) -> None:
         """Kicks of the best end, each followed by a local search.
