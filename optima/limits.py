@@ -18,6 +18,11 @@ MOST_NETWORK = 6000
 LEAST_NETWORK_REG, MOST_NETWORK_REG = 1e-9, 1e3
 # Copies of the factors and logits of a run that training holds at once.
 RUN_COPIES = 4
+# Numbers that a flow follows, at most: each step is kept, and factorises matrices of this many. And the logits of all
+# samples, which it ends with.
+MOST_FLOW, MOST_FLOW_LOGITS = 1_000_000, 100_000_000
+# Predictions whose singular values of all layers a forecast holds, about.
+PREDICTIONS = 100
 # Classes up to which the margins of named structures are listed.
 MOST_NAMED = 1_000_000
 # Cells of a grid that are listed before the first one is solved.
@@ -100,3 +105,29 @@ def check_trainable(problem: DeepUFM, runs: int = 1) -> None:
     check_room(what, numbers, "pass fewer samples, classes or seeds, or a smaller width or depth")
     if any(problem.regs) and problem.activation == "linear":
         check_searchable(problem)
+
+
+def check_flow(problem: DeepUFM, kind: str) -> None:
+    """Raise ValueError when a flow of a kind (``"characters"``, ``"balanced"``, ``"factors"``) is too large."""
+    K, L, d = problem.classes, problem.depth, problem.width or problem.classes
+    layers = {"characters": L + 1, "balanced": (L + 1) * K, "factors": (L - 1) * d**2 + d * (K + problem.size)}[kind]
+    for numbers, most in ((K**2 + layers, MOST_FLOW), (K * problem.size, MOST_FLOW_LOGITS)):
+        if numbers > most:
+            of = "numbers" if most == MOST_FLOW else "logits of samples"
+            raise ValueError(
+                f"a flow of {K} classes, {problem.size} samples and depth {L} has {numbers} {of} to follow, and {most} "
+                "are the limit; pass fewer classes or samples, or a smaller depth or width"
+            )
+
+
+def check_factors(problem: DeepUFM) -> None:
+    """Raise ValueError when the factors of a network at given logits, or what enters its layers, cannot be held."""
+    K, N, L, d = problem.classes, problem.size, problem.depth, problem.width or problem.classes
+    numbers = (L - 1) * d**2 + d * (K + N) + (L - 1) * d * N + K * N
+    check_room("the network at these logits", numbers, "pass fewer classes or samples, or a smaller depth or width")
+
+
+def check_layers(problem: DeepUFM) -> None:
+    """Raise ValueError when the singular values of all layers, of every prediction, cannot be held."""
+    numbers = PREDICTIONS * (problem.depth + 1) * problem.classes
+    check_room(f"a forecast of {problem.depth} layers", numbers, "pass fewer classes or a smaller depth")

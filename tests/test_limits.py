@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optima import DeepUFM, LossTable, Reduction, solve, sweep, train
+from optima import DeepUFM, LossTable, Reduction, basin, flow, forecast, solve, spectrum, sweep, train
 from optima.atlas import Runs, Store, build
 from optima.atlas.cells import grid
 from optima.atlas.verify import all_parameter_objective
+from optima.dynamics.starts import character_start, gaussian_logits
 from optima.phases.diagram import phase_diagram
 from optima.tables import table
 from optima.tables.table import _together
@@ -109,3 +110,46 @@ def test_a_table_does_not_depend_on_its_batches(monkeypatch):
     whole = every.to_arrow()
     monkeypatch.setattr(table, "WORK", 1)
     assert every.to_arrow().equals(whole)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda: gaussian_logits(DeepUFM(20000, 2, 0), 0.01),
+        lambda: gaussian_logits(DeepUFM(4, 10**11, 0), 0.01),
+        lambda: character_start(DeepUFM(10**11, 2, 0), 1.0),
+        lambda: character_start(DeepUFM(4, 10**11, 0), 1.0),
+        lambda: flow(DeepUFM(4, 2, 0, 10**11), np.eye(4), until={"margin": 5}),
+        lambda: flow(DeepUFM(4, 10**11, 0), [1, 1, 1], until={"margin": 5}, group=(2, 2)),
+        lambda: basin(20000, 2, 0.1, spread=0.3),
+    ],
+)
+def test_flows_too_large_to_follow_are_refused_at_once(begin):
+    """20000 classes were factorised for hours, or ended the machine's memory."""
+    with pytest.raises(ValueError, match=r"to follow, and 10+ are the limit; pass fewer classes or samples"):
+        begin()
+
+
+def test_flows_of_class_means_list_no_samples(no_columns):
+    """The margin of every sample was looked at after each step."""
+    few, many = (flow(DeepUFM(4, 2, 0, n), np.eye(4), until={"margin": 5}) for n in (1, 20000))
+    assert many.margins[-1] == pytest.approx(5)
+    assert many.losses[-1] == pytest.approx(few.losses[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (DeepUFM(10**6, 2, 1e-12), "network at these logits"),
+        (DeepUFM(4, 2, 1e-3, width=10**11), "network at these logits"),
+        (DeepUFM(4, 10**11, 1e-3), "network at these logits"),
+    ],
+)
+def test_networks_beyond_memory_have_no_spectrum(problem, words):
+    with pytest.raises(ValueError, match=rf"{words} needs about .* GiB, and 64 GiB are the limit; pass fewer"):
+        spectrum(problem)
+
+
+def test_layers_beyond_memory_are_not_forecast():
+    with pytest.raises(ValueError, match=r"a forecast of 100000000000 layers needs about .* GiB"):
+        forecast(10, 10**11, 1e-3, classes=4)

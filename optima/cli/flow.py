@@ -101,6 +101,7 @@ def _start(
 ) -> tuple[Any, tuple[int, ...] | None]:
     """The start and the group of its characters. Raises ValueError where options do not go together."""
     from optima.dynamics.starts import character_start, gaussian_logits
+    from optima.limits import check_flow
     from optima.training.initial import Initialisation
 
     if start is not None:
@@ -110,5 +111,6 @@ def _start(
     if group is not None or spread:
         raise ValueError("--group and --spread are of values in characters; pass --start too")
     if gaussian == "factors":
+        check_flow(problem, gaussian)
         return Initialisation(problem, scale=scale).factors(seed), None
     return gaussian_logits(problem, 0.01 if scale is None else scale, seed), None

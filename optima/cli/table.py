@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from optima.cli import options
 from optima.cli.declared import choice, file, integers, word
 from optima.cli.menu import Command as AnyCommand
-from optima.cli.terminal import bar, say, show
+from optima.cli.terminal import bar, check_read, say, show
 from optima.cli.terminal import width as width_of_screen
 from optima.progress import Part
 from optima.report.fit_width import columns_of
@@ -96,36 +96,61 @@ def _write(grid: LossTable, form: Form, schema: pa.Schema, out: Path | None, for
 
 
 def _show(grid: LossTable, rows: int | None) -> None:
-    """Who wins as matrices, or the first cells one by one."""
-    from optima.report.winners import Winners
-
+    """Who wins as matrices, or the first cells one by one, as soon as these are known; then who won how many of all."""
     start = time.perf_counter()
-    head: list[dict] = []
-    matrix = Winners(grid) if rows is None else None
+    print(f"optimal losses ({KINDS[grid.loss]})", flush=True)
     won: Counter[str] = Counter()
-    with bar("cells") as tell:
-        for batch in grid.batches():
-            won.update(batch.column("winner").to_pylist())
-            if matrix is not None:
-                matrix.add(batch)
-            missing = max(0, (rows or 0) - len(head))
-            head += batch.slice(0, min(missing, batch.num_rows)).to_pylist()
-            tell(Part(won.total(), len(grid)))
-    title = f"optimal losses ({KINDS[grid.loss]})"
-    if matrix is None:
-        _list(grid, head, title)
+    batches = _counted(grid, won)
+    if rows is None:
+        _print_matrices(grid, batches)
     else:
-        print(title)
-        print(matrix.text(width_of_screen()))
+        _list(grid, _first(batches, rows))
+    sys.stdout.flush()
+    # The others are only counted.
+    with bar("cells") as tell:
+        for _ in batches:
+            tell(Part(won.total(), len(grid)))
     print()
     say("won by: " + ", ".join(f"{name or 'no structure exists in'} {count}" for name, count in won.most_common()), 2)
     print(f"{len(grid)} cells in {time.perf_counter() - start:.2f} s")
 
 
-def _list(grid: LossTable, cells: list[dict], title: str) -> None:
+def _counted(grid: LossTable, won: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The batches of a grid, whose winners are counted, as long as somebody reads."""
+    for batch in grid.batches():
+        check_read()
+        won.update(batch.column("winner").to_pylist())
+        yield batch
+
+
+def _print_matrices(grid: LossTable, batches: Iterator[pa.RecordBatch]) -> None:
+    from optima.report.winners import Winners
+
+    matrix = Winners(grid)
+    # What is printed while a bar is shown goes where the bar goes.
+    with bar("cells") as tell:
+        while not matrix.complete:
+            matrix.add(next(batches))
+            tell(Part(len(matrix.found), matrix.cells))
+    print(matrix.text(width_of_screen()))
+
+
+def _first(batches: Iterator[pa.RecordBatch], count: int) -> list[dict]:
+    """The first cells, so many of them."""
+    head: list[dict] = []
+    with bar("cells") as tell:
+        for batch in batches:
+            head += batch.slice(0, count - len(head)).to_pylist()
+            tell(Part(len(head), count))
+            if len(head) == count:
+                break
+    return head
+
+
+def _list(grid: LossTable, cells: list[dict]) -> None:
     several = len(grid.samples) > 1
     columns = [column for column in COLUMNS if several or column.head != "n"]
-    show(columns, [_row(cell, several) for cell in cells], title, "--out FILE or --format csv")
+    show(columns, [_row(cell, several) for cell in cells], otherwise="--out FILE or --format csv")
     if any(cell["scale"] is not None for cell in cells):
         ridge = grid.activation == "relu" and grid.loss == "mse"
         what = (

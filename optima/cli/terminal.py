@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,23 @@ def width() -> int | None:
 def console() -> Console:
     """A console on standard output that cuts nothing."""
     return _Console(width=width() or UNBOUNDED)
+
+
+def check_read() -> None:
+    """Raise BrokenPipeError where standard output is a pipe that nobody reads any more; else only a write would tell.
+
+    Not on Windows, where pipes cannot be asked.
+    """
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        # Not a file of the system.
+        return
+    if any(seen & (select.POLLERR | select.POLLHUP) for _, seen in poll.poll(0)):
+        raise BrokenPipeError
 
 
 def say(text: str, indent: int = 0) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from optima.dynamics.pull import MOST
+from optima.limits import check_flow
 from optima.model import Array, DeepUFM
 from optima.structures.group import Group
 
@@ -22,12 +23,14 @@ class Characters:
     """The equations in eta = log zeta (..., B), for any number of starts at once.
 
     Blocks are those of :class:`optima.structures.group.Group`; for squared error the trivial character comes first.
-    Raises ValueError unless the model is linear, of classes of equal size, as many as the group has elements.
+    Raises ValueError unless the model is linear, of classes of equal size, as many as the group has elements, and for
+    too many of them.
     """
 
     def __init__(self, problem: DeepUFM, orders: tuple[int, ...]) -> None:
         if not problem.balanced:
             raise ValueError("the classes differ in size; pass one number of samples, or class-mean logits as start")
+        check_flow(problem, "characters")
         self.problem, self.group = problem, Group.of(orders, problem.classes)
         trivial = problem.loss == "mse"
         cosines, multiplicity = self.group.cosines, self.group.multiplicity

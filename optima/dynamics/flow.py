@@ -193,7 +193,7 @@ def check_model(problem: DeepUFM) -> None:
     """Raise ValueError unless a model is linear and without regularisation."""
     if problem.nonlinear:
         raise ValueError("the flow needs activation='linear'; pass a linear model")
-    if any(problem.regs):
+    if np.any(problem.reg):
         raise ValueError(f"reg is {brief.of_numbers(problem.reg)}; pass reg=0: the flow is without regularisation")
 
 
@@ -234,15 +234,11 @@ def _system(problem: DeepUFM, start: Any, group: int | Sequence[int] | None) -> 
 def _stop(system: System, name: str, value: float) -> Callable[[Array], float]:
     if name == "margin":
         return lambda state: system.margin(state) - value
-    return lambda state: math.log(value / max(_loss(system, state), math.ulp(0.0)))
+    return lambda state: math.log(value / max(system.loss(state), math.ulp(0.0)))
 
 
 def _crossing(system: System, event: Callable[[Array], float]) -> Callable[[Array], float]:
     return lambda state: float(event(class_means(system.logits(state), system.problem.class_sizes)))
-
-
-def _loss(system: System, state: Array) -> float:
-    return system.problem.data_loss(system.logits(state))
 
 
 def _flow(problem: DeepUFM, system: System, path: Path) -> Flow:
@@ -253,7 +249,7 @@ def _flow(problem: DeepUFM, system: System, path: Path) -> Flow:
         path.log_times,
         np.stack([system.singular_values(state) for state in path.states]),
         np.array([system.margin(state) for state in path.states]),
-        np.array([_loss(system, state) for state in path.states]),
+        np.array([system.loss(state) for state in path.states]),
         np.stack([system.zeta(state) for state in path.states]) if isinstance(system, CharacterSystem) else None,
         system.logits(last),
         tuple(system.parts(last)) if isinstance(system, FactorSystem) else (),

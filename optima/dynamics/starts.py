@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optima.dynamics.collapse_chance import basis
+from optima.limits import check_flow
 from optima.model import Array, DeepUFM
 from optima.model.inputs import positive_integer, positive_number
 from optima.structures.group import Group
@@ -25,8 +26,9 @@ def character_start(
     spread, seed
         sigma, and the seed of the normal numbers.
 
-    Raises ValueError for another number of values, and for a group of another order than K.
+    Raises ValueError for another number of values, for a group of another order than K, and for too many classes.
     """
+    check_flow(problem, "characters")
     orders = group or basis(problem.classes)
     blocks = Group.of(orders, problem.classes).multiplicity.size
     given = np.atleast_1d(np.asarray(values, dtype=float))
@@ -41,7 +43,11 @@ def character_start(
 
 
 def gaussian_logits(problem: DeepUFM, scale: float, seed: int = 0) -> Array:
-    """Class-mean logits (K, K) with independent entries N(0, scale^2), cut to the rank that the width carries."""
+    """Class-mean logits (K, K) with independent entries N(0, scale^2), cut to the rank that the width carries.
+
+    Raises ValueError for more classes than a flow can follow.
+    """
+    check_flow(problem, "balanced")
     size = positive_number("scale", scale)
     rng = np.random.default_rng(positive_integer("seed", seed, minimum=0))
     U, s, V = np.linalg.svd(size * rng.standard_normal((problem.classes,) * 2))

@@ -20,6 +20,7 @@ import numpy as np
 
 from optima.dynamics.characters import Characters
 from optima.dynamics.pull import pull
+from optima.limits import check_flow
 from optima.model import Array, DeepUFM
 from optima.model.fit import Fit
 from optima.model.forward_backward import backpropagated
@@ -48,6 +49,9 @@ class System(Protocol):
     def margin(self, state: Array) -> float:
         """The smallest margin of a sample."""
 
+    def loss(self, state: Array) -> float:
+        """The loss of all samples."""
+
     def drift(self, state: Array) -> float:
         """How far what the exact flow conserves has moved, relative to its size."""
 
@@ -69,6 +73,7 @@ class CharacterSystem:
             )
         if not (np.isfinite(zeta).all() and (zeta >= 0).all()):
             raise ValueError("singular values are finite and not below 0; pass such a start")
+        self.fit = _class_fit(problem)
         self.alive = zeta > 0
         self.start = np.log(zeta[self.alive])
 
@@ -87,6 +92,10 @@ class CharacterSystem:
     def weight(self, state: Array) -> float:
         """States are logarithms."""
         return 1.0
+
+    def loss(self, state: Array) -> float:
+        """Samples of a class have one loss."""
+        return float(self.fit.value(self.equations.logits(self.zeta(state))))
 
     def logits(self, state: Array) -> Array:
         """Each column of M once for each sample."""
@@ -114,10 +123,11 @@ class BalancedSystem:
     kind = "balanced"
 
     def __init__(self, problem: DeepUFM, means: Array) -> None:
+        check_flow(problem, self.kind)
         self.problem, self.factors = problem, problem.depth + 1
         self.shape = means.shape
         self.roots = np.sqrt(problem.class_sizes.astype(float))
-        self.fit = Fit(problem.loss, problem.classes, np.arange(problem.classes), problem.class_sizes / problem.size)
+        self.fit = _class_fit(problem)
         s = np.linalg.svd(means * self.roots, compute_uv=False)
         self.rank = int(np.sum(s > problem.classes * np.finfo(float).eps * s[0]))
         if self.rank > problem.max_rank:
@@ -147,8 +157,13 @@ class BalancedSystem:
         return np.asarray(np.linalg.svd(state.reshape(self.shape), compute_uv=False), dtype=float)
 
     def margin(self, state: Array) -> float:
-        """See the protocol."""
-        return sample_margin(self.problem, self.logits(state))
+        """Samples of a class have one margin."""
+        means = state.reshape(self.shape) / self.roots
+        return float(np.min(np.diag(means) - np.where(np.eye(len(means), dtype=bool), -np.inf, means).max(axis=0)))
+
+    def loss(self, state: Array) -> float:
+        """Samples of a class have one loss."""
+        return float(self.fit.value(state.reshape(self.shape) / self.roots))
 
     def drift(self, state: Array) -> float:
         """Singular values beyond the rank, and column sums where they began at zero, over the largest value."""
@@ -164,6 +179,7 @@ class FactorSystem:
     kind = "factors"
 
     def __init__(self, problem: DeepUFM, factors: Sequence[Array]) -> None:
+        check_flow(problem, self.kind)
         # This checks the shapes.
         problem.layers(factors)
         self.problem, self.fit = problem, problem.data_fit()
@@ -199,6 +215,10 @@ class FactorSystem:
         """See the protocol."""
         return sample_margin(self.problem, self.logits(state))
 
+    def loss(self, state: Array) -> float:
+        """See the protocol."""
+        return self.problem.data_loss(self.logits(state))
+
     def drift(self, state: Array) -> float:
         """Of the differences of Gram matrices, over the largest squared norm of a factor."""
         largest = max(float(np.sum(factor**2)) for factor in self.parts(state))
@@ -208,3 +228,8 @@ class FactorSystem:
     def _conserved(self, state: Array) -> list[Array]:
         *weights, features = self.parts(state)
         return [high.T @ high - low @ low.T for low, high in pairwise([features, *weights])]
+
+
+def _class_fit(problem: DeepUFM) -> Fit:
+    """The fit of class-mean logits (K, K), each class weighed by its share of the samples."""
+    return Fit(problem.loss, problem.classes, np.arange(problem.classes), problem.class_sizes / problem.size)

@@ -10,7 +10,7 @@ import numpy as np
 from optima.certification import solve
 from optima.forecasts.by_size import MOST, scaled_by_size
 from optima.forecasts.result import Forecast, Prediction
-from optima.limits import check_named
+from optima.limits import check_layers, check_named
 from optima.model import Array, DeepUFM
 from optima.model.class_network import ClassNetwork
 from optima.reduction import UNREGULARISED, Reduction
@@ -90,6 +90,7 @@ def forecast_of(problem: DeepUFM, search: bool | None = None, effort: str = "nor
     if not problem.regularised:
         raise ValueError(UNREGULARISED)
     check_named(problem.classes)
+    check_layers(problem)
     linear = not problem.nonlinear
     found = list(_named_linear(problem) if linear else _networks(problem))
     exact = linear and problem.loss == "mse"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,6 +48,16 @@ class Winners:
         self.blocks = [every[i] for i in chosen]
         self.left_out = len(every) - count, len(grid.classes) - len(self.classes), len(grid.depths) - len(self.depths)
         self.found: dict[Place, tuple[str | None, float]] = {}
+
+    @cached_property
+    def cells(self) -> int:
+        """How many cells are shown."""
+        return len({Place(K, L, *block) for K in self.classes for L in self.depths for block in self.blocks})
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them are known."""
+        return len(self.found) == self.cells
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take the cells of a batch that are shown."""

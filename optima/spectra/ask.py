@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optima.limits import check_factors
 from optima.model import Array, DeepUFM
 from optima.model.arguments import takes_model
 from optima.model.inputs import one_of, positive_integer
@@ -78,9 +79,9 @@ def spectrum(
     count
         How many eigenvalues Lanczos is asked for.
 
-    Raises ValueError on values out of range, where the structure has no stationary scale but zero, and for classes of
-    different sizes with a structure. Source: garrod2026spectra; derivations/spectra_squared_error.py,
-    spectra_cross_entropy.py and spectra_relu.py.
+    Raises ValueError on values out of range, where the structure has no stationary scale but zero, for classes of
+    different sizes with a structure, and for a network of a structure that memory cannot hold. Source:
+    garrod2026spectra; derivations/spectra_squared_error.py, spectra_cross_entropy.py and spectra_relu.py.
 
     Examples
     --------
@@ -152,6 +153,7 @@ def _loss(place: _Place) -> float:
 
 
 def _at_structure(problem: DeepUFM, structure: str | Structure | None, kink: int) -> _Place:
+    check_factors(problem)
     if not problem.balanced:
         raise ValueError(
             "named structures need classes of equal size; pass one number of samples, or a solution or factors"

@@ -75,3 +75,20 @@ def test_mistakes(call, options, words):
 def test_gaussian_logits_have_the_rank_of_the_width():
     assert np.linalg.matrix_rank(gaussian_logits(DeepUFM(5, 2, 0, width=3), 1.0)) == 3
     assert np.std(gaussian_logits(DeepUFM(60, 2, 0), 0.5)) == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-K", "20000", "-L", "2"),
+        ("-K", "100000000000", "-L", "2", "--start", "1"),
+        ("-K", "4", "-L", "2", "--gaussian", "factors", "--width", "20000"),
+        ("-K", "4", "-L", "100000000000", "--gaussian", "factors"),
+        ("-K", "4", "-L", "2", "-n", "100000000000"),
+    ],
+)
+def test_a_flow_too_large_is_refused_in_one_sentence(call, options):
+    code, out, err = call("flow", *options)
+    assert (code, out) == (2, "")
+    assert "are the limit; pass fewer classes or samples, or a smaller depth or width" in err
+    assert err.count("\n") == 1
