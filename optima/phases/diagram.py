@@ -184,7 +184,7 @@ def phase_diagram(
     store
         The atlas that the cells are taken from and added to; None keeps them for this call only.
     boxes
-        Prove each cell within 1 %, and with lambda on an axis each boundary to a strip of 1 / 800 of the axis
+        Prove each cell within 1 %, and with lambda on an axis each boundary to a strip of 1 / 400 of the axis
         (:mod:`optima.phases.passages`), or as close as so many boxes do; None leaves it at the bounds of ``build``.
         Proofs are kept in the store as they end.
     executors

@@ -23,8 +23,8 @@ from optima.workers.work import work
 
 # A power of two beyond the cells of a row.
 COARSEST = 2**30
-# Parts of an axis of lambda, about the points that a picture has: a proved boundary is no wider than one of them.
-POINTS = 800
+# Parts of an axis of lambda: a strip that a boundary is proved to lie in is asked to be about as narrow as the line.
+LINES = 400
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Prover:
     tell: Tell[Words]
 
     def boundaries(self, line: Sequence[Record], ties: Sequence[Tie], seed: int) -> list[Tie]:
-        """The ties of a row in lambda with the strips that are proved, as narrow as a point of a picture."""
-        width = math.log(mean_reg(line[-1].problem) / mean_reg(line[0].problem)) / POINTS
+        """The ties of a row in lambda with the strips that are proved, as narrow as a line of a picture."""
+        width = math.log(mean_reg(line[-1].problem) / mean_reg(line[0].problem)) / LINES
         meetings = [Meeting.of(tie, seed) for tie in ties]
         owed = [Proof(_kept(each.record, self.store), self.boxes, each.gap(width)) for each in meetings if each]
         proofs = {job.record.key: record for job, record in zip(owed, self._run(owed), strict=True)}

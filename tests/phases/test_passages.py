@@ -70,7 +70,7 @@ def test_prices_on_both_sides(passage):
         (lambda p: {"high": 0.5 * (p.high + p.certificate.problem.reg)}, "above"),
         (lambda p: {"low": 2 * p.low}, "not inside"),
         (lambda p: {"high": math.inf}, "not inside"),
-        (lambda p: {"price": 1.2 * p.price, "alone": False}, "below"),
+        (lambda p: {"price": 2 * p.price, "alone": False}, "below"),
         (lambda p: {"price": 0.8 * p.price}, "above"),
         (lambda p: {"before": p.after}, "below"),
         (lambda p: {"after": p.before}, "above"),
@@ -128,7 +128,7 @@ def test_a_diagram_proves_its_boundaries_and_says_so(tmp_path):
     assert diagram.boundary_columns[-2:] == ("proved_from", "proved_to")
     for row in diagram.boundaries():
         assert row["proved_from"] < row["reg"] < row["proved_to"]
-        assert math.log(row["proved_to"] / row["proved_from"]) <= math.log(2) / 800 * 1.02
+        assert math.log(row["proved_to"] / row["proved_from"]) <= math.log(2) / 400 * 1.02
     # The proofs at the ties are kept.
     assert stored == sum(map(len, diagram.cells)) + sum(map(len, diagram.ties))
     (legend,) = [
