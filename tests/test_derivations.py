@@ -882,6 +882,30 @@ CONTROLS = {
         lambda d: {},
         lambda d: {"distance": 1.0},
     ),
+    "the minimum is concave in lambda, not in its square root": (
+        "price_of_minima",
+        "check_prices",
+        lambda d: {},
+        lambda d: {"bend": 2.0},
+    ),
+    "the strip begins where the bound meets the line of A": (
+        "price_of_minima",
+        "check_ends",
+        lambda d: {},
+        lambda d: {"part": sp.Rational(9, 10)},
+    ),
+    "a narrower strip is not proved": (
+        "price_of_minima",
+        "check_strip",
+        lambda d: {},
+        lambda d: {"widen": 0.9},
+    ),
+    "thin values end at (c/A)^(p/(1-p))": (
+        "price_of_minima",
+        "check_least_price",
+        lambda d: {},
+        lambda d: {"exponent": 2},
+    ),
     "some orders of four classes reach not every line": (
         "relabelled_boxes",
         "check_reached",

@@ -7,11 +7,11 @@ it makes of the problem has the sizes in another order. Source: derivations/rela
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
 from optima.checker.arithmetic import Numbers
+from optima.checker.parts import parts_of
 from optima.checker.tree_bound import tree_bound
 from optima.checker.verification import Refuted
 from optima.model import Array, DeepUFM
@@ -23,21 +23,13 @@ def relabelled_boxes(problem: DeepUFM, wanted: float, data: dict[str, Array], nu
     """Least bound of all trees; what belongs to the i-th has the ending _i in ``data``."""
     if problem.classes != CLASSES:
         raise Refuted(f"the orders of the classes are searched for four of them, not for {problem.classes}")
-    parts = list(_parts(data))
+    parts = list(parts_of(data))
     sizes = [int(n) for n in problem.class_sizes]
     searched = {tuple(sizes[c] for c in _order(part)) for part in parts}
     missing = set(itertools.permutations(sizes)) - searched
     if missing:
         raise Refuted(f"there are no boxes for classes of the sizes {min(missing)} in this order")
     return min(tree_bound(problem, wanted, part, numbers, one_order=True) for part in parts)
-
-
-def _parts(data: dict[str, Array]) -> Iterator[dict[str, Array]]:
-    for i in itertools.count():
-        part = {name.removesuffix(f"_{i}"): array for name, array in data.items() if name.endswith(f"_{i}")}
-        if not part:
-            return
-        yield part
 
 
 def _order(part: dict[str, Array]) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from optima.checker.arithmetic import Balls, Floats, Numbers
+from optima.checker.chord import chord
 from optima.checker.class_shares import class_shares
 from optima.checker.depth_one import depth_one
 from optima.checker.entropy_directions import entropy_directions
@@ -61,7 +62,8 @@ def verify(
 
     Nothing is raised for a proof that fails. Raises ValueError when python-flint is needed and missing.
     Source: derivations/convex_concave.py, derivations/neighbourhood.py, derivations/plane_bound.py,
-    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/rank_one_bound.py.
+    derivations/near_lines.py, derivations/subsampling_bound.py, derivations/rank_one_bound.py,
+    derivations/price_of_minima.py.
     """
     return judged(
         Verification,
@@ -159,6 +161,8 @@ def _lower(problem: DeepUFM, wanted: float, method: str, data: dict[str, Array],
         return rank_one(problem, data, numbers)
     if method == "relabelled boxes":
         return relabelled_boxes(problem, wanted, data, numbers)
+    if method == "chord":
+        return chord(problem, data, numbers)
     if method == "branch and bound":
         return tree_bound(problem, wanted, data, numbers)
     raise Refuted(f"there is no proof by {method!r}")

@@ -20,7 +20,7 @@ from optima.limits import check_cells
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, positive_integer, shown
 from optima.phases.envelope import envelope
-from optima.phases.proving import proved
+from optima.phases.proving import Prover
 from optima.phases.ties import BETWEEN, BIFURCATION, Branch, Cell, Curve, Tie, tie_in_depth, tie_in_reg
 from optima.presented import drawn_by
 from optima.progress import Progress, Tell, Words, silent
@@ -120,7 +120,13 @@ class Diagram:
     @property
     def boundary_columns(self) -> tuple[str, ...]:
         """Names of the columns of :meth:`boundaries`."""
-        return self.across, self.along or self.x, "first", "second", "known_by"
+        proved = ("proved_from", "proved_to") if self._proves else ()
+        return self.across, self.along or self.x, "first", "second", "known_by", *proved
+
+    @property
+    def _proves(self) -> bool:
+        """Whether a boundary is proved to lie in a strip."""
+        return any(tie.passage for ties in self.ties for tie in ties)
 
     def table(self) -> list[dict[str, Any]]:
         """The solved cells, for a file of data."""
@@ -133,10 +139,12 @@ class Diagram:
         return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def boundaries(self) -> list[dict[str, Any]]:
-        """The ties, for a file of data."""
+        """The ties, for a file of data, with the strips that they are proved to lie in."""
         at = lambda place: math.exp(place) if self.along == "reg" else place
+        strip = lambda tie: (tie.passage.low, tie.passage.high) if tie.passage else (None, None)
+        proved = strip if self._proves else lambda tie: ()
         rows = [
-            (row, at(tie.at), tie.first.label, tie.second.label, tie.known_by)
+            (row, at(tie.at), tie.first.label, tie.second.label, tie.known_by, *proved(tie))
             for row, ties in zip(self.rows, self.ties, strict=True)
             for tie in ties
         ]
@@ -176,8 +184,9 @@ def phase_diagram(
     store
         The atlas that the cells are taken from and added to; None keeps them for this call only.
     boxes
-        Prove each cell within 1 %, or as close as so many boxes do; None leaves it at the bounds of ``build``. Proofs
-        are kept in the store as they end.
+        Prove each cell within 1 %, and with lambda on an axis each boundary to a strip of 1 / 400 of the axis
+        (:mod:`optima.phases.passages`), or as close as so many boxes do; None leaves it at the bounds of ``build``.
+        Proofs are kept in the store as they end.
     executors
         As of :func:`optima.atlas.build`.
 
@@ -199,7 +208,10 @@ def phase_diagram(
         progress(Words(f"{across} {rows[i]}: {len(ties[i])} boundaries"))
     if boxes is not None:
         with at_hand(store) as atlas:
-            lines = proved(lines, boxes, atlas, executors or processes(), progress)
+            prover = Prover(boxes, atlas, executors or processes(), progress)
+            if along == "reg":
+                ties = [prover.boundaries(line, met, seed) for line, met in zip(lines, ties, strict=True)]
+            lines = prover.cells(lines, ties)
     strips = [phases_of(i, line, ties[i], along) for i, line in enumerate(lines)]
     return plane.diagram(lines, ties, strips, _branch, progress)
 

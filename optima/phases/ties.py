@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from optima.search.rung_objective import RungObjective, gauge
 from optima.search.starts import best_scale
 from optima.structures import Structure, find, named
 from optima.structures.recognition import recognise
+
+if TYPE_CHECKING:
+    from optima.phases.passages import Passage
 
 # Steps and gradient norm of the descent that follows a code to another lambda or depth.
 STEPS, TOLERANCE = 2000, 1e-9
@@ -171,7 +174,8 @@ class Tie:
     """Where the global minimum passes from ``first`` to ``second``, at log lambda or at real depth ``at``.
 
     ``loss`` is that of both there, infinite where the tie was not solved. At a bifurcation the two are one minimum,
-    which loses its symmetry there.
+    which loses its symmetry there. ``passage`` proves between which lambda the global minimum passes from the price of
+    the one to that of the other.
     """
 
     first: Cell
@@ -179,6 +183,7 @@ class Tie:
     at: float
     known_by: str
     loss: float = math.inf
+    passage: Passage | None = None
 
 
 def tie_in_reg(first: Record, second: Record, low: float, high: float) -> Tie:

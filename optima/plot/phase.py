@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ THEOREM: dict[str, Any] = {"facecolor": "none", "hatch": "//", "edgecolor": (1, 
 # A cell counts as proved when its relative gap is at most this; the band around it, half its height in rows.
 HALF = 0.13
 BAND: dict[str, Any] = {"facecolor": (1, 1, 1, 0.5), "edgecolor": "black", "linewidth": 0.8}
+# The strips in which boundaries are proved to lie, about as wide as the lines.
+STRIP: dict[str, Any] = {"facecolor": "#b0004b", "edgecolor": "#b0004b", "linewidth": 1.2}
 LEGEND: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 8, "frameon": False}
 # By how much, in rows, a piece goes beyond its upper end.
 OVERLAP = 0.02
@@ -74,7 +77,8 @@ def plot_phase(diagram: Diagram, colour: str = "rank") -> Figure:
     rank = "least rank of\na hidden layer" if diagram.networks else "rank of the logits"
     title = "structure" if picture.styles else rank
     figure.legend(handles=kinds, title=title, loc="outside right upper", **LEGEND)
-    marks = _marks(theorem, bool(picture.bands), picture.drawn, diagram.networks)
+    strips = any(tie.passage for ties in diagram.ties for tie in ties)
+    marks = _marks(theorem, bool(picture.bands), strips, picture.drawn, diagram.networks)
     figure.legend(handles=marks, ncols=2 if len(marks) == 4 else 3, loc="outside lower left", **LEGEND)
     named = name_regions(picture.axes, picture.areas, picture.bands)
     # Between two regions that carry their names the line says enough.
@@ -236,6 +240,11 @@ class _Picture:
                 band = self._polygon((low,) * 2, (high,) * 2, rows)
                 self.axes.add_patch(PolygonPatch(band, zorder=2.5, **BAND))
                 self.bands.append(band)
+        for row, ties in enumerate(self.diagram.ties):
+            for passage in (tie.passage for tie in ties if tie.passage):
+                rows = max(row - HALF, -self.rim), min(row + HALF, len(self.diagram.rows) - 1 + self.rim)
+                low, high = math.log(passage.low), math.log(passage.high)
+                self.axes.add_patch(PolygonPatch(self._polygon((low,) * 2, (high,) * 2, rows), zorder=2.6, **STRIP))
 
     def finish(self) -> None:
         diagram, axes = self.diagram, self.axes
@@ -333,7 +342,7 @@ def _title(diagram: Diagram) -> str:
     return f"{minimum}: {', '.join([*fixed_words(diagram.fixed), *squared])}"
 
 
-def _marks(theorem: bool, proved: bool, lines: Mapping[str, float], networks: bool) -> list[Any]:
+def _marks(theorem: bool, proved: bool, strips: bool, lines: Mapping[str, float], networks: bool) -> list[Any]:
     """The legend of lines, hatches and bands."""
     handles: list[Any] = [
         Line2D([], [], color="black", linewidth=0.9, label=f"tie of two {'networks' if networks else 'minima'}")
@@ -344,6 +353,8 @@ def _marks(theorem: bool, proved: bool, lines: Mapping[str, float], networks: bo
     if proved:
         words = f"proved: loss within {100 * PROVED:g} %\nof the global minimum"
         handles.append(Patch(**(BAND | {"facecolor": "0.85"}), label=words))
+    if strips:
+        handles.append(Patch(**STRIP, label="proved: the minimum changes\nwithin this strip"))
     if theorem:
         words = "simplex excluded\n(garrod2025, theorem 1)"
         handles.append(Patch(**(THEOREM | {"facecolor": "0.5"}), label=words))

@@ -36,6 +36,8 @@ LINE_LITTLE = 1e-12
 WIDE = 0.3
 # Arcs of psi that are split before others: this many times as wide as those of a and b, and wider than these radians.
 NARROW, ARC = 6.0, 0.4
+# Values of t in space that begin at zero and end at so many thin ones are split before others: what is thin goes.
+THICK = 4.0
 # Relative rounding of eigenvalues, within which a matrix is looked for in both charts.
 ALMOST = 1e-9
 
@@ -116,9 +118,11 @@ class MatrixBoxes:
         return 6 if self.dimension == 3 else None
 
     def urgent(self, low: Array, high: Array) -> NDArray[np.bool_]:
-        """Coordinates (N, d) to be split before others: the chart, and wide angles of the plane and in space.
+        """Coordinates (N, d) to be split before others: the chart, wide angles, and in space values hardly thick.
 
-        On wide arcs the best D is the same all around, at which no split of the arc promises anything.
+        On wide arcs the best D is the same all around, at which no split of the arc promises anything. No more does a
+        split of t_2 or t_3 near zero, whose parts get their bounds from other D: near minima of rank one boxes of
+        directions were halved again and again instead.
         """
         wide = np.zeros(low.shape, dtype=bool)
         if self.dimension == 2:
@@ -127,6 +131,7 @@ class MatrixBoxes:
             wide[:, self.chart] = high[:, self.chart] - low[:, self.chart] == 1
             width = high - low
             wide[:, 5] = (width[:, 5] > np.maximum(NARROW * width[:, 3:5].max(axis=1), ARC)) & (low[:, 1] > 0)
+            wide[:, 1:3] |= (low[:, 1:3] == 0) & (high[:, 1:3] > 0) & (high[:, 1:3] <= THICK * self.thin)
         return wide
 
     def eigenvalues(self, t: Array) -> Array:

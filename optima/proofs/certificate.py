@@ -29,6 +29,7 @@ METHODS = (
     "pairs of classes",
     "rank one",
     "relabelled boxes",
+    "chord",
     "nonnegative",
 )
 

@@ -61,6 +61,10 @@ class Claims:
         lower = min(lower, self.upper) * (1 - BOUND_ROUNDING)
         return Certificate(self.problem, lower, self.upper, self.means, method, f"{rigour}, {FLOATING}", seconds, data)
 
+    def claimed(self, method: str, lower: float, rigour: str, seconds: float, data: dict[str, Array]) -> Certificate:
+        """A bound that was worked for elsewhere, no higher than its check."""
+        return self.checked(self._claim(method, lower, rigour, seconds, **data))
+
     def squared_error(self) -> Certificate:
         """The minimum itself."""
         start = time.perf_counter()

@@ -1,6 +1,7 @@
-"""Gaps, boxes and times of proofs at width 1; writes a Markdown table that grows row by row.
+"""Gaps, boxes and times of proofs at width 1 or 2; writes a Markdown table that grows row by row.
 
 python tests/benchmarks/bench_narrow.py --out tests/benchmarks/bench_narrow.md
+python tests/benchmarks/bench_narrow.py --width 2 --gap 1e-3 --out tests/benchmarks/bench_width_two.md
 
 The minima are the best of a search; seconds are processor time of the proof, and of the checker, which proves every
 certificate again.
@@ -21,12 +22,14 @@ CELLS: list[tuple[int, int, float, int | tuple[int, ...]]] = [
 ]
 CELLS += [(K, 1, reg, 1) for K in (3, 4) for reg in (1e-2, 1e-4)]
 CELLS += [(3, 3, 1e-3, (1, 2, 5)), (3, 3, 1e-4, (1, 1, 50)), (4, 3, 1e-3, (1, 2, 3, 50)), (4, 5, 1e-4, (1, 2, 4, 8))]
+# At width 2, which for three classes is wide enough.
+CELLS_OF_TWO = [(K, L, reg, 1) for K in (3, 4) for L in (2, 3, 5) for reg in (1e-2, 1e-3)]
 HEAD = "| K | L | lambda | sizes | loss | gap | method | boxes | s | s to check | verified |"
 
 
-def row(classes: int, depth: int, reg: float, sizes: int | tuple[int, ...], gap: float) -> str:
+def row(classes: int, depth: int, reg: float, sizes: int | tuple[int, ...], width: int, gap: float) -> str:
     """One cell of the table."""
-    problem = DeepUFM(classes, depth, reg, samples=sizes, width=1)
+    problem = DeepUFM(classes, depth, reg, samples=sizes, width=width)
     means = search(problem).means
     start = time.process_time()
     proof = prove(problem, means, gap)
@@ -43,13 +46,15 @@ def row(classes: int, depth: int, reg: float, sizes: int | tuple[int, ...], gap:
 def main() -> None:
     """Prove, and write the table as it grows."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--width", type=int, choices=(1, 2), default=1)
     parser.add_argument("--gap", type=float, default=1e-6, help="where a proof may end")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    command = f"python tests/benchmarks/bench_narrow.py --gap {options.gap:g}"
-    lines = ["# Proofs at width 1", "", f"Made by `{command} --out ...`.", "", HEAD, "|---" * 11 + "|"]
-    for cell in CELLS:
-        lines.append(row(*cell, options.gap))
+    width = "" if options.width == 1 else f" --width {options.width}"
+    command = f"python tests/benchmarks/bench_narrow.py{width} --gap {options.gap:g}"
+    lines = [f"# Proofs at width {options.width}", "", f"Made by `{command} --out ...`.", "", HEAD, "|---" * 11 + "|"]
+    for cell in CELLS if options.width == 1 else CELLS_OF_TWO:
+        lines.append(row(*cell, options.width, options.gap))
         print(lines[-1], flush=True)
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
