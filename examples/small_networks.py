@@ -91,7 +91,7 @@ class Block(nn.Module):
         self.skip = nn.Identity() if same else nn.Sequential(convolution(axes, a, b, 1, stride, side), norm(axes, b))
 
     def forward(self, x: Any) -> Any:
-        """Relu of both ways added."""
+        """ReLU of both ways added."""
         return (self.second(self.first(x)) + self.skip(x)).relu()
 
 

@@ -40,7 +40,7 @@ def solve(
 
     The search is :func:`optima.search.ladder.search`, which says how it looks and what its parameters are. The bound is
     the best to be had from a few thousand boxes, with ``effort="thorough"`` also from pairs of classes (about a
-    second); :func:`certify` works for a closer one. Relu networks:
+    second); :func:`certify` works for a closer one. ReLU networks:
     :func:`optima.relu.solve.search_networks`, with the best bound without boxes.
 
     Parameters

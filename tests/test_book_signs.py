@@ -102,3 +102,21 @@ def test_a_thing_has_one_page_whatever_it_is_called():
     names = [line.strip() for line in pages.pages()["api-packages.md"].splitlines() if line.startswith("   optima.")]
     homes = [pages.home(name) or name for name in names]
     assert len(homes) == len(set(homes)) > 100
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            "on 2026-11-27, tolerance 1e-09: pass --reg-per-factor or -K",
+            ["2026-11-27", "1e-09", "--reg-per-factor", "-K"],
+        ),
+        ("well-known, 5 - 3, pages 12-15 and a--b", []),
+        ("1e-3:1e-1 and 2.5e-12.", ["1e-3", "1e-1", "2.5e-12"]),
+    ],
+)
+def test_numbers_dates_and_options_stay_in_one_line_and_are_copied_as_they_are(text, kept):
+    pytest.importorskip("sphinx")
+    made = library("word_breaks")._kept(text)
+    assert "".join(node.astext() for node in made) == text
+    assert [node.astext() for node in made[1::2]] == kept

@@ -1,4 +1,4 @@
-"""Long names in headings may break behind their dots and underscores, and are still copied as they are written."""
+"""Where lines may break: long names in headings behind dots and underscores, numbers, dates and options nowhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sphinx.application import Sphinx
 NAME = re.compile(r"\w+(?:[._]\w+)+")
 # A heading of a narrow screen holds as many letters.
 SHORT = 14
+# Browsers break behind a hyphen.
+WHOLE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d+(?:\.\d+)?e-\d+\b|(?<!\S)--?[A-Za-z][\w-]*")
 
 
 def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -17,6 +19,24 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for text in list(title.findall(nodes.Text)):
             if any(len(name) > SHORT for name in NAME.findall(text)):
                 text.parent.replace(text, _broken(text))
+
+    for text in list(doctree.findall(nodes.Text)):
+        if "-" in text and not _verbatim(text) and WHOLE.search(text):
+            text.parent.replace(text, _kept(text))
+
+
+def _verbatim(text: nodes.Text) -> bool:
+    """Whether a text is written as it stands, or is no text of the page."""
+    return isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.raw, nodes.math, nodes.comment))
+
+
+def _kept(text: str) -> list[nodes.Node]:
+    made: list[nodes.Node] = []
+    end = 0
+    for match in WHOLE.finditer(text):
+        made += [nodes.Text(text[end : match.start()]), nodes.inline("", match[0], classes=["kept"])]
+        end = match.end()
+    return [*made, nodes.Text(text[end:])]
 
 
 def _broken(text: str) -> list[nodes.Node]:

@@ -61,7 +61,7 @@ def _linear(problems: Sequence[DeepUFM], seed: int, effort: str) -> list[Solutio
 def cut(problems: Iterable[DeepUFM]) -> list[list[DeepUFM]]:
     """The grid in pieces of one kind (classes, samples, width, loss), each of neighbouring depths and lambdas.
 
-    Relu models of different depths are of different kinds. The pieces depend on the grid alone, neither on its order
+    ReLU models of different depths are of different kinds. The pieces depend on the grid alone, neither on its order
     nor on what is stored already.
     """
     kinds: dict[str, set[DeepUFM]] = {}

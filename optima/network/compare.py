@@ -44,7 +44,7 @@ def compare(
     mean of each column of M is taken out first, which changes no prediction and raises no singular value. It is held
     against the best minimum that :func:`optima.solve` finds and the named structures at their best scales.
 
-    Relu: of all factors the loss is the objective itself, and the nearest named networks are those whose features have
+    ReLU: of all factors the loss is the objective itself, and the nearest named networks are those whose features have
     about the same singular values layer by layer. Logits alone do not tell what they cost: the loss is the least of
     the named networks whose last hidden layer can make them, and ``at_least`` bounds it from below. Without an
     ``effort`` the predicted losses are those of the named networks only.

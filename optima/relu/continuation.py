@@ -1,4 +1,4 @@
-"""Relu networks of many problems: each is searched, then the networks of its neighbours in lambda are tried in it."""
+"""ReLU networks of many problems: each is searched, then the networks of its neighbours in lambda are tried in it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ HOPELESS = 1.5
 
 
 def smooth(objective: Objective, width: float) -> Gate:
-    r"""Relu with its kink smoothed from inside.
+    r"""ReLU with its kink smoothed from inside.
 
     .. math::
         s(m) = 0 \;(m \le 0), \qquad m^2 / 2\epsilon \;(0 \le m \le \epsilon), \qquad

@@ -1,4 +1,4 @@
-"""Relu networks that are invariant under a group: problems with a handful of unknowns, one for each orbit."""
+"""ReLU networks that are invariant under a group: problems with a handful of unknowns, one for each orbit."""
 
 from __future__ import annotations
 

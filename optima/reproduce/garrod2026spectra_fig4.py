@@ -42,7 +42,7 @@ def _draw(runs: Sequence[Run], which: str) -> Figure:
     panels[1, 0].legend(fontsize=8, frameon=False, loc="lower right")
     value = predicted[0]
     what = (
-        f"Relu, layer {RELU_LAYER}: at collapse {value.value:.6g} is predicted 3 times where $s'(0) = 0$, 9 times "
+        f"ReLU, layer {RELU_LAYER}: at collapse {value.value:.6g} is predicted 3 times where $s'(0) = 0$, 9 times "
         f"where $s'(0) = 1$\nof {which}: the one that ends nearest to collapse, and the one of least loss"
     )
     titled(figure, runs[0].problem, what)

@@ -57,7 +57,7 @@ def _draw(runs: Sequence[Run]) -> Figure:
         axes.set(xscale="log", xlabel="step of gradient descent", ylabel=label)
         axes.set_ylim(bottom=0)
     right.legend(fontsize=8, frameon=False, loc="lower left")
-    what = f"Relu, {of_runs(runs)}; bold the one that ends nearest to collapse (seed {nearest.seed})"
+    what = f"ReLU, {of_runs(runs)}; bold the one that ends nearest to collapse (seed {nearest.seed})"
     titled(figure, runs[0].problem, what)
     return figure
 

@@ -62,7 +62,7 @@ def predict(problem: DeepUFM, effort: str = "quick") -> dict[str, float]:
     r"""Losses to hold a run against, by name.
 
     Linear: every named structure at its best scales (classes of equal size), and ``global``, the least loss that
-    :func:`optima.solve` finds. Relu: every named network at its best scales, among them ``collapse``; for cross-entropy
+    :func:`optima.solve` finds. ReLU: every named network at its best scales, among them ``collapse``; for cross-entropy
     and classes of equal size also ``dnc``, a bound from below on the loss of deep neural collapse,
 
     .. math:: \min_a \log(1 + (K-1) e^{-a}) + \tfrac{L+1}{2} \lambda (K-1) (a \sqrt n)^{2/(L+1)}

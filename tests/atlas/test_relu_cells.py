@@ -1,4 +1,4 @@
-"""Relu networks in an atlas: factors that come back, altered ones that do not, and builds that never do worse."""
+"""ReLU networks in an atlas: factors that come back, altered ones that do not, and builds that never do worse."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""Relu networks of depth two with a symmetry: descents over a few kinds of rows, each with all its images.
+"""ReLU networks of depth two with a symmetry: descents over a few kinds of rows, each with all its images.
 
     python tests/benchmarks/bench_depth_two.py > tests/benchmarks/bench_depth_two.md
 

@@ -1,4 +1,4 @@
-"""Relu networks that are invariant under a group, against the best of all; writes a Markdown table.
+"""ReLU networks that are invariant under a group, against the best of all; writes a Markdown table.
 
 python tests/benchmarks/bench_invariant.py --cells 3x4,4x3,4x4 --neurons 8 --out tests/benchmarks/bench_invariant.md
 

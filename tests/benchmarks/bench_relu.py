@@ -1,4 +1,4 @@
-"""Relu networks: the search against what a person would write with PyTorch, in one run; writes a Markdown table.
+"""ReLU networks: the search against what a person would write with PyTorch, in one run; writes a Markdown table.
 
 python tests/benchmarks/bench_relu.py --cells 3x4,4x4,6x4,7x3,8x3,10x3 --out tests/benchmarks/bench_relu.md
 
@@ -127,7 +127,7 @@ def main() -> None:
         command = f"`python tests/benchmarks/bench_relu.py --cells {options.cells} --losses {options.losses} "
         command += f"--seeds {options.seeds} --effort {options.effort}`"
         versions = f"numpy {np.__version__}, torch {torch.__version__}, one thread, lambda = {REG:g}, n = 1."
-        text = ["# Relu networks: the search and PyTorch", "", f"{command}; {versions}", "", *lines]
+        text = ["# ReLU networks: the search and PyTorch", "", f"{command}; {versions}", "", *lines]
         options.out.write_text("\n".join(text) + "\n")
 
 

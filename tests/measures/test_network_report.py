@@ -116,7 +116,7 @@ def test_relu_heads_and_depth_one():
     # Logits that are near to nothing are not called zero.
     noise = optima.measure([Layer(rows, rng.standard_normal((K, 8)))], labels, logits=-np.eye(K)[labels], reg=1e-3)
     assert "near to no named structure." in str(noise.report(search=False))
-    # Relu networks of this width have no room; linear structures have.
+    # ReLU networks of this width have no room; linear structures have.
     narrow = optima.measure(
         [Layer(rows[:, :2], rng.standard_normal((K, 2)))],
         labels,
@@ -242,7 +242,7 @@ def test_a_module_of_your_own():
 
 @pytest.mark.slow
 def test_words_for_what_has_no_name_and_what_was_not_searched():
-    """One matrix: no other minimum. Relu, only named networks: none of them is called the optimum."""
+    """One matrix: no other minimum. ReLU, only named networks: none of them is called the optimum."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), (9, 5, 2, 1))
     features = np.maximum(rng.standard_normal((17, 8)) + 3 * np.eye(4, 8)[labels], 0)

@@ -1,4 +1,4 @@
-"""Relu networks of others among the named ones: from all factors, and from logits alone."""
+"""ReLU networks of others among the named ones: from all factors, and from logits alone."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Relu networks at collapse: the derivative of relu at zero decides how many outliers there are."""
+"""ReLU networks at collapse: the derivative of relu at zero decides how many outliers there are."""
 
 from __future__ import annotations
 
