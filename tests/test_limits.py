@@ -153,3 +153,9 @@ def test_networks_beyond_memory_have_no_spectrum(problem, words):
 def test_layers_beyond_memory_are_not_forecast():
     with pytest.raises(ValueError, match=r"a forecast of 100000000000 layers needs about .* GiB"):
         forecast(10, 10**11, 1e-3, classes=4)
+
+
+def test_classes_beyond_the_search_are_in_no_grid():
+    """The sizes of 1e11 classes were listed before anything was refused."""
+    with pytest.raises(ValueError, match=r"a search over 100000000000 classes needs about .* GiB"):
+        grid([4, 10**11], [2], [1e-3])

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from optima.limits import check_cells
+from optima.limits import check_cells, check_classes
 from optima.model import DeepUFM
 from optima.model.inputs import one_of, positive_integer, positive_number
 
@@ -61,14 +61,16 @@ def grid(
     ``samples`` are numbers of samples of the largest class, of which every one of ``imbalances`` (ratios R, see
     :func:`imbalanced`) makes class sizes, or class sizes themselves.
 
-    Raises ValueError for class sizes of another number of classes, class sizes with a ratio, and more cells than
-    are listed at once.
+    Raises ValueError for class sizes of another number of classes, class sizes with a ratio, more cells than are
+    listed at once, and more classes than can be searched.
     """
     every = list(samples)
     if any(isinstance(each, tuple) for each in every) and list(imbalances) != [1.0]:
         raise ValueError("class sizes are given together with an imbalance ratio; pass one of the two")
     axes = classes, depths, regs, every, imbalances, widths, losses, activations
     check_cells(math.prod(map(len, axes)))
+    for K in classes:
+        check_classes(positive_integer("classes", K, minimum=2))
     found: dict[DeepUFM, None] = {}
     for K, L, reg, n, R, width, loss, activation in product(*axes):
         sizes = n if isinstance(n, tuple) else imbalanced(K, n, R, kind)
