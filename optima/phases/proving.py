@@ -86,7 +86,9 @@ class Prover:
         return [record if record.gap <= PROVED else self._by_chord(record, proofs) for record in line]
 
     def _by_chord(self, record: Record, proofs: Iterable[Certificate]) -> Record:
-        proof = None if isinstance(record.problem.reg, tuple) else best_chord(record.problem, record.means, proofs)
+        if isinstance(record.problem.reg, tuple):
+            return record
+        proof = best_chord(record.problem, record.means, proofs, record.loss * (1 - PROVED))
         if proof is None:
             return record
         self.store.put([better := _better(record, proof)])

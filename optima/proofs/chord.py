@@ -7,6 +7,7 @@ The minimum is concave in lambda. Source: derivations/price_of_minima.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
@@ -21,11 +22,13 @@ from optima.proofs.claims import Claims
 ENDS = "branch and bound"
 
 
-def best_chord(problem: DeepUFM, means: Array, certificates: Iterable[Certificate]) -> Certificate | None:
+def best_chord(
+    problem: DeepUFM, means: Array, certificates: Iterable[Certificate], wanted: float = -math.inf
+) -> Certificate | None:
     """The best bound of a chord between certificates of other lambda; ``means`` (K, K) are the best logits known.
 
     The problem has one regularisation, in which alone those of the certificates differ. None where it is not between
-    any two that a search of boxes proved.
+    any two that a search of boxes proved, or the bound is not ``wanted``: it takes as long to check as both ends.
     """
     assert not isinstance(problem.reg, tuple)
     ends = [each for each in certificates if each.method == ENDS and replace(each.problem, reg=problem.reg) == problem]
@@ -34,7 +37,7 @@ def best_chord(problem: DeepUFM, means: Array, certificates: Iterable[Certificat
         [each for each in ends if _reg(each) > problem.reg],
     )
     found = max(product(before, after), key=lambda pair: _height(problem, pair), default=None)
-    return None if found is None else _claim(problem, means, found)
+    return None if found is None or _height(problem, found) < wanted else _claim(problem, means, found)
 
 
 def _height(problem: DeepUFM, ends: tuple[Certificate, Certificate]) -> float:

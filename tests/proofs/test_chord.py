@@ -58,6 +58,8 @@ def test_no_chord_without_two_sides_of_one_problem(found: Certificate, ends: lis
     assert best_chord(found.problem, found.means, ends[:1]) is None
     other = replace(found.problem, depth=4)
     assert best_chord(other, found.means, ends) is None
+    # One that is not enough is not worked for.
+    assert best_chord(found.problem, found.means, ends, found.lower * 1.01) is None
     # Of another method.
     instant = [Claims.of(end.problem, end.means).one_direction() for end in ends]
     assert best_chord(found.problem, found.means, instant) is None

@@ -45,7 +45,8 @@ plt.show()
 # ------------
 #
 # All ties of four classes at once are the lines of a phase diagram. Its light bands are proved to be within 1 % of the
-# global minimum, ``optima phase --classes 4 --boxes 30000 --out phase_k4.png``:
+# global minimum, and its ties to lie within the red strips,
+# ``optima phase --classes 4 --boxes 100000 --out phase_k4.png``:
 #
 # .. image:: ../../../examples/phase_k4.png
 #    :alt: Phase diagram of four classes over lambda and depth
