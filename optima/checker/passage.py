@@ -5,9 +5,9 @@ lambda has a price among the slopes of m there. So with a bound l of m at lambda
 
 .. math:: \frac{\ell - f_{\lambda_-}(A)}{\lambda - \lambda_-} > r > \frac{f_{\lambda_+}(B) - \ell}{\lambda_+ - \lambda}
 
-proves that every global minimum up to :math:`\lambda_-` has a price above r, and every one from :math:`\lambda_+` on one below. A
-nonzero global minimum has no thin singular value, hence at least the price of one that is barely not thin: with r no
-larger, zero is the only global minimum from :math:`\lambda_+` on. Source: derivations/price_of_minima.py.
+proves that every global minimum up to :math:`\lambda_-` has a price above r, and every one from :math:`\lambda_+` on
+one below. A nonzero global minimum has no thin singular value, hence at least the price of one that is barely not thin:
+with r no larger, zero is the only global minimum from :math:`\lambda_+` on. Source: derivations/price_of_minima.py.
 """
 
 from __future__ import annotations
