@@ -6,8 +6,8 @@ of a global minimum is among its slopes. At a tie of A and B, R_A > R_B, where m
 .. math:: \lambda_- = \lambda - \frac{f_\lambda(A) - \ell}{R_A - r}, \qquad
     \lambda_+ = \lambda + \frac{f_\lambda(B) - \ell}{r - R_B}
 
-no global minimum up to :math:`\lambda_-` has a price below r, as B has, and none from :math:`\lambda_+` on one above, as
-A has. So each proof of one cell, at the tie, proves a strip that is as narrow as its gap is small. Source:
+no global minimum up to :math:`\lambda_-` has a price below r, as B has, and none from :math:`\lambda_+` on one above,
+as A has. So each proof of one cell, at the tie, proves a strip that is as narrow as its gap is small. Source:
 derivations/price_of_minima.py.
 """
 
