@@ -27,7 +27,7 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _verbatim(text: nodes.Text) -> bool:
     """Whether a text is written as it stands, or is no text of the page."""
-    return isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.raw, nodes.math, nodes.comment))
+    return isinstance(text.parent, (nodes.literal_block, nodes.raw, nodes.math, nodes.comment))
 
 
 def _kept(text: str) -> list[nodes.Node]:
