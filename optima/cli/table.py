@@ -104,7 +104,7 @@ def _show(grid: LossTable, rows: int | None) -> None:
     if rows is None:
         _print_matrices(grid, batches)
     else:
-        _list(grid, _first(batches, rows))
+        _list(grid, _first(batches, min(rows, len(grid))))
     sys.stdout.flush()
     # The others are only counted.
     with bar("cells") as tell:
