@@ -6,12 +6,11 @@ import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from unbroken import pieces
 
 NAME = re.compile(r"\w+(?:[._]\w+)+")
 # A heading of a narrow screen holds as many letters.
 SHORT = 14
-# Browsers break behind a hyphen.
-WHOLE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d+(?:\.\d+)?e-\d+\b|(?<!\S)--?[A-Za-z][\w-]*")
 
 
 def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -19,9 +18,8 @@ def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for text in list(title.findall(nodes.Text)):
             if any(len(name) > SHORT for name in NAME.findall(text)):
                 text.parent.replace(text, _broken(text))
-
     for text in list(doctree.findall(nodes.Text)):
-        if "-" in text and not _verbatim(text) and WHOLE.search(text):
+        if "-" in text and not _verbatim(text):
             text.parent.replace(text, _kept(text))
 
 
@@ -31,12 +29,7 @@ def _verbatim(text: nodes.Text) -> bool:
 
 
 def _kept(text: str) -> list[nodes.Node]:
-    made: list[nodes.Node] = []
-    end = 0
-    for match in WHOLE.finditer(text):
-        made += [nodes.Text(text[end : match.start()]), nodes.inline("", match[0], classes=["kept"])]
-        end = match.end()
-    return [*made, nodes.Text(text[end:])]
+    return [nodes.inline("", piece, classes=["kept"]) if whole else nodes.Text(piece) for piece, whole in pieces(text)]
 
 
 def _broken(text: str) -> list[nodes.Node]:
