@@ -16,7 +16,7 @@ another. [Theorems as checks](../claims.md) says how to read them.
 # Reports kept in examples/, and what they are called here.
 REPORTS = {
     "claims": "Report: linear models",
-    "claims_relu": "Report: relu networks",
+    "claims_relu": "Report: ReLU networks",
     "claims_spectra_dynamics": "Report: spectra, dynamics, forecasts",
 }
 

@@ -1,4 +1,4 @@
-"""Where lines may break: long names in headings behind dots and underscores, numbers, dates and options nowhere."""
+"""Where lines may break: long names in headings and tables behind dots and underscores; dates and options nowhere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from sphinx.application import Sphinx
 from unbroken import pieces
 
 NAME = re.compile(r"\w+(?:[._]\w+)+")
-# A heading of a narrow screen holds as many letters.
+# A heading of a narrow screen, and a cell of a table, holds as many letters.
 SHORT = 14
 
 
 def _resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    for title in doctree.findall(nodes.title):
-        for text in list(title.findall(nodes.Text)):
-            if any(len(name) > SHORT for name in NAME.findall(text)):
-                text.parent.replace(text, _broken(text))
+    for text in list(doctree.findall(nodes.Text)):
+        if any(len(name) > SHORT for name in NAME.findall(text)) and _narrow(text):
+            text.parent.replace(text, _broken(text))
     for text in list(doctree.findall(nodes.Text)):
         if "-" in text and not _verbatim(text):
             text.parent.replace(text, _kept(text))
+
+
+def _narrow(text: nodes.Text) -> bool:
+    """Whether a text is in a heading, or in a cell of a table but not written as it stands."""
+    above, at = [], text.parent
+    while at is not None:
+        above.append(type(at))
+        at = at.parent
+    return nodes.title in above or (nodes.entry in above and nodes.literal not in above)
 
 
 def _verbatim(text: nodes.Text) -> bool:
