@@ -82,12 +82,13 @@ def _keep_together(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         last = parent[place - 1] if place else None
         after = parent[place + 1] if place + 1 < len(parent) else None
         if isinstance(last, nodes.Text) and (match := BEFORE.search(last)):
-            parent.replace(last, nodes.Text(last[: match.start()]))
+            # By its place: texts are equal where their letters are, and an equal one may stand before.
+            parent[place - 1] = nodes.Text(last[: match.start()])
             kept += nodes.Text(match[0])
         parent.replace(formula, kept)
         kept += formula
         if isinstance(after, nodes.Text) and (match := BEHIND.search(after)):
-            parent.replace(after, nodes.Text(after[match.end() :]))
+            parent[place + 1] = nodes.Text(after[match.end() :])
             kept += nodes.Text(match[0])
 
 
