@@ -34,7 +34,7 @@ def draw_means(runs: Rows, logits: Rows, folder: Path) -> None:
     for (setup, which), maps in zip(lines, panels, strict=True):
         for head, axes in zip(heads, maps, strict=True):
             draw_map(axes, [row for row in logits if of(setup, row)], head, which)
-        words = f"predicted,\n{setup.decay}" if which == "predicted" else f"{setup.data}, {setup.body},\n{setup.decay}"
+        words = "predicted,\n" * (which == "predicted") + f"{setup.data}, {setup.body},\n{setup.decay}"
         maps[0].set_ylabel(words, fontsize=8)
     logit_bar(figure, panels.ravel().tolist())
     figure.suptitle("Mean logits, seed 0, each map in its own order of classes", fontsize=11)
